@@ -1,0 +1,26 @@
+//! oxmod: the library under a drop-in replacement for Linux's kmod.
+//!
+//! One way through the house; nothing calls upwards or sideways:
+//!
+//! ```text
+//! CLI ─► ops ─► context ─► formats (name, config, index, elf, modinfo, graph): bytes in, values out
+//!                     └──► sys: every syscall, file, process, thread and unsafe block
+//! ```
+//!
+//! - Formats never perform I/O and never trust a byte they read.
+//! - [`sys`] never interprets what it reads.
+//! - [`context`] takes bytes from [`sys`] and hands them to the formats.
+//! - [`ops`] are the jobs (probe, depmod, info, ...); each first makes a plan, then carries it out.
+//! - [`error`] and [`notice`] are the vocabulary of what went wrong; wording belongs to the program.
+
+pub mod config;
+pub mod context;
+pub mod elf;
+pub mod error;
+pub mod graph;
+pub mod index;
+pub mod modinfo;
+pub mod name;
+pub mod notice;
+pub mod ops;
+pub mod sys;

@@ -1,0 +1,37 @@
+//! Events that the library tells its caller about while it goes on: warnings and remarks.
+//!
+//! A [`Notice`] carries facts; the words for it are chosen by whoever prints it. The library sends
+//! notices to the [`Sink`] that its caller provided and never prints by itself.
+
+use std::path::PathBuf;
+
+use bstr::BString;
+
+use crate::error::Error;
+
+/// One event. `#[non_exhaustive]`: new kinds appear as the library learns to notice more.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A configuration line (modprobe.d) that could not be understood and was skipped.
+    BadConfigLine {
+        /// The file.
+        path: PathBuf,
+        /// The last physical line of the logical line, counted from 1.
+        line: u32,
+        /// The first word of the line.
+        word: BString,
+    },
+    /// A binary index could not be used; the text file beside it answers instead.
+    IndexUnusable {
+        /// Why, with the path of the binary index.
+        error: Error,
+        /// The text file that is read instead.
+        instead: PathBuf,
+    },
+    /// A file that should be readable was not; its contents are treated as absent.
+    Unreadable(Error),
+}
+
+/// Receives notices. Called from the thread that notices; must not call back into the library.
+pub type Sink<'a> = &'a (dyn Fn(&Notice) + Sync);

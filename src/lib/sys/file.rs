@@ -1,0 +1,53 @@
+//! Reading files whole, with a size limit, by open and fstat.
+//!
+//! open+fstat rather than a stat of the path: one look-up, no race, and preloaded shims that
+//! redirect `open` see every access.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::error::{Error, FormatError, FormatKind, Result};
+
+/// The most bytes that any single input file may have: 1 GiB. The largest real module is 40 MB.
+pub const MAX_FILE_SIZE: u64 = 1 << 30;
+
+/// Reads the whole of `path`.
+///
+/// Errors: whatever open or read answer; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(Error::at(path))?;
+    read_open(&file).map_err(Error::at(path))?.ok_or_else(|| too_large(path))
+}
+
+/// Like [`read`], but `None` when the file (or a directory on the way) does not exist.
+pub fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>> {
+    match read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if matches!(error.errno(), libc::ENOENT | libc::ENOTDIR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn too_large(path: &Path) -> Error {
+    Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB"))
+}
+
+/// `None` when there is more than the limit. Files of /proc report size 0 and are read to their end.
+fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
+    let size = file.metadata()?.len();
+    if size > MAX_FILE_SIZE {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MAX_FILE_SIZE).then_some(bytes))
+}
+
+/// Reads exactly `len` bytes at `offset`; `UnexpectedEof` when the file is shorter.
+pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}

@@ -1,0 +1,6 @@
+//! Everything that touches the operating system: files, processes, module syscalls, decompression.
+//!
+//! Nothing here interprets what it reads; formats do that. The only unsafe blocks of the library
+//! live below this module, each with its `SAFETY` comment.
+
+pub mod file;

@@ -1,0 +1,1 @@
+//! Fails on a wrong edge between the rooms of the library.

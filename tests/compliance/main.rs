@@ -1,0 +1,1 @@
+//! Behaviour, compared between ours and the reference; one file an applet.

@@ -1,0 +1,1 @@
+//! What the tests share: root tree builder, ELF module builder, runner of either tool.
