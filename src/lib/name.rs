@@ -1,1 +1,87 @@
-//! To be filled by its owner.
+//! Names of modules and aliases: normalisation and wildcard matching.
+//!
+//! Owns the two spellings rules of the field: `-` and `_` are one character in module names, and in
+//! aliases too, except inside `[...]`. Matching follows POSIX fnmatch with no flags in the C locale,
+//! which is what kmod applies to aliases and configuration keys.
+
+use std::borrow::Cow;
+
+use bstr::ByteSlice;
+
+mod glob;
+
+pub use glob::fnmatch;
+
+/// Suffixes of module files, longest meaning first: plain, gzip, xz, zstd.
+pub const MODULE_SUFFIXES: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
+
+/// A name with every `-` replaced by `_`.
+pub fn normalize(name: &[u8]) -> Cow<'_, [u8]> {
+    if name.contains(&b'-') { Cow::Owned(name.replace(b"-", b"_")) } else { Cow::Borrowed(name) }
+}
+
+/// The brackets of an alias do not pair up: a stray `]`, or a `[` that is never closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unmatched bracket")]
+pub struct UnmatchedBracket;
+
+/// An alias or wildcard with every `-` outside `[...]` replaced by `_`.
+///
+/// A bracket expression ends at its first `]`, wherever that stands.
+pub fn normalize_alias(alias: &[u8]) -> Result<Cow<'_, [u8]>, UnmatchedBracket> {
+    if !alias.iter().any(|byte| matches!(byte, b'-' | b'[' | b']')) {
+        return Ok(Cow::Borrowed(alias));
+    }
+    let mut out = Vec::with_capacity(alias.len());
+    let mut inside = false;
+    for &byte in alias {
+        match (byte, inside) {
+            (b']', false) => return Err(UnmatchedBracket),
+            (b']', true) => inside = false,
+            (b'[', _) => inside = true,
+            _ => {}
+        }
+        out.push(if byte == b'-' && !inside { b'_' } else { byte });
+    }
+    if inside { Err(UnmatchedBracket) } else { Ok(Cow::Owned(out)) }
+}
+
+/// The module name that a file of this path provides: base name, cut at its first `.`, normalised.
+pub fn from_path(path: &[u8]) -> Cow<'_, [u8]> {
+    let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+    normalize(base.split(|&byte| byte == b'.').next().unwrap_or(base))
+}
+
+/// The file name without its module suffix, or `None` when it has none of [`MODULE_SUFFIXES`].
+pub fn module_file_stem(file_name: &[u8]) -> Option<&[u8]> {
+    MODULE_SUFFIXES.iter().find_map(|suffix| file_name.strip_suffix(suffix.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_keep_what_stands_in_brackets() {
+        assert_eq!(&*normalize_alias(b"a-b[c-d]e-f").unwrap(), b"a_b[c-d]e_f");
+        assert_eq!(&*normalize_alias(b"plain").unwrap(), b"plain");
+        assert_eq!(&*normalize_alias(b"x[[a-b]").unwrap(), b"x[[a-b]");
+    }
+
+    #[test]
+    fn brackets_must_pair() {
+        for bad in [&b"a]"[..], b"[a", b"[a]]", b"[a][b", b"[]"] {
+            let expected = if bad == b"[]" { Ok(()) } else { Err(UnmatchedBracket) };
+            assert_eq!(normalize_alias(bad).map(drop), expected, "{:?}", bad.as_bstr());
+        }
+    }
+
+    #[test]
+    fn names_of_paths() {
+        assert_eq!(&*from_path(b"kernel/fs/snd-hda-intel.ko.xz"), b"snd_hda_intel");
+        assert_eq!(&*from_path(b"a.b.ko"), b"a");
+        assert_eq!(&*from_path(b""), b"");
+        assert_eq!(module_file_stem(b"x.ko.zst"), Some(&b"x"[..]));
+        assert_eq!(module_file_stem(b"x.o"), None);
+    }
+}

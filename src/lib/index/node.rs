@@ -1,0 +1,131 @@
+//! One node of a binary index, decoded in place with every access checked.
+
+use std::ops::RangeInclusive;
+
+use crate::error::FormatError;
+
+use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, OFFSET_MASK};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// A view of one node. Nothing is copied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node<'a> {
+    data: &'a [u8],
+    /// The bytes that every key below this node continues with.
+    pub(super) prefix: &'a [u8],
+    first: u8,
+    /// The references of the child range, four bytes each.
+    children: &'a [u8],
+    /// Offset of the first value; `values` of them follow.
+    values_at: usize,
+    values: u32,
+}
+
+/// A value with its priority (lower comes first).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Value<'a> {
+    pub(super) priority: u32,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Node<'a> {
+    /// Decodes the node that `reference` points to; `None` for the null reference.
+    pub(super) fn at(data: &'a [u8], reference: u32) -> Result<Option<Self>> {
+        let mut at = (reference & OFFSET_MASK) as usize;
+        if at == 0 {
+            return Ok(None);
+        }
+        if at > data.len() || (at == data.len() && reference & !OFFSET_MASK != 0) {
+            return Err(outside());
+        }
+        let mut node = Self { data, prefix: &[], first: 0, children: &[], values_at: 0, values: 0 };
+        if reference & FLAG_PREFIX != 0 {
+            node.prefix = c_string(data, at)?;
+            at += node.prefix.len() + 1;
+        }
+        if reference & FLAG_CHILDREN != 0 {
+            let range = data.get(at..at + 2).ok_or_else(outside)?;
+            let (first, last) = (range[0], range[1]);
+            if first > last || last >= 0x80 {
+                return Err(FormatError::malformed("a node has an impossible range of children"));
+            }
+            let len = (usize::from(last - first) + 1) * 4;
+            node.first = first;
+            node.children = data.get(at + 2..at + 2 + len).ok_or_else(outside)?;
+            at += 2 + len;
+        }
+        if reference & FLAG_VALUES != 0 {
+            node.values = be32(data, at)?;
+            node.values_at = at + 4;
+            // Each value takes at least five bytes, which bounds the count before anyone loops over it.
+            if u64::from(node.values) * 5 > (data.len() - node.values_at) as u64 {
+                return Err(outside());
+            }
+        }
+        Ok(Some(node))
+    }
+
+    /// The child that consumes `byte`, if there is one.
+    pub(super) fn child(&self, byte: u8) -> Result<Option<Self>> {
+        match self.reference(byte) {
+            0 => Ok(None),
+            reference => Self::at(self.data, reference),
+        }
+    }
+
+    /// The bytes that children may consume; those without a child answer `None` to [`Node::child`].
+    pub(super) fn child_bytes(&self) -> Option<RangeInclusive<u8>> {
+        let count = u8::try_from(self.children.len() / 4).ok()?;
+        (count > 0).then(|| self.first..=self.first + (count - 1))
+    }
+
+    fn reference(&self, byte: u8) -> u32 {
+        byte.checked_sub(self.first)
+            .and_then(|index| be32(self.children, usize::from(index) * 4).ok())
+            .unwrap_or(0)
+    }
+
+    /// Calls `visit` with each value in priority order.
+    pub(super) fn values(&self, mut visit: impl FnMut(Value<'a>)) -> Result<()> {
+        let mut at = self.values_at;
+        for _ in 0..self.values {
+            let priority = be32(self.data, at)?;
+            let bytes = c_string(self.data, at + 4)?;
+            at += 4 + bytes.len() + 1;
+            visit(Value { priority, bytes });
+        }
+        Ok(())
+    }
+
+    /// The value of lowest priority.
+    pub(super) fn first_value(&self) -> Result<Option<&'a [u8]>> {
+        if self.values == 0 { Ok(None) } else { c_string(self.data, self.values_at + 4).map(Some) }
+    }
+
+    /// A lower bound of the bytes that this node takes in the file; at least 1.
+    pub(super) fn least_size(&self) -> usize {
+        1 + self.prefix.len() + self.values as usize
+    }
+
+    /// Whether any key ends here.
+    pub(super) fn has_values(&self) -> bool {
+        self.values > 0
+    }
+}
+
+pub(super) fn be32(data: &[u8], at: usize) -> Result<u32> {
+    let bytes = data.get(at..).and_then(|rest| rest.first_chunk()).ok_or_else(outside)?;
+    Ok(u32::from_be_bytes(*bytes))
+}
+
+fn c_string(data: &[u8], at: usize) -> Result<&[u8]> {
+    let rest = data.get(at..).ok_or_else(outside)?;
+    let end = bstr::ByteSlice::find_byte(rest, 0)
+        .ok_or_else(|| FormatError::malformed("a string runs past the end of the file"))?;
+    Ok(&rest[..end])
+}
+
+fn outside() -> FormatError {
+    FormatError::malformed("a node reaches beyond the end of the file")
+}

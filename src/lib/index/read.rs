@@ -1,0 +1,215 @@
+//! Looking things up in a binary index.
+//!
+//! Trusts nothing: offsets are checked, walks are bounded by the key or by the size of the file (a
+//! damaged file may hold loops), and nothing recurses.
+
+use crate::error::{FormatError, FormatKind};
+use crate::name::fnmatch;
+
+use super::node::{Node, Value, be32};
+use super::{HEADER_LEN, MAGIC, VERSION_MAJOR};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// A binary index over the bytes of its file.
+#[derive(Debug, Clone, Copy)]
+pub struct Index<'a> {
+    data: &'a [u8],
+    root: u32,
+}
+
+/// One answer of a wildcard search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match<'a> {
+    /// Position of the module in depmod's order; lower comes first.
+    pub priority: u32,
+    /// The value, in most indexes a module name.
+    pub value: &'a [u8],
+}
+
+impl<'a> Index<'a> {
+    /// Checks the header of an index.
+    ///
+    /// Errors: [`FormatKind::NotThisFormat`] for another magic or major version (a file shorter than
+    /// the header too), [`FormatKind::Malformed`] for a root outside the file.
+    pub fn parse(data: &'a [u8]) -> Result<Self> {
+        let header = data.get(..HEADER_LEN).ok_or_else(|| {
+            let reason =
+                if data.is_empty() { "the file is empty" } else { "the file is shorter than a header" };
+            FormatError::new(FormatKind::NotThisFormat, reason)
+        })?;
+        let magic = be32(header, 0)?;
+        if magic != MAGIC {
+            let reason = format!("magic is {magic:x} instead of {MAGIC:x}");
+            return Err(FormatError::new(FormatKind::NotThisFormat, reason));
+        }
+        let major = be32(header, 4)? >> 16;
+        if major != u32::from(VERSION_MAJOR) {
+            let reason = format!("major version is {major} instead of {VERSION_MAJOR}");
+            return Err(FormatError::new(FormatKind::NotThisFormat, reason));
+        }
+        let index = Self { data, root: be32(header, 8)? };
+        index.root()?;
+        Ok(index)
+    }
+
+    fn root(&self) -> Result<Option<Node<'a>>> {
+        Node::at(self.data, self.root)
+    }
+
+    /// The first value stored under exactly `key`.
+    pub fn get(&self, key: &[u8]) -> Result<Option<&'a [u8]>> {
+        let mut rest = key;
+        let mut node = self.root()?;
+        while let Some(current) = node {
+            let Some(after) = rest.strip_prefix(current.prefix) else { return Ok(None) };
+            let Some((&byte, after)) = after.split_first() else { return current.first_value() };
+            rest = after;
+            node = current.child(byte)?;
+        }
+        Ok(None)
+    }
+
+    /// Every value whose key, taken as an fnmatch pattern, matches `key`: by priority; among equals,
+    /// the one found last comes first. Duplicates are kept.
+    pub fn search(&self, key: &[u8]) -> Result<Vec<Match<'a>>> {
+        let mut found = Vec::new();
+        self.walk(key, &mut found)?;
+        // Reversed first so that the stable sort leaves equal priorities in reverse order of discovery.
+        found.reverse();
+        found.sort_by_key(|found| found.priority);
+        Ok(found)
+    }
+
+    /// Follows `key` literally, turning off into each subtree that begins with a wildcard.
+    fn walk(&self, key: &[u8], found: &mut Vec<Match<'a>>) -> Result<()> {
+        let mut rest = key;
+        let mut node = self.root()?;
+        while let Some(current) = node {
+            for (at, &byte) in current.prefix.iter().enumerate() {
+                if is_wild(byte) {
+                    return self.subtree(current, &current.prefix[at..], rest, found);
+                }
+                let Some((&head, after)) = rest.split_first() else { return Ok(()) };
+                if head != byte {
+                    return Ok(());
+                }
+                rest = after;
+            }
+            for wild in *b"*?[" {
+                if let Some(child) = current.child(wild)? {
+                    let pattern = [&[wild], child.prefix].concat();
+                    self.subtree(child, &pattern, rest, found)?;
+                }
+            }
+            let Some((&byte, after)) = rest.split_first() else { return push_values(&current, found) };
+            rest = after;
+            node = current.child(byte)?;
+        }
+        Ok(())
+    }
+
+    /// Matches every key at or below `top` against `rest`; `pattern` leads up to and includes its prefix.
+    fn subtree(&self, top: Node<'a>, pattern: &[u8], rest: &[u8], found: &mut Vec<Match<'a>>) -> Result<()> {
+        self.visit(top, pattern, Order::ChildrenFirst, &mut |pattern, node| {
+            if fnmatch(pattern, rest) { push_values(node, found) } else { Ok(()) }
+        })
+    }
+
+    /// Calls `visit` with each key and value: a node's values in priority order, then its children by
+    /// byte.
+    pub fn dump(&self, mut visit: impl FnMut(&[u8], Match<'a>)) -> Result<()> {
+        let Some(root) = self.root()? else { return Ok(()) };
+        self.visit(root, root.prefix, Order::ValuesFirst, &mut |key, node| {
+            node.values(|value| visit(key, value.into()))
+        })
+    }
+
+    /// Visits each node with values at or below `top`, whose own key is `key`.
+    fn visit(
+        &self,
+        top: Node<'a>,
+        key: &[u8],
+        order: Order,
+        visit: &mut dyn FnMut(&[u8], &Node<'a>) -> Result<()>,
+    ) -> Result<()> {
+        let mut key = key.to_vec();
+        // In a sound file every node has bytes of its own and is reached once.
+        let mut budget = self.data.len();
+        let mut stack = vec![Frame::new(top, key.len())];
+        if order == Order::ValuesFirst && top.has_values() {
+            visit(&key, &top)?;
+        }
+        while let Some(frame) = stack.last_mut() {
+            key.truncate(frame.key_len);
+            let node = frame.node;
+            if let Some((byte, child)) = frame.next_child()? {
+                budget = budget.checked_sub(child.least_size()).ok_or_else(looped)?;
+                key.push(byte);
+                key.extend_from_slice(child.prefix);
+                stack.push(Frame::new(child, key.len()));
+                if order == Order::ValuesFirst && child.has_values() {
+                    visit(&key, &child)?;
+                }
+            } else {
+                if order == Order::ChildrenFirst && node.has_values() {
+                    visit(&key, &node)?;
+                }
+                stack.pop();
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    ValuesFirst,
+    ChildrenFirst,
+}
+
+/// A node on the way down, and which of its children come next.
+struct Frame<'a> {
+    node: Node<'a>,
+    key_len: usize,
+    bytes: std::ops::RangeInclusive<u8>,
+}
+
+impl<'a> Frame<'a> {
+    fn new(node: Node<'a>, key_len: usize) -> Self {
+        #[allow(clippy::reversed_empty_ranges)]
+        let bytes = node.child_bytes().unwrap_or(1..=0);
+        Self { node, key_len, bytes }
+    }
+
+    fn next_child(&mut self) -> Result<Option<(u8, Node<'a>)>> {
+        for byte in self.bytes.by_ref() {
+            if let Some(child) = self.node.child(byte)? {
+                return Ok(Some((byte, child)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> From<Value<'a>> for Match<'a> {
+    fn from(value: Value<'a>) -> Self {
+        Self { priority: value.priority, value: value.bytes }
+    }
+}
+
+fn push_values<'a>(node: &Node<'a>, found: &mut Vec<Match<'a>>) -> Result<()> {
+    node.values(|value| found.push(value.into()))
+}
+
+fn is_wild(byte: u8) -> bool {
+    matches!(byte, b'*' | b'?' | b'[')
+}
+
+fn looped() -> FormatError {
+    FormatError::malformed("the nodes form a loop")
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! What is written is read back; damage is an error, never a panic or a loop.
+
+use super::*;
+use crate::index::Builder;
+
+fn sample() -> Vec<u8> {
+    let mut builder = Builder::default();
+    for (key, value, priority) in [
+        ("pci:v00008086d*", "e1000", 3),
+        ("pci:v00008086d*", "ixgbe", 1),
+        ("pci:v*d*", "any", 2),
+        ("pci:v0000808[67]d00001234", "set", 0),
+        ("plain", "plain_mod", 7),
+        ("plain", "twice", 7),
+        ("p?ain", "q", 9),
+    ] {
+        builder.insert(key.as_bytes(), value.as_bytes(), priority).unwrap();
+    }
+    builder.write().unwrap()
+}
+
+fn found(index: &Index<'_>, key: &str) -> Vec<String> {
+    let matches = index.search(key.as_bytes()).unwrap();
+    matches.iter().map(|found| String::from_utf8_lossy(found.value).into_owned()).collect()
+}
+
+#[test]
+fn searches_by_priority() {
+    let bytes = sample();
+    let index = Index::parse(&bytes).unwrap();
+    assert_eq!(found(&index, "pci:v00008086d00001234"), ["set", "ixgbe", "any", "e1000"]);
+    assert_eq!(found(&index, "plain"), ["plain_mod", "twice", "q"]);
+    assert_eq!(found(&index, "nothing"), [""; 0]);
+    assert_eq!(index.get(b"plain").unwrap(), Some(&b"twice"[..]));
+    assert_eq!(index.get(b"plai").unwrap(), None);
+    assert_eq!(index.get(b"plainer").unwrap(), None);
+}
+
+#[test]
+fn dumps_in_byte_order() {
+    let bytes = sample();
+    let mut keys = Vec::new();
+    Index::parse(&bytes).unwrap().dump(|key, _| keys.push(key.to_vec())).unwrap();
+    let mut sorted = keys.clone();
+    sorted.sort();
+    assert_eq!(keys, sorted);
+    assert_eq!(keys.len(), 7);
+}
+
+#[test]
+fn an_empty_index_is_a_header() {
+    let bytes = Builder::default().write().unwrap();
+    assert_eq!(bytes, [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0, 0, 0, 12]);
+    let index = Index::parse(&bytes).unwrap();
+    assert_eq!(index.get(b"").unwrap(), None);
+    assert!(index.search(b"x").unwrap().is_empty());
+}
+
+#[test]
+fn only_seven_bits() {
+    let mut builder = Builder::default();
+    assert_eq!(builder.insert("é".as_bytes(), b"x", 0).unwrap_err().byte, 0xc3);
+    assert_eq!(builder.insert(b"x", b"a\0b", 0).unwrap_err().byte, 0);
+}
+
+#[test]
+fn damage_is_an_error_or_an_answer() {
+    let sound = sample();
+    let mut refused = 0;
+    for cut in 0..sound.len() {
+        let Ok(index) = Index::parse(&sound[..cut]) else {
+            refused += 1;
+            continue;
+        };
+        refused += usize::from(index.dump(|_, _| ()).is_err());
+        let _ = index.search(b"pci:v00008086d00001234");
+        let _ = index.get(b"plain");
+    }
+    assert_eq!(refused, sound.len(), "every truncation must be noticed by a full walk");
+    for at in 0..sound.len() {
+        for bit in 0..8 {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 1 << bit;
+            let Ok(index) = Index::parse(&bytes) else { continue };
+            let _ = index.dump(|_, _| ());
+            let _ = index.search(b"pci:v00008086d00001234");
+            let _ = index.get(b"plain");
+        }
+    }
+}
+
+#[test]
+fn loops_end() {
+    let mut bytes = vec![0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0x20, 0, 0, 12];
+    // The root's only child, through `*`, is the root itself.
+    bytes.extend_from_slice(&[b'*', b'*', 0x20, 0, 0, 12]);
+    let index = Index::parse(&bytes).unwrap();
+    assert!(index.dump(|_, _| ()).is_err());
+    assert!(index.search(b"x").is_err());
+}
