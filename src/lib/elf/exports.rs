@@ -1,0 +1,175 @@
+//! The symbols that a module exports, with their CRCs and namespaces.
+//!
+//! Owns three sources, best first. With `CONFIG_MODVERSIONS` each exported `foo` has a symbol `__crc_foo`, whose
+//! value leads to the CRC. Without it, `__ksymtab_strings` holds the names of the symbols *and* of their namespaces;
+//! which are names is told by the symbols `__ksymtab_foo`, or where those were stripped by the relocations of the
+//! `__ksymtab` tables: an entry is `{value, name, namespace}` (older kernels: no namespace), so a relocation into the
+//! strings is a name if the one before it is not into the strings. kmod takes every string for a symbol; we do so only
+//! when nothing tells. Must not look at needs.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use goblin::elf::reloc::RelocSection;
+use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
+use goblin::elf::sym::Sym;
+
+use super::module::Module;
+use super::source::range;
+use super::symbols::{SymbolTable, until_nul};
+use super::versions::number;
+use super::{Result, malformed};
+
+const STRINGS: &str = "__ksymtab_strings";
+
+/// The tables of exports that final and not yet linked modules have, with their relocations' section names.
+const TABLES: [(&str, &str, &str); 2] = [
+    ("__ksymtab", ".rela__ksymtab", ".rel__ksymtab"),
+    ("__ksymtab_gpl", ".rela__ksymtab_gpl", ".rel__ksymtab_gpl"),
+];
+
+/// An exported symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Export<'a> {
+    /// The symbol's name.
+    pub name: &'a [u8],
+    /// Its CRC, 0 for a module built without `CONFIG_MODVERSIONS`.
+    pub crc: u64,
+}
+
+impl Module<'_> {
+    /// The namespace of each exported symbol that has one (`EXPORT_SYMBOL_NS`), as (symbol, namespace), in symbol
+    /// table order. Empty when the symbols that tell (`__kstrtabns_foo`) were stripped.
+    pub fn export_namespaces(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let (Some(table), Some(strings)) = (self.symbol_table()?, self.section(STRINGS)?) else {
+            return Ok(Vec::new());
+        };
+        let mut namespaces = Vec::new();
+        for symbol in table.iter() {
+            let Some(name) = table.name_onwards(&symbol)?.strip_prefix(b"__kstrtabns_") else { continue };
+            let namespace = until_nul(from(&strings, symbol.st_value));
+            if !namespace.is_empty() {
+                namespaces.push((until_nul(name).to_vec(), namespace.to_vec()));
+            }
+        }
+        Ok(namespaces)
+    }
+
+    /// The exported names of a module that has no `__crc_` symbols, in the order of `__ksymtab_strings`.
+    pub(super) fn unversioned_exports(&self, table: Option<&SymbolTable<'_>>) -> Result<Vec<Vec<u8>>> {
+        let Some(strings) = self.section(STRINGS)? else { return Ok(Vec::new()) };
+        let mut real = table.map_or_else(|| Ok(HashSet::new()), named_by_symbols)?;
+        if real.is_empty() {
+            real = self.named_by_relocations(table, &strings)?;
+        }
+        let tells = !real.is_empty();
+        let all = strings.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+        Ok(all.filter(|name| !tells || real.remove(*name)).map(<[u8]>::to_vec).collect())
+    }
+
+    fn named_by_relocations(
+        &self,
+        table: Option<&SymbolTable<'_>>,
+        strings: &[u8],
+    ) -> Result<HashSet<Vec<u8>>> {
+        let mut names = HashSet::new();
+        let (Some(table), Some(section)) = (table, self.find(STRINGS)) else { return Ok(names) };
+        for (entries, rela, rel) in TABLES {
+            for (relocations, is_rela) in [(self.section(rela)?, true), (self.section(rel)?, false)] {
+                let (Some(relocations), Some(entries)) = (relocations, self.section(entries)?) else {
+                    continue;
+                };
+                let targets = Targets { table, section, entries, is_rela, module: self };
+                names.extend(targets.names(&relocations, strings)?);
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// The names told by symbols `__ksymtab_foo`.
+fn named_by_symbols(table: &SymbolTable<'_>) -> Result<HashSet<Vec<u8>>> {
+    let mut names = HashSet::new();
+    for symbol in table.iter() {
+        if let Some(name) = table.name_onwards(&symbol)?.strip_prefix(b"__ksymtab_") {
+            names.insert(until_nul(name).to_vec());
+        }
+    }
+    Ok(names)
+}
+
+/// What the relocations of one export table point at.
+struct Targets<'a, 's> {
+    module: &'a Module<'s>,
+    table: &'a SymbolTable<'s>,
+    /// The number of the section `__ksymtab_strings`.
+    section: usize,
+    /// The export table itself: where relocations without addends keep them.
+    entries: Cow<'s, [u8]>,
+    is_rela: bool,
+}
+
+impl Targets<'_, '_> {
+    fn names(&self, relocations: &[u8], strings: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let section = RelocSection::parse(relocations, 0, relocations.len(), self.is_rela, self.module.ctx)
+            .map_err(|_| malformed("relocations of an export table are damaged"))?;
+        let mut targets: Vec<(u64, Option<u64>)> = section
+            .iter()
+            .map(|reloc| (reloc.r_offset, self.string_offset(reloc.r_sym, reloc.r_addend, reloc.r_offset)))
+            .collect();
+        targets.sort_unstable_by_key(|&(at, _)| at);
+        let mut before = None;
+        let mut names = Vec::new();
+        for (_, target) in targets {
+            if let (Some(offset), None) = (target, before) {
+                names.push(until_nul(from(strings, offset)).to_vec());
+            }
+            before = target;
+        }
+        Ok(names)
+    }
+
+    /// The offset in the strings that a relocation leads to, `None` when it leads elsewhere.
+    fn string_offset(&self, symbol: usize, addend: Option<i64>, at: u64) -> Option<u64> {
+        let symbol = self.table.get(symbol).filter(|symbol| symbol.st_shndx == self.section)?;
+        let in_place = || {
+            let word = range(&self.entries, at, 4).map_or(0, |bytes| number(bytes, self.module.ctx.le));
+            // A 32-bit two's complement addend, kept in the low half.
+            i64::from(u32::try_from(word).unwrap_or(0).cast_signed())
+        };
+        symbol.st_value.checked_add_signed(addend.unwrap_or_else(in_place))
+    }
+}
+
+/// The bytes from `offset` on, nothing when that is outside.
+fn from(bytes: &[u8], offset: u64) -> &[u8] {
+    usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default()
+}
+
+/// Reads CRCs where `__crc_` symbols point, keeping each section's bytes for the next symbol.
+pub(super) struct Crcs<'a, 's> {
+    module: &'a Module<'s>,
+    sections: HashMap<usize, Cow<'s, [u8]>>,
+}
+
+impl<'a, 's> Crcs<'a, 's> {
+    pub(super) fn new(module: &'a Module<'s>) -> Self {
+        Self { module, sections: HashMap::new() }
+    }
+
+    /// The CRC that `symbol` stands for: its value itself when absolute, else 4 bytes at that offset of its section.
+    pub(super) fn of(&mut self, symbol: &Sym) -> Result<u64> {
+        let section = symbol.st_shndx;
+        if section == SHN_ABS as usize || section == SHN_UNDEF as usize {
+            return Ok(symbol.st_value);
+        }
+        if !self.sections.contains_key(&section) {
+            let contents = self.module.contents(section)?;
+            self.sections.insert(section, contents);
+        }
+        let bytes = self.sections.get(&section).and_then(|bytes| range(bytes, symbol.st_value, 4));
+        bytes
+            .map(|bytes| number(bytes, self.module.ctx.le))
+            .ok_or_else(|| malformed("CRC of an exported symbol is outside of its section"))
+    }
+}

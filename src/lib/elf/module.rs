@@ -1,0 +1,130 @@
+//! The object's skeleton: header, section table, section names, and access to a section by name.
+//!
+//! Owns nothing of what is inside a section. Must not read more than the header, the table and the names
+//! before a section is asked for: of a plain module on a disk the rest never leaves the page cache.
+
+use std::borrow::Cow;
+
+use goblin::container::{Container, Ctx, Endian};
+use goblin::elf::header::{
+    EI_CLASS, EI_DATA, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, ELFMAG, SIZEOF_IDENT,
+};
+use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
+use goblin::elf::{header, header::Header};
+
+use super::source::Source;
+use super::{Result, malformed};
+use crate::error::{Cause, FormatError, FormatKind};
+
+/// A parsed object over its source. Cheap: one small allocation for the section table.
+pub struct Module<'s> {
+    source: &'s dyn Source,
+    pub(super) ctx: Ctx,
+    pub(super) machine: u16,
+    sections: Vec<SectionHeader>,
+    names: Cow<'s, [u8]>,
+}
+
+impl<'s> Module<'s> {
+    /// Reads header, section table and section names.
+    ///
+    /// Errors: not this format when the bytes are no ELF object of a known class and byte order;
+    /// malformed when header or section table break ELF's rules; else what the source answered.
+    pub fn parse(source: &'s dyn Source) -> Result<Self> {
+        let (header, ctx) = read_header(source)?;
+        let sections = read_sections(source, &header, ctx)?;
+        let names =
+            sections.get(usize::from(header.e_shstrndx)).ok_or_else(|| malformed("no section name table"))?;
+        let names = contents(source, names)?;
+        if names.last() != Some(&0) {
+            return Err(malformed("section name table does not end in NUL"));
+        }
+        Ok(Self { source, ctx, machine: header.e_machine, sections, names })
+    }
+
+    /// The bytes of the section called `name`: the first of that name; `None` without one.
+    ///
+    /// Errors: malformed when the section reaches beyond the file's end; else what the source answered.
+    pub fn section(&self, name: &str) -> Result<Option<Cow<'s, [u8]>>> {
+        self.find(name).map(|index| self.contents(index)).transpose()
+    }
+
+    /// The bytes of `.modinfo`: `key=value` strings, each ended by NUL.
+    ///
+    /// Errors: absent without such a section; and those of [`Module::section`].
+    pub fn modinfo(&self) -> Result<Cow<'s, [u8]>> {
+        self.section(".modinfo")?
+            .ok_or_else(|| FormatError::new(FormatKind::Absent, "no .modinfo section").into())
+    }
+
+    /// The index of the first section called `name`.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.sections.iter().position(|section| self.is_called(section, name))
+    }
+
+    /// The bytes of section number `index`, nothing for one that occupies no file space.
+    pub(super) fn contents(&self, index: usize) -> Result<Cow<'s, [u8]>> {
+        let section = self.sections.get(index).ok_or_else(|| malformed("section number out of range"))?;
+        contents(self.source, section)
+    }
+
+    fn is_called(&self, section: &SectionHeader, name: &str) -> bool {
+        let rest = self.names.get(section.sh_name..).and_then(|rest| rest.strip_prefix(name.as_bytes()));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
+    }
+}
+
+fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
+    let not_elf = |reason| Cause::Format(FormatError::new(FormatKind::NotThisFormat, reason));
+    let available = source.size().min(header::header64::SIZEOF_EHDR as u64);
+    let bytes = source.bytes(0, available)?;
+    if bytes.len() < SIZEOF_IDENT || !bytes.starts_with(ELFMAG) {
+        return Err(not_elf("not an ELF object"));
+    }
+    let endian = match bytes.get(EI_DATA) {
+        Some(&ELFDATA2LSB) => Endian::Little,
+        Some(&ELFDATA2MSB) => Endian::Big,
+        _ => return Err(not_elf("unknown ELF byte order")),
+    };
+    // The two layouts differ, goblin has a parser for each; both turn into the common `Header`.
+    let (container, parsed) = match bytes.get(EI_CLASS) {
+        Some(&ELFCLASS32) => (Container::Little, header::header32::Header::parse(&bytes).map(Header::from)),
+        Some(&ELFCLASS64) => (Container::Big, header::header64::Header::parse(&bytes).map(Header::from)),
+        _ => return Err(not_elf("unknown ELF class")),
+    };
+    let header = parsed.map_err(|_| malformed("truncated ELF header"))?;
+    Ok((header, Ctx::new(container, endian)))
+}
+
+fn read_sections(source: &dyn Source, header: &Header, ctx: Ctx) -> Result<Vec<SectionHeader>> {
+    let entry = SectionHeader::size(ctx);
+    if usize::from(header.e_shentsize) != entry {
+        return Err(malformed("size of a section header does not fit the ELF class"));
+    }
+    let count = usize::from(header.e_shnum);
+    if count == 0 {
+        return Err(malformed("no section headers"));
+    }
+    let len = entry.checked_mul(count).map_or(u64::MAX, |len| len as u64);
+    check_range(source, header.e_shoff, len)
+        .map_err(|()| malformed("section headers reach beyond the end of the file"))?;
+    let table = source.bytes(header.e_shoff, len)?;
+    SectionHeader::parse_from(&table, 0, count, ctx).map_err(|_| malformed("truncated section headers"))
+}
+
+fn contents<'s>(source: &'s dyn Source, section: &SectionHeader) -> Result<Cow<'s, [u8]>> {
+    if section.sh_type == SHT_NOBITS || section.sh_size == 0 {
+        return Ok(Cow::Borrowed(&[]));
+    }
+    check_range(source, section.sh_offset, section.sh_size)
+        .map_err(|()| malformed("a section reaches beyond the end of the file"))?;
+    source.bytes(section.sh_offset, section.sh_size)
+}
+
+/// Whether the range is wholly inside the source, before anything is allocated for it.
+fn check_range(source: &dyn Source, offset: u64, len: u64) -> std::result::Result<(), ()> {
+    match offset.checked_add(len) {
+        Some(end) if end <= source.size() => Ok(()),
+        _ => Err(()),
+    }
+}
