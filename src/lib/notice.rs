@@ -13,7 +13,7 @@ use crate::error::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A configuration line (modprobe.d) that could not be understood and was skipped.
+    /// A configuration line (modprobe.d, depmod.d) that could not be understood and was skipped.
     BadConfigLine {
         /// The file.
         path: PathBuf,
@@ -22,6 +22,19 @@ pub enum Notice {
         /// The first word of the line.
         word: BString,
     },
+    /// A configuration directive that is accepted and does nothing.
+    IgnoredDirective {
+        /// The file.
+        path: PathBuf,
+        /// The last physical line of the logical line, counted from 1.
+        line: u32,
+        /// The directive.
+        command: BString,
+    },
+    /// A directory inside a configuration directory; its files are not read.
+    ConfigSubdirectory(PathBuf),
+    /// A configuration file that is listed but cannot be looked at, such as a dangling link.
+    ConfigDangling(Error),
     /// A binary index could not be used; the text file beside it answers instead.
     IndexUnusable {
         /// Why, with the path of the binary index.

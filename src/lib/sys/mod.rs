@@ -4,3 +4,5 @@
 //! live below this module, each with its `SAFETY` comment.
 
 pub mod file;
+#[allow(unsafe_code)]
+pub mod regex;

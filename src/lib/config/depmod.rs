@@ -1,0 +1,202 @@
+//! depmod.d: which of several modules of one name wins, and where to look for more.
+//!
+//! Owns the grammar and the values as written; must not match versions or paths (depmod does).
+//! Contract: depmod.d(5) as kmod 34 parses it. No name is normalised here.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bstr::BString;
+
+use super::Origin;
+use super::lex::{Fields, fields, lines};
+use crate::notice::{Notice, Sink};
+
+/// One word of a `search` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchPlace {
+    /// `built-in`: the modules that no other entry names.
+    BuiltIn,
+    /// `external`: the directories of `external` lines.
+    External,
+    /// A directory relative to the module directory, as written.
+    Dir(BString),
+}
+
+/// One word of a `search` line with its place in the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchEntry {
+    /// The place to search.
+    pub place: SearchPlace,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// Which kernel versions an `override` or `external` line is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KernelPattern {
+    /// `*`: every version.
+    Any,
+    /// A POSIX extended regular expression, matched unanchored; one that does not compile matches
+    /// no version.
+    Expression(BString),
+}
+
+/// `override MODULE KVER SUBDIR`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// The module's file name up to its suffix (dashes matter).
+    pub module: BString,
+    /// The versions that it is for.
+    pub kernel: KernelPattern,
+    /// The directory below the module directory whose file wins.
+    pub subdir: BString,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// `external KVER DIR`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct External {
+    /// The versions that it is for.
+    pub kernel: KernelPattern,
+    /// An absolute directory, outside any base directory.
+    pub dir: BString,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// One word of an `exclude` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclude {
+    /// The base name of a file or directory, at any depth.
+    pub name: BString,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// All of depmod.d, each list in the order written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DepmodConfig {
+    /// Earlier has higher priority; empty means that nobody wrote a `search` line.
+    pub search: Vec<SearchEntry>,
+    /// The `override` lines.
+    pub overrides: Vec<Override>,
+    /// The `external` lines.
+    pub externals: Vec<External>,
+    /// The `exclude` words.
+    pub excludes: Vec<Exclude>,
+}
+
+impl DepmodConfig {
+    /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
+    ///
+    /// Bad lines are skipped with [`Notice::BadConfigLine`]; `include` and `make_map_files` are
+    /// accepted and reported with [`Notice::IgnoredDirective`].
+    pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
+        let path: Arc<Path> = Arc::from(path);
+        for line in lines(bytes) {
+            let mut words = fields(&line.text);
+            let Some(command) = words.next() else { continue };
+            let origin = Origin { path: Arc::clone(&path), line: line.number };
+            if matches!(command, b"include" | b"make_map_files") {
+                sink(&Notice::IgnoredDirective {
+                    path: path.to_path_buf(),
+                    line: line.number,
+                    command: command.into(),
+                });
+            } else if self.add(command, words, origin).is_none() {
+                sink(&Notice::BadConfigLine {
+                    path: path.to_path_buf(),
+                    line: line.number,
+                    word: command.into(),
+                });
+            }
+        }
+    }
+
+    /// `None` for a line that makes no sense.
+    fn add(&mut self, command: &[u8], mut words: Fields<'_>, origin: Origin) -> Option<()> {
+        match command {
+            b"search" => self.search.extend(words.map(|word| SearchEntry {
+                place: match word {
+                    b"built-in" => SearchPlace::BuiltIn,
+                    b"external" => SearchPlace::External,
+                    dir => SearchPlace::Dir(dir.into()),
+                },
+                origin: origin.clone(),
+            })),
+            b"override" => self.overrides.push(Override {
+                module: words.next()?.into(),
+                kernel: kernel_pattern(words.next()?),
+                subdir: words.next()?.into(),
+                origin,
+            }),
+            b"external" => self.externals.push(External {
+                kernel: kernel_pattern(words.next()?),
+                dir: words.next()?.into(),
+                origin,
+            }),
+            b"exclude" => self
+                .excludes
+                .extend(words.map(|word| Exclude { name: word.into(), origin: origin.clone() })),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+fn kernel_pattern(word: &[u8]) -> KernelPattern {
+    match word {
+        b"*" => KernelPattern::Any,
+        expression => KernelPattern::Expression(expression.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn parse(text: &[u8]) -> (DepmodConfig, Vec<u32>) {
+        let bad = Mutex::new(Vec::new());
+        let mut config = DepmodConfig::default();
+        config.parse(Path::new("/d/a.conf"), text, &|notice| {
+            if let Notice::BadConfigLine { line, .. } = notice
+                && let Ok(mut bad) = bad.lock()
+            {
+                bad.push(*line);
+            }
+        });
+        (config, bad.into_inner().unwrap_or_default())
+    }
+
+    #[test]
+    fn every_directive_in_order() {
+        let (config, bad) = parse(
+            b"search updates built-in\n\tsearch  external\noverride m * extra\n\
+              override m-x ^6.1 a b\nexternal 6 /opt/m\nexclude a b\ninclude x\nmake_map_files no\n",
+        );
+        assert_eq!(bad, [0u32; 0]);
+        let places: Vec<_> = config.search.iter().map(|entry| entry.place.clone()).collect();
+        assert_eq!(
+            places,
+            [SearchPlace::Dir("updates".into()), SearchPlace::BuiltIn, SearchPlace::External]
+        );
+        assert_eq!(config.overrides[0].kernel, KernelPattern::Any);
+        assert_eq!(config.overrides[1].kernel, KernelPattern::Expression("^6.1".into()));
+        assert_eq!(config.overrides[1].subdir, "a");
+        assert_eq!(config.externals[0].dir, "/opt/m");
+        assert_eq!(config.excludes.len(), 2);
+        assert_eq!(config.excludes[1].origin.line, 6);
+    }
+
+    #[test]
+    fn bad_lines_are_skipped_by_number() {
+        let (config, bad) =
+            parse(b"override a *\nexternal *\nSearch x\n # x\nsearch\nfoo\\\nbar\nsearch a");
+        assert_eq!(bad, [1, 2, 3, 4, 7]);
+        assert_eq!(config.search.len(), 1);
+    }
+}
