@@ -31,6 +31,17 @@ pub enum Notice {
         /// The directive.
         command: BString,
     },
+    /// A directive that older tools had and that is not read any more.
+    DeprecatedDirective {
+        /// The file.
+        path: PathBuf,
+        /// The last physical line of the logical line, counted from 1.
+        line: u32,
+        /// The directive.
+        command: BString,
+    },
+    /// A module name on the kernel command line whose brackets do not pair; its word is skipped.
+    BadCommandLineName(BString),
     /// A directory inside a configuration directory; its files are not read.
     ConfigSubdirectory(PathBuf),
     /// A configuration file that is listed but cannot be looked at, such as a dangling link.

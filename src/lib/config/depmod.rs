@@ -137,9 +137,9 @@ impl DepmodConfig {
                 dir: words.next()?.into(),
                 origin,
             }),
-            b"exclude" => self
-                .excludes
-                .extend(words.map(|word| Exclude { name: word.into(), origin: origin.clone() })),
+            b"exclude" => {
+                self.excludes.extend(words.map(|word| Exclude { name: word.into(), origin: origin.clone() }));
+            }
             _ => return None,
         }
         Some(())
@@ -180,10 +180,7 @@ mod tests {
         );
         assert_eq!(bad, [0u32; 0]);
         let places: Vec<_> = config.search.iter().map(|entry| entry.place.clone()).collect();
-        assert_eq!(
-            places,
-            [SearchPlace::Dir("updates".into()), SearchPlace::BuiltIn, SearchPlace::External]
-        );
+        assert_eq!(places, [SearchPlace::Dir("updates".into()), SearchPlace::BuiltIn, SearchPlace::External]);
         assert_eq!(config.overrides[0].kernel, KernelPattern::Any);
         assert_eq!(config.overrides[1].kernel, KernelPattern::Expression("^6.1".into()));
         assert_eq!(config.overrides[1].subdir, "a");
@@ -194,8 +191,7 @@ mod tests {
 
     #[test]
     fn bad_lines_are_skipped_by_number() {
-        let (config, bad) =
-            parse(b"override a *\nexternal *\nSearch x\n # x\nsearch\nfoo\\\nbar\nsearch a");
+        let (config, bad) = parse(b"override a *\nexternal *\nSearch x\n # x\nsearch\nfoo\\\nbar\nsearch a");
         assert_eq!(bad, [1, 2, 3, 4, 7]);
         assert_eq!(config.search.len(), 1);
     }

@@ -4,18 +4,10 @@
 //! [`context`](crate::context) finds and reads the files, in the order that decides precedence.
 //! Contract: modprobe.d(5) and depmod.d(5) as kmod 34 parses them, quirks included.
 
+mod cmdline;
 pub mod depmod;
 mod lex;
+mod model;
+mod parse;
 
-use std::path::Path;
-use std::sync::Arc;
-
-/// Where an entry was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The file, as its path was composed from the directory that was searched.
-    pub path: Arc<Path>,
-    /// The last physical line of the logical line, counted from 1; 0 where lines mean nothing
-    /// (the kernel command line).
-    pub line: u32,
-}
+pub use model::{Alias, Blacklist, Command, Config, Options, Origin, Softdep, Weakdep};

@@ -3,6 +3,7 @@
 //! Nothing here interprets what it reads; formats do that. The only unsafe blocks of the library
 //! live below this module, each with its `SAFETY` comment.
 
+pub mod dir;
 pub mod file;
 #[allow(unsafe_code)]
 pub mod regex;

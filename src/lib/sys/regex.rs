@@ -16,11 +16,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> Option<bool> {
     let mut compiled = MaybeUninit::<libc::regex_t>::uninit();
     // SAFETY: `compiled` is writable memory for one regex_t; `pattern` is NUL-terminated.
     let status = unsafe {
-        libc::regcomp(
-            compiled.as_mut_ptr(),
-            pattern.as_ptr(),
-            libc::REG_EXTENDED | libc::REG_NOSUB,
-        )
+        libc::regcomp(compiled.as_mut_ptr(), pattern.as_ptr(), libc::REG_EXTENDED | libc::REG_NOSUB)
     };
     if status != 0 {
         return None;

@@ -1,0 +1,157 @@
+//! What modprobe.d and the kernel command line say, as values and the questions asked of them.
+//!
+//! Entries stay in the order in which they were parsed, since that order is their meaning. Must not
+//! know the grammar. Keys are normalised (`-` is `_` outside `[...]`), names inside dependency lists
+//! are as written.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bstr::BString;
+
+use crate::name;
+
+/// Where an entry was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, as its path was composed from the directory that was searched.
+    pub path: Arc<Path>,
+    /// The last physical line of the logical line, counted from 1; 0 where lines mean nothing
+    /// (the kernel command line).
+    pub line: u32,
+}
+
+/// `alias PATTERN MODULE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// What it stands for, an fnmatch pattern.
+    pub pattern: BString,
+    /// The module meant. Not looked up as an alias again.
+    pub module: BString,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// `blacklist MODULE`, or an item of `modprobe.blacklist=`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blacklist {
+    /// The module's name, taken literally.
+    pub module: BString,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// `options MODULE TEXT`, or `module.parameter=value` of the kernel command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The name of a module or of the alias that it was found by, taken literally.
+    pub module: BString,
+    /// The parameters, separated by blanks, otherwise as written.
+    pub text: BString,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// `install PATTERN COMMAND` or `remove PATTERN COMMAND`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Which modules it replaces the insertion or removal of, an fnmatch pattern.
+    pub pattern: BString,
+    /// For the shell, as written.
+    pub command: BString,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// `softdep PATTERN pre: ... post: ...`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Softdep {
+    /// Which modules it is for, an fnmatch pattern.
+    pub pattern: BString,
+    /// Names to be loaded before the module, in this order.
+    pub pre: Vec<BString>,
+    /// Names to be loaded after the module, in this order.
+    pub post: Vec<BString>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// `weakdep PATTERN ...`: only a hint to builders of initial file systems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakdep {
+    /// Which modules it is for, an fnmatch pattern.
+    pub pattern: BString,
+    /// The names given, in this order.
+    pub modules: Vec<BString>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// All configuration of modprobe, each list in the order parsed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The `alias` lines.
+    pub aliases: Vec<Alias>,
+    /// The `blacklist` lines and items.
+    pub blacklist: Vec<Blacklist>,
+    /// The `options` lines and command line parameters.
+    pub options: Vec<Options>,
+    /// The `install` lines.
+    pub installs: Vec<Command>,
+    /// The `remove` lines.
+    pub removes: Vec<Command>,
+    /// The `softdep` lines.
+    pub softdeps: Vec<Softdep>,
+    /// The `weakdep` lines.
+    pub weakdeps: Vec<Weakdep>,
+}
+
+impl Config {
+    /// The aliases whose pattern matches the normalised `name`, all of them.
+    pub fn aliases_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a Alias> {
+        self.aliases.iter().filter(move |alias| name::fnmatch(&alias.pattern, name))
+    }
+
+    /// The entry that blacklists the normalised `module`.
+    pub fn blacklisted(&self, module: &[u8]) -> Option<&Blacklist> {
+        self.blacklist.iter().find(|entry| entry.module == module)
+    }
+
+    /// All parameters for a module, joined by single blanks in the order written; `None` when no
+    /// entry names the module or the alias that it was found by.
+    pub fn options_for(&self, module: &[u8], alias: Option<&[u8]>) -> Option<BString> {
+        let concerned =
+            |entry: &&Options| entry.module == module || alias.is_some_and(|alias| entry.module == alias);
+        let mut texts = self.options.iter().filter(concerned).map(|entry| &entry.text);
+        let mut joined = texts.next()?.clone();
+        for text in texts {
+            joined.push(b' ');
+            joined.extend_from_slice(text);
+        }
+        Some(joined)
+    }
+
+    /// The command that replaces the insertion of the normalised `module`; the first match counts.
+    pub fn install_for(&self, module: &[u8]) -> Option<&Command> {
+        first_match(&self.installs, module)
+    }
+
+    /// The command that replaces the removal of the normalised `module`; the first match counts.
+    pub fn remove_for(&self, module: &[u8]) -> Option<&Command> {
+        first_match(&self.removes, module)
+    }
+
+    /// The soft dependencies of the normalised `module`; the first matching line counts alone.
+    pub fn softdep_for(&self, module: &[u8]) -> Option<&Softdep> {
+        self.softdeps.iter().find(|entry| name::fnmatch(&entry.pattern, module))
+    }
+
+    /// The weak dependencies of the normalised `module`; the first matching line counts alone.
+    pub fn weakdep_for(&self, module: &[u8]) -> Option<&Weakdep> {
+        self.weakdeps.iter().find(|entry| name::fnmatch(&entry.pattern, module))
+    }
+}
+
+fn first_match<'a>(commands: &'a [Command], module: &[u8]) -> Option<&'a Command> {
+    commands.iter().find(|entry| name::fnmatch(&entry.pattern, module))
+}

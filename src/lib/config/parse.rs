@@ -1,0 +1,104 @@
+//! modprobe.d: from lines to entries.
+//!
+//! Owns the directives. A key is normalised where the directive names a module or pattern; the rest
+//! of a line is kept byte for byte, since commands and parameters are not ours to interpret.
+//! Contract: modprobe.d(5) as kmod 34 reads it; a bad line is skipped and never fatal.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+
+use super::lex::{Fields, fields, lines};
+use super::model::{Alias, Blacklist, Command, Config, Options, Origin, Softdep, Weakdep};
+use crate::name;
+use crate::notice::{Notice, Sink};
+
+impl Config {
+    /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
+    ///
+    /// Bad lines are skipped with [`Notice::BadConfigLine`]; the directives that module-init-tools
+    /// had and kmod dropped (`include`, `config`) with [`Notice::DeprecatedDirective`].
+    pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
+        let path: Arc<Path> = Arc::from(path);
+        for line in lines(bytes) {
+            let mut words = fields(&line.text);
+            let Some(command) = words.next() else { continue };
+            let origin = Origin { path: Arc::clone(&path), line: line.number };
+            if matches!(command, b"include" | b"config") {
+                sink(&Notice::DeprecatedDirective {
+                    path: path.to_path_buf(),
+                    line: line.number,
+                    command: command.into(),
+                });
+            } else if self.add(command, words, origin).is_none() {
+                sink(&Notice::BadConfigLine {
+                    path: path.to_path_buf(),
+                    line: line.number,
+                    word: command.into(),
+                });
+            }
+        }
+    }
+
+    /// `None` for a line that makes no sense.
+    fn add(&mut self, directive: &[u8], mut words: Fields<'_>, origin: Origin) -> Option<()> {
+        match directive {
+            b"alias" => {
+                let (pattern, module) = (key(&mut words)?, key(&mut words)?);
+                self.aliases.push(Alias { pattern, module, origin });
+            }
+            b"blacklist" => {
+                self.blacklist.push(Blacklist { module: key(&mut words)?, origin });
+            }
+            b"options" => {
+                let module = key(&mut words)?;
+                let text = words.rest()?.replace(b"\t", b" ").into();
+                self.options.push(Options { module, text, origin });
+            }
+            b"install" => self.installs.push(command(words, origin)?),
+            b"remove" => self.removes.push(command(words, origin)?),
+            b"softdep" => self.softdeps.push(softdep(words, origin)?),
+            b"weakdep" => {
+                let pattern = key(&mut words)?;
+                let modules = names(words.rest()?).map(BString::from).collect();
+                self.weakdeps.push(Weakdep { pattern, modules, origin });
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// The next field, normalised; `None` when absent or when its brackets do not pair.
+fn key(words: &mut Fields<'_>) -> Option<BString> {
+    Some(name::normalize_alias(words.next()?).ok()?.into_owned().into())
+}
+
+fn command(mut words: Fields<'_>, origin: Origin) -> Option<Command> {
+    Some(Command { pattern: key(&mut words)?, command: words.rest()?.into(), origin })
+}
+
+/// Exactly `pre:` and `post:` switch lists; names before the first switch are dropped.
+fn softdep(mut words: Fields<'_>, origin: Origin) -> Option<Softdep> {
+    let mut entry = Softdep { pattern: key(&mut words)?, pre: Vec::new(), post: Vec::new(), origin };
+    let mut list = None;
+    for name in names(words.rest()?) {
+        match (name, &mut list) {
+            (b"pre:", _) => list = Some(&mut entry.pre),
+            (b"post:", _) => list = Some(&mut entry.post),
+            (name, Some(list)) => list.push(name.into()),
+            _ => {}
+        }
+    }
+    Some(entry)
+}
+
+/// Dependency lists are separated by any C whitespace, unlike the fields of a line.
+fn names(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    rest.split(|&byte| byte.is_ascii_whitespace() || byte == 0x0b).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

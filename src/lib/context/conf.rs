@@ -1,0 +1,170 @@
+//! Which configuration files are read, and in which order.
+//!
+//! Owns the rules of modprobe.d(5) and depmod.d(5) about directories: the search path, the `.conf`
+//! suffix, masking by an equal name in an earlier directory, order by file name over all
+//! directories. Must not look inside the files.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Cause, Error, Result};
+use crate::notice::{Notice, Sink};
+use crate::sys;
+
+/// The directories whose `modprobe.d` and `depmod.d` are searched, the strongest first.
+const DIRS: [&str; 5] = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
+
+const SUFFIX: &[u8] = b".conf";
+
+/// One configuration file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfFile {
+    /// Its path, composed from the searched directory and the file's name.
+    pub path: PathBuf,
+    /// Its contents.
+    pub bytes: Vec<u8>,
+}
+
+/// Collects configuration files: of two with the same name the one added first stays.
+#[derive(Debug, Default)]
+pub struct ConfFiles {
+    by_name: BTreeMap<Vec<u8>, ConfFile>,
+}
+
+/// The default search path for `leaf`, such as `modprobe.d`, the strongest directory first.
+pub fn default_dirs(leaf: &str) -> Vec<PathBuf> {
+    DIRS.iter().map(|dir| Path::new(dir).join(leaf)).collect()
+}
+
+/// Reads all configuration files of the given directories and files, in the order of parsing.
+///
+/// A source that does not exist counts as empty. What is odd inside a directory goes to `sink`.
+pub fn read_all(sources: &[PathBuf], sink: Sink<'_>) -> Vec<ConfFile> {
+    let mut files = ConfFiles::default();
+    for source in sources {
+        files.add(source, sink);
+    }
+    files.into_vec()
+}
+
+impl ConfFiles {
+    /// Adds a directory's `*.conf` files, or the one file that `path` names (of any name).
+    pub fn add(&mut self, path: &Path, sink: Sink<'_>) {
+        match sys::dir::names(path) {
+            Ok(names) => {
+                for name in names.iter().filter(|name| is_accepted(name.as_bytes())) {
+                    self.add_entry(path, name, sink);
+                }
+            }
+            Err(error) if error.errno() == libc::ENOTDIR => self.add_file(path, sink),
+            Err(error) => unless_absent(error, sink),
+        }
+    }
+
+    /// Adds one file under its own name; an absent one is ignored.
+    pub fn add_file(&mut self, path: &Path, sink: Sink<'_>) {
+        let name = path.file_name().unwrap_or_default();
+        if let Err(error) = self.insert(name, path.to_path_buf()) {
+            unless_absent(error, sink);
+        }
+    }
+
+    fn add_entry(&mut self, dir: &Path, name: &OsStr, sink: Sink<'_>) {
+        let Err(error) = self.insert(name, dir.join(name)) else { return };
+        sink(&match error.errno() {
+            libc::EISDIR => Notice::ConfigSubdirectory(error.path),
+            libc::ENOENT | libc::ELOOP | libc::ENOTDIR => Notice::ConfigDangling(error),
+            _ => Notice::Unreadable(error),
+        });
+    }
+
+    /// Reads `path` unless a file of this name is there already. An empty file takes the name too:
+    /// that is how a link to /dev/null masks.
+    fn insert(&mut self, name: &OsStr, path: PathBuf) -> Result<()> {
+        if let Entry::Vacant(vacant) = self.by_name.entry(name.as_bytes().to_vec()) {
+            let bytes = sys::file::read(&path)?;
+            vacant.insert(ConfFile { path, bytes });
+        }
+        Ok(())
+    }
+
+    /// The files in the order in which they are to be parsed: by the bytes of their names.
+    pub fn into_vec(self) -> Vec<ConfFile> {
+        self.by_name.into_values().collect()
+    }
+}
+
+fn is_accepted(name: &[u8]) -> bool {
+    name.len() > SUFFIX.len() && name.ends_with(SUFFIX) && !name.starts_with(b".")
+}
+
+fn unless_absent(error: Error, sink: Sink<'_>) {
+    let absent = matches!(error.errno(), libc::ENOENT | libc::ENOTDIR) && matches!(error.cause, Cause::Io(_));
+    if !absent {
+        sink(&Notice::Unreadable(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn names(sources: &[PathBuf]) -> (Vec<String>, Vec<String>) {
+        let notices = Mutex::new(Vec::new());
+        let files = read_all(sources, &|notice| {
+            notices.lock().unwrap().push(format!("{notice:?}").split('(').next().unwrap().to_owned());
+        });
+        let shown = files
+            .iter()
+            .map(|file| {
+                let path = file.path.to_string_lossy().into_owned();
+                let tail = path.rsplit('/').take(2).collect::<Vec<_>>();
+                tail.into_iter().rev().collect::<Vec<_>>().join("/")
+            })
+            .collect();
+        (shown, notices.into_inner().unwrap())
+    }
+
+    #[test]
+    fn directories_merge_by_name_and_mask() {
+        let root = tempfile::tempdir().unwrap();
+        let (strong, weak) = (root.path().join("strong"), root.path().join("weak"));
+        for dir in [&strong, &weak] {
+            std::fs::create_dir(dir).unwrap();
+        }
+        let write = |path: PathBuf| std::fs::write(path, "blacklist x\n").unwrap();
+        for name in ["b.conf", ".hidden.conf", ".conf", "x.conf~", "plain"] {
+            write(strong.join(name));
+        }
+        for name in ["a.conf", "b.conf", "B.conf", "masked.conf", "shown.conf"] {
+            write(weak.join(name));
+        }
+        symlink("/dev/null", strong.join("masked.conf")).unwrap();
+        symlink("nowhere", strong.join("shown.conf")).unwrap();
+        std::fs::create_dir(weak.join("sub.conf")).unwrap();
+        let (files, notices) = names(&[strong, weak, root.path().join("absent")]);
+        assert_eq!(
+            files,
+            ["weak/B.conf", "weak/a.conf", "strong/b.conf", "strong/masked.conf", "weak/shown.conf"]
+        );
+        assert_eq!(notices, ["ConfigDangling", "ConfigSubdirectory"]);
+    }
+
+    #[test]
+    fn a_file_given_directly_needs_no_suffix_but_sorts_by_name() {
+        let root = tempfile::tempdir().unwrap();
+        let (first, second) = (root.path().join("z"), root.path().join("a.conf"));
+        for path in [&first, &second] {
+            std::fs::write(path, "").unwrap();
+        }
+        let (files, notices) = names(&[first, second]);
+        assert!(files[0].ends_with("/a.conf") && files[1].ends_with("/z"), "{files:?}");
+        assert!(notices.is_empty());
+    }
+}
