@@ -1,3 +1,26 @@
 //! The multi-call binary: argv[0] chooses the applet, the applet's answer is the exit code.
+//!
+//! Nothing else happens here. The applets are listed in [`applet`]; what a person reads is worded in
+//! [`report`].
 
-fn main() {}
+// In a program, `pub` says that another file of it may use the item; there is no outside.
+#![allow(unreachable_pub)]
+
+mod applet;
+mod depmod;
+mod getopt;
+mod insmod;
+mod lsmod;
+mod modinfo;
+mod modprobe;
+mod options;
+mod report;
+mod rmmod;
+mod stdout;
+mod tool;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    applet::main(std::env::args_os())
+}

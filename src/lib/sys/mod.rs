@@ -4,6 +4,9 @@
 //! live below this module, each with its `SAFETY` comment.
 
 pub mod dir;
+pub mod errno;
 pub mod file;
 #[allow(unsafe_code)]
 pub mod regex;
+pub mod stdio;
+pub mod syslog;

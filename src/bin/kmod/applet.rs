@@ -1,0 +1,63 @@
+//! The table of applets and the dispatch on argv[0].
+//!
+//! An applet is a [`clap::Command`] (the table of its options, its help, later its completions and
+//! its manual page) and a function that runs it. It must not call `process::exit`: it returns an
+//! [`Outcome`], and only [`main`] turns that into an exit code.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Command;
+
+use crate::report::{self, Outcome};
+use crate::{depmod, insmod, lsmod, modinfo, modprobe, rmmod, tool};
+
+/// How the program was called.
+pub struct Invocation {
+    /// argv[0] as it came. Messages about the syntax of the command line begin with it.
+    pub argv0: OsString,
+    /// The short name, which all other messages begin with.
+    pub tool: &'static str,
+    /// argv[1..], possibly not UTF-8.
+    pub args: Vec<OsString>,
+    /// The table of the applet's options.
+    pub command: Command,
+}
+
+/// One of the programs in this binary.
+pub struct Applet {
+    /// The name of the link that starts it.
+    pub name: &'static str,
+    /// Builds the table of its options; nothing is parsed by it.
+    pub command: fn() -> Command,
+    /// Does its work.
+    pub run: fn(&Invocation) -> Outcome,
+}
+
+/// Every applet, the binary's own name first.
+pub const APPLETS: [Applet; 7] = [
+    Applet { name: "kmod", command: tool::command, run: tool::run },
+    Applet { name: "modprobe", command: modprobe::command, run: modprobe::run },
+    Applet { name: "depmod", command: depmod::command, run: depmod::run },
+    Applet { name: "modinfo", command: modinfo::command, run: modinfo::run },
+    Applet { name: "lsmod", command: lsmod::command, run: lsmod::run },
+    Applet { name: "insmod", command: insmod::command, run: insmod::run },
+    Applet { name: "rmmod", command: rmmod::command, run: rmmod::run },
+];
+
+/// The applet whose link is called `name`.
+pub fn find(name: &OsStr) -> Option<&'static Applet> {
+    APPLETS.iter().find(|applet| name == applet.name)
+}
+
+/// Runs the applet that argv[0] names. Under any other name: no word, exit code 1, as kmod does.
+pub fn main(mut argv: impl Iterator<Item = OsString>) -> ExitCode {
+    let argv0 = argv.next().unwrap_or_default();
+    let Some(applet) = Path::new(&argv0).file_name().and_then(find) else {
+        return ExitCode::FAILURE;
+    };
+    let invocation =
+        Invocation { argv0, tool: applet.name, args: argv.collect(), command: (applet.command)() };
+    report::conclude(invocation.tool, (applet.run)(&invocation))
+}

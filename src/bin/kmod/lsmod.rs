@@ -1,0 +1,22 @@
+//! lsmod, which is also `kmod list`: the loaded modules, as a table.
+
+use clap::Command;
+
+use crate::applet::Invocation;
+use crate::options::{self, Options};
+use crate::report::{Exit, Level, Outcome, Report};
+
+/// The table of options.
+pub fn command() -> Command {
+    options::table("lsmod", "List the loaded kernel modules", "lsmod [OPTIONS]")
+        .args(options::syslog_and_verbose())
+        .args([options::version(), options::help()])
+}
+
+/// Runs lsmod.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let mut argv = Options::new(invocation);
+    while argv.next()?.is_some() {}
+    Report::new(invocation.tool, Level::Error).error(format_args!("not built yet"));
+    Err(Exit::Failure)
+}

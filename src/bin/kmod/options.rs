@@ -1,0 +1,127 @@
+//! What the applets' command lines have in common: building the table, walking argv, -h and -V.
+//!
+//! No applet prints its own help or version: they act here, at once, while argv is being read.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::applet::Invocation;
+use crate::getopt::{Getopt, Opt, Ordering};
+use crate::report::{Exit, Outcome};
+use crate::stdout::Out;
+
+/// The version of kmod that the tools stand in for, the features under kmod's names, then ourselves.
+/// Scripts parse the first two lines; the third tells a person which implementation answered.
+const VERSION: &str =
+    concat!("kmod version 34.2\n", "+ZSTD +XZ +ZLIB +OPENSSL\n", "oxmod ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// An empty table for the applet `name`, without clap's own -h and -V.
+pub fn table(name: &'static str, about: &'static str, usage: &'static str) -> Command {
+    Command::new(name)
+        .about(about)
+        .override_usage(usage)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .disable_help_subcommand(true)
+}
+
+/// An option without a value. Its long name is its id.
+pub fn flag(short: Option<char>, long: &'static str, help: &'static str) -> Arg {
+    let arg = Arg::new(long).long(long).action(ArgAction::SetTrue).help(help);
+    match short {
+        Some(letter) => arg.short(letter),
+        None => arg,
+    }
+}
+
+/// An option with a value, shown as `name` in the help. Its long name is its id.
+pub fn value(short: Option<char>, long: &'static str, name: &'static str, help: &'static str) -> Arg {
+    flag(short, long, help).action(ArgAction::Set).value_name(name)
+}
+
+/// The operands, for the help only.
+pub fn operands(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).action(ArgAction::Append).help(help)
+}
+
+/// -s, and -v: the order in which kmod lists them.
+pub fn syslog_and_verbose() -> [Arg; 2] {
+    [
+        flag(Some('s'), "syslog", "Send messages to syslog instead of standard error"),
+        flag(Some('v'), "verbose", "Say more"),
+    ]
+}
+
+/// -V.
+pub fn version() -> Arg {
+    flag(Some('V'), "version", "Print the version and leave")
+}
+
+/// -h.
+pub fn help() -> Arg {
+    flag(Some('h'), "help", "Print this help and leave")
+}
+
+/// An applet's walk over its options. -h and -V never come out of it: they are answered at once and
+/// end the applet with [`Exit::Done`].
+pub struct Options<'a> {
+    getopt: Getopt<'a>,
+    command: &'a Command,
+}
+
+impl<'a> Options<'a> {
+    /// Over the arguments of `invocation`.
+    pub fn new(invocation: &'a Invocation) -> Self {
+        Self::over(invocation, &invocation.args)
+    }
+
+    /// Over `args`, which need not be what the program was started with.
+    pub fn over(invocation: &'a Invocation, args: &'a [OsString]) -> Self {
+        let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
+        Self::ordered(invocation, args, if posix { Ordering::RequireOrder } else { Ordering::Permute })
+    }
+
+    /// Like [`Self::new`], but the first operand always ends the options.
+    pub fn until_operand(invocation: &'a Invocation) -> Self {
+        Self::ordered(invocation, &invocation.args, Ordering::RequireOrder)
+    }
+
+    fn ordered(invocation: &'a Invocation, args: &'a [OsString], ordering: Ordering) -> Self {
+        let command = &invocation.command;
+        Self { getopt: Getopt::new(command, &invocation.argv0, args, ordering), command }
+    }
+
+    /// The next option; `None` when only operands are left.
+    pub fn next(&mut self) -> Result<Option<Opt<'a>>, Exit> {
+        match self.getopt.next() {
+            Ok(Some(Opt { id: "help", .. })) => Err(print(&help_text(self.command))),
+            Ok(Some(Opt { id: "version", .. })) => Err(print(VERSION)),
+            Ok(option) => Ok(option),
+            Err(error) => {
+                let mut line = error.0;
+                line.push(b'\n');
+                // Nobody is left to tell when standard error does not take it.
+                let _ = std::io::stderr().write_all(&line);
+                Err(Exit::Failure)
+            }
+        }
+    }
+
+    /// The operands, once there are no more options.
+    pub fn operands(self) -> Vec<OsString> {
+        self.getopt.operands()
+    }
+}
+
+/// The help of a command, as -h prints it.
+pub fn help_text(command: &Command) -> String {
+    command.clone().render_help().to_string()
+}
+
+fn print(text: &str) -> Exit {
+    let mut out = Out::open();
+    let written: Outcome = out.bytes(text.as_bytes()).and_then(|()| out.finish());
+    written.err().unwrap_or(Exit::Done)
+}

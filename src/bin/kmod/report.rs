@@ -1,0 +1,255 @@
+//! Every word that a person reads on standard error, and every exit code.
+//!
+//! Messages are `tool: LEVEL: text`, on standard error or in syslog; those above the threshold are
+//! dropped. A message of the highest level ends the program, but only if it was shown: with -q the
+//! caller goes on, as kmod does, and the error that it then returns sets the exit code. So
+//! [`Report::fatal`] answers with an error to hand upwards by `?`, and nothing here exits.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+
+use oxmod::notice::Notice;
+use oxmod::sys::{errno, stdio, syslog};
+
+/// Why an applet stops before its end.
+#[derive(Debug)]
+pub enum Exit {
+    /// -h or -V was answered: exit code 0.
+    Done,
+    /// What is wrong has been said: exit code 1.
+    Failure,
+    /// Standard output took no more. A closed pipe is no news to anybody, the rest is.
+    Stdout(io::Error),
+}
+
+/// What an applet answers.
+pub type Outcome = Result<(), Exit>;
+
+/// Turns an applet's answer into the exit code, saying what has not been said.
+pub fn conclude(tool: &str, outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) | Err(Exit::Done) => ExitCode::SUCCESS,
+        Err(Exit::Failure) => ExitCode::FAILURE,
+        Err(Exit::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            // Under a caller that lets SIGPIPE kill, kmod is killed by it; under one that ignores
+            // the signal, kmod writes in vain and succeeds.
+            stdio::die_of_sigpipe_unless_ignored();
+            ExitCode::SUCCESS
+        }
+        Err(Exit::Stdout(error)) => {
+            let why = errno::strerror(error.raw_os_error().unwrap_or(libc::EIO));
+            Report::new(tool, Level::Error).error(format_args!("could not write to standard output: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How grave a message is; the numbers are syslog's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum Level {
+    /// Ends the program if shown.
+    Fatal = 2,
+    /// Something asked for was not done.
+    Error = 3,
+    /// Something is odd, the work goes on.
+    Warning = 4,
+    /// Worth knowing.
+    Notice = 5,
+    /// Shown with -v.
+    Info = 6,
+    /// Shown with more -v.
+    Debug = 7,
+}
+
+impl Level {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Fatal => "FATAL",
+            Self::Error => "ERROR",
+            Self::Warning => "WARNING",
+            Self::Notice => "NOTICE",
+            Self::Info => "INFO",
+            Self::Debug => "DEBUG",
+        }
+    }
+}
+
+/// Where an applet's messages go and which of them. Shared by reference, also between threads.
+pub struct Report {
+    tool: String,
+    threshold: AtomicI32,
+    syslog: AtomicBool,
+}
+
+impl Report {
+    /// Messages of `tool` down to the level `threshold`, on standard error.
+    pub fn new(tool: &str, threshold: Level) -> Self {
+        Self {
+            tool: tool.into(),
+            threshold: AtomicI32::new(threshold as i32),
+            syslog: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on messages go to syslog's daemon facility (-s).
+    pub fn use_syslog(&self) {
+        syslog::open(&self.tool);
+        self.syslog.store(true, Relaxed);
+    }
+
+    /// -v: one level more.
+    pub fn louder(&self) {
+        self.threshold.fetch_add(1, Relaxed);
+    }
+
+    /// -q: nothing at all, until a later -v.
+    pub fn quiet(&self) {
+        self.threshold.store(0, Relaxed);
+    }
+
+    /// Whether a message of this level would be shown; to spare the making of costly ones.
+    pub fn shows(&self, level: Level) -> bool {
+        level as i32 <= self.threshold.load(Relaxed)
+    }
+
+    /// The gravest level: an error to hand upwards if it was shown, nothing if it was hidden.
+    pub fn fatal(&self, text: fmt::Arguments<'_>) -> Outcome {
+        self.say(Level::Fatal, text);
+        if self.shows(Level::Fatal) { Err(Exit::Failure) } else { Ok(()) }
+    }
+
+    /// A message of [`Level::Error`].
+    pub fn error(&self, text: fmt::Arguments<'_>) {
+        self.say(Level::Error, text);
+    }
+
+    /// A message of [`Level::Warning`].
+    pub fn warning(&self, text: fmt::Arguments<'_>) {
+        self.say(Level::Warning, text);
+    }
+
+    /// A message of [`Level::Notice`].
+    pub fn notice(&self, text: fmt::Arguments<'_>) {
+        self.say(Level::Notice, text);
+    }
+
+    /// A message of [`Level::Info`].
+    pub fn info(&self, text: fmt::Arguments<'_>) {
+        self.say(Level::Info, text);
+    }
+
+    /// A message of [`Level::Debug`].
+    pub fn debug(&self, text: fmt::Arguments<'_>) {
+        self.say(Level::Debug, text);
+    }
+
+    /// A message of a level known only at run time.
+    pub fn say(&self, level: Level, text: fmt::Arguments<'_>) {
+        if !self.shows(level) {
+            return;
+        }
+        let word = level.word();
+        if self.syslog.load(Relaxed) {
+            syslog::send(level as i32, &raw_bytes(format_args!("{word}: {text}")));
+        } else {
+            let line = raw_bytes(format_args!("{}: {word}: {text}\n", self.tool));
+            // Nobody is left to tell when standard error does not take it.
+            let _ = io::stderr().write_all(&line);
+        }
+    }
+
+    /// Words what the library noticed. Hand it over as the library's sink.
+    pub fn library(&self, notice: &Notice) {
+        match notice {
+            Notice::BadConfigLine { path, line, word } => self.error(format_args!(
+                "{} line {line}: ignoring bad line starting with '{}'",
+                verbatim(path.as_os_str().as_encoded_bytes()),
+                verbatim(word)
+            )),
+            Notice::IndexUnusable { error, instead } => self.warning(format_args!(
+                "could not use {}: {}; reading {} instead",
+                verbatim(error.path.as_os_str().as_encoded_bytes()),
+                error.cause,
+                verbatim(instead.as_os_str().as_encoded_bytes())
+            )),
+            Notice::Unreadable(error) => self.error(format_args!(
+                "could not read {}: {}",
+                verbatim(error.path.as_os_str().as_encoded_bytes()),
+                errno::strerror(error.errno())
+            )),
+            other => self.error(format_args!("{other:?}")),
+        }
+    }
+}
+
+/// Lets bytes that are not UTF-8 pass through `format_args!` unharmed: a [`Report`] prints them as
+/// they were. (Each such byte travels as a character of the last private plane.)
+pub fn verbatim<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Verbatim<'_> {
+    Verbatim(bytes.as_ref())
+}
+
+/// See [`verbatim`].
+pub struct Verbatim<'a>(&'a [u8]);
+
+/// The characters U+10FE00..=U+10FEFF stand for the bytes 0..=255.
+const PLANE: u32 = 0x10_FE00;
+
+impl fmt::Display for Verbatim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                if carried(letter).is_some() {
+                    carry(f, letter.encode_utf8(&mut [0; 4]).as_bytes())?;
+                } else {
+                    f.write_char(letter)?;
+                }
+            }
+            carry(f, chunk.invalid())?;
+        }
+        Ok(())
+    }
+}
+
+fn carry(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().filter_map(|&byte| char::from_u32(PLANE + u32::from(byte))).try_for_each(|c| f.write_char(c))
+}
+
+fn carried(letter: char) -> Option<u8> {
+    u32::from(letter).checked_sub(PLANE).and_then(|byte| u8::try_from(byte).ok())
+}
+
+/// Formats, and puts the bytes of [`verbatim`] back.
+fn raw_bytes(text: fmt::Arguments<'_>) -> Vec<u8> {
+    let text = text.to_string();
+    let mut bytes = Vec::with_capacity(text.len());
+    for letter in text.chars() {
+        match carried(letter) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbatim_bytes_survive_formatting() {
+        for bytes in [&b"plain"[..], b"a\xff\xfeb\x80", "\u{10FE41}\u{e9}".as_bytes(), b"\xf4\x8f\xb9"] {
+            assert_eq!(raw_bytes(format_args!("<{}>", verbatim(bytes))), [b"<", bytes, b">"].concat());
+        }
+    }
+
+    #[test]
+    fn a_hidden_fatal_message_does_not_end_the_program() {
+        let report = Report::new("t", Level::Warning);
+        report.quiet();
+        assert!(report.fatal(format_args!("x")).is_ok());
+        assert!(!report.shows(Level::Fatal));
+    }
+}

@@ -1,0 +1,34 @@
+//! The system log, by way of the C library.
+
+use std::ffi::{CStr, CString};
+use std::sync::OnceLock;
+
+/// The identity, which the C library keeps a pointer to.
+static IDENTITY: OnceLock<CString> = OnceLock::new();
+
+/// Opens the log: facility daemon, to the console when no log daemon answers. The first name stays.
+pub fn open(name: &str) {
+    let identity = IDENTITY.get_or_init(|| text(name.as_bytes()));
+    // SAFETY: the identity is NUL-terminated and lives as long as the program.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::openlog(identity.as_ptr(), libc::LOG_CONS, libc::LOG_DAEMON);
+    }
+}
+
+/// Sends one message. `priority` is one of syslog's eight, without facility.
+pub fn send(priority: i32, message: &[u8]) {
+    let message = text(message);
+    let format: &CStr = c"%s";
+    // SAFETY: both strings are NUL-terminated, and the format takes exactly one string.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::syslog(priority, format.as_ptr(), message.as_ptr());
+    }
+}
+
+/// Cuts at a NUL, as C would.
+fn text(bytes: &[u8]) -> CString {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    CString::new(bytes.get(..end).unwrap_or_default()).unwrap_or_default()
+}
