@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# What the scripts share: where things are, how they speak, how they get root's help.
+# Sourced, never run. Owns no step of its own.
+
+# shellcheck disable=SC2034 # read by those who source this
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${OXMOD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oxmod}
+# shellcheck disable=SC2034
+LAB=${OXMOD_LAB:-$CACHE/lab}
+PROGRAM=$(basename "$0")
+
+say() { printf '%s: %s\n' "$PROGRAM" "$*" >&2; }
+
+die() {
+    printf '%s: error: %s\n' "$PROGRAM" "$*" >&2
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root: as it is, or through sudo.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        return 127
+    fi
+}
+
+# need COMMAND=PACKAGE...: installs the Debian package of each command that is missing.
+need() {
+    local pair missing=()
+    for pair in "$@"; do
+        have "${pair%%=*}" || missing+=("${pair#*=}")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    have apt-get || die "missing: ${missing[*]} (no apt-get here; install them by hand)"
+    say "installing ${missing[*]}"
+    # An old package list names files the archive no longer has, so it is renewed first.
+    as_root apt-get update -qq >&2 || say "apt-get update failed; going on with the lists at hand"
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+        die "could not install ${missing[*]} (run as root or with sudo)"
+}
