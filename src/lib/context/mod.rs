@@ -2,5 +2,184 @@
 //!
 //! Owns the state that look-ups need and takes bytes from [`sys`](crate::sys) to the formats. No
 //! globals: two contexts never share anything. Must not print and must not change the system.
+//! Contract: kmod's context (`kmod_new` with its resources), without its reference counts.
 
 pub mod conf;
+mod indexes;
+mod lookup;
+
+use std::cell::OnceCell;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use bstr::{BString, ByteSlice};
+
+use crate::config::Config;
+use crate::index::text::Dep;
+use crate::notice::{Notice, Sink};
+use crate::sys;
+use indexes::Indexes;
+
+pub use indexes::Kind as IndexKind;
+pub use lookup::Module;
+
+/// The place of modules below a root, with the slashes that stand around it.
+const MODULES: &[u8] = b"/lib/modules/";
+
+/// Which configuration a context has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// None at all (modinfo).
+    Nothing,
+    /// The modprobe.d directories of the system, the module directory's own soft and weak
+    /// dependencies, and the kernel command line.
+    System,
+    /// These files and directories in place of the modprobe.d directories; the rest as in
+    /// [`ConfigSource::System`].
+    Paths(Vec<PathBuf>),
+}
+
+/// One module directory with its configuration and indexes.
+pub struct Context<'a> {
+    dir: PathBuf,
+    config: Config,
+    indexes: Indexes<'a>,
+    builtin_info: OnceCell<Vec<u8>>,
+    sink: Sink<'a>,
+}
+
+/// The module directory of `release` (default: the running kernel's) below `root` (default: the
+/// system's), composed as kmod does: a plain concatenation, a relative root behind the working
+/// directory.
+///
+/// Errors: when the working directory or the kernel's release cannot be had.
+pub fn module_dir(root: Option<&OsStr>, release: Option<&OsStr>) -> io::Result<PathBuf> {
+    let mut path = match root {
+        Some(root) if !root.is_empty() => absolute(root)?.into_vec(),
+        _ => Vec::new(),
+    };
+    path.extend_from_slice(MODULES);
+    match release {
+        Some(release) => path.extend_from_slice(release.as_bytes()),
+        None => path.extend_from_slice(sys::host::release()?.as_bytes()),
+    }
+    Ok(OsString::from_vec(path).into())
+}
+
+/// `path`, behind the working directory when it is relative; nothing is resolved or tidied.
+///
+/// Errors: when the working directory cannot be had.
+pub fn absolute(path: &OsStr) -> io::Result<OsString> {
+    if path.as_bytes().starts_with(b"/") {
+        return Ok(path.to_owned());
+    }
+    let mut whole = std::env::current_dir()?.into_os_string();
+    whole.push("/");
+    whole.push(path);
+    Ok(whole)
+}
+
+impl<'a> Context<'a> {
+    /// A context for the module directory `dir`. Reads the configuration; indexes are read at their
+    /// first use.
+    pub fn open(dir: PathBuf, source: &ConfigSource, sink: Sink<'a>) -> Self {
+        let config = match source {
+            ConfigSource::Nothing => Config::default(),
+            ConfigSource::System => load_config(&dir, &conf::default_dirs("modprobe.d"), sink),
+            ConfigSource::Paths(paths) => load_config(&dir, paths, sink),
+        };
+        Self::with_config(dir, config, sink)
+    }
+
+    /// A context with a configuration that the caller has already.
+    pub fn with_config(dir: PathBuf, config: Config, sink: Sink<'a>) -> Self {
+        let indexes = Indexes::new(&dir, sink);
+        Self { dir, config, indexes, builtin_info: OnceCell::new(), sink }
+    }
+
+    /// The module directory, such as `/lib/modules/6.12.0`.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The line of modules.dep for a normalised module name.
+    pub fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
+        Dep::parse(self.indexes.get(IndexKind::Dep, name)?)
+    }
+
+    /// Where the file of a normalised module name is, if modules.dep lists it.
+    pub fn path_of(&self, name: &[u8]) -> Option<PathBuf> {
+        Some(self.in_dir(self.dep(name)?.path))
+    }
+
+    /// A path of modules.dep: relative ones are below the module directory.
+    pub fn in_dir(&self, path: &[u8]) -> PathBuf {
+        if path.starts_with(b"/") {
+            return PathBuf::from(OsStr::from_bytes(path));
+        }
+        let mut whole = self.dir.clone().into_os_string();
+        whole.push("/");
+        whole.push(OsStr::from_bytes(path));
+        whole.into()
+    }
+
+    /// Whether a normalised module name is built into the kernel.
+    pub fn is_builtin(&self, name: &[u8]) -> bool {
+        self.indexes.get(IndexKind::Builtin, name).is_some()
+    }
+
+    /// Every key and value of an index: keys by their bytes, values of one key by priority.
+    pub fn dump(&self, kind: IndexKind) -> Vec<(BString, BString)> {
+        self.indexes.dump(kind)
+    }
+
+    /// The contents of modules.builtin.modinfo; empty when the file is absent.
+    pub fn builtin_modinfo(&self) -> &[u8] {
+        self.builtin_info.get_or_init(|| {
+            let path = self.dir.join("modules.builtin.modinfo");
+            match sys::file::read_if_exists(&path) {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(error) => {
+                    (self.sink)(&Notice::Unreadable(error));
+                    Vec::new()
+                }
+            }
+        })
+    }
+}
+
+/// Reads configuration files in their order, then the kernel command line.
+fn load_config(dir: &Path, sources: &[PathBuf], sink: Sink<'_>) -> Config {
+    let mut files = conf::ConfFiles::default();
+    // Added first: no administrator's file of the same name can take their place.
+    for name in ["modules.softdep", "modules.weakdep"] {
+        files.add_file(&dir.join(name), sink);
+    }
+    for source in sources {
+        files.add(source, sink);
+    }
+    let mut config = Config::default();
+    for file in files.into_vec() {
+        config.parse(&file.path, &file.bytes, sink);
+    }
+    let cmdline = Path::new("/proc/cmdline");
+    match sys::file::read_if_exists(cmdline) {
+        Ok(bytes) => config.parse_command_line(cmdline, &bytes.unwrap_or_default(), sink),
+        Err(error) => sink(&Notice::Unreadable(error)),
+    }
+    config
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dir = self.dir.as_os_str().as_bytes().as_bstr();
+        f.debug_struct("Context").field("dir", &dir).finish_non_exhaustive()
+    }
+}

@@ -6,6 +6,7 @@
 pub mod dir;
 pub mod errno;
 pub mod file;
+pub mod host;
 #[allow(unsafe_code)]
 pub mod regex;
 pub mod stdio;

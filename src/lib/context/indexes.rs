@@ -1,0 +1,198 @@
+//! The five indexes of a module directory, each read at its first use.
+//!
+//! Owns the choice between a binary index and the text file beside it: where kmod gives up on an
+//! absent, empty, truncated or damaged `.bin`, the same trie is built in memory from the text, with
+//! one notice. Must not interpret values.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+
+use crate::error::{Cause, Error, FormatError};
+use crate::index::{Builder, Index, Match, text};
+use crate::name;
+use crate::notice::{Notice, Sink};
+use crate::sys;
+
+/// Which index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Normalised module name to its line of modules.dep.
+    Dep,
+    /// Pattern to module name.
+    Alias,
+    /// `symbol:NAME` to module name.
+    Symbol,
+    /// Names of built-in modules; the values are empty.
+    Builtin,
+    /// Pattern to the name of a built-in module.
+    BuiltinAlias,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Dep, Self::Alias, Self::Symbol, Self::Builtin, Self::BuiltinAlias];
+
+    /// Names of the binary index and of the text that it is made from.
+    fn file_names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Dep => ("modules.dep.bin", "modules.dep"),
+            Self::Alias => ("modules.alias.bin", "modules.alias"),
+            Self::Symbol => ("modules.symbols.bin", "modules.symbols"),
+            Self::Builtin => ("modules.builtin.bin", "modules.builtin"),
+            Self::BuiltinAlias => ("modules.builtin.alias.bin", "modules.builtin.modinfo"),
+        }
+    }
+}
+
+/// All indexes of one directory.
+pub(super) struct Indexes<'a> {
+    slots: [Slot; 5],
+    sink: Sink<'a>,
+}
+
+struct Slot {
+    binary: PathBuf,
+    text: PathBuf,
+    /// The bytes of the binary index; `None` when it cannot be read.
+    stored: OnceCell<Option<Vec<u8>>>,
+    /// An index made from the text after the stored one had failed; `None` without a text.
+    rebuilt: OnceCell<Option<Vec<u8>>>,
+}
+
+impl<'a> Indexes<'a> {
+    pub(super) fn new(dir: &Path, sink: Sink<'a>) -> Self {
+        let slots = Kind::ALL.map(|kind| {
+            let (binary, text) = kind.file_names();
+            Slot {
+                binary: dir.join(binary),
+                text: dir.join(text),
+                stored: OnceCell::new(),
+                rebuilt: OnceCell::new(),
+            }
+        });
+        Self { slots, sink }
+    }
+
+    /// The first value stored under exactly `key`.
+    pub(super) fn get(&self, kind: Kind, key: &[u8]) -> Option<&[u8]> {
+        self.ask(kind, |index| index.get(key)).flatten()
+    }
+
+    /// The values of all patterns that match `key`, by priority.
+    pub(super) fn search(&self, kind: Kind, key: &[u8]) -> Vec<Match<'_>> {
+        self.ask(kind, |index| index.search(key)).unwrap_or_default()
+    }
+
+    pub(super) fn dump(&self, kind: Kind) -> Vec<(BString, BString)> {
+        let collect = |index: &Index<'_>| {
+            let mut entries = Vec::new();
+            index.dump(|key, found| entries.push((key.into(), found.value.into())))?;
+            Ok(entries)
+        };
+        self.ask(kind, collect).unwrap_or_default()
+    }
+
+    /// Puts a question to the stored index, or to the rebuilt one once the stored one has failed.
+    fn ask<'s, T>(
+        &'s self,
+        kind: Kind,
+        question: impl Fn(&Index<'s>) -> Result<T, FormatError>,
+    ) -> Option<T> {
+        let slot = &self.slots[kind as usize];
+        let answer = |bytes: &'s [u8]| Index::parse(bytes).and_then(|index| question(&index));
+        if slot.rebuilt.get().is_none() {
+            match slot.stored().and_then(|bytes| answer(bytes).map_err(Error::at(&slot.binary))) {
+                Ok(found) => return Some(found),
+                Err(error) => {
+                    slot.rebuilt.get_or_init(|| self.rebuild(kind, error));
+                }
+            }
+        }
+        answer(slot.rebuilt.get()?.as_deref()?).ok()
+    }
+
+    /// Makes the index from its text. `error` is why the stored one is of no use.
+    fn rebuild(&self, kind: Kind, error: Error) -> Option<Vec<u8>> {
+        let slot = &self.slots[kind as usize];
+        let text = match sys::file::read_if_exists(&slot.text) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                self.without_text(slot, error);
+                return None;
+            }
+            Err(unreadable) => {
+                (self.sink)(&Notice::Unreadable(error));
+                (self.sink)(&Notice::Unreadable(unreadable));
+                return None;
+            }
+        };
+        // Trees made by an older depmod never had this one, and nobody should be told at each boot.
+        if kind != Kind::BuiltinAlias || !is_absent(&error) {
+            (self.sink)(&Notice::IndexUnusable { error, instead: slot.text.clone() });
+        }
+        build(kind, &text)
+            .map_err(|error| {
+                (self.sink)(&Notice::Unreadable(Error::new(slot.text.clone(), error)));
+            })
+            .ok()
+    }
+
+    /// No index and no text either: silence for what depmod itself leaves out or writes empty.
+    fn without_text(&self, slot: &Slot, error: Error) {
+        let empty = slot.stored.get().is_some_and(|bytes| bytes.as_deref() == Some(&[]));
+        if !empty && !is_absent(&error) {
+            (self.sink)(&Notice::Unreadable(error));
+        }
+    }
+}
+
+impl Slot {
+    /// The bytes of the binary index; the error that reading gave is told once, then `ENOENT`.
+    fn stored(&self) -> Result<&[u8], Error> {
+        let mut failure = None;
+        let bytes = self
+            .stored
+            .get_or_init(|| sys::file::read(&self.binary).map_err(|error| failure = Some(error)).ok());
+        match (bytes, failure) {
+            (Some(bytes), _) => Ok(bytes),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(Error::new(self.binary.clone(), io::Error::from_raw_os_error(libc::ENOENT))),
+        }
+    }
+}
+
+fn is_absent(error: &Error) -> bool {
+    matches!(error.cause, Cause::Io(_)) && matches!(error.errno(), libc::ENOENT | libc::ENOTDIR)
+}
+
+/// A key and its value.
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
+/// The bytes of the binary index that depmod would make of `text`, up to the numbers of
+/// priorities, whose order is that of the lines.
+fn build(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
+    let entries: Vec<Pair<'_>> = match kind {
+        Kind::Dep => text::deps(text).map(|dep| (name::from_path(dep.path), dep.line().into())).collect(),
+        Kind::Alias => text::entries(text, "alias")
+            .filter_map(|(pattern, module)| Some((name::normalize_alias(pattern).ok()?, module.into())))
+            .collect(),
+        Kind::Symbol => {
+            text::entries(text, "alias").map(|(symbol, module)| (symbol.into(), module.into())).collect()
+        }
+        Kind::Builtin => text::names(text).map(|module| (module, Cow::default())).collect(),
+        Kind::BuiltinAlias => text::builtin_modinfo(text)
+            .filter(|info| info.key == b"alias")
+            .filter_map(|info| Some((name::normalize_alias(info.value).ok()?, info.module.into())))
+            .collect(),
+    };
+    let flat = matches!(kind, Kind::Builtin | Kind::BuiltinAlias);
+    let mut builder = Builder::default();
+    for ((key, value), line) in entries.iter().zip(0_u32..) {
+        // What an index cannot hold (non-ASCII) is missing from depmod's too.
+        let _ = builder.insert(key, value, if flat { 0 } else { line });
+    }
+    builder.write()
+}

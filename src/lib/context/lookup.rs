@@ -1,0 +1,120 @@
+//! From what a person or the kernel asks for to modules.
+//!
+//! Owns the stages of a look-up and their order. Must not decide what happens to a module found.
+//! Contract: kmod's `kmod_module_new_from_lookup` and `kmod_module_new_from_name_lookup`; the first
+//! stage with a hit answers alone.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use bstr::{BString, ByteSlice};
+
+use super::{Context, IndexKind};
+use crate::name::{self, UnmatchedBracket};
+
+/// A module as a look-up found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// The normalised name, or whatever an alias names (such as `off`); no file need exist.
+    pub name: BString,
+    /// What the module was found by when that was not its own name: the pattern of an `alias` line,
+    /// or the string that was looked up in an index.
+    pub alias: Option<BString>,
+    /// The file that was asked for; otherwise modules.dep knows it.
+    pub file: Option<PathBuf>,
+    /// Found among the built-in modules.
+    pub builtin: bool,
+}
+
+impl Module {
+    /// A module by its own name.
+    pub fn named(name: impl Into<BString>) -> Self {
+        Self { name: name.into(), alias: None, file: None, builtin: false }
+    }
+
+    fn aliased(name: &[u8], alias: &[u8]) -> Self {
+        Self { alias: Some(alias.into()), ..Self::named(name) }
+    }
+
+    /// The module that a file of this path provides. The file is not looked at.
+    pub fn from_file(path: &Path) -> Self {
+        let name = name::from_path(path.as_os_str().as_bytes()).into_owned();
+        Self { file: Some(path.to_path_buf()), ..Self::named(name) }
+    }
+}
+
+/// One stage of a look-up: the modules that a normalised key stands for, none to go on.
+type Stage<C> = fn(&C, &[u8]) -> Vec<Module>;
+
+impl Context<'_> {
+    /// Everything that `alias`, a module's name or one of its aliases, stands for: aliases of the
+    /// configuration, module names, symbols, names of install and remove commands, aliases of
+    /// modules, built-in modules, their aliases. Empty when nothing is found.
+    ///
+    /// Errors: unpaired brackets.
+    pub fn lookup(&self, alias: &[u8]) -> Result<Vec<Module>, UnmatchedBracket> {
+        let key = name::normalize_alias(alias)?;
+        let stages: [Stage<Self>; 7] = [
+            Self::by_config_alias,
+            Self::by_name,
+            Self::by_symbol,
+            Self::by_command,
+            |context, key| context.by_index(IndexKind::Alias, key),
+            Self::by_builtin_name,
+            Self::by_builtin_alias,
+        ];
+        Ok(first_hit(stages.iter().map(|stage| stage(self, &key))))
+    }
+
+    /// Like [`lookup`](Self::lookup) for module names only: modules.dep, built-in modules and their
+    /// aliases. `name` is cut at its first `.` and normalised.
+    pub fn lookup_name(&self, name: &[u8]) -> Vec<Module> {
+        let stem = name.split(|&byte| byte == b'.').next().unwrap_or_default();
+        let key = name::normalize(stem);
+        let stages: [Stage<Self>; 3] = [Self::by_name, Self::by_builtin_name, Self::by_builtin_alias];
+        first_hit(stages.iter().map(|stage| stage(self, &key)))
+    }
+
+    fn by_config_alias(&self, key: &[u8]) -> Vec<Module> {
+        let found = self.config().aliases_of(key);
+        found.map(|alias| Module::aliased(&alias.module, &alias.pattern)).collect()
+    }
+
+    fn by_name(&self, key: &[u8]) -> Vec<Module> {
+        // Names have no colons but most aliases do: this spares them the reading of an index.
+        let found = !key.contains(&b':') && self.dep(key).is_some();
+        if found { vec![Module::named(key)] } else { Vec::new() }
+    }
+
+    fn by_symbol(&self, key: &[u8]) -> Vec<Module> {
+        if key.starts_with(b"symbol:") { self.by_index(IndexKind::Symbol, key) } else { Vec::new() }
+    }
+
+    fn by_command(&self, key: &[u8]) -> Vec<Module> {
+        let config = self.config();
+        let mut commands = config.installs.iter().chain(&config.removes);
+        match commands.find(|command| command.pattern.as_bytes() == key) {
+            Some(_) => vec![Module::named(key)],
+            None => Vec::new(),
+        }
+    }
+
+    fn by_index(&self, kind: IndexKind, key: &[u8]) -> Vec<Module> {
+        let found = self.indexes.search(kind, key).into_iter();
+        found.map(|found| Module::aliased(found.value, key)).collect()
+    }
+
+    fn by_builtin_name(&self, key: &[u8]) -> Vec<Module> {
+        let found = self.is_builtin(key);
+        if found { vec![Module { builtin: true, ..Module::named(key) }] } else { Vec::new() }
+    }
+
+    fn by_builtin_alias(&self, key: &[u8]) -> Vec<Module> {
+        let found = self.by_index(IndexKind::BuiltinAlias, key).into_iter();
+        found.map(|module| Module { builtin: true, ..module }).collect()
+    }
+}
+
+fn first_hit(mut stages: impl Iterator<Item = Vec<Module>>) -> Vec<Module> {
+    stages.find(|found| !found.is_empty()).unwrap_or_default()
+}
