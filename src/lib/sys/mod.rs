@@ -3,6 +3,7 @@
 //! Nothing here interprets what it reads; formats do that. The only unsafe blocks of the library
 //! live below this module, each with its `SAFETY` comment.
 
+pub mod decompress;
 pub mod dir;
 pub mod errno;
 pub mod file;
