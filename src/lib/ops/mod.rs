@@ -1,1 +1,3 @@
-//! To be filled by its owner.
+//! The jobs of the tools; each makes a plan first and then carries it out.
+
+pub mod module_file;

@@ -4,8 +4,8 @@
 //! redirect `open` see every access.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::error::{Error, FormatError, FormatKind, Result};
@@ -45,9 +45,28 @@ fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_FILE_SIZE).then_some(bytes))
 }
 
-/// Reads exactly `len` bytes at `offset`; `UnexpectedEof` when the file is shorter.
-pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
+/// Opens `path` for reading and tells its size in bytes.
+///
+/// Errors: whatever open and fstat answer; `EISDIR` for a directory, `EINVAL` for anything else that is no regular file.
+pub fn open(path: &Path) -> io::Result<(File, u64)> {
+    // Without O_NONBLOCK the open of a FIFO would wait for a writer.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        return Ok((file, metadata.len()));
+    }
+    Err(io::Error::from_raw_os_error(if metadata.is_dir() { libc::EISDIR } else { libc::EINVAL }))
+}
+
+/// Replaces the contents of `bytes` by up to `len` bytes of the file from `offset` on: fewer only where the file ends.
+///
+/// Moves the file's position. Reserves `len` bytes, which the caller must have checked against the file's size.
+pub fn read_range(mut file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.clear();
+    let room = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.try_reserve_exact(room).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    // A read, unlike std's pread, can fill room that was not zeroed first.
+    file.seek(SeekFrom::Start(offset))?;
+    file.take(len).read_to_end(bytes)?;
+    Ok(())
 }

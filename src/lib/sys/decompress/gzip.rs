@@ -18,7 +18,10 @@ pub(super) fn decode(mut input: &[u8], output: &mut Output<'_>) -> Result<(), Fo
     while Compression::detect(input) == Some(Compression::Gzip) {
         let mut decoder = GzDecoder::new(input);
         let room = (output.limit - output.bytes.len().min(output.limit)) as u64;
-        (&mut decoder).take(room.saturating_add(1)).read_to_end(output.bytes).map_err(|error| reason(&error))?;
+        (&mut decoder)
+            .take(room.saturating_add(1))
+            .read_to_end(output.bytes)
+            .map_err(|error| reason(&error))?;
         output.check()?;
         input = decoder.into_inner();
     }

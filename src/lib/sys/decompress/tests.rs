@@ -55,7 +55,11 @@ fn all_formats_by_magic_and_in_several_parts() {
             let packed = pack(compression, &data);
             assert_eq!(Compression::detect(&packed), Some(compression));
             assert_eq!(unpack(&packed), Ok(data.clone()));
-            assert_eq!(unpack(&[&packed[..], &packed].concat()), Ok([&data[..], &data].concat()), "{compression:?}");
+            assert_eq!(
+                unpack(&[&packed[..], &packed].concat()),
+                Ok([&data[..], &data].concat()),
+                "{compression:?}"
+            );
         }
     }
     assert_eq!(Compression::detect(b"\x7fELF"), None);

@@ -17,7 +17,8 @@ pub(super) fn decode(input: &[u8], output: &mut Output<'_>) -> Result<(), Format
     output.expect(expected_size(input).unwrap_or(0))?;
     loop {
         output.make_room()?;
-        let rest = usize::try_from(stream.total_in()).ok().and_then(|done| input.get(done..)).unwrap_or_default();
+        let rest =
+            usize::try_from(stream.total_in()).ok().and_then(|done| input.get(done..)).unwrap_or_default();
         // Everything is at hand, so `Finish` from the start: the decoder needs it to end concatenated streams.
         match stream.process_vec(rest, output.bytes, Action::Finish).map_err(reason)? {
             Status::StreamEnd => return output.check(),
