@@ -1,1 +1,3 @@
 //! Behaviour, compared between ours and the reference; one file an applet.
+
+mod getopt;

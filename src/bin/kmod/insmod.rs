@@ -3,7 +3,7 @@
 use clap::Command;
 
 use crate::applet::Invocation;
-use crate::options::{self, Options};
+use crate::options::{self, Options, flag};
 use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.

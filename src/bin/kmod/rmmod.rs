@@ -3,12 +3,13 @@
 use clap::Command;
 
 use crate::applet::Invocation;
-use crate::options::{self, Options};
+use crate::options::{self, Options, flag};
 use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
 pub fn command() -> Command {
     options::table("rmmod", "Remove loaded kernel modules", "rmmod [OPTIONS] MODULE...")
+        .arg(flag(Some('f'), "force", "Remove a module although it is in use (may crash the machine)"))
         .args(options::syslog_and_verbose())
         .args([options::version(), options::help()])
 }

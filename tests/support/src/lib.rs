@@ -1,1 +1,34 @@
-//! What the tests share: root tree builder, ELF module builder, runner of either tool.
+//! What the tests share. Nothing of the library under test is used here, so that it can't vouch for
+//! itself.
+//!
+//! - [`Module`] writes `.ko` files of either class and byte order, [`Root`] writes trees of them.
+//! - [`Run`] is a command line of one of the tools; it runs on [`Side::Ours`] or [`Side::Theirs`],
+//!   if need be inside a [`Root`], where that tree's `/etc`, `/run`, `/proc`, `/sys` and
+//!   `/lib/modules` take the place of the machine's.
+//! - [`same`] and [`differs_because`] run a scenario on both and judge the answers.
+//!
+//! ```no_run
+//! use oxmod_test_support::{Root, Run, same};
+//! let root = Root::new();
+//! root.module("kernel/a.ko", |module| module.need("b_symbol"));
+//! root.file("etc/modprobe.d/x.conf", "options a x=1\n");
+//! let answer = same(|side| Run::new("modprobe").args(["-c"]).inside(&root).on(side));
+//! assert!(answer.stdout_text().starts_with("options a x=1\n"));
+//! ```
+
+mod compare;
+mod compress;
+mod elf;
+mod lab;
+mod root;
+mod run;
+mod sandbox;
+mod signature;
+
+pub use compare::{differs_because, each, same, sides};
+pub use compress::{Compression, compress};
+pub use elf::{Crcs, Module};
+pub use lab::{Kernel, kernels, ours, reference, running_release};
+pub use root::{RELEASE, Root};
+pub use run::{Answer, Run, Side, Stream};
+pub use signature::Trailer;

@@ -1,0 +1,50 @@
+//! Compression as kernel packagers do it. Panics on failure: this is for tests.
+
+use std::io::Write;
+
+/// How a module file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all: `.ko`.
+    None,
+    /// gzip: `.ko.gz`.
+    Gzip,
+    /// xz with a CRC32 check, which is what the kernel understands: `.ko.xz`.
+    Xz,
+    /// zstd, with the content size in the header: `.ko.zst`.
+    Zstd,
+}
+
+impl Compression {
+    /// What a file's name calls for.
+    pub fn of_name(name: &str) -> Self {
+        match name.rsplit('.').next() {
+            Some("gz") => Self::Gzip,
+            Some("xz") => Self::Xz,
+            Some("zst") => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Compresses `bytes`.
+///
+/// # Panics
+/// When the codec fails.
+pub fn compress(bytes: &[u8], how: Compression) -> Vec<u8> {
+    match how {
+        Compression::None => bytes.to_vec(),
+        Compression::Gzip => {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            writer.write_all(bytes).expect("gzip");
+            writer.finish().expect("gzip")
+        }
+        Compression::Xz => {
+            let stream = xz2::stream::Stream::new_easy_encoder(6, xz2::stream::Check::Crc32).expect("xz");
+            let mut writer = xz2::write::XzEncoder::new_stream(Vec::new(), stream);
+            writer.write_all(bytes).expect("xz");
+            writer.finish().expect("xz")
+        }
+        Compression::Zstd => zstd::bulk::compress(bytes, 3).expect("zstd"),
+    }
+}

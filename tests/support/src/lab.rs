@@ -1,0 +1,81 @@
+//! Where the programs and kernels under test are. `scripts/lab` puts the reference and the kernels
+//! into a cache and describes it in a file of shell assignments; the environment wins over the file.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// A real kernel's module tree.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// What to give to `-d` or `-b`.
+    pub root: PathBuf,
+    /// What to give to `-S`, or as depmod's operand.
+    pub release: String,
+}
+
+/// The multi-call binary of this build: `OXMOD_KMOD`, else the one beside the running test.
+pub fn ours() -> PathBuf {
+    if let Some(path) = std::env::var_os("OXMOD_KMOD") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap_or_default();
+    let build = test.parent().and_then(Path::parent).unwrap_or(Path::new("target/debug"));
+    build.join("kmod")
+}
+
+/// The multi-call binary of the reference; `None` where there is none.
+pub fn reference() -> Option<PathBuf> {
+    setting("OXMOD_REFERENCE").map(|dir| PathBuf::from(dir).join("kmod")).filter(|path| path.exists())
+}
+
+/// The real kernels that are at hand: bookworm's, trixie's, both, or none.
+pub fn kernels() -> Vec<Kernel> {
+    ["OXMOD_BOOKWORM", "OXMOD_TRIXIE"]
+        .into_iter()
+        .filter_map(|name| {
+            let root = setting(&format!("{name}_ROOT"))?.into();
+            let release = setting(&format!("{name}_RELEASE"))?.into_string().ok()?;
+            Some(Kernel { root, release })
+        })
+        .collect()
+}
+
+/// What `uname -r` says.
+pub fn running_release() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim_end().to_owned()
+}
+
+/// A directory of links named like the tools, for `PATH`.
+pub(crate) fn links(binary: &Path, side: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("oxmod-links-{side}-{}", std::process::id()));
+    let _ = std::fs::create_dir_all(&dir);
+    for name in ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"] {
+        // Another thread may have been quicker.
+        let _ = symlink(binary, dir.join(name));
+    }
+    dir
+}
+
+fn setting(name: &str) -> Option<OsString> {
+    static FILE: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    std::env::var_os(name).or_else(|| FILE.get_or_init(read_file).get(name).map(OsString::from))
+}
+
+/// `NAME=value` lines; the values are paths and versions without quotes or blanks.
+fn read_file() -> BTreeMap<String, String> {
+    let cache = || {
+        std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+            .map(|dir| dir.join("oxmod/lab"))
+    };
+    let lab = std::env::var_os("OXMOD_LAB").map(PathBuf::from).or_else(cache);
+    let text = lab.and_then(|lab| std::fs::read_to_string(lab.join("env")).ok()).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim_matches(['"', '\'']).to_owned()))
+        .collect()
+}

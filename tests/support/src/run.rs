@@ -1,0 +1,233 @@
+//! One command line of one of the tools, and what it answers.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::lab;
+use crate::root::Root;
+use crate::sandbox;
+
+/// Whose tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The binary of this build.
+    Ours,
+    /// The reference kmod.
+    Theirs,
+}
+
+/// What a standard stream is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// A pipe that is read to its end.
+    Captured,
+    /// Nothing: the descriptor is closed.
+    Closed,
+    /// `/dev/full`: every write fails for lack of space.
+    Full,
+    /// A pipe that nobody reads.
+    Broken,
+}
+
+/// A command line, to be run on either side. argv[0] is `/sbin/TOOL` on both.
+#[derive(Debug, Clone)]
+pub struct Run {
+    argv0: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    cwd: Option<PathBuf>,
+    root: Option<PathBuf>,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+/// What a command answered.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The exit code; 128 + n after signal n.
+    pub code: i32,
+    /// Captured standard output.
+    pub stdout: Vec<u8>,
+    /// Captured standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Answer {
+    /// Standard output, for assertions on text.
+    pub fn stdout_text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error, for assertions on text.
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// All of it, for comparison with literals.
+    pub fn triple(&self) -> (i32, String, String) {
+        (self.code, self.stdout_text(), self.stderr_text())
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "\nexit code {}\nstdout: {}\nstderr: {}\n",
+            self.code,
+            self.stdout.escape_ascii().to_string().replace("\\n", "\n        "),
+            self.stderr.escape_ascii().to_string().replace("\\n", "\n        ")
+        )
+    }
+}
+
+impl Run {
+    /// `tool` without arguments.
+    pub fn new(tool: &str) -> Self {
+        Self {
+            argv0: format!("/sbin/{tool}").into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            cwd: None,
+            root: None,
+            stdout: Stream::Captured,
+            stderr: Stream::Captured,
+        }
+    }
+
+    /// Another argv[0].
+    #[must_use]
+    pub fn argv0(mut self, argv0: impl AsRef<OsStr>) -> Self {
+        self.argv0 = argv0.as_ref().into();
+        self
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().into()));
+        self
+    }
+
+    /// Sets a variable. The environment has otherwise only `PATH` and `LC_ALL=C`.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().into(), value.as_ref().into()));
+        self
+    }
+
+    /// The working directory.
+    #[must_use]
+    pub fn cwd(mut self, dir: impl AsRef<Path>) -> Self {
+        self.cwd = Some(dir.as_ref().into());
+        self
+    }
+
+    /// Runs with `root` as the file system, see the module `sandbox`.
+    #[must_use]
+    pub fn inside(mut self, root: &Root) -> Self {
+        self.root = Some(root.path(""));
+        self
+    }
+
+    /// Where standard output goes.
+    #[must_use]
+    pub fn stdout(mut self, stream: Stream) -> Self {
+        self.stdout = stream;
+        self
+    }
+
+    /// Where standard error goes.
+    #[must_use]
+    pub fn stderr(mut self, stream: Stream) -> Self {
+        self.stderr = stream;
+        self
+    }
+
+    /// Runs it.
+    ///
+    /// # Panics
+    /// When the program, the sandbox, or the reference is not there.
+    pub fn on(&self, side: Side) -> Answer {
+        let output = self.command(side).and_then(|mut command| command.output());
+        let output = output.unwrap_or_else(|error| panic!("{side:?} {self:?}: {error}"));
+        let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
+        Answer { code: code.unwrap_or(-1), stdout: output.stdout, stderr: output.stderr }
+    }
+
+    fn command(&self, side: Side) -> io::Result<Command> {
+        let (binary, name) = match side {
+            Side::Ours => (lab::ours(), "ours"),
+            Side::Theirs => (lab::reference().expect("no reference kmod: run scripts/lab"), "theirs"),
+        };
+        let links = lab::links(&binary, name);
+        let mut command = Command::new(&binary);
+        command.arg0(&self.argv0).args(&self.args).env_clear().env("LC_ALL", "C");
+        command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", links.display()));
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(self.stdout.open()?).stderr(self.stderr.open()?);
+        if let Some(dir) = &self.cwd {
+            command.current_dir(dir);
+        }
+        if let Some(root) = &self.root {
+            sandbox::confine(&mut command, root)?;
+        }
+        for (stream, descriptor) in [(self.stdout, 1), (self.stderr, 2)] {
+            if stream == Stream::Closed {
+                close_at_exec(&mut command, descriptor);
+            }
+        }
+        restore_sigpipe(&mut command);
+        Ok(command)
+    }
+}
+
+impl Stream {
+    fn open(self) -> io::Result<Stdio> {
+        Ok(match self {
+            Self::Captured => Stdio::piped(),
+            Self::Closed => Stdio::null(),
+            Self::Full => File::options().write(true).open("/dev/full")?.into(),
+            Self::Broken => {
+                let (reader, writer) = io::pipe()?;
+                drop(reader);
+                writer.into()
+            }
+        })
+    }
+}
+
+#[allow(unsafe_code)]
+fn close_at_exec(command: &mut Command, descriptor: i32) {
+    // SAFETY: close is async-signal-safe; the standard stream belongs to the child.
+    unsafe {
+        command.pre_exec(move || {
+            libc::close(descriptor);
+            Ok(())
+        });
+    }
+}
+
+/// Test runners are started with SIGPIPE ignored or not; the tools always with its default.
+#[allow(unsafe_code)]
+fn restore_sigpipe(command: &mut Command) {
+    // SAFETY: signal is async-signal-safe and changes only the child.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            Ok(())
+        });
+    }
+}
