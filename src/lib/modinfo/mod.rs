@@ -1,1 +1,17 @@
-//! To be filled by its owner.
+//! What a module says about itself: `.modinfo` strings, parameters, the appended signature.
+//!
+//! Owns these three formats. Must not know ELF (which section the strings come from) nor files (whose end the
+//! signature is at): bytes in, values out.
+//!
+//! Contract: the kernel's `MODULE_INFO` strings and `struct module_signature`, read as kmod's libkmod reads them.
+
+mod parameters;
+mod pkcs7;
+mod signature;
+mod strings;
+#[cfg(test)]
+mod tests;
+
+pub use parameters::{BadParameter, Parameter, Parameters};
+pub use signature::{Signature, Trailer, hex};
+pub use strings::{Entry, builtin, strings};

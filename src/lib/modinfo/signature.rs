@@ -1,0 +1,103 @@
+//! The signature appended to a module file.
+//!
+//! Owns the kernel's `struct module_signature` and the layouts that it announces. The file ends in, from its end: the
+//! magic string, the trailer `{u8 algorithm, hash, id type, signer length, key id length; u8 pad[3]; be32 signature
+//! length}`, the signature, the key id, the signer. Since Linux 4.3 the id type is PKCS#7, and the signature is a PKCS#7
+//! message that holds everything else. Must not verify: what it says is what the file claims.
+
+use std::borrow::Cow;
+
+use super::pkcs7;
+
+const MAGIC: &[u8] = b"~Module signature appended~\n";
+const ID_TYPES: [&str; 3] = ["PGP", "X509", "PKCS#7"];
+const HASHES: [&str; 9] = ["md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3"];
+/// DSA and RSA.
+const ALGORITHMS: u8 = 2;
+
+/// The last bytes of a signed file: trailer and magic string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trailer {
+    id_type: usize,
+    hash: usize,
+    signer: usize,
+    key_id: usize,
+    signature: usize,
+}
+
+/// What a signature says about itself; any part may be empty when it does not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// How the key is named: `PGP`, `X509` or `PKCS#7`.
+    pub id: &'static str,
+    /// The name of who signed.
+    pub signer: Vec<u8>,
+    /// The key: an id, or the serial number of its certificate.
+    pub key: Vec<u8>,
+    /// The name of the hash algorithm.
+    pub hash: Cow<'static, str>,
+    /// The signature itself.
+    pub signature: Vec<u8>,
+}
+
+impl Trailer {
+    /// How many bytes of the file's end [`Trailer::parse`] wants.
+    pub const SIZE: usize = MAGIC.len() + 12;
+
+    /// Reads the last [`Trailer::SIZE`] bytes of a file of `size` bytes; `None` when it is not signed, or when the trailer
+    /// makes no sense.
+    pub fn parse(tail: &[u8], size: u64) -> Option<Self> {
+        let &[algorithm, hash, id_type, signer, key_id, _, _, _, a, b, c, d] =
+            tail.strip_suffix(MAGIC)?.last_chunk()?;
+        let trailer = Self {
+            id_type: usize::from(id_type),
+            hash: usize::from(hash),
+            signer: usize::from(signer),
+            key_id: usize::from(key_id),
+            signature: usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?,
+        };
+        let known = algorithm < ALGORITHMS && trailer.hash < HASHES.len() && trailer.id_type < ID_TYPES.len();
+        let fits = trailer.data_size()? <= size.checked_sub(Self::SIZE as u64)?;
+        (known && fits && trailer.signature > 0).then_some(trailer)
+    }
+
+    /// How many bytes before the trailer belong to the signature; `None` only where that overflows.
+    pub fn data_size(&self) -> Option<u64> {
+        u64::try_from(self.signer.checked_add(self.key_id)?.checked_add(self.signature)?).ok()
+    }
+
+    /// Reads the signature out of the [`Trailer::data_size`] bytes before the trailer.
+    pub fn read(&self, data: &[u8]) -> Signature {
+        let id = ID_TYPES.get(self.id_type).copied().unwrap_or_default();
+        let (names, signature) =
+            data.split_at_checked(data.len().saturating_sub(self.signature)).unwrap_or_default();
+        if id == "PKCS#7" {
+            let message = pkcs7::read(signature).unwrap_or_default();
+            return Signature {
+                id,
+                signer: message.issuer,
+                key: message.key,
+                hash: message.hash.unwrap_or(Cow::Borrowed("unknown")),
+                signature: message.signature,
+            };
+        }
+        let (signer, key) = names.split_at_checked(self.signer).unwrap_or_default();
+        let hash = Cow::Borrowed(HASHES.get(self.hash).copied().unwrap_or_default());
+        Signature { id, signer: signer.to_vec(), key: key.to_vec(), hash, signature: signature.to_vec() }
+    }
+}
+
+/// Upper-case hexadecimal with colons between the bytes; after every 20 bytes a newline and two tabs, which is how
+/// modinfo shows keys and signatures.
+pub fn hex(bytes: &[u8]) -> Vec<u8> {
+    const LINE: usize = 20;
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + (nibble - 10) };
+    let mut text = Vec::with_capacity(bytes.len().saturating_mul(4));
+    for (at, &byte) in bytes.iter().enumerate() {
+        if at > 0 {
+            text.extend_from_slice(if at % LINE == 0 { b":\n\t\t" } else { b":" });
+        }
+        text.extend([digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    text
+}
