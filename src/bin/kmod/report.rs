@@ -10,8 +10,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
+use oxmod::error::{Cause, Error};
 use oxmod::notice::Notice;
 use oxmod::sys::{errno, stdio, syslog};
+
+mod depmod;
 
 /// Why an applet stops before its end.
 #[derive(Debug)]
@@ -180,8 +183,17 @@ impl Report {
                 verbatim(error.path.as_os_str().as_encoded_bytes()),
                 errno::strerror(error.errno())
             )),
+            Notice::Depmod(notice) => self.depmod(notice),
             other => self.error(format_args!("{other:?}")),
         }
+    }
+}
+
+/// Why something failed: the system's words for an errno, or what is wrong with the bytes.
+pub fn why(error: &Error) -> String {
+    match &error.cause {
+        Cause::Io(io) => errno::strerror(io.raw_os_error().unwrap_or(libc::EIO)),
+        Cause::Format(format) => format.to_string(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The jobs of the tools; each makes a plan first and then carries it out.
+//! The jobs: each makes a plan from what [`crate::context`] and the formats tell, then carries it out.
 
+pub mod depmod;
 pub mod info;
 pub mod module_file;

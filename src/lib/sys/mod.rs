@@ -12,3 +12,5 @@ pub mod host;
 pub mod regex;
 pub mod stdio;
 pub mod syslog;
+pub mod fileset;
+pub mod tree;
