@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_fully_connected_knot_ends() {
-        let all: Vec<(u32, u32)> = (0..60).flat_map(|a| (0..60).map(move |b| (a, b))).filter(|(a, b)| a != b).collect();
+        let all: Vec<(u32, u32)> =
+            (0..60).flat_map(|a| (0..60).map(move |b| (a, b))).filter(|(a, b)| a != b).collect();
         assert_eq!(graph(60, &all).topological_numbers().unwrap_err().cycles, [vec![0, 1]]);
     }
 

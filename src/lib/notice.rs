@@ -9,6 +9,10 @@ use bstr::BString;
 
 use crate::error::Error;
 
+mod depmod;
+
+pub use depmod::DepmodNotice;
+
 /// One event. `#[non_exhaustive]`: new kinds appear as the library learns to notice more.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -53,6 +57,8 @@ pub enum Notice {
         /// The text file that is read instead.
         instead: PathBuf,
     },
+    /// Something that only depmod comes upon.
+    Depmod(DepmodNotice),
     /// A file that should be readable was not; its contents are treated as absent.
     Unreadable(Error),
 }

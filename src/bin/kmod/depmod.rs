@@ -1,10 +1,22 @@
 //! depmod: reads every module of a kernel and writes the indexes that the other tools answer from.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
 use clap::Command;
+use oxmod::config::depmod::DepmodConfig;
+use oxmod::context::{absolute, conf};
+use oxmod::notice::{DepmodNotice, Notice, Sink};
+use oxmod::ops::depmod::{self as op, Config, KernelSymbols, ModuleFile};
+use oxmod::sys::{file, host};
 
 use crate::applet::Invocation;
+use crate::getopt::Opt;
 use crate::options::{self, Options, flag, value};
 use crate::report::{Exit, Level, Outcome, Report};
+use crate::stdout::Out;
 
 /// The table of options.
 pub fn command() -> Command {
@@ -38,10 +50,243 @@ pub fn command() -> Command {
         ])
 }
 
+/// What the command line says, as typed.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that was typed or not")]
+#[derive(Default)]
+struct Typed {
+    all: bool,
+    quick: bool,
+    basedir: Option<OsString>,
+    moduledir: Option<OsString>,
+    outdir: Option<OsString>,
+    config: Vec<PathBuf>,
+    symvers: Option<PathBuf>,
+    system_map: Option<PathBuf>,
+    errsyms: bool,
+    verbose: bool,
+    dry_run: bool,
+    prefix: Option<u8>,
+    warn: bool,
+}
+
+/// What is to be done.
+struct Job {
+    /// The module directory that is read.
+    dir: PathBuf,
+    /// The module directory that is written.
+    out: PathBuf,
+    release: Vec<u8>,
+    /// Which modules to read; `None` for all of the directory.
+    files: Option<Vec<ModuleFile>>,
+    /// The files and directories of the configuration.
+    sources: Vec<PathBuf>,
+    mode: Mode,
+}
+
+#[derive(PartialEq, Eq)]
+enum Mode {
+    Write,
+    WriteIfStale,
+    /// `-n`; with `-A` nothing is shown when nothing is stale.
+    Show {
+        only_if_stale: bool,
+    },
+}
+
 /// Runs depmod.
 pub fn run(invocation: &Invocation) -> Outcome {
+    let report = Report::new(invocation.tool, Level::Warning);
     let mut argv = Options::new(invocation);
-    while argv.next()?.is_some() {}
-    Report::new(invocation.tool, Level::Warning).error(format_args!("not built yet"));
-    Err(Exit::Failure)
+    let mut typed = Typed::default();
+    while let Some(option) = argv.next()? {
+        typed.take(&option, &report)?;
+    }
+    let mut job = typed.job(argv.operands(), &report)?;
+    let out = Mutex::new(Out::open());
+    let sink = |notice: &Notice| tell(notice, &report, &out);
+    let config = typed.config(&mut job, &report, &sink)?;
+    job.run(&config, &report, &sink, &out)?;
+    out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
+}
+
+/// Dependencies (`-v`) are output, the rest is for the report.
+fn tell(notice: &Notice, report: &Report, out: &Mutex<Out>) {
+    if let Notice::Depmod(DepmodNotice::Dependency { path, symbol, on }) = notice {
+        let line = [
+            path.as_os_str().as_bytes(),
+            b" needs \"",
+            symbol.as_slice(),
+            b"\": ",
+            on.as_os_str().as_bytes(),
+            b"\n",
+        ]
+        .concat();
+        // A write error shows again when the output is finished.
+        let _ = out.lock().unwrap_or_else(PoisonError::into_inner).bytes(&line);
+    } else {
+        report.library(notice);
+    }
+}
+
+impl Typed {
+    fn take(&mut self, option: &Opt<'_>, report: &Report) -> Outcome {
+        let value = || option.value.clone().unwrap_or_default();
+        match option.id {
+            "all" => self.all = true,
+            "quick" => self.quick = true,
+            "basedir" => self.basedir = Some(value()),
+            "moduledir" => self.moduledir = Some(value()),
+            "outdir" => self.outdir = Some(value()),
+            "config" => self.config.push(value().into()),
+            "symvers" => self.symvers = Some(value().into()),
+            "filesyms" => self.system_map = Some(value().into()),
+            "errsyms" => self.errsyms = true,
+            "verbose" => {
+                self.verbose = true;
+                report.louder();
+            }
+            "dry-run" => self.dry_run = true,
+            "symbol-prefix" => match value().as_bytes() {
+                &[prefix] => self.prefix = Some(prefix),
+                _ => return Err(report.bad_symbol_prefix()),
+            },
+            "warn" => self.warn = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn job(&self, operands: Vec<OsString>, report: &Report) -> Result<Job, Exit> {
+        let mut operands = operands.into_iter();
+        let release = match operands.next() {
+            Some(release) if is_release(release.as_bytes()) => release,
+            Some(other) => return Err(report.bad_version(&other)),
+            None => host::release().map_err(|error| report.no_release(&error))?,
+        };
+        let files = if self.all || operands.len() == 0 { None } else { Some(given_files(operands, report)?) };
+        let basedir = self.basedir.as_deref();
+        let dir = self.module_dir(basedir, &release, report)?;
+        let out = match self.outdir.as_deref() {
+            Some(outdir) => self.module_dir(Some(outdir), &release, report)?,
+            None => dir.clone(),
+        };
+        let mode = match (self.dry_run, self.quick) {
+            (true, only_if_stale) => Mode::Show { only_if_stale },
+            (false, true) => Mode::WriteIfStale,
+            (false, false) => Mode::Write,
+        };
+        if self.errsyms && self.symvers.is_none() && self.system_map.is_none() {
+            report.errsyms_without_symbols();
+        }
+        Ok(Job { dir, out, release: release.into_vec(), files, sources: Vec::new(), mode })
+    }
+
+    /// `base/moduledir/release`, put together byte for byte.
+    fn module_dir(&self, base: Option<&OsStr>, release: &OsStr, report: &Report) -> Result<PathBuf, Exit> {
+        let mut path = match base {
+            Some(base) => absolute(base).map_err(|error| report.no_working_directory(&error))?,
+            None => OsString::new(),
+        };
+        let moduledir = self.moduledir.as_deref().unwrap_or(OsStr::new("/lib/modules")).as_bytes();
+        path.push("/");
+        path.push(OsStr::from_bytes(moduledir.strip_prefix(b"/").unwrap_or(moduledir)));
+        path.push("/");
+        path.push(release);
+        Ok(path.into())
+    }
+
+    fn config(&self, job: &mut Job, report: &Report, sink: Sink<'_>) -> Result<Config, Exit> {
+        let mut depmod = DepmodConfig::default();
+        // Files given by hand leave nothing for the configuration to decide.
+        if job.files.is_none() {
+            job.sources = self.config_sources();
+            for file in conf::read_all(&job.sources.clone(), sink) {
+                depmod.parse(&file.path, &file.bytes, sink);
+                job.sources.push(file.path);
+            }
+            job.sources.extend(self.symvers.iter().chain(&self.system_map).cloned());
+        }
+        let kernel_symbols = self.kernel_symbols(report, sink)?;
+        Ok(Config {
+            depmod,
+            report_unknown: self.errsyms && kernel_symbols.is_some(),
+            kernel_symbols,
+            symbol_prefix: self.prefix,
+            verbose: self.verbose,
+            warn_duplicates: self.warn,
+        })
+    }
+
+    fn config_sources(&self) -> Vec<PathBuf> {
+        if self.config.is_empty() { conf::default_dirs("depmod.d") } else { self.config.clone() }
+    }
+
+    /// `-E` before `-F`.
+    fn kernel_symbols(&self, report: &Report, sink: Sink<'_>) -> Result<Option<KernelSymbols>, Exit> {
+        let symvers = self.symvers.is_some();
+        let Some(path) = self.symvers.as_ref().or(self.system_map.as_ref()) else { return Ok(None) };
+        let text = file::read(path).map_err(|error| report.cannot_load(&error))?;
+        let bad = |bad: op::BadLine| {
+            sink(&Notice::Depmod(DepmodNotice::BadSymbolLine {
+                path: path.clone(),
+                line: bad.line,
+                text: bad.text,
+                symvers,
+            }));
+        };
+        let read = if symvers { KernelSymbols::from_symvers } else { KernelSymbols::from_system_map };
+        Ok(Some(read(&text, self.prefix, bad)))
+    }
+}
+
+impl Job {
+    fn run(&self, config: &Config, report: &Report, sink: Sink<'_>, out: &Mutex<Out>) -> Outcome {
+        let files = match &self.files {
+            Some(files) => files.clone(),
+            None => op::scan(&self.dir, &self.release, &config.depmod, sink)
+                .map_err(|error| report.cannot_search(&error))?,
+        };
+        let quick = matches!(self.mode, Mode::WriteIfStale | Mode::Show { only_if_stale: true });
+        if quick && op::is_fresh(&self.dir, &self.out, &files, &self.sources) {
+            return Ok(());
+        }
+        let outputs =
+            op::images(&self.dir, &files, config, sink).map_err(|failure| report.no_images(&failure))?;
+        if matches!(self.mode, Mode::Show { .. }) {
+            let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+            return outputs
+                .iter()
+                .filter(|output| output.is_text())
+                .try_for_each(|output| out.bytes(&output.bytes));
+        }
+        op::publish(&self.out, &outputs).map_err(|error| report.cannot_publish(&self.out, &error))
+    }
+}
+
+/// The modules of the operands after the version, which must be absolute paths of existing files.
+fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result<Vec<ModuleFile>, Exit> {
+    let mut files: Vec<ModuleFile> = Vec::new();
+    for path in paths.map(PathBuf::from) {
+        if !path.as_os_str().as_bytes().starts_with(b"/") {
+            return Err(report.not_absolute(&path));
+        }
+        let module = op::module_file(&path);
+        if let Some(first) = files.iter().find(|file| file.name == module.name) {
+            if first.path == path {
+                continue;
+            }
+            return Err(report.module_given_twice(&module.name, &path, &first.path));
+        }
+        std::fs::metadata(&path).map_err(|error| report.no_module(&path, &error))?;
+        files.push(module);
+    }
+    Ok(files)
+}
+
+/// Whether a version begins with two numbers and a dot between them.
+fn is_release(version: &[u8]) -> bool {
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let major = digits(version);
+    let minor = version.get(major..).and_then(|rest| rest.strip_prefix(b".")).map_or(0, digits);
+    major > 0 && minor > 0
 }

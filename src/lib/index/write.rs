@@ -86,8 +86,10 @@ fn write_node(
         .filter(|offset| *offset <= OFFSET_MASK)
         .ok_or_else(|| FormatError::new(FormatKind::Limit, "the index outgrows the format's 256 MiB"))?;
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(reference) };
-    // Sorted, so what the first and the last key share is shared by all.
-    let shared = common_prefix(&first.key[node.depth..], &last.key[node.depth..]);
+    // Sorted, so what the first and the last key share is shared by all. The root never has a prefix,
+    // even if it has only one child: so kmod builds its files.
+    let is_root = node.depth == 0;
+    let shared = if is_root { 0 } else { common_prefix(&first.key[node.depth..], &last.key[node.depth..]) };
     let depth = node.depth + shared;
     if shared > 0 {
         reference |= FLAG_PREFIX;

@@ -7,10 +7,10 @@ pub mod decompress;
 pub mod dir;
 pub mod errno;
 pub mod file;
+pub mod fileset;
 pub mod host;
 #[allow(unsafe_code)]
 pub mod regex;
 pub mod stdio;
 pub mod syslog;
-pub mod fileset;
 pub mod tree;

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bstr::ByteSlice;
 use oxmod::error::{Cause, Error};
 use oxmod::notice::DepmodNotice;
 use oxmod::ops::depmod::Failure;
@@ -142,7 +141,10 @@ impl Report {
                 self.error(format_args!("failed to load symbols from {}: {errno}", path(&error.path)));
             }
             Cause::Format(format) => {
-                self.error(format_args!("failed to load symbols from {}: {errno} ({format})", path(&error.path)));
+                self.error(format_args!(
+                    "failed to load symbols from {}: {errno} ({format})",
+                    path(&error.path)
+                ));
             }
         }
     }
@@ -153,8 +155,11 @@ impl Report {
             DepmodNotice::UnknownSymbol { path: file, symbol } => {
                 self.warning(format_args!("{} needs unknown symbol {}", path(file), verbatim(symbol)));
             }
-            DepmodNotice::VersionMismatch { path: file, symbol } => self
-                .warning(format_args!("{} disagrees about version of symbol {}", path(file), verbatim(symbol))),
+            DepmodNotice::VersionMismatch { path: file, symbol } => self.warning(format_args!(
+                "{} disagrees about version of symbol {}",
+                path(file),
+                verbatim(symbol)
+            )),
             DepmodNotice::UnmatchedBracket { alias } => {
                 self.warning(format_args!("Unmatched bracket in {}", verbatim(alias)));
             }
@@ -166,21 +171,17 @@ impl Report {
                 verbatim(module),
                 verbatim(devname)
             )),
-            DepmodNotice::DuplicateEntry { what, key, value } => self.warning(format_args!(
-                "duplicate {what}:\n{} {}",
-                verbatim(key),
-                verbatim(value)
-            )),
+            DepmodNotice::DuplicateEntry { what, key, value } => {
+                self.warning(format_args!("duplicate {what}:\n{} {}", verbatim(key), verbatim(value)))
+            }
             DepmodNotice::NotIndexable { file, key, value, byte } => self.warning(format_args!(
                 "{file}: leaving out '{}' of {}: byte 0x{byte:x} is not 7-bit ASCII",
                 verbatim(key),
                 verbatim(value)
             )),
-            DepmodNotice::BadSymbolLine { path: file, line, text, symvers: true } => self.error(format_args!(
-                "{}:{line} Invalid symbol version {}",
-                path(file),
-                verbatim(text)
-            )),
+            DepmodNotice::BadSymbolLine { path: file, line, text, symvers: true } => {
+                self.error(format_args!("{}:{line} Invalid symbol version {}", path(file), verbatim(text)))
+            }
             DepmodNotice::BadSymbolLine { path: file, line, text, symvers: false } => {
                 self.error(format_args!("{}:{line}: invalid line: {}", path(file), verbatim(text)));
             }

@@ -1,7 +1,7 @@
 //! The order of modules and symbols, which is part of the file formats.
 //!
 //! kmod keeps both in hash tables and writes its files in the order in which those tables are walked:
-//! by bucket, then by name. The hash is Paul Hsieh's SuperFastHash with the length as its seed; there
+//! by bucket, then by name. The hash is Paul Hsieh's `SuperFastHash` with the length as its seed; there
 //! are 512 buckets of modules and 2048 of symbols. modules.order then moves what it lists to the front.
 
 use std::collections::HashMap;
@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn hash_depends_on_every_byte_and_the_length() {
         let names = ["", "a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh"];
-        let hashes: std::collections::HashSet<u32> = names.iter().map(|name| superfast(name.as_bytes())).collect();
+        let hashes: std::collections::HashSet<u32> =
+            names.iter().map(|name| superfast(name.as_bytes())).collect();
         assert_eq!(hashes.len(), names.len());
     }
 

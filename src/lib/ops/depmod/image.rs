@@ -1,0 +1,342 @@
+//! Every output file as bytes in memory. What is written where, and in which order, is fixed by
+//! modules.dep(5) and its readers.
+
+use std::path::Path;
+
+use bstr::{BString, ByteSlice};
+
+use crate::error::FormatError;
+use crate::index::{Builder, text};
+use crate::name;
+use crate::notice::{DepmodNotice, Sink};
+
+use super::{Loaded, Plan, order, tell};
+
+/// One output file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// File name in the module directory.
+    pub name: &'static str,
+    /// Its whole contents.
+    pub bytes: Vec<u8>,
+}
+
+impl Output {
+    /// Whether it is a text, which a dry run shows.
+    pub fn is_text(&self) -> bool {
+        Path::new(self.name).extension().is_none_or(|extension| extension != "bin")
+    }
+}
+
+/// The first of the files, which is also the one that tells when the set was made.
+pub(super) const DEP: &str = "modules.dep";
+
+/// All output files in the order in which they are published.
+pub(super) const NAMES: [&str; 11] = [
+    DEP,
+    "modules.dep.bin",
+    "modules.alias",
+    "modules.alias.bin",
+    "modules.softdep",
+    "modules.weakdep",
+    "modules.symbols",
+    "modules.symbols.bin",
+    "modules.builtin.bin",
+    "modules.builtin.alias.bin",
+    "modules.devname",
+];
+
+const ALIAS_HEADER: &str = "# Aliases extracted from modules themselves.\n";
+const SOFTDEP_HEADER: &str = "# Soft dependencies extracted from modules themselves.\n";
+const WEAKDEP_HEADER: &str = "# Weak dependencies extracted from modules themselves.\n";
+const SYMBOLS_HEADER: &str = "# Aliases for symbols, used by symbol_request().\n";
+const DEVNAME_HEADER: &str = "# Device nodes to trigger on-demand module loading.\n";
+
+impl Plan<'_> {
+    /// All files in the order in which they are published.
+    ///
+    /// Errors: an index outgrows its format.
+    pub(super) fn images(&self, sink: Sink<'_>) -> Result<Vec<Output>, FormatError> {
+        let deps = self.dep_lines();
+        let symbols = self.symbol_lines();
+        let contents = [
+            text_of(&deps),
+            self.dep_index(&deps, sink)?,
+            self.alias_text(),
+            self.alias_index(sink)?,
+            self.extracted(SOFTDEP_HEADER, "softdep", |facts| &facts.softdeps),
+            self.extracted(WEAKDEP_HEADER, "weakdep", |facts| &facts.weakdeps),
+            self.symbols_text(&symbols),
+            self.symbols_index(&symbols, sink)?,
+            self.builtin_index(sink)?,
+            self.builtin_alias_index(sink)?,
+            self.devname_text(sink),
+        ];
+        Ok(NAMES.into_iter().zip(contents).map(|(name, bytes)| Output { name, bytes }).collect())
+    }
+
+    /// `path: dependency dependency`, the dependency to be loaded first standing last.
+    fn dep_lines(&self) -> Vec<Vec<u8>> {
+        let mut seen = vec![u32::MAX; self.modules.len()];
+        (0_u32..)
+            .zip(self.modules)
+            .map(|(index, module)| {
+                let mut line = [self.short_path(module), b":"].concat();
+                for on in self.resolved.graph.closure(index, &self.resolved.numbers, &mut seen) {
+                    line.push(b' ');
+                    line.extend_from_slice(self.short_path(&self.modules[on as usize]));
+                }
+                line
+            })
+            .collect()
+    }
+
+    /// The path below the module directory; the whole path of a module elsewhere.
+    fn short_path<'m>(&self, module: &'m Loaded) -> &'m [u8] {
+        let path = <[u8]>::from_path(&module.path).unwrap_or_default();
+        path.strip_prefix(self.dir).and_then(|path| path.strip_prefix(b"/")).unwrap_or(path)
+    }
+
+    fn dep_index(&self, lines: &[Vec<u8>], sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
+        let mut index = Checked::new("modules.dep.bin", sink);
+        for ((priority, module), line) in (0_u32..).zip(self.modules).zip(lines) {
+            index.insert(&module.name, line, priority);
+        }
+        index.write()
+    }
+
+    fn aliases(&self) -> impl Iterator<Item = (u32, &Loaded, &BString)> {
+        let modules = (0_u32..).zip(self.modules);
+        modules.flat_map(|(at, module)| module.facts.aliases.iter().map(move |alias| (at, module, alias)))
+    }
+
+    fn alias_text(&self) -> Vec<u8> {
+        self.extracted_with(ALIAS_HEADER, |out, module| {
+            for alias in &module.facts.aliases {
+                push_line(out, &[b"alias ", alias, b" ", &module.name]);
+            }
+        })
+    }
+
+    fn alias_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
+        let normalized: Vec<_> = self
+            .aliases()
+            .filter_map(|(priority, module, alias)| {
+                let normalized = name::normalize_alias(alias).ok();
+                if normalized.is_none() {
+                    tell(sink, DepmodNotice::UnmatchedBracket { alias: alias.clone() });
+                }
+                Some((normalized?, &module.name, priority))
+            })
+            .collect();
+        self.warn_duplicates(
+            "module alias",
+            normalized.iter().map(|(key, value, _)| (&**key, value.as_slice())),
+            sink,
+        );
+        let mut index = Checked::new("modules.alias.bin", sink);
+        for (alias, module, priority) in &normalized {
+            index.insert(alias, module, *priority);
+        }
+        index.write()
+    }
+
+    /// `keyword module value` lines for each value that a module carries.
+    fn extracted(
+        &self,
+        header: &str,
+        keyword: &str,
+        values: impl Fn(&super::load::Facts) -> &Vec<BString>,
+    ) -> Vec<u8> {
+        self.extracted_with(header, |out, module| {
+            for value in values(&module.facts) {
+                push_line(out, &[keyword.as_bytes(), b" ", &module.name, b" ", value]);
+            }
+        })
+    }
+
+    fn extracted_with(&self, header: &str, mut each: impl FnMut(&mut Vec<u8>, &Loaded)) -> Vec<u8> {
+        let mut out = header.as_bytes().to_vec();
+        for module in self.modules {
+            each(&mut out, module);
+        }
+        out
+    }
+
+    /// `symbol:NAME` with the index of its module, in the order of the file.
+    fn symbol_lines(&self) -> Vec<(Vec<u8>, u32)> {
+        let mut symbols: Vec<(&[u8], u32)> =
+            self.symbols.iter().map(|(&name, &(module, _))| (name, module)).collect();
+        symbols.sort_by_cached_key(|&(name, _)| order::symbol_key(name));
+        symbols.into_iter().map(|(name, module)| ([b"symbol:", name].concat(), module)).collect()
+    }
+
+    fn symbols_text(&self, symbols: &[(Vec<u8>, u32)]) -> Vec<u8> {
+        let mut out = SYMBOLS_HEADER.as_bytes().to_vec();
+        for (symbol, module) in symbols {
+            push_line(&mut out, &[b"alias ", symbol, b" ", &self.modules[*module as usize].name]);
+        }
+        out
+    }
+
+    fn symbols_index(&self, symbols: &[(Vec<u8>, u32)], sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
+        let mut index = Checked::new("modules.symbols.bin", sink);
+        for (symbol, module) in symbols {
+            index.insert(symbol, &self.modules[*module as usize].name, *module);
+        }
+        index.write()
+    }
+
+    /// Without modules.builtin the file is empty, not an empty index: so readers of old expect it.
+    fn builtin_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
+        let Some(builtin) = &self.builtin else { return Ok(Vec::new()) };
+        let mut index = Checked::new("modules.builtin.bin", sink);
+        let mut names = Vec::new();
+        for line in builtin.lines() {
+            if line.first().is_some_and(u8::is_ascii_alphabetic) {
+                names.push(name::from_path(line));
+            } else {
+                tell(sink, DepmodNotice::BadBuiltinLine { text: line.into() });
+            }
+        }
+        for name in &names {
+            index.insert(name, b"", 0);
+        }
+        index.write()
+    }
+
+    fn builtin_alias_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
+        let Some(modinfo) = &self.builtin_modinfo else { return Ok(Vec::new()) };
+        let mut index = Checked::new("modules.builtin.alias.bin", sink);
+        let mut aliases = Vec::new();
+        for info in text::builtin_modinfo(modinfo).filter(|info| info.key == b"alias") {
+            match name::normalize_alias(info.value) {
+                Ok(alias) => aliases.push((alias, name::normalize(info.module))),
+                Err(_) => tell(sink, DepmodNotice::UnmatchedBracket { alias: info.value.into() }),
+            }
+        }
+        for (alias, module) in &aliases {
+            index.insert(alias, module, 0);
+        }
+        index.write()
+    }
+
+    fn devname_text(&self, sink: Sink<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        for module in self.modules {
+            let Some((devname, numbers)) = device_node(module) else { continue };
+            let Some((kind, major, minor)) = numbers else {
+                tell(
+                    sink,
+                    DepmodNotice::DevnameWithoutNumbers {
+                        module: module.name.clone(),
+                        devname: devname.into(),
+                    },
+                );
+                continue;
+            };
+            if out.is_empty() {
+                out.extend_from_slice(DEVNAME_HEADER.as_bytes());
+            }
+            let device = format!("{kind}{major}:{minor}");
+            push_line(&mut out, &[&module.name, b" ", devname, b" ", device.as_bytes()]);
+        }
+        out
+    }
+
+    /// Tells which pairs of key and value occur again.
+    fn warn_duplicates<'k>(
+        &self,
+        what: &'static str,
+        pairs: impl Iterator<Item = (&'k [u8], &'k [u8])>,
+        sink: Sink<'_>,
+    ) {
+        if !self.config.warn_duplicates {
+            return;
+        }
+        let mut seen = std::collections::HashSet::new();
+        for (key, value) in pairs {
+            if !seen.insert((key, value)) {
+                tell(sink, DepmodNotice::DuplicateEntry { what, key: key.into(), value: value.into() });
+            }
+        }
+    }
+}
+
+/// An index that leaves out, with a notice, what its format cannot hold.
+struct Checked<'a, 's> {
+    file: &'static str,
+    builder: Builder<'a>,
+    sink: Sink<'s>,
+}
+
+impl<'a, 's> Checked<'a, 's> {
+    fn new(file: &'static str, sink: Sink<'s>) -> Self {
+        Self { file, builder: Builder::default(), sink }
+    }
+
+    fn insert(&mut self, key: &'a [u8], value: &'a [u8], priority: u32) {
+        if let Err(error) = self.builder.insert(key, value, priority) {
+            let notice = DepmodNotice::NotIndexable {
+                file: self.file,
+                key: key.into(),
+                value: value.into(),
+                byte: error.byte,
+            };
+            tell(self.sink, notice);
+        }
+    }
+
+    fn write(self) -> Result<Vec<u8>, FormatError> {
+        self.builder.write()
+    }
+}
+
+type DeviceNumbers = (char, u32, u32);
+
+/// The `devname:` alias of a module and the device numbers that its other aliases tell. Looks no
+/// further than both.
+fn device_node(module: &Loaded) -> Option<(&[u8], Option<DeviceNumbers>)> {
+    let (mut devname, mut numbers) = (None, None);
+    for alias in &module.facts.aliases {
+        if let Some(name) = alias.strip_prefix(b"devname:") {
+            devname = Some(name);
+        } else if let Some(rest) = alias.strip_prefix(b"char-major-") {
+            numbers = device_numbers('c', rest).or(numbers);
+        } else if let Some(rest) = alias.strip_prefix(b"block-major-") {
+            numbers = device_numbers('b', rest).or(numbers);
+        }
+        if devname.is_some() && numbers.is_some() {
+            break;
+        }
+    }
+    devname.map(|devname| (devname, numbers))
+}
+
+/// `MAJOR-MINOR`, both decimal; whatever follows is not looked at.
+fn device_numbers(kind: char, text: &[u8]) -> Option<DeviceNumbers> {
+    let (major, rest) = leading_number(text)?;
+    let (minor, _) = leading_number(rest.strip_prefix(b"-")?)?;
+    Some((kind, major, minor))
+}
+
+fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(digits);
+    Some((digits.to_str().ok()?.parse().ok()?, rest))
+}
+
+fn push_line(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out.push(b'\n');
+}
+
+fn text_of(lines: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
+    for line in lines {
+        push_line(&mut out, &[line]);
+    }
+    out
+}

@@ -1,0 +1,85 @@
+//! Who needs whom: from the symbols of all modules to a dependency graph in order.
+
+use std::collections::HashMap;
+
+use crate::elf::Bind;
+use crate::graph::{Cycles, Graph};
+use crate::notice::{DepmodNotice, Sink};
+
+use super::kernel::bare;
+use super::{Config, Loaded, tell};
+
+/// Where a symbol comes from.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    /// Index of the module; `None` for the kernel.
+    module: Option<u32>,
+    crc: u64,
+}
+
+/// The answer: every question that the output files ask.
+pub(super) struct Resolved {
+    /// Edges in the order of first need.
+    pub(super) graph: Graph,
+    /// Topological number of each module, see [`Graph::topological_numbers`].
+    pub(super) numbers: Vec<u32>,
+}
+
+/// Every exported symbol with the module that wins it: the last one in order that exports it.
+pub(super) fn exported_symbols(modules: &[Loaded], prefix: Option<u8>) -> HashMap<&[u8], (u32, u64)> {
+    let mut owners = HashMap::with_capacity(modules.len() * 8);
+    for (index, module) in (0_u32..).zip(modules) {
+        for export in module.facts.links.exports() {
+            owners.insert(bare(export.name, prefix), (index, export.crc));
+        }
+    }
+    owners
+}
+
+/// Builds the graph. Unknown symbols and unfit versions are told to `sink` when the configuration asks
+/// for that.
+///
+/// Errors: modules depend on each other in a circle.
+pub(super) fn resolve(
+    modules: &[Loaded],
+    symbols: &HashMap<&[u8], (u32, u64)>,
+    config: &Config,
+    sink: Sink<'_>,
+) -> Result<Resolved, Cycles> {
+    let mut graph = Graph::new(modules.len());
+    for (index, module) in (0_u32..).zip(modules) {
+        for need in module.facts.links.needs() {
+            let name = bare(need.name, config.symbol_prefix);
+            let own = symbols.get(name).map(|&(module, crc)| Owner { module: Some(module), crc });
+            let kernel = || config.kernel_symbols.as_ref()?.crc(name).map(|crc| Owner { module: None, crc });
+            let Some(owner) = own.or_else(kernel) else {
+                if config.report_unknown && need.bind != Bind::Weak {
+                    tell(
+                        sink,
+                        DepmodNotice::UnknownSymbol { path: module.path.clone(), symbol: need.name.into() },
+                    );
+                }
+                continue;
+            };
+            if config.checks_versions() && need.bind != Bind::Weak && need.crc.unwrap_or(0) != owner.crc {
+                tell(
+                    sink,
+                    DepmodNotice::VersionMismatch { path: module.path.clone(), symbol: need.name.into() },
+                );
+            }
+            let Some(on) = owner.module else { continue };
+            if graph.add(index, on) && config.verbose {
+                tell(
+                    sink,
+                    DepmodNotice::Dependency {
+                        path: module.path.clone(),
+                        symbol: need.name.into(),
+                        on: modules[on as usize].path.clone(),
+                    },
+                );
+            }
+        }
+    }
+    let numbers = graph.topological_numbers()?;
+    Ok(Resolved { graph, numbers })
+}

@@ -1,0 +1,184 @@
+//! Which module files there are, and which of several with one name wins.
+//!
+//! Contract: depmod.d(5). The outcome may depend on the order in which the file system lists a
+//! directory, as it does for kmod: among files that no `search` word tells apart the first one stays.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use bstr::{BString, ByteSlice};
+
+use crate::config::depmod::{DepmodConfig, KernelPattern, SearchPlace};
+use crate::error::Result;
+use crate::name;
+use crate::notice::{DepmodNotice, Sink};
+use crate::sys::regex;
+use crate::sys::tree::{Found, Walk};
+
+use super::tell;
+
+/// A module file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// The module's name, normalised.
+    pub name: BString,
+    /// Absolute path.
+    pub path: PathBuf,
+}
+
+/// Directories of the kernel's build tree that a module directory links to.
+const BUILD_LINKS: [&str; 2] = ["build", "source"];
+
+/// Finds the modules below `dir` and below the external directories of `config` for `release`.
+///
+/// Errors: `dir` cannot be listed. Whatever else cannot be read is told to `sink` and left out.
+pub fn scan(dir: &Path, release: &[u8], config: &DepmodConfig, sink: Sink<'_>) -> Result<Vec<ModuleFile>> {
+    let rules = Rules::new(dir, release, config);
+    let mut chosen = Chosen { rules: &rules, by_name: HashMap::new() };
+    let skip = |name: &OsString, is_dir: bool| {
+        (is_dir && BUILD_LINKS.iter().any(|link| name == link))
+            || config.excludes.iter().any(|exclude| exclude.name == name.as_bytes())
+    };
+    chosen.walk(Walk::new(dir, &skip)?, sink);
+    for external in &rules.externals {
+        match Walk::new(external, &skip) {
+            Ok(walk) => chosen.walk(walk, sink),
+            Err(error) => tell(sink, DepmodNotice::DirectoryUnreadable(error)),
+        }
+    }
+    Ok(chosen.by_name.into_iter().map(|(name, path)| ModuleFile { name, path }).collect())
+}
+
+/// The module that a file given by hand provides.
+pub fn module_file(path: &Path) -> ModuleFile {
+    ModuleFile { name: name::from_path(path.as_os_str().as_bytes()).into_owned().into(), path: path.into() }
+}
+
+struct Chosen<'a> {
+    rules: &'a Rules,
+    by_name: HashMap<BString, PathBuf>,
+}
+
+impl Chosen<'_> {
+    fn walk(&mut self, walk: Walk<'_>, sink: Sink<'_>) {
+        for found in walk {
+            match found {
+                Found::File(path) => self.offer(path),
+                Found::Other(path, mode) => tell(sink, DepmodNotice::UnsupportedFileType { path, mode }),
+                Found::Error(error) => tell(sink, DepmodNotice::EntryUnreadable(error)),
+            }
+        }
+    }
+
+    fn offer(&mut self, path: PathBuf) {
+        let file_name = path.file_name().unwrap_or_default().as_bytes();
+        if name::module_file_stem(file_name).is_none_or(<[u8]>::is_empty) {
+            return;
+        }
+        match self.by_name.entry(name::from_path(file_name).into_owned().into()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(path);
+            }
+            Entry::Occupied(mut occupied) => {
+                if self.rules.prefers(&path, occupied.get()) {
+                    occupied.insert(path);
+                }
+            }
+        }
+    }
+}
+
+/// depmod.d resolved for one module directory and one release.
+#[derive(Debug)]
+struct Rules {
+    /// Paths without suffix that win whatever else there is; the latest line first.
+    overrides: Vec<Vec<u8>>,
+    /// Lowest priority first.
+    search: Vec<Place>,
+    externals: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+enum Place {
+    BuiltIn,
+    /// Files below this directory, which ends in a slash.
+    Below(Vec<u8>),
+}
+
+impl Rules {
+    fn new(dir: &Path, release: &[u8], config: &DepmodConfig) -> Self {
+        let applies = |pattern: &KernelPattern| match pattern {
+            KernelPattern::Any => true,
+            KernelPattern::Expression(expression) => regex::matches(expression, release).unwrap_or(false),
+        };
+        let externals: Vec<PathBuf> = config
+            .externals
+            .iter()
+            .filter(|external| applies(&external.kernel))
+            .map(|external| PathBuf::from(OsStr::from_bytes(&external.dir)))
+            .collect();
+        let overrides = config.overrides.iter().rev().filter(|line| applies(&line.kernel));
+        let below = |path: &[u8]| Place::Below([path, b"/"].concat());
+        let in_dir = |word: &[u8]| join(dir, &[word]);
+        let mut search = Vec::new();
+        for entry in config.search.iter().rev() {
+            match &entry.place {
+                SearchPlace::BuiltIn => search.push(Place::BuiltIn),
+                SearchPlace::Dir(word) => search.push(below(&in_dir(word))),
+                SearchPlace::External => {
+                    search.extend(externals.iter().rev().map(|path| below(path.as_os_str().as_bytes())));
+                }
+            }
+        }
+        if config.search.is_empty() {
+            search.push(below(&in_dir(b"updates")));
+        }
+        Self {
+            overrides: overrides.map(|line| join(dir, &[&line.subdir, &line.module])).collect(),
+            search,
+            externals,
+        }
+    }
+
+    /// Whether `new` is to replace `old`.
+    fn prefers(&self, new: &Path, old: &Path) -> bool {
+        let (new, old) = (without_suffix(new), without_suffix(old));
+        for path in &self.overrides {
+            if path == new {
+                return true;
+            }
+            if path == old {
+                return false;
+            }
+        }
+        let (mut new_rank, mut old_rank, mut built_in) = (None, None, None);
+        for (rank, place) in self.search.iter().enumerate() {
+            match place {
+                Place::BuiltIn => built_in = Some(rank),
+                Place::Below(dir) if new.starts_with(dir) => new_rank = Some(rank),
+                // Not asked when both are below one directory: then the new one wins.
+                Place::Below(dir) if old.starts_with(dir) => old_rank = Some(rank),
+                Place::Below(_) => {}
+            }
+        }
+        new_rank.or(built_in) > old_rank.or(built_in)
+    }
+}
+
+fn without_suffix(path: &Path) -> &[u8] {
+    let path = path.as_os_str().as_bytes();
+    name::module_file_stem(path).unwrap_or(path)
+}
+
+/// `dir/part/part`, byte for byte: a trailing slash in a part is kept and will match nothing.
+fn join(dir: &Path, parts: &[&[u8]]) -> Vec<u8> {
+    let mut path = dir.as_os_str().to_owned().into_vec();
+    for part in parts {
+        path.push(b'/');
+        path.extend_from_slice(part.as_bytes());
+    }
+    path
+}

@@ -1,0 +1,106 @@
+//! Publishing a set of files in one directory: all of them complete, or none of them touched.
+//!
+//! Every file is written under a temporary name, checked, made durable; only when all are does the
+//! first one get its real name. Until then the old set stays as it was, and temporary files vanish
+//! with an error. A lock on the directory keeps two writers apart.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use nix::fcntl::{Flock, FlockArg};
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+
+/// Begins the names of temporary files; what is left of a killed run can be told by it.
+pub const TEMPORARY_PREFIX: &str = ".modules-new-";
+
+/// Mode of the files, whatever the umask.
+const FILE_MODE: u32 = 0o644;
+
+/// Creates `dir` and its parents, mode 0755 less the umask.
+pub fn create_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(Error::at(dir))
+}
+
+/// Writes `files`, pairs of file name and contents, into `dir`, in this order.
+///
+/// Errors name the file that failed; before the first rename nothing has changed. A rename that fails
+/// half-way leaves whole files, some old and some new.
+pub fn publish<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<()> {
+    let directory = File::open(dir).map_err(Error::at(dir))?;
+    // Held until the end; released with the file. File systems without locks are used without.
+    let locked = Flock::lock(directory, FlockArg::LockExclusive);
+    let written = files
+        .clone()
+        .map(|(name, bytes)| write_temporary(dir, bytes).map_err(|error| Error::new(dir.join(name), error)))
+        .collect::<Result<Vec<_>>>()?;
+    for ((name, _), temporary) in files.zip(written) {
+        let path = dir.join(name);
+        temporary.persist(&path).map_err(|error| Error::new(&path, error.error))?;
+    }
+    let sync = |directory: &File| match directory.sync_all() {
+        // Some file systems cannot sync a directory; there is nothing to wait for then.
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP)) => Err(error),
+        _ => Ok(()),
+    };
+    match &locked {
+        Ok(directory) => sync(directory),
+        Err((directory, _)) => sync(directory),
+    }
+    .map_err(Error::at(dir))
+}
+
+fn write_temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(dir).map_err(strip_path)?;
+    file.write_all(bytes)?;
+    file.as_file().set_permissions(Permissions::from_mode(FILE_MODE))?;
+    file.as_file().sync_all()?;
+    // What the file system says it has must be what was given.
+    let size = fs::File::metadata(file.as_file())?.len();
+    if size != bytes.len() as u64 {
+        return Err(io::Error::from_raw_os_error(libc::EIO));
+    }
+    Ok(file)
+}
+
+/// tempfile wraps errors to add a path; the errno is wanted, the path is added above.
+fn strip_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| std::error::Error::source(inner));
+    let errno = inner.and_then(|inner| inner.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    errno.map_or(error, io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_or_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "old").unwrap();
+        publish(dir.path(), [("a", &b"new"[..]), ("b", b"")].into_iter()).unwrap();
+        assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"new");
+        let mode = fs::metadata(dir.path().join("b")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, FILE_MODE);
+        // A directory in the way of the second file: the first is replaced whole, nothing is left over.
+        fs::create_dir(dir.path().join("c")).unwrap();
+        let error = publish(dir.path(), [("a", &b"x"[..]), ("c", b"")].into_iter()).unwrap_err();
+        assert!(error.path.ends_with("c"));
+        let mut names: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("x/y");
+        assert_eq!(publish(&missing, std::iter::empty()).unwrap_err().errno(), libc::ENOENT);
+        create_dir(&missing).unwrap();
+        publish(&missing, std::iter::empty()).unwrap();
+    }
+}

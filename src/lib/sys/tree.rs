@@ -1,0 +1,112 @@
+//! Walking a directory tree in the order in which the file system lists it.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// What the walk came upon.
+#[derive(Debug)]
+pub enum Found {
+    /// A regular file, or a link to one.
+    File(PathBuf),
+    /// A file of another type, with its `st_mode`; or a link to one.
+    Other(PathBuf, u32),
+    /// An entry that could not be examined, a dangling link above all; or a directory that could not
+    /// be listed.
+    Error(Error),
+}
+
+/// A directory under way: its identity and its entries yet to come.
+struct Level {
+    id: (u64, u64),
+    path: PathBuf,
+    entries: std::vec::IntoIter<(OsString, Option<fs::FileType>)>,
+}
+
+/// A walk over a tree, depth first, that follows symbolic links but never enters a directory inside
+/// itself: such a link is reported as `ELOOP`.
+pub struct Walk<'a> {
+    levels: Vec<Level>,
+    skip: &'a dyn Fn(&OsString, bool) -> bool,
+}
+
+impl<'a> Walk<'a> {
+    /// Starts at `top`. `skip` is asked with the name of each entry whether to pass over it; its second
+    /// argument tells directories.
+    ///
+    /// Errors: `top` cannot be listed.
+    pub fn new(top: &Path, skip: &'a dyn Fn(&OsString, bool) -> bool) -> Result<Self> {
+        let id = identity(&fs::metadata(top).map_err(Error::at(top))?);
+        Ok(Self { levels: vec![Level::open(top.to_path_buf(), id).map_err(Error::at(top))?], skip })
+    }
+
+    /// Looks at one entry; `None` for one that is skipped or entered.
+    fn examine(&mut self, path: PathBuf, name: &OsString, kind: Option<fs::FileType>) -> Option<Found> {
+        if (self.skip)(name, false) {
+            return None;
+        }
+        if kind.is_some_and(|kind| kind.is_file()) {
+            return Some(Found::File(path));
+        }
+        // Directories need their identity, links and unknown types need following.
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) => return Some(Found::Error(Error::new(path, error))),
+        };
+        if metadata.is_file() {
+            return Some(Found::File(path));
+        }
+        if !metadata.is_dir() {
+            return Some(Found::Other(path, metadata.mode()));
+        }
+        if (self.skip)(name, true) {
+            return None;
+        }
+        self.enter(path, identity(&metadata)).err().map(Found::Error)
+    }
+
+    fn enter(&mut self, path: PathBuf, id: (u64, u64)) -> Result<()> {
+        if self.levels.iter().any(|level| level.id == id) {
+            return Err(Error::new(path, io::Error::from_raw_os_error(libc::ELOOP)));
+        }
+        let level = Level::open(path.clone(), id).map_err(|error| Error::new(path, error))?;
+        self.levels.push(level);
+        Ok(())
+    }
+}
+
+impl Level {
+    fn open(path: PathBuf, id: (u64, u64)) -> io::Result<Self> {
+        let entries = fs::read_dir(&path)?
+            .map(|entry| entry.map(|entry| (entry.file_name(), entry.file_type().ok())))
+            .collect::<io::Result<Vec<_>>>()?
+            .into_iter();
+        Ok(Self { id, path, entries })
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        loop {
+            let level = self.levels.last_mut()?;
+            let Some((name, kind)) = level.entries.next() else {
+                self.levels.pop();
+                continue;
+            };
+            let path = level.path.join(&name);
+            if let Some(found) = self.examine(path, &name, kind) {
+                return Some(found);
+            }
+        }
+    }
+}
+
+fn identity(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
