@@ -46,6 +46,8 @@ pub enum Notice {
     },
     /// A module name on the kernel command line whose brackets do not pair; its word is skipped.
     BadCommandLineName(BString),
+    /// A name in a soft dependency whose brackets do not pair; it is passed over.
+    BadSoftdepName(BString),
     /// A directory inside a configuration directory; its files are not read.
     ConfigSubdirectory(PathBuf),
     /// A configuration file that is listed but cannot be looked at, such as a dangling link.

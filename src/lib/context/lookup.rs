@@ -32,6 +32,11 @@ impl Module {
         Self { name: name.into(), alias: None, file: None, builtin: false }
     }
 
+    /// What the module was found by, if not by its name.
+    pub fn alias_bytes(&self) -> Option<&[u8]> {
+        self.alias.as_ref().map(|alias| alias.as_bytes())
+    }
+
     fn aliased(name: &[u8], alias: &[u8]) -> Self {
         Self { alias: Some(alias.into()), ..Self::named(name) }
     }

@@ -3,3 +3,4 @@
 pub mod depmod;
 pub mod info;
 pub mod module_file;
+pub mod probe;

@@ -9,6 +9,7 @@ pub mod errno;
 pub mod file;
 pub mod fileset;
 pub mod host;
+pub mod module;
 #[allow(unsafe_code)]
 pub mod regex;
 pub mod stdio;

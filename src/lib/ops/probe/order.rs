@@ -1,0 +1,94 @@
+//! The order in which a module, its dependencies and soft dependencies are to be loaded.
+//!
+//! Owns the walk over modules.dep and softdep lines. Loops of soft dependencies end where they come
+//! back to a module already being expanded. Must not know commands, options or the kernel's state.
+
+use std::collections::HashSet;
+
+use bstr::BString;
+
+use crate::context::{Context, Module};
+use crate::name;
+use crate::notice::{Notice, Sink};
+
+/// One module of the sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) module: Module,
+    /// The requested module or one of its dependencies: loading cannot go on without it.
+    pub(super) required: bool,
+}
+
+/// What a module is known by: one found by an alias is another than the same found by its name.
+type Identity = (BString, Option<BString>);
+
+/// Work still to be done, the next piece on top of the stack.
+enum Task {
+    /// A module asked for by name: its dependencies, then itself.
+    Expand(Module),
+    /// A module with its soft dependencies around it.
+    Surround(Module),
+    /// The module itself.
+    Take(Module),
+}
+
+/// The sequence for `top`. With `bare`, its own soft dependencies are left out, not those of its
+/// dependencies. Repetitions are kept: what makes two steps equal is for the plan to say.
+pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Sink<'_>) -> Vec<Entry> {
+    let mut required: HashSet<BString> =
+        dependencies(context, top).into_iter().map(|module| module.name).collect();
+    required.insert(top.name.clone());
+    let mut expanded: HashSet<Identity> = HashSet::new();
+    let mut sequence = Vec::new();
+    let mut tasks = vec![Task::Expand(top.clone())];
+    while let Some(task) = tasks.pop() {
+        match task {
+            Task::Expand(module) => {
+                if expanded.insert((module.name.clone(), module.alias.clone())) {
+                    let needs = dependencies(context, &module);
+                    let last = if bare && module == *top { Task::Take } else { Task::Surround };
+                    tasks.push(last(module));
+                    // modules.dep names the one to be loaded first last: on top of the stack.
+                    tasks.extend(needs.into_iter().map(Task::Surround));
+                }
+            }
+            Task::Surround(module) => surround(context, module, &mut tasks, sink),
+            Task::Take(module) => {
+                let itself = module.alias.is_none() || module.alias == top.alias;
+                let required = itself && required.contains(&module.name);
+                sequence.push(Entry { module, required });
+            }
+        }
+    }
+    sequence
+}
+
+/// Puts a module's soft dependencies before and after it.
+fn surround(context: &Context<'_>, module: Module, tasks: &mut Vec<Task>, sink: Sink<'_>) {
+    let Some(entry) = context.config().softdep_for(&module.name) else {
+        tasks.push(Task::Take(module));
+        return;
+    };
+    let expand = |names: &[BString]| -> Vec<Task> {
+        let found = names.iter().rev().flat_map(|name| found(context, name, sink).into_iter().rev());
+        found.map(Task::Expand).collect()
+    };
+    let (pre, post) = (expand(&entry.pre), expand(&entry.post));
+    tasks.extend(post);
+    tasks.push(Task::Take(module));
+    tasks.extend(pre);
+}
+
+/// The modules that a name of a soft dependency stands for; often none, which is no fault.
+fn found(context: &Context<'_>, name: &BString, sink: Sink<'_>) -> Vec<Module> {
+    context.lookup(name).unwrap_or_else(|_| {
+        sink(&Notice::BadSoftdepName(name.clone()));
+        Vec::new()
+    })
+}
+
+/// The dependencies of a module in the order of modules.dep.
+fn dependencies(context: &Context<'_>, module: &Module) -> Vec<Module> {
+    let Some(dep) = context.dep(&module.name) else { return Vec::new() };
+    dep.dependencies().map(|path| Module::named(name::from_path(path).into_owned())).collect()
+}

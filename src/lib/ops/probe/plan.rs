@@ -1,0 +1,139 @@
+//! From the order of modules to steps with commands and options.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use bstr::{BStr, BString};
+
+use super::order;
+use crate::config::{Blacklist, Command};
+use crate::context::{Context, Module};
+use crate::notice::Sink;
+use crate::sys::module::{State, state};
+
+/// What is asked for beyond the module itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'r> {
+    /// Parameters for the requested module, behind those of the configuration.
+    pub options: Option<&'r BStr>,
+    /// Leave out the requested module's own install command and soft dependencies (`-i`).
+    pub ignore_commands: bool,
+    /// Plan as if nothing were loaded or built in (`-D`).
+    pub ignore_loaded: bool,
+    /// Let the blacklist apply to a module that was asked for by its own name too (`-b`).
+    pub blacklist_names: bool,
+}
+
+/// What one step does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Inserts this file.
+    Insert(PathBuf),
+    /// Runs this command in place of an insertion; as written, nothing replaced.
+    Install(BString),
+    /// Nothing: the module is part of the kernel.
+    BuiltIn,
+    /// Impossible: there is no such module. An alias may name one on purpose, such as `off`.
+    Missing,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// The module's normalised name.
+    pub module: BString,
+    /// What is to be done.
+    pub action: Action,
+    /// Parameters: those of the configuration, a blank, those of the request. Where only the
+    /// configuration has some the blank is there too, as in kmod.
+    pub options: BString,
+    /// Without this step the rest makes no sense; a failing soft dependency is passed over.
+    pub required: bool,
+    /// This is the module that was asked for.
+    pub requested: bool,
+    /// In the kernel already when the plan was made; always false with
+    /// [`Request::ignore_loaded`].
+    pub loaded: bool,
+}
+
+/// What a request comes to.
+#[derive(Debug)]
+pub enum Plan<'c> {
+    /// These steps, in this order, none twice.
+    Steps(Vec<Step>),
+    /// Nothing: the module is in the kernel.
+    Loaded,
+    /// Nothing: this entry forbids it.
+    Blacklisted(&'c Blacklist),
+}
+
+/// Plans the insertion of `module`.
+pub fn plan<'c>(
+    context: &'c Context<'_>,
+    module: &Module,
+    request: &Request<'_>,
+    sink: Sink<'_>,
+) -> Plan<'c> {
+    if !request.ignore_loaded && in_kernel(context, module) {
+        return Plan::Loaded;
+    }
+    if let Some(entry) = context.config().blacklisted(&module.name)
+        && (module.alias.is_some() || request.blacklist_names)
+    {
+        return Plan::Blacklisted(entry);
+    }
+    let sequence = order::sequence(context, module, request.ignore_commands, sink);
+    let mut seen = HashSet::with_capacity(sequence.len());
+    let steps = sequence.into_iter().map(|entry| {
+        let requested = entry.module == *module;
+        step(context, &entry.module, requested, entry.required, request)
+    });
+    Plan::Steps(steps.filter(|step| seen.insert(step.clone())).collect())
+}
+
+fn step(
+    context: &Context<'_>,
+    module: &Module,
+    requested: bool,
+    required: bool,
+    request: &Request<'_>,
+) -> Step {
+    let command = context.config().install_for(&module.name);
+    let action = match command {
+        Some(Command { command, .. }) if !(requested && request.ignore_commands) => {
+            Action::Install(command.clone())
+        }
+        _ => insertion(context, module),
+    };
+    let given = request.options.filter(|_| requested);
+    Step {
+        module: module.name.clone(),
+        action,
+        options: joined(context.config().options_for(&module.name, module.alias_bytes()), given),
+        required,
+        requested,
+        loaded: !request.ignore_loaded && in_kernel(context, module),
+    }
+}
+
+fn insertion(context: &Context<'_>, module: &Module) -> Action {
+    match module.file.clone().or_else(|| context.path_of(&module.name)) {
+        Some(path) => Action::Insert(path),
+        None if module.builtin || context.is_builtin(&module.name) => Action::BuiltIn,
+        None => Action::Missing,
+    }
+}
+
+fn joined(configured: Option<BString>, given: Option<&BStr>) -> BString {
+    let mut whole = configured.map_or_else(BString::default, |mut configured| {
+        configured.push(b' ');
+        configured
+    });
+    whole.extend_from_slice(given.unwrap_or_default());
+    whole
+}
+
+/// Live or built in; a module that is coming or going does not count.
+fn in_kernel(context: &Context<'_>, module: &Module) -> bool {
+    module.builtin || context.is_builtin(&module.name) || state(&module.name) == Some(State::Live)
+}
