@@ -172,6 +172,30 @@ impl Report {
                 verbatim(path.as_os_str().as_encoded_bytes()),
                 verbatim(word)
             )),
+            Notice::IgnoredDirective { path, line, command } => self.info(format_args!(
+                "{} line {line}: '{}' is accepted and does nothing",
+                verbatim(path.as_os_str().as_encoded_bytes()),
+                verbatim(command)
+            )),
+            Notice::DeprecatedDirective { path, command, .. } => self.error(format_args!(
+                "{}: command {} is deprecated and not parsed anymore",
+                verbatim(path.as_os_str().as_encoded_bytes()),
+                verbatim(command)
+            )),
+            Notice::BadCommandLineName(name) => self.error(format_args!(
+                "Ignoring bad option on kernel command line while parsing module name: '{}'",
+                verbatim(name)
+            )),
+            Notice::BadSoftdepName(name) => self
+                .error(format_args!("failed to lookup dependency '{}', continuing anyway.", verbatim(name))),
+            Notice::ConfigSubdirectory(path) => self.error(format_args!(
+                "Directories inside directories are not supported: {}",
+                verbatim(path.as_os_str().as_encoded_bytes())
+            )),
+            Notice::ConfigDangling(error) => self.error(format_args!(
+                "Cannot stat directory entry: {}",
+                verbatim(error.path.as_os_str().as_encoded_bytes())
+            )),
             Notice::IndexUnusable { error, instead } => self.warning(format_args!(
                 "could not use {}: {}; reading {} instead",
                 verbatim(error.path.as_os_str().as_encoded_bytes()),

@@ -1,10 +1,24 @@
 //! modprobe: loads a module with all it needs, removes it, or answers questions about it.
 
+mod args;
+mod environment;
+mod load;
+mod show;
+
+use std::collections::HashSet;
+
+use bstr::ByteSlice;
 use clap::Command;
+use oxmod::context::{Context, module_dir};
+use oxmod::notice::Notice;
 
 use crate::applet::Invocation;
-use crate::options::{self, Options, flag, value};
+use crate::options::{self, flag, value};
 use crate::report::{Exit, Level, Outcome, Report};
+use crate::stdout::Out;
+
+use args::Job;
+use load::Loader;
 
 /// The table of options.
 pub fn command() -> Command {
@@ -48,8 +62,32 @@ pub fn command() -> Command {
 
 /// Runs modprobe.
 pub fn run(invocation: &Invocation) -> Outcome {
-    let mut argv = Options::new(invocation);
-    while argv.next()?.is_some() {}
-    Report::new(invocation.tool, Level::Warning).error(format_args!("not built yet"));
-    Err(Exit::Failure)
+    let report = Report::new(invocation.tool, Level::Warning);
+    let (job, settings) = args::parse(invocation, &report)?;
+    let dir = module_dir(settings.root.as_deref(), settings.release.as_deref()).map_err(|error| {
+        report.error(format_args!("could not find the module directory: {error}"));
+        Exit::Failure
+    })?;
+    let sink = |notice: &Notice| report.library(notice);
+    let context = Context::open(dir, &settings.config_source(), &sink);
+    let mut loader = Loader {
+        context: &context,
+        settings: &settings,
+        report: &report,
+        sink: &sink,
+        printed: HashSet::new(),
+    };
+    let mut out = Out::open();
+    match job {
+        Job::ShowConfig => show::config(&context, &mut out),
+        Job::ShowModversions(operand) => show::modversions(&context, &operand, &mut out, &report),
+        Job::ShowExports(operand) => show::exports(&context, &operand, &mut out, &report),
+        Job::Remove(_) => {
+            report.error(format_args!("removal is not part of this build"));
+            Err(Exit::Failure)
+        }
+        Job::InsertAll(operands) => loader.all(&operands, &mut out),
+        Job::Insert(operand, parameters) => loader.one(&operand, parameters.as_bstr(), &mut out),
+    }
+    .and_then(|()| out.finish())
 }

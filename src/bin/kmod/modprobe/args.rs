@@ -1,0 +1,251 @@
+//! modprobe's command line: from argv to one job that is to be done.
+//!
+//! Owns the order in which options act (-q and -v count in sequence), the precedence between jobs and
+//! the quoting of parameters. Must not do any of the jobs.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use bstr::{BString, ByteSlice};
+use oxmod::context::ConfigSource;
+use oxmod::sys::stdio;
+
+use super::environment;
+use crate::applet::Invocation;
+use crate::options::Options;
+use crate::report::{Exit, Level, Report, verbatim};
+
+/// What is to be done; the first that was asked for in this order wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// `-c`.
+    ShowConfig,
+    /// `--show-modversions`, of one file or module.
+    ShowModversions(OsString),
+    /// `--show-exports`, of one file or module.
+    ShowExports(OsString),
+    /// `-r`, of all operands.
+    Remove(Vec<OsString>),
+    /// `-a`: every operand is a module.
+    InsertAll(Vec<OsString>),
+    /// One module with parameters.
+    Insert(OsString, BString),
+}
+
+/// How it is to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Settings {
+    /// `-R`: only print the names.
+    pub resolve: bool,
+    /// `-D`: plan as if nothing were loaded.
+    pub ignore_loaded: bool,
+    /// `-n`, `-D`: change nothing.
+    pub dry_run: bool,
+    /// `-D`, `-v`: print each step.
+    pub show: bool,
+    /// `-a`: what is not found is a warning, not the end.
+    pub all: bool,
+    /// `--first-time`.
+    pub first_time: bool,
+    /// `-i`.
+    pub ignore_commands: bool,
+    /// `-b`.
+    pub use_blacklist: bool,
+    /// `-d`.
+    pub root: Option<OsString>,
+    /// `-S`.
+    pub release: Option<OsString>,
+    /// `-C`, in order.
+    pub config: Vec<PathBuf>,
+    /// `MODPROBE_OPTIONS` for child processes.
+    pub environment: OsString,
+}
+
+/// What one option at a time leaves behind.
+#[derive(Default)]
+#[allow(clippy::struct_excessive_bools)]
+struct Given {
+    show_config: bool,
+    show_modversions: bool,
+    show_exports: bool,
+    remove: bool,
+    show: bool,
+}
+
+impl Settings {
+    /// Which configuration counts.
+    pub fn config_source(&self) -> ConfigSource {
+        if self.config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(self.config.clone()) }
+    }
+}
+
+/// Reads argv and `MODPROBE_OPTIONS`.
+pub fn parse(invocation: &Invocation, report: &Report) -> Result<(Job, Settings), Exit> {
+    let variable = std::env::var_os(environment::NAME);
+    let args = environment::prepend(variable.as_deref(), &invocation.args);
+    let mut settings = Settings { environment: variable.unwrap_or_default(), ..Settings::default() };
+    let mut given = Given::default();
+    let mut use_syslog = stdio::stderr_was_closed();
+    let mut walk = Options::over(invocation, &args);
+    while let Some(option) = walk.next()? {
+        if option.id == "syslog" {
+            use_syslog = true;
+            environment::append(&mut settings.environment, OsStr::new("-s"));
+        } else {
+            given.take(option.id, option.value, &mut settings, report)?;
+        }
+    }
+    let operands = walk.operands();
+    if use_syslog {
+        // Whatever went wrong on the command line itself has gone to standard error.
+        report.use_syslog();
+    }
+    settings.show = given.show || report.shows(Level::Notice);
+    let job = given.job(operands, &settings).ok_or_else(|| {
+        report.error(format_args!("missing parameters. See -h."));
+        Exit::Failure
+    })?;
+    Ok((job, settings))
+}
+
+impl Given {
+    fn take(
+        &mut self,
+        id: &str,
+        value: Option<OsString>,
+        settings: &mut Settings,
+        report: &Report,
+    ) -> Result<(), Exit> {
+        match id {
+            "all" => settings.all = true,
+            "remove" | "remove-holders" => self.remove = true,
+            "wait" => check_wait(&value.unwrap_or_default(), report)?,
+            "resolve-alias" => settings.resolve = true,
+            "first-time" => settings.first_time = true,
+            "ignore-install" => settings.ignore_commands = true,
+            "use-blacklist" => settings.use_blacklist = true,
+            "show-depends" => {
+                settings.ignore_loaded = true;
+                settings.dry_run = true;
+                self.show = true;
+            }
+            "dry-run" => settings.dry_run = true,
+            "show-config" => self.show_config = true,
+            "show-modversions" => self.show_modversions = true,
+            "show-exports" => self.show_exports = true,
+            "config" => {
+                let path = value.unwrap_or_default();
+                environment::append(&mut settings.environment, OsStr::new("-C"));
+                environment::append(&mut settings.environment, &path);
+                settings.config.push(path.into());
+            }
+            "dirname" => settings.root = value,
+            "set-version" => settings.release = value,
+            "quiet" => {
+                environment::append(&mut settings.environment, OsStr::new("-q"));
+                report.quiet();
+            }
+            "verbose" => {
+                environment::append(&mut settings.environment, OsStr::new("-v"));
+                report.louder();
+            }
+            // The rest matters only to the real insertion and removal.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `None` when the job lacks its operands.
+    fn job(self, mut operands: Vec<OsString>, settings: &Settings) -> Option<Job> {
+        if self.show_config {
+            return Some(Job::ShowConfig);
+        }
+        if operands.is_empty() {
+            return None;
+        }
+        Some(if self.show_modversions {
+            Job::ShowModversions(operands.swap_remove(0))
+        } else if self.show_exports {
+            Job::ShowExports(operands.swap_remove(0))
+        } else if self.remove {
+            Job::Remove(operands)
+        } else if settings.all {
+            Job::InsertAll(operands)
+        } else {
+            let parameters = parameters(operands.get(1..).unwrap_or_default());
+            Job::Insert(operands.swap_remove(0), parameters)
+        })
+    }
+}
+
+/// `-w` takes what C's strtoul takes in any base: blanks, a sign, 0x or 0.
+fn check_wait(value: &OsStr, report: &Report) -> Result<(), Exit> {
+    let text = value.as_bytes().trim_ascii_start();
+    let text = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    let is_number = match text {
+        [b'0', b'x' | b'X', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit),
+        [b'0', digits @ ..] => digits.iter().all(|digit| (b'0'..=b'7').contains(digit)),
+        digits => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+    };
+    if is_number {
+        return Ok(());
+    }
+    report.error(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())));
+    Err(Exit::Failure)
+}
+
+/// The parameters joined by blanks. The kernel splits at blanks outside double quotes, so a value
+/// that holds one is quoted, unless it begins with a quote of its own.
+fn parameters(operands: &[OsString]) -> BString {
+    let mut joined = BString::default();
+    for (index, operand) in operands.iter().enumerate() {
+        if index > 0 {
+            joined.push(b' ');
+        }
+        let operand = operand.as_bytes();
+        match operand.split_once_str("=") {
+            Some((name, value)) if value.contains(&b' ') && !matches!(value.first(), Some(b'"' | b'\'')) => {
+                for part in [name, b"=\"", value, b"\""] {
+                    joined.extend_from_slice(part);
+                }
+            }
+            _ => joined.extend_from_slice(operand),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_quoted_where_the_kernel_would_split_them() {
+        let words = ["b=c d", "e=\"f g\"", "h='i j'", "k l=m", "n=", "o=p q=r s"];
+        let words: Vec<OsString> = words.iter().map(Into::into).collect();
+        assert_eq!(parameters(&words), r#"b="c d" e="f g" h='i j' k l=m n= o="p q=r s""#);
+    }
+
+    #[test]
+    fn wait_values() {
+        let report = Report::new("t", Level::Warning);
+        report.quiet();
+        for (text, good) in [
+            ("10", true),
+            ("0x10", true),
+            ("010", true),
+            ("-1", true),
+            (" 5", true),
+            ("0", true),
+            ("", false),
+            ("x", false),
+            ("10z", false),
+            ("0x", false),
+            ("08", false),
+        ] {
+            assert_eq!(check_wait(OsStr::new(text), &report).is_ok(), good, "{text}");
+        }
+    }
+}
