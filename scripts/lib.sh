@@ -44,3 +44,23 @@ need() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
         die "could not install ${missing[*]} (run as root or with sudo)"
 }
+
+# ---- building ----
+
+# shellcheck disable=SC2034
+TARGET=${CARGO_TARGET_DIR:-$REPO/target}
+TRIPLE=$(rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+# shellcheck disable=SC2034
+STATIC_KMOD=$TARGET/$TRIPLE/static/kmod
+
+need_rust() {
+    have cargo || die "no Rust toolchain: cargo is not on the PATH"
+    need cc=build-essential
+}
+
+# link_tools DIR BINARY: DIR/modprobe and the rest, as links to the one binary.
+link_tools() {
+    local tool
+    mkdir -p "$1"
+    for tool in kmod modprobe depmod modinfo lsmod insmod rmmod; do ln -sf "$2" "$1/$tool"; done
+}
