@@ -12,8 +12,8 @@ pub struct Cycles {
     /// One cycle of each knot of mutually dependent nodes, in the order of its edges; the last node
     /// depends on the first.
     pub cycles: Vec<Vec<u32>>,
-    /// How many nodes cannot be ordered: those in knots, and those that only such nodes depend on.
-    pub unordered: usize,
+    /// How many nodes are in knots.
+    pub members: usize,
 }
 
 impl Graph {
@@ -70,8 +70,7 @@ impl Graph {
                 }
             }
         }
-        let unordered = numbers.iter().filter(|&&number| number == u32::MAX).count();
-        if unordered == 0 { Ok(numbers) } else { Err(Cycles { cycles: self.cycles(), unordered }) }
+        if numbers.contains(&u32::MAX) { Err(self.cycles()) } else { Ok(numbers) }
     }
 
     /// Everything that `node` needs, directly or not, without itself, sorted by `numbers`.
@@ -97,8 +96,8 @@ impl Graph {
     }
 
     /// One cycle of each strongly connected component that has any.
-    fn cycles(&self) -> Vec<Vec<u32>> {
-        let mut cycles = Vec::new();
+    fn cycles(&self) -> Cycles {
+        let (mut cycles, mut members) = (Vec::new(), 0);
         let components = self.components();
         let mut done = vec![false; self.len()];
         for node in self.nodes() {
@@ -108,9 +107,10 @@ impl Graph {
             }
             if let Some(cycle) = self.cycle_through(node, &components) {
                 cycles.push(cycle);
+                members += components.iter().filter(|&&other| other == component).count();
             }
         }
-        cycles
+        Cycles { cycles, members }
     }
 
     /// A shortest cycle through `start`: breadth first within its component.
@@ -213,7 +213,7 @@ mod tests {
         let knots = graph(6, &[(0, 1), (1, 0), (1, 2), (2, 3), (3, 2), (3, 4), (5, 5)]);
         let error = knots.topological_numbers().unwrap_err();
         assert_eq!(error.cycles, [vec![0, 1], vec![2, 3], vec![5]]);
-        assert_eq!(error.unordered, 6);
+        assert_eq!(error.members, 5);
     }
 
     #[test]

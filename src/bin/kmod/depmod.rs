@@ -9,7 +9,7 @@ use clap::Command;
 use oxmod::config::depmod::DepmodConfig;
 use oxmod::context::{absolute, conf};
 use oxmod::notice::{DepmodNotice, Notice, Sink};
-use oxmod::ops::depmod::{self as op, Config, KernelSymbols, ModuleFile};
+use oxmod::ops::depmod::{self as op, Config, KernelSymbols, ModuleFile, Wanted};
 use oxmod::sys::{file, host};
 
 use crate::applet::Invocation;
@@ -250,14 +250,13 @@ impl Job {
         if quick && op::is_fresh(&self.dir, &self.out, &files, &self.sources) {
             return Ok(());
         }
-        let outputs =
-            op::images(&self.dir, &files, config, sink).map_err(|failure| report.no_images(&failure))?;
-        if matches!(self.mode, Mode::Show { .. }) {
+        let show = matches!(self.mode, Mode::Show { .. });
+        let wanted = if show { Wanted::Texts } else { Wanted::All };
+        let outputs = op::images(&self.dir, &files, config, wanted, sink)
+            .map_err(|failure| report.no_images(&failure))?;
+        if show {
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-            return outputs
-                .iter()
-                .filter(|output| output.is_text())
-                .try_for_each(|output| out.bytes(&output.bytes));
+            return outputs.iter().try_for_each(|output| out.bytes(&output.bytes));
         }
         op::publish(&self.out, &outputs).map_err(|error| report.cannot_publish(&self.out, &error))
     }

@@ -1,6 +1,7 @@
 //! Every output file as bytes in memory. What is written where, and in which order, is fixed by
 //! modules.dep(5) and its readers.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bstr::{BString, ByteSlice};
@@ -10,7 +11,7 @@ use crate::index::{Builder, text};
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
 
-use super::{Loaded, Plan, order, tell};
+use super::{Loaded, Plan, order, read_list, tell};
 
 /// One output file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +22,20 @@ pub struct Output {
     pub bytes: Vec<u8>,
 }
 
-impl Output {
-    /// Whether it is a text, which a dry run shows.
-    pub fn is_text(&self) -> bool {
-        Path::new(self.name).extension().is_none_or(|extension| extension != "bin")
-    }
+/// Which files to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Texts and indexes.
+    All,
+    /// Only the texts, for people to look at.
+    Texts,
+}
+
+/// Lines that go into a text as well as into an index.
+struct Lines {
+    deps: Vec<Vec<u8>>,
+    /// `symbol:NAME` with the index of its module.
+    symbols: Vec<(Vec<u8>, u32)>,
 }
 
 /// The first of the files, which is also the one that tells when the set was made.
@@ -57,22 +67,29 @@ impl Plan<'_> {
     ///
     /// Errors: an index outgrows its format.
     pub(super) fn images(&self, sink: Sink<'_>) -> Result<Vec<Output>, FormatError> {
-        let deps = self.dep_lines();
-        let symbols = self.symbol_lines();
-        let contents = [
-            text_of(&deps),
-            self.dep_index(&deps, sink)?,
-            self.alias_text(),
-            self.alias_index(sink)?,
-            self.extracted(SOFTDEP_HEADER, "softdep", |facts| &facts.softdeps),
-            self.extracted(WEAKDEP_HEADER, "weakdep", |facts| &facts.weakdeps),
-            self.symbols_text(&symbols),
-            self.symbols_index(&symbols, sink)?,
-            self.builtin_index(sink)?,
-            self.builtin_alias_index(sink)?,
-            self.devname_text(sink),
-        ];
-        Ok(NAMES.into_iter().zip(contents).map(|(name, bytes)| Output { name, bytes }).collect())
+        let lines = Lines { deps: self.dep_lines(), symbols: self.symbol_lines() };
+        let wanted = |name: &&str| self.wanted == Wanted::All || is_text(name);
+        NAMES
+            .into_iter()
+            .filter(wanted)
+            .map(|name| Ok(Output { name, bytes: self.image(name, &lines, sink)? }))
+            .collect()
+    }
+
+    fn image(&self, name: &str, lines: &Lines, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
+        Ok(match name {
+            DEP => text_of(&lines.deps),
+            "modules.dep.bin" => self.dep_index(&lines.deps, sink)?,
+            "modules.alias" => self.alias_text(),
+            "modules.alias.bin" => self.alias_index(sink)?,
+            "modules.softdep" => self.extracted(SOFTDEP_HEADER, "softdep", |facts| &facts.softdeps),
+            "modules.weakdep" => self.extracted(WEAKDEP_HEADER, "weakdep", |facts| &facts.weakdeps),
+            "modules.symbols" => self.symbols_text(&lines.symbols),
+            "modules.symbols.bin" => self.symbols_index(&lines.symbols, sink)?,
+            "modules.builtin.bin" => self.builtin_index(sink)?,
+            "modules.builtin.alias.bin" => self.builtin_alias_index(sink)?,
+            _ => self.devname_text(sink),
+        })
     }
 
     /// `path: dependency dependency`, the dependency to be loaded first standing last.
@@ -94,7 +111,9 @@ impl Plan<'_> {
     /// The path below the module directory; the whole path of a module elsewhere.
     fn short_path<'m>(&self, module: &'m Loaded) -> &'m [u8] {
         let path = <[u8]>::from_path(&module.path).unwrap_or_default();
-        path.strip_prefix(self.dir).and_then(|path| path.strip_prefix(b"/")).unwrap_or(path)
+        path.strip_prefix(self.dir.as_os_str().as_bytes())
+            .and_then(|path| path.strip_prefix(b"/"))
+            .unwrap_or(path)
     }
 
     fn dep_index(&self, lines: &[Vec<u8>], sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
@@ -189,7 +208,7 @@ impl Plan<'_> {
 
     /// Without modules.builtin the file is empty, not an empty index: so readers of old expect it.
     fn builtin_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        let Some(builtin) = &self.builtin else { return Ok(Vec::new()) };
+        let Some(builtin) = read_list(self.dir, "modules.builtin", sink) else { return Ok(Vec::new()) };
         let mut index = Checked::new("modules.builtin.bin", sink);
         let mut names = Vec::new();
         for line in builtin.lines() {
@@ -206,10 +225,12 @@ impl Plan<'_> {
     }
 
     fn builtin_alias_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        let Some(modinfo) = &self.builtin_modinfo else { return Ok(Vec::new()) };
+        let Some(modinfo) = read_list(self.dir, "modules.builtin.modinfo", sink) else {
+            return Ok(Vec::new());
+        };
         let mut index = Checked::new("modules.builtin.alias.bin", sink);
         let mut aliases = Vec::new();
-        for info in text::builtin_modinfo(modinfo).filter(|info| info.key == b"alias") {
+        for info in text::builtin_modinfo(&modinfo).filter(|info| info.key == b"alias") {
             match name::normalize_alias(info.value) {
                 Ok(alias) => aliases.push((alias, name::normalize(info.module))),
                 Err(_) => tell(sink, DepmodNotice::UnmatchedBracket { alias: info.value.into() }),
@@ -290,6 +311,10 @@ impl<'a, 's> Checked<'a, 's> {
     fn write(self) -> Result<Vec<u8>, FormatError> {
         self.builder.write()
     }
+}
+
+fn is_text(name: &str) -> bool {
+    Path::new(name).extension().is_none_or(|extension| extension != "bin")
 }
 
 type DeviceNumbers = (char, u32, u32);

@@ -12,6 +12,7 @@ use bstr::BString;
 
 use crate::elf::{Links, Module};
 use crate::error::{Error, FormatKind, Result};
+use crate::modinfo;
 use crate::ops::module_file::Opener;
 
 use super::scan::ModuleFile;
@@ -82,12 +83,11 @@ impl Facts {
     }
 
     fn take_strings(&mut self, section: &[u8]) {
-        for string in section.split(|&byte| byte == 0) {
-            let Some((key, value)) = bstr::ByteSlice::split_once_str(string, "=") else { continue };
-            match key {
-                b"alias" => self.aliases.push(value.into()),
-                b"softdep" => self.softdeps.push(value.into()),
-                b"weakdep" => self.weakdeps.push(value.into()),
+        for info in modinfo::strings(section) {
+            match info.key {
+                b"alias" => self.aliases.push(info.value.into()),
+                b"softdep" => self.softdeps.push(info.value.into()),
+                b"weakdep" => self.weakdeps.push(info.value.into()),
                 _ => {}
             }
         }

@@ -25,7 +25,7 @@ use crate::notice::{DepmodNotice, Notice, Sink};
 use crate::sys::{file, fileset};
 
 pub use fresh::is_fresh;
-pub use image::Output;
+pub use image::{Output, Wanted};
 pub use kernel::{BadLine, KernelSymbols};
 pub use scan::{ModuleFile, module_file, scan};
 
@@ -60,7 +60,7 @@ pub enum Failure {
     Cycles {
         /// The names around each circle.
         cycles: Vec<Vec<BString>>,
-        /// How many modules cannot be ordered because of them.
+        /// How many modules are part of one.
         modules: usize,
     },
 }
@@ -75,14 +75,13 @@ struct Loaded {
 /// Everything that the images are made from.
 struct Plan<'a> {
     config: &'a Config,
-    /// The module directory as bytes, without trailing slash.
-    dir: &'a [u8],
+    /// The module directory.
+    dir: &'a Path,
+    wanted: Wanted,
     /// In the order of the files; a module's index is its priority.
     modules: &'a [Loaded],
     symbols: HashMap<&'a [u8], (u32, u64)>,
     resolved: Resolved,
-    builtin: Option<Vec<u8>>,
-    builtin_modinfo: Option<Vec<u8>>,
 }
 
 impl Config {
@@ -91,13 +90,14 @@ impl Config {
     }
 }
 
-/// Makes every output file for the module directory `dir` from the module files `files`.
+/// Makes the output files for the module directory `dir` from the module files `files`.
 ///
 /// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
 pub fn images(
     dir: &Path,
     files: &[ModuleFile],
     config: &Config,
+    wanted: Wanted,
     sink: Sink<'_>,
 ) -> std::result::Result<Vec<Output>, Failure> {
     let ordered = in_order(dir, files, sink);
@@ -113,15 +113,7 @@ pub fn images(
     let symbols = resolve::exported_symbols(&modules, config.symbol_prefix);
     let resolved =
         resolve::resolve(&modules, &symbols, config, sink).map_err(|cycles| name_cycles(&modules, cycles))?;
-    let plan = Plan {
-        config,
-        dir: dir.as_os_str().as_bytes(),
-        modules: &modules,
-        symbols,
-        resolved,
-        builtin: read_list(dir, "modules.builtin", sink),
-        builtin_modinfo: read_list(dir, "modules.builtin.modinfo", sink),
-    };
+    let plan = Plan { config, dir, wanted, modules: &modules, symbols, resolved };
     Ok(plan.images(sink).map_err(Error::at(dir))?)
 }
 
@@ -172,7 +164,7 @@ fn read_list(dir: &Path, name: &'static str, sink: Sink<'_>) -> Option<Vec<u8>> 
 fn name_cycles(modules: &[Loaded], cycles: Cycles) -> Failure {
     let name = |index: u32| modules[index as usize].name.clone();
     let named = cycles.cycles.into_iter().map(|cycle| cycle.into_iter().map(name).collect()).collect();
-    Failure::Cycles { cycles: named, modules: cycles.unordered }
+    Failure::Cycles { cycles: named, modules: cycles.members }
 }
 
 fn tell(sink: Sink<'_>, notice: DepmodNotice) {
