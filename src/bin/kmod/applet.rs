@@ -5,7 +5,7 @@
 //! [`Outcome`], and only [`main`] turns that into an exit code.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use clap::Command;
@@ -51,13 +51,37 @@ pub fn find(name: &OsStr) -> Option<&'static Applet> {
     APPLETS.iter().find(|applet| name == applet.name)
 }
 
+/// What follows the last slash, be it nothing.
+fn short_name(argv0: &OsStr) -> &OsStr {
+    OsStr::from_bytes(argv0.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default())
+}
+
 /// Runs the applet that argv[0] names. Under any other name: no word, exit code 1, as kmod does.
 pub fn main(mut argv: impl Iterator<Item = OsString>) -> ExitCode {
     let argv0 = argv.next().unwrap_or_default();
-    let Some(applet) = Path::new(&argv0).file_name().and_then(find) else {
+    let Some(applet) = find(short_name(&argv0)) else {
         return ExitCode::FAILURE;
     };
     let invocation =
         Invocation { argv0, tool: applet.name, args: argv.collect(), command: (applet.command)() };
     report::conclude(invocation.tool, (applet.run)(&invocation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{APPLETS, short_name};
+
+    #[test]
+    fn every_table_is_one_that_clap_accepts() {
+        for applet in &APPLETS {
+            (applet.command)().debug_assert();
+        }
+    }
+
+    #[test]
+    fn a_name_is_what_follows_the_last_slash() {
+        for (argv0, name) in [("/sbin/lsmod", "lsmod"), ("lsmod", "lsmod"), ("lsmod/", ""), ("", "")] {
+            assert_eq!(short_name(argv0.as_ref()), name);
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub fn command() -> Command {
             options::help(),
         ])
         .args([
-            options::operands("VERSION", "Kernel version [default: the running one]"),
+            options::operand("VERSION", "Kernel version [default: the running one]"),
             options::operands("FILE", "Absolute paths of the only modules to read"),
         ])
 }

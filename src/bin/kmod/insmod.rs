@@ -1,26 +1,45 @@
 //! insmod: loads one file, without configuration and without dependencies.
 
+use std::fs;
+use std::path::Path;
+
 use clap::Command;
 
 use crate::applet::Invocation;
-use crate::options::{self, Options, flag};
-use crate::report::{Exit, Level, Outcome, Report};
+use crate::options::{self, flag};
+use crate::report::{Exit, Level, Outcome, Report, io_text, verbatim_path};
 
 /// The table of options.
 pub fn command() -> Command {
-    options::table(
-        "insmod",
-        "Load one kernel module from a file",
-        "insmod [OPTIONS] FILE [PARAMETER=VALUE]...",
-    )
-    .args(options::syslog_and_verbose())
-    .args([options::version(), options::help()])
+    let usage = "insmod [OPTIONS] FILE [PARAMETER=VALUE]...";
+    options::table("insmod", "Load one kernel module from a file", usage)
+        .arg(flag(Some('f'), "force", "Load against the kernel's own checks (may crash the machine)"))
+        .args(options::syslog_and_verbose())
+        .args([options::version(), options::help()])
+        .args([
+            options::operand("FILE", "The module's file"),
+            options::operands("PARAMETER=VALUE", "Parameters for the module"),
+        ])
 }
 
 /// Runs insmod.
 pub fn run(invocation: &Invocation) -> Outcome {
-    let mut argv = Options::new(invocation);
-    while argv.next()?.is_some() {}
-    Report::new(invocation.tool, Level::Error).error(format_args!("not built yet"));
+    let report = Report::new(invocation.tool, Level::Error);
+    let common = options::common(invocation, &report)?;
+    let Some(file) = common.operands.first() else {
+        report.error(format_args!("missing filename."));
+        return Err(Exit::Failure);
+    };
+    if file == "-" {
+        report.error(format_args!("this tool does not support loading from stdin!"));
+        return Err(Exit::Failure);
+    }
+    let path = Path::new(file);
+    if let Err(error) = fs::metadata(path) {
+        let why = io_text(&error);
+        report.error(format_args!("could not load module {}: {why}", verbatim_path(path)));
+        return Err(Exit::Failure);
+    }
+    report.error(format_args!("could not insert module {}: not built yet", verbatim_path(path)));
     Err(Exit::Failure)
 }

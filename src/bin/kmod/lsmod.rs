@@ -1,10 +1,13 @@
 //! lsmod, which is also `kmod list`: the loaded modules, as a table.
 
 use clap::Command;
+use oxmod::error::Cause;
+use oxmod::ops::loaded::{self, Loaded};
 
 use crate::applet::Invocation;
-use crate::options::{self, Options};
-use crate::report::{Exit, Level, Outcome, Report};
+use crate::options;
+use crate::report::{Exit, Level, Outcome, Report, errno_text, verbatim_path};
+use crate::stdout::Out;
 
 /// The table of options.
 pub fn command() -> Command {
@@ -15,8 +18,71 @@ pub fn command() -> Command {
 
 /// Runs lsmod.
 pub fn run(invocation: &Invocation) -> Outcome {
-    let mut argv = Options::new(invocation);
-    while argv.next()?.is_some() {}
-    Report::new(invocation.tool, Level::Error).error(format_args!("not built yet"));
-    Err(Exit::Failure)
+    let report = Report::new(invocation.tool, Level::Error);
+    let operands = options::common(invocation, &report)?.operands;
+    if !operands.is_empty() {
+        report.error(format_args!("too many arguments provided."));
+        return Err(Exit::Failure);
+    }
+    let modules = loaded::list().map_err(|error| {
+        let why = errno_text(&error);
+        report.error(format_args!("could not open {}: {why}", verbatim_path(&error.path)));
+        report.error(format_args!("could not get list of modules: {why}"));
+        Exit::Failure
+    })?;
+    let mut out = Out::open();
+    out.bytes(b"Module                  Size  Used by\n")?;
+    for module in &modules {
+        line(module, &mut out, &report)?;
+    }
+    out.finish()
+}
+
+/// One row. A figure that is not to be had is shown as its negative errno, as kmod does.
+fn line(module: &Loaded, out: &mut Out, report: &Report) -> Outcome {
+    let count = module.count.as_ref().map_or_else(
+        |error| {
+            if matches!(error.cause, Cause::Format(_)) {
+                let (path, why) = (verbatim_path(&error.path), errno_text(error));
+                report.error(format_args!("could not read integer from '{path}': '{why}'"));
+            }
+            -i64::from(error.errno())
+        },
+        |count| *count,
+    );
+    let size = module.size.as_ref().map_or_else(
+        |error| match error.cause {
+            Cause::Format(_) => {
+                let dir = error.path.parent().unwrap_or(&error.path);
+                report.error(format_args!("failed to read coresize from {}", verbatim_path(dir)));
+                0
+            }
+            Cause::Io(_) => -i64::from(error.errno()),
+        },
+        |size| *size,
+    );
+    out.bytes(&module.name)?;
+    let padding = 19_usize.saturating_sub(module.name.len());
+    out.print(format_args!("{:padding$} {size:8}  {count}", ""))?;
+    match &module.holders {
+        Ok(holders) => {
+            for (index, holder) in holders.iter().enumerate() {
+                out.bytes(if index == 0 { b" " } else { b"," })?;
+                out.bytes(holder)?;
+            }
+        }
+        Err(error) => unreadable_holders(error, report),
+    }
+    out.bytes(b"\n")
+}
+
+/// What is said when the holders of a module cannot be listed.
+pub fn unreadable_holders(error: &oxmod::error::Error, report: &Report) {
+    report.error(format_args!("could not open '{}': {}", verbatim_path(&error.path), errno_text(error)));
+}
+
+/// Names, separated by blanks.
+pub fn join(names: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let names: Vec<&[u8]> = names.iter().map(AsRef::as_ref).collect();
+    names.join(&b' ')
 }

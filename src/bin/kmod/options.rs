@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::applet::Invocation;
 use crate::getopt::{Getopt, Opt, Ordering};
-use crate::report::{Exit, Outcome};
+use crate::report::{Exit, Outcome, Report};
 use crate::stdout::Out;
 
 /// The version of kmod that the tools stand in for, the features under kmod's names, then ourselves.
@@ -39,6 +39,11 @@ pub fn flag(short: Option<char>, long: &'static str, help: &'static str) -> Arg 
 /// An option with a value, shown as `name` in the help. Its long name is its id.
 pub fn value(short: Option<char>, long: &'static str, name: &'static str, help: &'static str) -> Arg {
     flag(short, long, help).action(ArgAction::Set).value_name(name)
+}
+
+/// One operand, for the help only. There may be more operands after it.
+pub fn operand(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).help(help)
 }
 
 /// The operands, for the help only.
@@ -113,6 +118,33 @@ impl<'a> Options<'a> {
     pub fn operands(self) -> Vec<OsString> {
         self.getopt.operands()
     }
+}
+
+/// What the small tools' options come to.
+#[derive(Debug, Default)]
+pub struct Common {
+    /// -f, of those that have it.
+    pub force: bool,
+    /// What is left.
+    pub operands: Vec<OsString>,
+}
+
+/// Reads the options of lsmod, insmod and rmmod and sets the report up accordingly, once all are read.
+pub fn common(invocation: &Invocation, report: &Report) -> Result<Common, Exit> {
+    let (mut common, mut syslog) = (Common::default(), false);
+    let mut argv = Options::new(invocation);
+    while let Some(option) = argv.next()? {
+        match option.id {
+            "force" => common.force = true,
+            "syslog" => syslog = true,
+            _ => report.louder(),
+        }
+    }
+    if syslog {
+        report.use_syslog();
+    }
+    common.operands = argv.operands();
+    Ok(common)
 }
 
 /// The help of a command, as -h prints it.

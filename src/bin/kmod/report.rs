@@ -7,6 +7,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
@@ -42,7 +43,7 @@ pub fn conclude(tool: &str, outcome: Outcome) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(Exit::Stdout(error)) => {
-            let why = errno::strerror(error.raw_os_error().unwrap_or(libc::EIO));
+            let why = io_text(&error);
             Report::new(tool, Level::Error).error(format_args!("could not write to standard output: {why}"));
             ExitCode::FAILURE
         }
@@ -134,19 +135,9 @@ impl Report {
         self.say(Level::Warning, text);
     }
 
-    /// A message of [`Level::Notice`].
-    pub fn notice(&self, text: fmt::Arguments<'_>) {
-        self.say(Level::Notice, text);
-    }
-
     /// A message of [`Level::Info`].
     pub fn info(&self, text: fmt::Arguments<'_>) {
         self.say(Level::Info, text);
-    }
-
-    /// A message of [`Level::Debug`].
-    pub fn debug(&self, text: fmt::Arguments<'_>) {
-        self.say(Level::Debug, text);
     }
 
     /// A message of a level known only at run time.
@@ -169,17 +160,17 @@ impl Report {
         match notice {
             Notice::BadConfigLine { path, line, word } => self.error(format_args!(
                 "{} line {line}: ignoring bad line starting with '{}'",
-                verbatim(path.as_os_str().as_encoded_bytes()),
+                verbatim_path(path),
                 verbatim(word)
             )),
             Notice::IgnoredDirective { path, line, command } => self.info(format_args!(
                 "{} line {line}: '{}' is accepted and does nothing",
-                verbatim(path.as_os_str().as_encoded_bytes()),
+                verbatim_path(path),
                 verbatim(command)
             )),
             Notice::DeprecatedDirective { path, command, .. } => self.error(format_args!(
                 "{}: command {} is deprecated and not parsed anymore",
-                verbatim(path.as_os_str().as_encoded_bytes()),
+                verbatim_path(path),
                 verbatim(command)
             )),
             Notice::BadCommandLineName(name) => self.error(format_args!(
@@ -190,22 +181,21 @@ impl Report {
                 .error(format_args!("failed to lookup dependency '{}', continuing anyway.", verbatim(name))),
             Notice::ConfigSubdirectory(path) => self.error(format_args!(
                 "Directories inside directories are not supported: {}",
-                verbatim(path.as_os_str().as_encoded_bytes())
+                verbatim_path(path)
             )),
-            Notice::ConfigDangling(error) => self.error(format_args!(
-                "Cannot stat directory entry: {}",
-                verbatim(error.path.as_os_str().as_encoded_bytes())
-            )),
+            Notice::ConfigDangling(error) => {
+                self.error(format_args!("Cannot stat directory entry: {}", verbatim_path(&error.path)));
+            }
             Notice::IndexUnusable { error, instead } => self.warning(format_args!(
                 "could not use {}: {}; reading {} instead",
-                verbatim(error.path.as_os_str().as_encoded_bytes()),
+                verbatim_path(&error.path),
                 error.cause,
-                verbatim(instead.as_os_str().as_encoded_bytes())
+                verbatim_path(instead)
             )),
             Notice::Unreadable(error) => self.error(format_args!(
                 "could not read {}: {}",
-                verbatim(error.path.as_os_str().as_encoded_bytes()),
-                errno::strerror(error.errno())
+                verbatim_path(&error.path),
+                errno_text(error)
             )),
             Notice::Depmod(notice) => self.depmod(notice),
             other => self.error(format_args!("{other:?}")),
@@ -219,6 +209,27 @@ pub fn why(error: &Error) -> String {
         Cause::Io(io) => errno::strerror(io.raw_os_error().unwrap_or(libc::EIO)),
         Cause::Format(format) => format.to_string(),
     }
+}
+
+/// A line without tool and level, which is how `kmod`'s own subcommands talk.
+pub fn bare(text: fmt::Arguments<'_>) {
+    // Nobody is left to tell when standard error does not take it.
+    let _ = io::stderr().write_all(&raw_bytes(format_args!("{text}\n")));
+}
+
+/// The system's word for what went wrong.
+pub fn errno_text(error: &oxmod::error::Error) -> String {
+    errno::strerror(error.errno())
+}
+
+/// The system's word for what went wrong.
+pub fn io_text(error: &io::Error) -> String {
+    errno::strerror(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+/// [`verbatim`], of a path.
+pub fn verbatim_path(path: &Path) -> Verbatim<'_> {
+    Verbatim(path.as_os_str().as_encoded_bytes())
 }
 
 /// Lets bytes that are not UTF-8 pass through `format_args!` unharmed: a [`Report`] prints them as

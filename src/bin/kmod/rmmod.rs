@@ -1,10 +1,19 @@
 //! rmmod: removes modules, without configuration and without dependencies.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
 use clap::Command;
+use oxmod::context::{self, ConfigSource, Context};
+use oxmod::name;
+use oxmod::ops::loaded;
+use oxmod::sys::module;
 
 use crate::applet::Invocation;
-use crate::options::{self, Options, flag};
-use crate::report::{Exit, Level, Outcome, Report};
+use crate::lsmod::{join, unreadable_holders};
+use crate::options::{self, flag};
+use crate::report::{Exit, Level, Outcome, Report, verbatim};
 
 /// The table of options.
 pub fn command() -> Command {
@@ -12,12 +21,72 @@ pub fn command() -> Command {
         .arg(flag(Some('f'), "force", "Remove a module although it is in use (may crash the machine)"))
         .args(options::syslog_and_verbose())
         .args([options::version(), options::help()])
+        .arg(options::operands("MODULE", "Module name or file"))
 }
 
-/// Runs rmmod.
+/// Runs rmmod. One module's failure does not keep the next from being removed.
 pub fn run(invocation: &Invocation) -> Outcome {
-    let mut argv = Options::new(invocation);
-    while argv.next()?.is_some() {}
-    Report::new(invocation.tool, Level::Error).error(format_args!("not built yet"));
-    Err(Exit::Failure)
+    let report = Report::new(invocation.tool, Level::Error);
+    let common = options::common(invocation, &report)?;
+    if common.operands.is_empty() {
+        report.error(format_args!("missing module name."));
+        return Err(Exit::Failure);
+    }
+    let mut outcome = Ok(());
+    for operand in &common.operands {
+        let module = module_name(operand);
+        if !common.force && !removable(&module, &report) {
+            outcome = Err(Exit::Failure);
+            continue;
+        }
+        report.error(format_args!("could not remove module {}: not built yet", verbatim(&module)));
+        outcome = Err(Exit::Failure);
+    }
+    outcome
+}
+
+/// A file's name without directory and from its first dot on, or the same of a plain name, except
+/// that what follows a slash in the latter stays.
+fn module_name(operand: &OsStr) -> Vec<u8> {
+    if fs::metadata(operand).is_ok() {
+        return name::from_path(operand.as_bytes()).into_owned();
+    }
+    let bytes = operand.as_bytes();
+    let end = bytes.iter().position(|&byte| byte == b'.').unwrap_or(bytes.len());
+    name::normalize(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// Whether the kernel would let go of the module; says why not.
+fn removable(name: &[u8], report: &Report) -> bool {
+    let word = verbatim(name);
+    let sink = |notice: &_| report.library(notice);
+    let dir = context::module_dir(None, None).unwrap_or_default();
+    if Context::open(dir, &ConfigSource::Nothing, &sink).is_builtin(name) {
+        report.error(format_args!("Module {word} is builtin."));
+        return false;
+    }
+    if module::state(name).is_none() {
+        report.error(format_args!("Module {word} is not currently loaded"));
+        return false;
+    }
+    match loaded::holders(name) {
+        Ok(holders) if !holders.is_empty() => {
+            report.error(format_args!("Module {word} is in use by: {}", verbatim(&join(&holders))));
+            return false;
+        }
+        Ok(_) => {}
+        Err(error) => unreadable_holders(&error, report),
+    }
+    let count = loaded::count(name);
+    if loaded::is_absent(&count) {
+        report.error(format_args!("Module unloading is not supported"));
+    }
+    match count {
+        Ok(0) => true,
+        Ok(count) if count > 0 => {
+            report.error(format_args!("Module {word} is in use"));
+            false
+        }
+        _ => false,
+    }
 }

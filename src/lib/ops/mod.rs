@@ -2,5 +2,6 @@
 
 pub mod depmod;
 pub mod info;
+pub mod loaded;
 pub mod module_file;
 pub mod probe;

@@ -10,8 +10,10 @@ pub mod file;
 pub mod fileset;
 pub mod host;
 pub mod module;
+pub mod proc;
 #[allow(unsafe_code)]
 pub mod regex;
 pub mod stdio;
+pub mod sysfs;
 pub mod syslog;
 pub mod tree;

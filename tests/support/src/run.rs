@@ -44,6 +44,7 @@ pub struct Run {
     root: Option<PathBuf>,
     stdout: Stream,
     stderr: Stream,
+    sigpipe: libc::sighandler_t,
 }
 
 /// What a command answered.
@@ -97,6 +98,7 @@ impl Run {
             root: None,
             stdout: Stream::Captured,
             stderr: Stream::Captured,
+            sigpipe: libc::SIG_DFL,
         }
     }
 
@@ -156,6 +158,13 @@ impl Run {
         self
     }
 
+    /// Starts it with SIGPIPE ignored; otherwise the signal has its default action.
+    #[must_use]
+    pub fn ignore_sigpipe(mut self) -> Self {
+        self.sigpipe = libc::SIG_IGN;
+        self
+    }
+
     /// Runs it.
     ///
     /// # Panics
@@ -189,7 +198,7 @@ impl Run {
                 close_at_exec(&mut command, descriptor);
             }
         }
-        restore_sigpipe(&mut command);
+        set_sigpipe(&mut command, self.sigpipe);
         Ok(command)
     }
 }
@@ -220,13 +229,13 @@ fn close_at_exec(command: &mut Command, descriptor: i32) {
     }
 }
 
-/// Test runners are started with SIGPIPE ignored or not; the tools always with its default.
+/// However the test runner itself was started.
 #[allow(unsafe_code)]
-fn restore_sigpipe(command: &mut Command) {
+fn set_sigpipe(command: &mut Command, action: libc::sighandler_t) {
     // SAFETY: signal is async-signal-safe and changes only the child.
     unsafe {
-        command.pre_exec(|| {
-            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        command.pre_exec(move || {
+            libc::signal(libc::SIGPIPE, action);
             Ok(())
         });
     }

@@ -1,21 +1,73 @@
 //! `kmod` under its own name: the subcommands.
 
+mod static_nodes;
+
 use clap::Command;
 
 use crate::applet::Invocation;
-use crate::options::{self, Options};
-use crate::report::{Exit, Level, Outcome, Report};
+use crate::lsmod;
+use crate::options::{self, Options, help_text};
+use crate::report::{self, Exit, Outcome, verbatim};
+use crate::stdout::Out;
+
+/// A subcommand: its name, its table, its work.
+struct Subcommand {
+    name: &'static str,
+    about: &'static str,
+    command: fn() -> Command,
+    run: fn(&Invocation) -> Outcome,
+}
+
+const SUBCOMMANDS: [Subcommand; 3] = [
+    Subcommand { name: "help", about: "Print this help", command, run: help },
+    Subcommand {
+        name: "list",
+        about: "List the loaded kernel modules",
+        command: lsmod::command,
+        run: lsmod::run,
+    },
+    Subcommand {
+        name: "static-nodes",
+        about: "Print the device nodes that load a module when opened",
+        command: static_nodes::command,
+        run: static_nodes::run,
+    },
+];
 
 /// The table of options.
 pub fn command() -> Command {
     options::table("kmod", "Look at and manage kernel modules", "kmod [OPTIONS] COMMAND [COMMAND OPTIONS]")
         .args([options::help(), options::version()])
+        .subcommands(SUBCOMMANDS.iter().map(|sub| Command::new(sub.name).about(sub.about)))
+        .after_help("Called modprobe, depmod, modinfo, lsmod, insmod or rmmod, this program is that tool.")
 }
 
 /// Runs `kmod`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let mut argv = Options::until_operand(invocation);
     while argv.next()?.is_some() {}
-    Report::new(invocation.tool, Level::Error).error(format_args!("not built yet"));
-    Err(Exit::Failure)
+    let mut operands = argv.operands().into_iter();
+    let Some(name) = operands.next() else {
+        report::bare(format_args!("missing command"));
+        help(invocation)?;
+        return Err(Exit::Failure);
+    };
+    let Some(subcommand) = SUBCOMMANDS.iter().find(|subcommand| name == subcommand.name) else {
+        report::bare(format_args!("invalid command '{}'", verbatim(name.as_encoded_bytes())));
+        help(invocation)?;
+        return Err(Exit::Failure);
+    };
+    // getopt's messages of a subcommand begin with its name, all others with kmod's.
+    (subcommand.run)(&Invocation {
+        argv0: name,
+        tool: invocation.tool,
+        args: operands.collect(),
+        command: (subcommand.command)(),
+    })
+}
+
+fn help(_: &Invocation) -> Outcome {
+    let mut out = Out::open();
+    out.bytes(help_text(&command()).as_bytes())?;
+    out.finish()
 }

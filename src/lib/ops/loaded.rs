@@ -1,0 +1,131 @@
+//! The modules that the kernel has loaded: their sizes, their use counts, who holds them.
+//!
+//! The order is that of /proc/modules, newest first; the figures are those of /sys/module, which is
+//! read after it: a module may be gone by then, so each figure is a result of its own. Must not
+//! print. Contract: kmod's list of loaded modules, where an absent figure is not an error.
+
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::error::{Error, FormatError, Result};
+use crate::sys::{proc, sysfs};
+
+/// A loaded module.
+#[derive(Debug)]
+pub struct Loaded {
+    /// As the kernel spells it.
+    pub name: BString,
+    /// Bytes of memory.
+    pub size: Result<i64>,
+    /// Its use count.
+    pub count: Result<i64>,
+    /// The modules that use it, in the kernel's order.
+    pub holders: Result<Vec<BString>>,
+}
+
+/// All loaded modules.
+///
+/// Errors: when /proc/modules cannot be read.
+pub fn list() -> Result<Vec<Loaded>> {
+    Ok(proc::modules()?.lines().filter_map(entry).map(|(name, size)| inspect(name, size)).collect())
+}
+
+/// Name and size of one line of /proc/modules.
+fn entry(line: &[u8]) -> Option<(&BStr, Option<i64>)> {
+    let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
+    let name = fields.next()?;
+    Some((name.as_bstr(), fields.next().and_then(|size| size.to_str().ok()?.parse().ok())))
+}
+
+fn inspect(name: &BStr, listed_size: Option<i64>) -> Loaded {
+    let count = count(name);
+    let size = match (size(name), listed_size) {
+        // Kernels before 3.3 have no such attribute.
+        (Err(error), Some(listed)) if error.errno() == libc::ENOENT && sysfs::module_dir(name).is_dir() => {
+            drop(error);
+            Ok(listed)
+        }
+        (size, _) => size,
+    };
+    Loaded { name: name.into(), size, count, holders: holders(name) }
+}
+
+/// The size of a loaded module in memory, in bytes.
+pub fn size(name: &[u8]) -> Result<i64> {
+    number(name, "coresize")
+}
+
+/// The use count of a loaded module. Absent (`ENOENT`) in a kernel that cannot unload modules.
+pub fn count(name: &[u8]) -> Result<i64> {
+    number(name, "refcnt")
+}
+
+/// The modules that use a loaded module, in the kernel's order.
+pub fn holders(name: &[u8]) -> Result<Vec<BString>> {
+    let names = sysfs::list(name, "holders")?;
+    Ok(names.into_iter().map(|name| name.into_vec().into()).collect())
+}
+
+/// An attribute that is a decimal number and a newline.
+fn number(module: &[u8], attribute: &str) -> Result<i64> {
+    let bytes = sysfs::attribute(module, attribute)?;
+    let path = || sysfs::module_dir(module).join(attribute);
+    parse_number(&bytes).ok_or_else(|| Error::new(path(), FormatError::malformed("not a number")))
+}
+
+/// Leading blanks, a sign, digits, and then a blank; what follows that does not matter. Numbers out of
+/// range are cut to it.
+fn parse_number(bytes: &[u8]) -> Option<i64> {
+    let text = bytes.trim_ascii_start();
+    let end = text.iter().position(u8::is_ascii_whitespace)?;
+    let word = text.get(..end)?.to_str().ok()?;
+    word.parse().map_or_else(
+        |error: std::num::ParseIntError| match error.kind() {
+            std::num::IntErrorKind::PosOverflow => Some(i64::MAX),
+            std::num::IntErrorKind::NegOverflow => Some(i64::MIN),
+            _ => None,
+        },
+        Some,
+    )
+}
+
+/// Whether this result says that there is no such file, rather than that something is wrong with it.
+pub fn is_absent<T>(result: &Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| match &error.cause {
+        crate::error::Cause::Io(cause) => cause.kind() == io::ErrorKind::NotFound,
+        crate::error::Cause::Format(_) => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{entry, parse_number};
+
+    #[test]
+    fn numbers_end_with_a_blank() {
+        for (text, number) in [
+            ("12\n", Some(12)),
+            (" 12\n", Some(12)),
+            ("-5\n", Some(-5)),
+            ("1 2\n", Some(1)),
+            ("99999999999999999999\n", Some(i64::MAX)),
+            ("12", None),
+            ("", None),
+            ("\n", None),
+            ("0x10\n", None),
+            ("12x\n", None),
+        ] {
+            assert_eq!(parse_number(text.as_bytes()), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_needs_no_more_than_a_name() {
+        assert_eq!(entry(b"a 100 1 b, Live 0x0"), Some((b"a".into(), Some(100))));
+        assert_eq!(entry(b"a"), Some((b"a".into(), None)));
+        assert_eq!(entry(b"a x"), Some((b"a".into(), None)));
+        assert_eq!(entry(b" "), None);
+    }
+}

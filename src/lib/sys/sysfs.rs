@@ -1,0 +1,25 @@
+//! /sys/module, as bytes.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::file;
+use crate::error::{Error, Result};
+
+/// The directory of one module, existing or not.
+pub fn module_dir(name: &[u8]) -> PathBuf {
+    Path::new("/sys/module").join(OsStr::from_bytes(name))
+}
+
+/// The contents of one attribute of a module, such as `coresize`.
+pub fn attribute(module: &[u8], attribute: &str) -> Result<Vec<u8>> {
+    file::read(&module_dir(module).join(attribute))
+}
+
+/// The names in a directory of a module, in the order in which the kernel lists them.
+pub fn list(module: &[u8], dir: &str) -> Result<Vec<OsString>> {
+    let path = module_dir(module).join(dir);
+    let entries = std::fs::read_dir(&path).map_err(Error::at(&path))?;
+    entries.map(|entry| entry.map(|entry| entry.file_name()).map_err(Error::at(&path))).collect()
+}

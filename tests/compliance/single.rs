@@ -1,0 +1,51 @@
+//! insmod and rmmod, as far as their operands are judged before the kernel is asked.
+
+use oxmod_test_support::{Root, Run, same};
+
+fn check(tool: &str, root: &Root, args: &[&str], messages: &[&str]) {
+    let answer = same(|side| Run::new(tool).args(args).inside(root).on(side));
+    let expected: String = messages.iter().map(|text| format!("{tool}: ERROR: {text}\n")).collect();
+    assert_eq!(answer.triple(), (1, String::new(), expected), "{args:?}");
+}
+
+#[test]
+fn insmod_operands() {
+    let root = Root::new();
+    check("insmod", &root, &[], &["missing filename."]);
+    check("insmod", &root, &["-f"], &["missing filename."]);
+    check("insmod", &root, &["-", "a=1"], &["this tool does not support loading from stdin!"]);
+    check(
+        "insmod",
+        &root,
+        &["/nowhere.ko"],
+        &["could not load module /nowhere.ko: No such file or directory"],
+    );
+    check("insmod", &root, &[""], &["could not load module : No such file or directory"]);
+    // To syslog, which nobody reads here.
+    check("insmod", &root, &["-s"], &[]);
+}
+
+#[test]
+fn rmmod_operands() {
+    let root = Root::new();
+    root.loaded("held", 100, 2, &["snd", "usb"]).loaded("used", 200, 1, &[]).loaded("odd-name", 1, 1, &[]);
+    root.file("tmp-modules/used.ko.xz", "");
+    check("rmmod", &root, &[], &["missing module name."]);
+    check("rmmod", &root, &["-s"], &[]);
+    check(
+        "rmmod",
+        &root,
+        &["absent", "absent-too"],
+        &["Module absent is not currently loaded", "Module absent_too is not currently loaded"],
+    );
+    check("rmmod", &root, &["held.ko", "held"], &["Module held is in use by: snd usb"; 2]);
+    check("rmmod", &root, &["used", "/tmp-modules/used.ko.xz"], &["Module used is in use"; 2]);
+    root.file("sys/module/nounload/initstate", "live\n").dir("sys/module/nounload/holders");
+    check("rmmod", &root, &["nounload"], &["Module unloading is not supported"]);
+    let broken = [
+        "could not open '/sys/module/coming/holders': No such file or directory",
+        "Module unloading is not supported",
+    ];
+    root.dir("sys/module/coming");
+    check("rmmod", &root, &["coming"], &broken);
+}

@@ -1,0 +1,58 @@
+//! Standard streams that are closed, broken or full. Nothing panics, nobody is told about a reader
+//! who went away.
+
+use oxmod_test_support::{Answer, Root, Run, Stream, differs_because, each, same};
+
+/// What prints something on every tool.
+fn talkers() -> Vec<Run> {
+    let tools = ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
+    tools.into_iter().flat_map(|tool| [Run::new(tool).arg("-V"), Run::new(tool).arg("-h")]).collect()
+}
+
+#[test]
+fn a_reader_who_went_away_is_no_news() {
+    for run in talkers() {
+        let answer = same(|side| run.clone().stdout(Stream::Broken).on(side));
+        assert_eq!((answer.code, answer.stderr_text()), (128 + 13, String::new()), "{run:?}");
+    }
+}
+
+/// Under Python's `preexec`, nohup-like callers or systemd units SIGPIPE is ignored.
+#[test]
+fn a_reader_who_went_away_while_sigpipe_is_ignored() {
+    for run in talkers() {
+        let answer = same(|side| run.clone().stdout(Stream::Broken).ignore_sigpipe().on(side));
+        assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{run:?}");
+    }
+}
+
+#[test]
+fn a_full_device_is_an_error() {
+    let why = "output that cannot be written is an error";
+    for tool in ["kmod", "modprobe", "lsmod"] {
+        let message = format!("{tool}: ERROR: could not write to standard output: No space left on device\n");
+        let answer = |code, stderr: &str| Answer { code, stdout: Vec::new(), stderr: stderr.into() };
+        differs_because(why, &answer(1, &message), &answer(0, ""), |side| {
+            Run::new(tool).arg("-V").stdout(Stream::Full).on(side)
+        });
+    }
+}
+
+#[test]
+fn closed_streams() {
+    let root = Root::new();
+    root.loaded("loop", 1, 0, &[]);
+    for run in talkers().into_iter().chain([Run::new("lsmod").inside(&root)]) {
+        let answer = same(|side| run.clone().stdout(Stream::Closed).on(side));
+        assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{run:?}");
+        for (_, answer) in each(|side| run.clone().stderr(Stream::Closed).on(side)) {
+            assert!(answer.code == 0 && !answer.stdout.is_empty(), "{run:?} {answer:?}");
+        }
+    }
+    for tool in ["lsmod", "insmod", "rmmod", "modinfo"] {
+        for stream in [Stream::Closed, Stream::Full, Stream::Broken] {
+            let run = Run::new(tool).arg("--bogus").stderr(stream);
+            same(|side| run.on(side).code);
+        }
+    }
+}
