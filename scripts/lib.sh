@@ -49,7 +49,8 @@ need() {
 
 # shellcheck disable=SC2034
 TARGET=${CARGO_TARGET_DIR:-$REPO/target}
-TRIPLE=$(rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+# Empty where there is no Rust: scripts/lab does without.
+TRIPLE=$(rustc -vV 2>/dev/null | sed -n 's/^host: //p') || true
 # shellcheck disable=SC2034
 STATIC_KMOD=$TARGET/$TRIPLE/static/kmod
 
