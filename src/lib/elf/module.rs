@@ -28,14 +28,18 @@ pub struct Module<'s> {
 impl<'s> Module<'s> {
     /// Reads header, section table and section names.
     ///
-    /// Errors: not this format when the bytes are no ELF object of a known class and byte order;
-    /// malformed when header or section table break ELF's rules; else what the source answered.
+    /// Errors: not this format when the bytes are no ELF object; malformed when header or section table break
+    /// ELF's rules; else what the source answered.
     pub fn parse(source: &'s dyn Source) -> Result<Self> {
         let (header, ctx) = read_header(source)?;
         let sections = read_sections(source, &header, ctx)?;
-        let names =
+        let section =
             sections.get(usize::from(header.e_shstrndx)).ok_or_else(|| malformed("no section name table"))?;
-        let names = contents(source, names)?;
+        let names = contents(source, section)?;
+        // Other sections without a readable name are merely not found; kmod has it so.
+        if section.sh_name >= names.len() {
+            return Err(malformed("section name table does not name itself"));
+        }
         if names.last() != Some(&0) {
             return Err(malformed("section name table does not end in NUL"));
         }
@@ -51,10 +55,14 @@ impl<'s> Module<'s> {
 
     /// The bytes of `.modinfo`: `key=value` strings, each ended by NUL.
     ///
-    /// Errors: absent without such a section; and those of [`Module::section`].
+    /// Errors: absent without such a section, or when it reaches beyond the file's end; else what the source answered.
     pub fn modinfo(&self) -> Result<Cow<'s, [u8]>> {
-        self.section(".modinfo")?
-            .ok_or_else(|| FormatError::new(FormatKind::Absent, "no .modinfo section").into())
+        let absent = |reason| Cause::Format(FormatError::new(FormatKind::Absent, reason));
+        match self.section(".modinfo") {
+            Ok(section) => section.ok_or_else(|| absent(Cow::Borrowed("no .modinfo section"))),
+            Err(Cause::Format(error)) => Err(absent(error.reason)),
+            Err(error) => Err(error),
+        }
     }
 
     /// The index of the first section called `name`.
@@ -75,22 +83,21 @@ impl<'s> Module<'s> {
 }
 
 fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
-    let not_elf = |reason| Cause::Format(FormatError::new(FormatKind::NotThisFormat, reason));
     let available = source.size().min(header::header64::SIZEOF_EHDR as u64);
     let bytes = source.bytes(0, available)?;
-    if bytes.len() < SIZEOF_IDENT || !bytes.starts_with(ELFMAG) {
-        return Err(not_elf("not an ELF object"));
+    if bytes.len() <= SIZEOF_IDENT || !bytes.starts_with(ELFMAG) {
+        return Err(FormatError::new(FormatKind::NotThisFormat, "not an ELF object").into());
     }
     let endian = match bytes.get(EI_DATA) {
         Some(&ELFDATA2LSB) => Endian::Little,
         Some(&ELFDATA2MSB) => Endian::Big,
-        _ => return Err(not_elf("unknown ELF byte order")),
+        _ => return Err(malformed("unknown ELF byte order")),
     };
     // The two layouts differ, goblin has a parser for each; both turn into the common `Header`.
     let (container, parsed) = match bytes.get(EI_CLASS) {
         Some(&ELFCLASS32) => (Container::Little, header::header32::Header::parse(&bytes).map(Header::from)),
         Some(&ELFCLASS64) => (Container::Big, header::header64::Header::parse(&bytes).map(Header::from)),
-        _ => return Err(not_elf("unknown ELF class")),
+        _ => return Err(malformed("unknown ELF class")),
     };
     let header = parsed.map_err(|_| malformed("truncated ELF header"))?;
     Ok((header, Ctx::new(container, endian)))

@@ -1,116 +1,138 @@
 //! The PKCS#7 (CMS) message of a module signature: who signed, with which key and hash.
 //!
-//! Owns the walk down to the first `SignerInfo`, over the `der` crate's reader. Must not verify, and looks at nothing
-//! that it does not report: certificates and attributes are stepped over unread. The walk has a fixed depth; DER is
-//! never followed recursively.
+//! Owns the walk down to the first `SignerInfo`, over the `bcder` crate: BER, because a signer that streams
+//! (`openssl cms -stream`) leaves lengths open, which the DER readers refuse and OpenSSL, hence kmod, accepts. Must not
+//! verify, and looks at nothing that it does not report: certificates and attributes are stepped over. The walk has a
+//! fixed depth; what is nested deeper is skipped by a loop.
 //!
 //! As in kmod the signer is the issuer's common name, or else the last attribute of the issuer, whatever that is, as the
-//! bytes stand there; the key is the serial number. A signer named by a subject key identifier (which kmod answers with
-//! empty fields) has that as its key and no name.
+//! bytes stand there; the key is the serial number. A signer named by a subject key identifier (whose signature kmod does
+//! not show at all) has that as its key and no name.
 
 use std::borrow::Cow;
 
-use der::asn1::{AnyRef, ObjectIdentifier};
-use der::{Reader, SliceReader, Tag, TagNumber, Tagged};
+use bcder::decode::{Constructed, Content, DecodeError, SliceSource};
+use bcder::{Integer, Mode, OctetString, Oid, Tag};
 
-const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-/// The tag of a constructed field `[0]`.
-const CONTEXT_0: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
+type Source<'a> = SliceSource<'a>;
+type Error = DecodeError<std::convert::Infallible>;
 
-/// Object identifiers of hash algorithms and OpenSSL's long names for them.
-const HASHES: [(ObjectIdentifier, &str); 15] = [
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.2.4"), "md4"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.2.5"), "md5"),
-    (ObjectIdentifier::new_unwrap("1.3.14.3.2.26"), "sha1"),
-    (ObjectIdentifier::new_unwrap("1.3.36.3.2.1"), "ripemd160"),
-    (ObjectIdentifier::new_unwrap("1.2.156.10197.1.401"), "sm3"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1"), "sha256"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2"), "sha384"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3"), "sha512"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.4"), "sha224"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.5"), "sha512-224"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.6"), "sha512-256"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.7"), "sha3-224"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.8"), "sha3-256"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.9"), "sha3-384"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.10"), "sha3-512"),
+/// 1.2.840.113549.1.7.2
+const SIGNED_DATA: Oid<&[u8]> = Oid(&[42, 134, 72, 134, 247, 13, 1, 7, 2]);
+/// 2.5.4.3
+const COMMON_NAME: Oid<&[u8]> = Oid(&[85, 4, 3]);
+
+/// Object identifiers of hash algorithms, encoded, and OpenSSL's long names for them. Others are shown as numbers.
+const HASHES: [(&[u8], &str); 20] = [
+    (&[42, 134, 72, 134, 247, 13, 2, 2], "md2"),
+    (&[42, 134, 72, 134, 247, 13, 2, 4], "md4"),
+    (&[42, 134, 72, 134, 247, 13, 2, 5], "md5"),
+    (&[43, 14, 3, 2, 26], "sha1"),
+    (&[43, 36, 3, 2, 1], "ripemd160"),
+    (&[40, 207, 6, 3, 0, 55], "whirlpool"),
+    (&[42, 129, 28, 207, 85, 1, 131, 17], "sm3"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 1], "sha256"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 2], "sha384"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 3], "sha512"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 4], "sha224"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 5], "sha512-224"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 6], "sha512-256"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 7], "sha3-224"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 8], "sha3-256"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 9], "sha3-384"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 10], "sha3-512"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 11], "shake128"),
+    (&[96, 134, 72, 1, 101, 3, 4, 2, 12], "shake256"),
+    (&[43, 6, 1, 4, 1, 141, 58, 12, 2, 1, 16], "blake2b512"),
 ];
 
 /// What the first signer of a message says.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Signer {
     pub(super) issuer: Vec<u8>,
     pub(super) key: Vec<u8>,
-    pub(super) hash: Option<Cow<'static, str>>,
+    pub(super) hash: Cow<'static, str>,
     pub(super) signature: Vec<u8>,
 }
 
-/// Reads the first signer; `None` when the bytes are no such message.
+/// Reads the first signer; `None` when the bytes are no such message or nobody signed.
 pub(super) fn read(message: &[u8]) -> Option<Signer> {
-    // ContentInfo { contentType, [0] EXPLICIT content }
-    let mut info = inside(reader(message)?.decode::<AnyRef<'_>>().ok()?, Tag::Sequence)?;
-    (info.decode::<ObjectIdentifier>().ok()? == SIGNED_DATA).then_some(())?;
-    let mut content = inside(info.decode().ok()?, CONTEXT_0)?;
-    // SignedData { version, digestAlgorithms, encapContentInfo, [0] certificates?, [1] crls?, signerInfos }
-    let mut data = inside(content.decode().ok()?, Tag::Sequence)?;
-    let mut skipped = 0;
-    let infos = loop {
-        let field: AnyRef<'_> = data.decode().ok()?;
-        if skipped >= 3 && field.tag() == Tag::Set {
-            break field;
-        }
-        skipped += 1;
-    };
-    signer(inside(inside(infos, Tag::Set)?.decode().ok()?, Tag::Sequence)?)
+    Mode::Ber.decode(message, |cons| cons.take_sequence(content_info)).ok()
 }
 
-/// `SignerInfo` { version, sid, digestAlgorithm, [0] signedAttrs?, signatureAlgorithm, signature, ... }
-fn signer(mut info: SliceReader<'_>) -> Option<Signer> {
-    let _version: AnyRef<'_> = info.decode().ok()?;
-    let id: AnyRef<'_> = info.decode().ok()?;
-    let (issuer, key) = if id.tag() == Tag::Sequence {
-        let mut id = inside(id, Tag::Sequence)?;
-        let issuer = name(inside(id.decode().ok()?, Tag::Sequence)?)?;
-        let serial: AnyRef<'_> = id.decode().ok()?;
-        (issuer.to_vec(), magnitude(inside(serial, Tag::Integer).and(Some(serial.value()))?))
-    } else {
-        // [0] IMPLICIT SubjectKeyIdentifier, an octet string
-        let implicit = Tag::ContextSpecific { constructed: false, number: TagNumber::N0 };
-        (id.tag() == implicit).then(|| (Vec::new(), id.value().to_vec()))?
-    };
-    let mut algorithm = inside(info.decode().ok()?, Tag::Sequence)?;
-    let hash = hash_name(&algorithm.decode::<ObjectIdentifier>().ok()?);
-    let mut field: AnyRef<'_> = info.decode().ok()?;
-    if field.tag() == CONTEXT_0 {
-        field = info.decode().ok()?;
+/// `ContentInfo` { contentType, [0] EXPLICIT content }
+fn content_info(cons: &mut Constructed<'_, Source<'_>>) -> Result<Signer, Error> {
+    if Oid::take_from(cons)? != SIGNED_DATA {
+        return Err(cons.content_err("not signed data"));
     }
-    inside(field, Tag::Sequence)?;
-    let signature: AnyRef<'_> = info.decode().ok()?;
-    inside(signature, Tag::OctetString)?;
-    Some(Signer { issuer, key, hash: Some(hash), signature: signature.value().to_vec() })
+    cons.take_constructed_if(Tag::CTX_0, |cons| cons.take_sequence(signed_data))
 }
 
-/// The common name of a `Name`, or the value of its last attribute; empty for an empty name.
-fn name(mut sequence: SliceReader<'_>) -> Option<&[u8]> {
-    let mut last: &[u8] = &[];
-    while !sequence.is_finished() {
-        let mut set = inside(sequence.decode().ok()?, Tag::Set)?;
-        while !set.is_finished() {
-            let mut attribute = inside(set.decode().ok()?, Tag::Sequence)?;
-            let kind = attribute.decode::<ObjectIdentifier>().ok()?;
-            let value: AnyRef<'_> = attribute.decode().ok()?;
-            last = value.value();
-            if kind == COMMON_NAME {
-                return Some(last);
+/// `SignedData` { version, digestAlgorithms, encapContentInfo, [0] certificates?, [1] crls?, signerInfos }
+fn signed_data(cons: &mut Constructed<'_, Source<'_>>) -> Result<Signer, Error> {
+    for _ in 0..3 {
+        cons.skip_one()?;
+    }
+    for optional in [Tag::CTX_0, Tag::CTX_1] {
+        cons.take_opt_constructed_if(optional, |cons| cons.skip_all())?;
+    }
+    cons.take_set(|cons| {
+        let first = cons.take_sequence(signer_info)?;
+        cons.skip_all()?;
+        Ok(first)
+    })
+}
+
+/// `SignerInfo` { version, sid, digestAlgorithm, [0] signedAttrs?, signatureAlgorithm, signature, [1] unsignedAttrs? }
+fn signer_info(cons: &mut Constructed<'_, Source<'_>>) -> Result<Signer, Error> {
+    cons.skip_one()?;
+    let (issuer, key) = cons.take_value(|tag, content| match (tag, content) {
+        (Tag::SEQUENCE, Content::Constructed(cons)) => {
+            let issuer = cons.take_sequence(name)?;
+            Ok((issuer, magnitude(Integer::take_from(cons)?.as_slice())))
+        }
+        (Tag::CTX_0, content) => Ok((Vec::new(), OctetString::from_content(content)?.to_bytes().to_vec())),
+        (_, content) => Err(content.content_err("unknown kind of signer identifier")),
+    })?;
+    let hash = cons.take_sequence(|cons| {
+        let hash = Oid::take_from(cons)?;
+        cons.skip_all()?;
+        Ok(hash_name(&hash))
+    })?;
+    cons.take_opt_constructed_if(Tag::CTX_0, |cons| cons.skip_all())?;
+    cons.take_sequence(|cons| cons.skip_all())?;
+    let signature = OctetString::take_from(cons)?.to_bytes().to_vec();
+    cons.skip_all()?;
+    Ok(Signer { issuer, key, hash, signature })
+}
+
+/// The first common name of a `Name`, or the value of its last attribute; empty for an empty name.
+fn name(cons: &mut Constructed<'_, Source<'_>>) -> Result<Vec<u8>, Error> {
+    let (mut last, mut found) = (Vec::new(), false);
+    while cons
+        .take_opt_set(|set| {
+            while let Some((kind, value)) = set.take_opt_sequence(attribute)? {
+                if !found {
+                    found = kind == COMMON_NAME;
+                    last = value;
+                }
             }
-        }
-    }
-    Some(last)
+            Ok(())
+        })?
+        .is_some()
+    {}
+    Ok(last)
 }
 
-fn hash_name(id: &ObjectIdentifier) -> Cow<'static, str> {
-    match HASHES.iter().find(|(known, _)| known == id) {
+/// `AttributeTypeAndValue` { type, value }
+fn attribute(cons: &mut Constructed<'_, Source<'_>>) -> Result<(Oid, Vec<u8>), Error> {
+    let kind = Oid::take_from(cons)?;
+    let value = cons.take_primitive(|_, value| value.take_all())?;
+    Ok((kind, value.to_vec()))
+}
+
+fn hash_name(id: &Oid) -> Cow<'static, str> {
+    match HASHES.iter().find(|(known, _)| *known == id.0.as_ref()) {
         Some(&(_, name)) => Cow::Borrowed(name),
         None => Cow::Owned(id.to_string()),
     }
@@ -127,15 +149,6 @@ fn magnitude(content: &[u8]) -> Vec<u8> {
         }
     }
     let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
-    bytes.drain(..zeros.min(bytes.len()));
+    bytes.drain(..zeros);
     bytes
-}
-
-/// A reader over the value of `field` if that has the tag `tag`.
-fn inside(field: AnyRef<'_>, tag: Tag) -> Option<SliceReader<'_>> {
-    (field.tag() == tag).then(|| reader(field.value()))?
-}
-
-fn reader(bytes: &[u8]) -> Option<SliceReader<'_>> {
-    SliceReader::new(bytes).ok()
 }

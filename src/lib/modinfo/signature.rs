@@ -7,10 +7,12 @@
 
 use std::borrow::Cow;
 
-use super::pkcs7;
+use super::pkcs7::{self, Signer};
 
 const MAGIC: &[u8] = b"~Module signature appended~\n";
 const ID_TYPES: [&str; 3] = ["PGP", "X509", "PKCS#7"];
+/// The index of the last in [`ID_TYPES`].
+const PKCS7: usize = 2;
 const HASHES: [&str; 9] = ["md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3"];
 /// DSA and RSA.
 const ALGORITHMS: u8 = 2;
@@ -25,12 +27,12 @@ pub struct Trailer {
     signature: usize,
 }
 
-/// What a signature says about itself; any part may be empty when it does not tell.
+/// What a signature says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// How the key is named: `PGP`, `X509` or `PKCS#7`.
     pub id: &'static str,
-    /// The name of who signed.
+    /// The name of who signed, empty when the message does not tell.
     pub signer: Vec<u8>,
     /// The key: an id, or the serial number of its certificate.
     pub key: Vec<u8>,
@@ -66,25 +68,29 @@ impl Trailer {
         u64::try_from(self.signer.checked_add(self.key_id)?.checked_add(self.signature)?).ok()
     }
 
-    /// Reads the signature out of the [`Trailer::data_size`] bytes before the trailer.
-    pub fn read(&self, data: &[u8]) -> Signature {
-        let id = ID_TYPES.get(self.id_type).copied().unwrap_or_default();
-        let (names, signature) =
-            data.split_at_checked(data.len().saturating_sub(self.signature)).unwrap_or_default();
-        if id == "PKCS#7" {
-            let message = pkcs7::read(signature).unwrap_or_default();
-            return Signature {
-                id,
-                signer: message.issuer,
-                key: message.key,
-                hash: message.hash.unwrap_or(Cow::Borrowed("unknown")),
-                signature: message.signature,
-            };
+    /// Reads the signature out of the [`Trailer::data_size`] bytes before the trailer; `None` when that cannot be read.
+    pub fn read(&self, data: &[u8]) -> Option<Signature> {
+        let id = ID_TYPES.get(self.id_type).copied()?;
+        let (names, signature) = data.split_at_checked(data.len().checked_sub(self.signature)?)?;
+        if self.id_type == PKCS7 {
+            let Signer { issuer, key, hash, signature } = pkcs7::read(signature)?;
+            return Some(Signature { id, signer: until_nul(&issuer), key, hash, signature });
         }
-        let (signer, key) = names.split_at_checked(self.signer).unwrap_or_default();
-        let hash = Cow::Borrowed(HASHES.get(self.hash).copied().unwrap_or_default());
-        Signature { id, signer: signer.to_vec(), key: key.to_vec(), hash, signature: signature.to_vec() }
+        let (signer, key) = names.split_at_checked(self.signer)?;
+        let hash = Cow::Borrowed(HASHES.get(self.hash).copied()?);
+        Some(Signature {
+            id,
+            signer: until_nul(signer),
+            key: key.to_vec(),
+            hash,
+            signature: signature.to_vec(),
+        })
     }
+}
+
+/// kmod handles names as C strings.
+fn until_nul(name: &[u8]) -> Vec<u8> {
+    name.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
 }
 
 /// Upper-case hexadecimal with colons between the bytes; after every 20 bytes a newline and two tabs, which is how

@@ -26,7 +26,7 @@ impl Info {
     /// Reads the module file `path`; its signature only on demand.
     ///
     /// Errors: those of [`Opener::open`] and [`Module::parse`]; absent without a `.modinfo` section. A signature that
-    /// cannot be read is no error: its fields are empty, or missing when not even its trailer makes sense.
+    /// cannot be read is no error, its fields are missing.
     pub fn read(opener: &mut Opener, path: &Path, with_signature: bool) -> Result<Self> {
         let file = opener.open(path)?;
         Self::read_source(&file, with_signature).map_err(Error::at(path))
@@ -60,5 +60,5 @@ fn read_signature(source: &dyn Source) -> elf::Result<Option<Signature>> {
     let Some(trailer) = Trailer::parse(&tail, size) else { return Ok(None) };
     let located = trailer.data_size().and_then(|len| Some((end.checked_sub(len)?, len)));
     let Some((start, len)) = located else { return Ok(None) };
-    Ok(Some(trailer.read(&source.bytes(start, len)?)))
+    Ok(trailer.read(&source.bytes(start, len)?))
 }
