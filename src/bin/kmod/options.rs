@@ -3,13 +3,12 @@
 //! No applet prints its own help or version: they act here, at once, while argv is being read.
 
 use std::ffi::OsString;
-use std::io::Write;
 
 use clap::{Arg, ArgAction, Command};
 
 use crate::applet::Invocation;
 use crate::getopt::{Getopt, Opt, Ordering};
-use crate::report::{Exit, Outcome, Report};
+use crate::report::{self, Exit, Outcome, Report, verbatim};
 use crate::stdout::Out;
 
 /// The version of kmod that the tools stand in for, the features under kmod's names, then ourselves.
@@ -105,10 +104,7 @@ impl<'a> Options<'a> {
             Ok(Some(Opt { id: "version", .. })) => Err(print(VERSION)),
             Ok(option) => Ok(option),
             Err(error) => {
-                let mut line = error.0;
-                line.push(b'\n');
-                // Nobody is left to tell when standard error does not take it.
-                let _ = std::io::stderr().write_all(&line);
+                report::bare(format_args!("{}", verbatim(&error.0)));
                 Err(Exit::Failure)
             }
         }
