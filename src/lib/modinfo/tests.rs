@@ -1,1 +1,1 @@
-
+//! Tests of the readers of .modinfo and of signatures.
