@@ -3,5 +3,6 @@
 mod getopt;
 mod kmod;
 mod lsmod;
+mod modprobe;
 mod single;
 mod streams;

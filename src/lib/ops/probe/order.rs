@@ -69,9 +69,12 @@ fn surround(context: &Context<'_>, module: Module, tasks: &mut Vec<Task>, sink: 
         tasks.push(Task::Take(module));
         return;
     };
-    let expand = |names: &[BString]| -> Vec<Task> {
-        let found = names.iter().rev().flat_map(|name| found(context, name, sink).into_iter().rev());
-        found.map(Task::Expand).collect()
+    // On a stack the first comes last.
+    let expand = |names: &[BString]| {
+        let mut found: Vec<Task> =
+            names.iter().flat_map(|name| found(context, name, sink)).map(Task::Expand).collect();
+        found.reverse();
+        found
     };
     let (pre, post) = (expand(&entry.pre), expand(&entry.post));
     tasks.extend(post);

@@ -1,0 +1,220 @@
+//! What would be loaded, in which order, with which parameters: `-D` and `-n -v`.
+
+use oxmod_test_support::{Answer, RELEASE, Root, differs_because, same};
+
+use super::{modprobe, tree, without_repetitions};
+
+const CONF: &str = "options a p=1 q=\"x y\"\noptions dd z=9\noptions myal m=1\noptions pci:v1d1 al=3\n\
+    options pci:v*d1 al=4\noptions h opth=1\nalias myal c\nalias my* b\nalias offal off\nalias a-shadow e\n\
+    install h echo hi $CMDLINE_OPTS\ninstall nofile echo nofile\ninstall d-x echo inst\nremove remonly true\n\
+    blacklist b\nsoftdep i pre: h\nsoftdep c post: i\nsoftdep f pre: g\n";
+
+fn configured() -> Root {
+    let root = tree();
+    root.file("etc/modprobe.d/t.conf", CONF);
+    root
+}
+
+/// The answer of both sides, repetitions aside, with `K` for the directory of the modules.
+#[track_caller]
+fn plan(root: &Root, args: &[&str]) -> (i32, String, String) {
+    let answer: Answer = same(|side| without_repetitions(side, modprobe(root).args(args).on(side)).0);
+    let (code, stdout, stderr) = answer.triple();
+    (code, stdout.replace(&format!("/lib/modules/{RELEASE}/kernel"), "K"), stderr)
+}
+
+#[track_caller]
+fn shows(root: &Root, args: &[&str], expected: &str) {
+    assert_eq!(plan(root, args), (0, expected.to_owned(), String::new()), "{args:?}");
+}
+
+const A: &str = "insmod K/a.ko p=1 q=\"x y\" \n";
+const B: &str = "insmod K/b.ko \n";
+const C: &str = "insmod K/c.ko \n";
+const H: &str = "install echo hi $CMDLINE_OPTS opth=1 \n";
+const I: &str = "insmod K/i.ko \n";
+const DX: &str = "install echo inst \n";
+const E: &str = "insmod K/e.ko \n";
+
+#[test]
+fn dependencies_soft_dependencies_commands_and_options() {
+    let root = configured();
+    let whole_c = [A, B, C, H, I].concat();
+    let whole_e = [&whole_c, DX, E].concat();
+    for (name, expected) in [
+        ("a", A.to_owned()),
+        ("b", [A, B].concat()),
+        ("c", whole_c.clone()),
+        ("d-x", [A, DX].concat()),
+        ("e", whole_e.clone()),
+        ("f", ["insmod K/g.ko \n", &whole_e, "insmod K/f.ko \n"].concat()),
+        ("g", ["insmod K/f.ko \n", "insmod K/g.ko \n", &whole_e].concat()),
+        ("h", H.to_owned()),
+        ("i", [H, I].concat()),
+        ("bi", "builtin bi\n".to_owned()),
+        ("b-jal", "builtin b_j\n".to_owned()),
+        ("symbol:sb", String::new()),
+        ("myal", [A, B, "insmod K/c.ko m=1 \n", H, I].concat()),
+        ("my1", String::new()),
+        ("offal", String::new()),
+        ("nofile", "install echo nofile \n".to_owned()),
+        ("remonly", String::new()),
+        ("dd", [A, "install echo inst z=9 \n"].concat()),
+    ] {
+        shows(&root, &["-D", name], &expected);
+        let not_shown_when_in_the_kernel = expected.starts_with("builtin");
+        let expected = if not_shown_when_in_the_kernel { "" } else { &expected };
+        shows(&root, &["-n", "-v", name], expected);
+        shows(&root, &["-n", name], "");
+    }
+}
+
+#[test]
+fn parameters_of_the_command_line() {
+    let root = configured();
+    shows(&root, &["-D", "a", "r=2"], "insmod K/a.ko p=1 q=\"x y\" r=2\n");
+    shows(&root, &["-D", "c", "r=2", "s"], &[A, B, "insmod K/c.ko r=2 s\n", H, I].concat());
+    shows(&root, &["-D", "h", "x=1"], "install echo hi $CMDLINE_OPTS opth=1 x=1\n");
+    shows(
+        &root,
+        &["-D", "b", "b=c d", "e=\"f g\"", "h='i j'", "k l=m", "n=", "o=p q=r s", "t=a\tb", "=", "u="],
+        &[A, "insmod K/b.ko b=\"c d\" e=\"f g\" h='i j' k l=m n= o=\"p q=r s\" t=a\tb = u=\n"].concat(),
+    );
+    shows(&root, &["-D", "b", ""], &[A, B].concat());
+    shows(&root, &["-D", "b", "--", "-x"], &[A, "insmod K/b.ko -x\n"].concat());
+}
+
+#[test]
+fn ignore_install_leaves_out_the_modules_own_rules_only() {
+    let root = configured();
+    shows(&root, &["-D", "-i", "h"], "insmod K/h.ko opth=1 \n");
+    shows(&root, &["-D", "--ignore-remove", "d-x"], &[A, "insmod K/d-x.ko \n"].concat());
+    shows(&root, &["-D", "-i", "e", "x=1"], &[A, B, C, H, I, DX, "insmod K/e.ko x=1\n"].concat());
+    shows(&root, &["-D", "-i", "f"], "insmod K/f.ko \n");
+    shows(&root, &["-D", "-i", "nofile"], "");
+}
+
+#[test]
+fn blacklists() {
+    let root = configured();
+    shows(&root, &["-D", "-b", "b"], "");
+    shows(&root, &["-D", "my1"], "");
+    shows(&root, &["-D", "-b", "c"], &[A, B, C, H, I].concat());
+    shows(&root, &["-R", "-b", "my1"], "b\n");
+    shows(&root, &["-D", "-a", "-b", "b", "my1", "a"], A);
+}
+
+#[test]
+fn several_modules() {
+    let root = configured();
+    shows(
+        &root,
+        &["-D", "-a", "c", "b", "dd", "d-x"],
+        &[A, B, C, H, I, "install echo inst z=9 \n", DX].concat(),
+    );
+    let (code, stdout, stderr) = plan(&root, &["-D", "-a", "zz", "a", "./zz"]);
+    assert_eq!((code, stdout.as_str()), (1, A));
+    assert_eq!(
+        stderr,
+        format!(
+            "modprobe: WARNING: Module zz not found in directory /lib/modules/{RELEASE}\n\
+             modprobe: WARNING: Failed to get module from path ./zz: No such file or directory\n"
+        )
+    );
+}
+
+#[test]
+fn one_alias_of_several_modules() {
+    let root = configured();
+    let e = [A, B, C, H, I, DX, "insmod K/e.ko al=3 \n"].concat();
+    let expected = [A, "install echo inst al=3 \n", &e[A.len()..]].concat();
+    shows(&root, &["-D", "pci:v1d1"], &expected);
+}
+
+#[test]
+fn what_the_kernel_has_is_left_out_except_with_show_depends() {
+    let root = configured();
+    root.loaded("a", 1000, 1, &["b"]).loaded("b", 1000, 0, &[]);
+    root.file("sys/module/h/initstate", "coming\n").file("sys/module/i/parameters/x", "1\n");
+    shows(&root, &["-n", "-v", "c"], &[C, H, I].concat());
+    shows(&root, &["-n", "-v", "b"], "");
+    shows(&root, &["-D", "b"], &[A, B].concat());
+    let (code, _, stderr) = plan(&root, &["-n", "--first-time", "b"]);
+    assert_eq!(
+        (code, stderr.as_str()),
+        (1, "modprobe: ERROR: could not insert 'b': Module already in kernel\n")
+    );
+    let (code, _, stderr) = plan(&root, &["-n", "--first-time", "bi"]);
+    assert_eq!(
+        (code, stderr.as_str()),
+        (1, "modprobe: ERROR: could not insert 'bi': Module already in kernel\n")
+    );
+    shows(&root, &["-D", "--first-time", "bi"], "builtin bi\n");
+    // Not even what would be needed is loaded when the module itself is there.
+    root.loaded("c", 1000, 0, &[]);
+    shows(&root, &["-n", "-v", "c"], "");
+    shows(&root, &["-n", "-v", "myal"], "");
+}
+
+#[test]
+fn soft_dependencies_are_looked_up_and_loops_end() {
+    let root = tree();
+    let conf = "softdep h pre: i bi nosuch off-al\nsoftdep i pre: h\nalias off-al off\nalias multi f\nalias multi h\n\
+        softdep f pre: multi dd d-x\noptions dd o=1\nsoftdep a post: g*\n";
+    root.file("etc/modprobe.d/t.conf", conf);
+    shows(&root, &["-D", "h"], "insmod K/i.ko \nbuiltin bi\ninsmod K/h.ko \n");
+    shows(&root, &["-D", "i"], "builtin bi\ninsmod K/h.ko \ninsmod K/i.ko \n");
+    shows(
+        &root,
+        &["-D", "f"],
+        "builtin bi\ninsmod K/h.ko \ninsmod K/i.ko \ninsmod K/a.ko \n\
+         insmod K/d-x.ko o=1 \ninsmod K/d-x.ko \ninsmod K/f.ko \n",
+    );
+    let (code, stdout, stderr) = {
+        root.file("etc/modprobe.d/t.conf", "softdep a pre: [ b] c[x]\n");
+        plan(&root, &["-D", "a"])
+    };
+    assert_eq!((code, stdout.as_str()), (0, "insmod K/a.ko \n"));
+    assert_eq!(
+        stderr,
+        "modprobe: ERROR: failed to lookup dependency '[', continuing anyway.\n\
+         modprobe: ERROR: failed to lookup dependency 'b]', continuing anyway.\n"
+    );
+}
+
+#[test]
+fn keys_of_commands_and_soft_dependencies_are_patterns_and_the_first_counts() {
+    let root = tree();
+    let conf = "install h* first\ninstall h second\nsoftdep [ab] pre: h\nsoftdep a pre: i\nsoftdep i pre: f\n\
+        options * x=1\noptions i y=2\ninstall d-* third\n";
+    root.file("etc/modprobe.d/t.conf", conf);
+    shows(&root, &["-D", "a"], "install first \ninsmod K/a.ko \n");
+    shows(&root, &["-D", "i"], "insmod K/f.ko \ninsmod K/i.ko y=2 \n");
+    shows(&root, &["-D", "d-x"], "install first \ninsmod K/a.ko \ninstall third \n");
+}
+
+#[test]
+fn no_line_twice() {
+    let root = configured();
+    let kernel = format!("/lib/modules/{RELEASE}/kernel");
+    let ours = [A, B, C, H, I, DX, E].concat().replace("K/", &format!("{kernel}/"));
+    let theirs = [A, B, C, H, I, DX, A, E, A, DX].concat().replace("K/", &format!("{kernel}/"));
+    differs_because("modprobe -D prints no line twice", &ours, &theirs, |side| {
+        modprobe(&root).args(["-D", "e"]).on(side).stdout_text()
+    });
+}
+
+#[test]
+fn install_wins_over_soft_dependencies_of_the_module() {
+    let root = tree();
+    root.file("etc/modprobe.d/t.conf", "install h /bin/false\nsoftdep h pre: i\ninstall g /bin/false\n");
+    let kernel = format!("/lib/modules/{RELEASE}/kernel");
+    let ours = format!("insmod {kernel}/i.ko \ninstall /bin/false \n");
+    let theirs = format!("insmod {kernel}/i.ko \ninsmod {kernel}/h.ko \n");
+    differs_because("install command of a module with soft dependencies", &ours, &theirs, |side| {
+        modprobe(&root).args(["-D", "h"]).on(side).stdout_text()
+    });
+    // With names that lead nowhere there are no soft dependencies: both sides agree.
+    root.file("etc/modprobe.d/t.conf", "install h /bin/false\nsoftdep h pre: nosuch\n");
+    shows(&root, &["-D", "h"], "install /bin/false \n");
+}
