@@ -1,17 +1,230 @@
 //! The rules of getopt and the order of each tool's option table, on ours and theirs.
+//!
+//! Option tables are never copied here: they are taken from the tools' own answers to an option that
+//! is a prefix of all. Tools run inside an empty root, so that nothing they might do matters.
 
-use oxmod_test_support::{Run, same};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-const TOOLS: [&str; 7] = ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
+use oxmod_test_support::{Root, Run, Side, same};
+
+/// How each table is reached.
+const TOOLS: [&[&str]; 9] = [
+    &["kmod"],
+    &["modprobe"],
+    &["depmod"],
+    &["modinfo"],
+    &["lsmod"],
+    &["insmod"],
+    &["rmmod"],
+    &["kmod", "list"],
+    &["kmod", "static-nodes"],
+];
+
+fn start(tool: &[&str]) -> Run {
+    let (name, before) = tool.split_first().expect("a tool has a name");
+    Run::new(name).args(before)
+}
+
+/// Code, standard error, and whether there is output; the words of a help are each side's own.
+fn judge(run: &Run, side: Side) -> (i32, String, bool) {
+    let answer = run.on(side);
+    (answer.code, answer.stderr.escape_ascii().to_string(), answer.stdout.is_empty())
+}
+
+/// The long options of a tool, in the order of its table.
+fn long_options(tool: &[&str]) -> Vec<String> {
+    let answer = same(|side| start(tool).arg("--=x").on(side));
+    let message = answer.stderr_text();
+    let (_, list) = message.split_once("possibilities: ").expect("a list of options");
+    list.trim_end().split(' ').map(|name| name.trim_matches(['\'', '-']).to_owned()).collect()
+}
 
 /// `--=` is a prefix of every long option, so that the answer names them all, in order.
 #[test]
 fn every_long_option_in_the_order_of_the_table() {
     for tool in TOOLS {
-        let answer = same(|side| Run::new(tool).arg("--=x").on(side));
-        assert_eq!(answer.code, 1, "{tool}");
-        let expected = format!("/sbin/{tool}: option '--=x' is ambiguous; possibilities: '--");
-        assert!(answer.stderr_text().starts_with(&expected), "{answer:?}");
-        assert!(answer.stdout.is_empty());
+        let names = long_options(tool);
+        assert!(names.contains(&"help".to_owned()), "{tool:?} {names:?}");
+        assert!(names.len() >= 2);
+    }
+}
+
+/// Each prefix of each long option, alone, with a value, and with an empty one.
+#[test]
+fn every_prefix_of_every_long_option() {
+    for tool in TOOLS {
+        let mut seen = std::collections::BTreeSet::new();
+        for name in long_options(tool) {
+            for end in 1..=name.len() {
+                seen.insert(name[..end].to_owned());
+            }
+        }
+        for prefix in seen {
+            // An option with a value takes the first of these two, and the second acts.
+            let plain = start(tool).args([&format!("--{prefix}"), "-h", "-h"]);
+            let value = start(tool).args([&format!("--{prefix}=human"), "-h"]);
+            for run in [plain, value] {
+                same(|side| judge(&run, side));
+            }
+        }
+    }
+}
+
+/// Every short option there could be, alone and with something after it.
+#[test]
+fn every_short_option() {
+    for tool in TOOLS {
+        for letter in (b'!'..=b'~').filter(|letter| *letter != b'-') {
+            let letter = OsString::from_vec(vec![b'-', letter]);
+            let run = start(tool).arg(letter).args(["-h", "-h"]);
+            same(|side| judge(&run, side));
+        }
+    }
+}
+
+/// What each of these comes to, on all tools.
+#[test]
+fn odd_arguments() {
+    let root = Root::new();
+    let bytes = |bytes: &[u8]| vec![OsString::from_vec(bytes.to_vec())];
+    let mut vectors: Vec<Vec<OsString>> = vec![
+        bytes(b"--bogus"),
+        bytes(b"--bogus=value"),
+        bytes(b"--\xff\xfe"),
+        bytes(b"-\xc3\xa9"),
+        bytes(b"-\xff"),
+        bytes(b"---"),
+        bytes(b"---help"),
+        bytes(b"--help=now"),
+        bytes(b"--hel="),
+        bytes(b"--Help"),
+        bytes(b"-:"),
+        bytes(b"-?"),
+        bytes(b"-hbogus"),
+        bytes(b"-Vbogus"),
+        bytes(b"-\n"),
+    ];
+    for words in
+        [&["-h", "--bogus"][..], &["--bogus", "-h"], &["operand", "--bogus"], &["operand", "-", "-?"]]
+    {
+        vectors.push(words.iter().map(OsString::from).collect());
+    }
+    for tool in TOOLS {
+        for vector in &vectors {
+            let run = start(tool).args(vector).inside(&root);
+            same(|side| judge(&run, side));
+        }
+    }
+}
+
+/// rmmod names its operands one after another.
+#[test]
+fn order_of_operands() {
+    let root = Root::new();
+    let operands = |args: &[&str], posix: bool| {
+        let mut run = Run::new("rmmod").args(args).inside(&root);
+        if posix {
+            run = run.env("POSIXLY_CORRECT", "");
+        }
+        let answer = same(|side| run.on(side));
+        assert_eq!(answer.code, 1);
+        let names = answer.stderr_text();
+        names
+            .lines()
+            .filter_map(|line| {
+                line.strip_prefix("rmmod: ERROR: Module ")?.strip_suffix(" is not currently loaded")
+            })
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(operands(&["a", "-v", "b", "--verbose", "c"], false), "a b c");
+    assert_eq!(operands(&["a", "-v", "b", "--", "c", "-s"], false), "a b c _s");
+    assert_eq!(operands(&["--", "--", "-h"], false), "__ _h");
+    assert_eq!(operands(&["-", "a"], false), "_ a");
+    assert_eq!(operands(&["-v", "a", "-v", "-h"], true), "a _v _h");
+    assert_eq!(operands(&["-v", "--", "a", "-h"], true), "a _h");
+}
+
+/// An option's value may look like anything.
+#[test]
+fn values() {
+    let root = Root::new();
+    for args in [
+        &["-S=6.1", "-d/x", "-q", "m"][..],
+        &["-S", "-d", "m"],
+        &["-S", "--", "m"],
+        &["--set-version", "--", "m"],
+        &["--set-version=", "m"],
+        &["--set=a=b", "m"],
+        &["-vS6.1", "m"],
+        &["m", "-S"],
+        &["m", "--set-version"],
+        &["-w", "junk", "--bogus"],
+        &["--bogus", "-w", "junk"],
+    ] {
+        let run = Run::new("modprobe").args(args).inside(&root);
+        same(|side| judge(&run, side));
+    }
+    let value = OsStr::from_bytes(b"\xff\xfe");
+    let run = Run::new("modprobe").arg("-S").arg(value).arg("m").inside(&root);
+    let (code, message, _) = same(|side| judge(&run, side));
+    assert_eq!(code, 1);
+    assert!(message.contains("/lib/modules/\\xff\\xfe"), "{message}");
+}
+
+/// A generator whose sequence never changes (xorshift).
+struct Sequence(u64);
+
+impl Sequence {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % (bound.max(1) as u64)).unwrap_or(0)
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
+    /// One argument that a careless person might type.
+    fn argument(&mut self, names: &[String]) -> OsString {
+        const LETTERS: &[u8] = b"aAbBcCdDeEfFhiIklmnoprRsSuvVwx0:?=-";
+        const WORDS: [&str; 9] = ["operand", "", "-", "x=y", "human", "devname", "5", "--bogus", "---"];
+        let name = self.pick(names).clone();
+        let prefix = name[..=self.below(name.len())].to_owned();
+        match self.below(8) {
+            0 => format!("--{name}").into(),
+            1 => format!("--{prefix}").into(),
+            2 => format!("--{prefix}={}", self.pick(&WORDS)).into(),
+            3 => format!("-{}{}", char::from(*self.pick(LETTERS)), self.pick(&WORDS)).into(),
+            4 | 5 => {
+                // Not `--`, after which the tool would do something.
+                let mut cluster = vec![b'-', *self.pick(&LETTERS[..LETTERS.len() - 1])];
+                (0..self.below(3)).for_each(|_| cluster.push(*self.pick(LETTERS)));
+                OsString::from_vec(cluster)
+            }
+            6 => OsString::from_vec(vec![b'-', *self.pick(b"\xff\x80av")]),
+            _ => self.pick(&WORDS).into(),
+        }
+    }
+}
+
+/// A few hundred command lines of each tool, always the same ones. They end with -h twice: once for
+/// an option that lacks its value.
+#[test]
+fn random_command_lines() {
+    for tool in TOOLS {
+        let names = long_options(tool);
+        let mut sequence = Sequence(0x5eed_0f_0c_0de);
+        for _ in 0..200 {
+            let mut run = start(tool);
+            for _ in 0..=sequence.below(4) {
+                run = run.arg(sequence.argument(&names));
+            }
+            let run = run.args(["-h", "-h"]);
+            same(|side| judge(&run, side));
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
+use crate::getopt::Ordering::{self, Permute, RequireOrder};
 use crate::report::{self, Outcome};
 use crate::{depmod, insmod, lsmod, modinfo, modprobe, rmmod, tool};
 
@@ -23,12 +24,16 @@ pub struct Invocation {
     pub args: Vec<OsString>,
     /// The table of the applet's options.
     pub command: Command,
+    /// Whether options may follow operands.
+    pub ordering: Ordering,
 }
 
 /// One of the programs in this binary.
 pub struct Applet {
     /// The name of the link that starts it.
     pub name: &'static str,
+    /// Whether its options may follow its operands where the environment does not forbid it.
+    pub ordering: Ordering,
     /// Builds the table of its options; nothing is parsed by it.
     pub command: fn() -> Command,
     /// Does its work.
@@ -37,13 +42,13 @@ pub struct Applet {
 
 /// Every applet, the binary's own name first.
 pub const APPLETS: [Applet; 7] = [
-    Applet { name: "kmod", command: tool::command, run: tool::run },
-    Applet { name: "modprobe", command: modprobe::command, run: modprobe::run },
-    Applet { name: "depmod", command: depmod::command, run: depmod::run },
-    Applet { name: "modinfo", command: modinfo::command, run: modinfo::run },
-    Applet { name: "lsmod", command: lsmod::command, run: lsmod::run },
-    Applet { name: "insmod", command: insmod::command, run: insmod::run },
-    Applet { name: "rmmod", command: rmmod::command, run: rmmod::run },
+    Applet { name: "kmod", ordering: RequireOrder, command: tool::command, run: tool::run },
+    Applet { name: "modprobe", ordering: Permute, command: modprobe::command, run: modprobe::run },
+    Applet { name: "depmod", ordering: Permute, command: depmod::command, run: depmod::run },
+    Applet { name: "modinfo", ordering: Permute, command: modinfo::command, run: modinfo::run },
+    Applet { name: "lsmod", ordering: Permute, command: lsmod::command, run: lsmod::run },
+    Applet { name: "insmod", ordering: Permute, command: insmod::command, run: insmod::run },
+    Applet { name: "rmmod", ordering: Permute, command: rmmod::command, run: rmmod::run },
 ];
 
 /// The applet whose link is called `name`.
@@ -62,8 +67,10 @@ pub fn main(mut argv: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(applet) = find(short_name(&argv0)) else {
         return ExitCode::FAILURE;
     };
-    let invocation =
-        Invocation { argv0, tool: applet.name, args: argv.collect(), command: (applet.command)() };
+    let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
+    let ordering = if posix { RequireOrder } else { applet.ordering };
+    let (args, command) = (argv.collect(), (applet.command)());
+    let invocation = Invocation { argv0, tool: applet.name, args, command, ordering };
     report::conclude(invocation.tool, (applet.run)(&invocation))
 }
 

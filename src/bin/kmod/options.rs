@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, Command};
 
 use crate::applet::Invocation;
-use crate::getopt::{Getopt, Opt, Ordering};
+use crate::getopt::{Getopt, Opt};
 use crate::report::{self, Exit, Outcome, Report, verbatim};
 use crate::stdout::Out;
 
@@ -83,18 +83,8 @@ impl<'a> Options<'a> {
 
     /// Over `args`, which need not be what the program was started with.
     pub fn over(invocation: &'a Invocation, args: &'a [OsString]) -> Self {
-        let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
-        Self::ordered(invocation, args, if posix { Ordering::RequireOrder } else { Ordering::Permute })
-    }
-
-    /// Like [`Self::new`], but the first operand always ends the options.
-    pub fn until_operand(invocation: &'a Invocation) -> Self {
-        Self::ordered(invocation, &invocation.args, Ordering::RequireOrder)
-    }
-
-    fn ordered(invocation: &'a Invocation, args: &'a [OsString], ordering: Ordering) -> Self {
-        let command = &invocation.command;
-        Self { getopt: Getopt::new(command, &invocation.argv0, args, ordering), command }
+        let Invocation { argv0, command, ordering, .. } = invocation;
+        Self { getopt: Getopt::new(command, argv0, args, *ordering), command }
     }
 
     /// The next option; `None` when only operands are left.

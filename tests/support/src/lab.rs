@@ -48,14 +48,21 @@ pub fn running_release() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim_end().to_owned()
 }
 
-/// A directory of links named like the tools, for `PATH`.
-pub(crate) fn links(binary: &Path, side: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("oxmod-links-{side}-{}", std::process::id()));
-    let _ = std::fs::create_dir_all(&dir);
-    for name in ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"] {
-        // Another thread may have been quicker.
-        let _ = symlink(binary, dir.join(name));
+/// A directory beside the binary with links named like the tools, for `PATH`.
+pub(crate) fn links(binary: &Path) -> PathBuf {
+    static MADE: OnceLock<()> = OnceLock::new();
+    let parent = binary.parent().unwrap_or(Path::new("/"));
+    if parent.join("modprobe").exists() {
+        return parent.to_owned();
     }
+    let dir = parent.join("kmod-links");
+    MADE.get_or_init(|| {
+        let _ = std::fs::create_dir_all(&dir);
+        for name in ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"] {
+            // Another process may have been quicker.
+            let _ = symlink(binary, dir.join(name));
+        }
+    });
     dir
 }
 

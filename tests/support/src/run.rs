@@ -177,11 +177,11 @@ impl Run {
     }
 
     fn command(&self, side: Side) -> io::Result<Command> {
-        let (binary, name) = match side {
-            Side::Ours => (lab::ours(), "ours"),
-            Side::Theirs => (lab::reference().expect("no reference kmod: run scripts/lab"), "theirs"),
+        let binary = match side {
+            Side::Ours => lab::ours(),
+            Side::Theirs => lab::reference().expect("no reference kmod: run scripts/lab"),
         };
-        let links = lab::links(&binary, name);
+        let links = lab::links(&binary);
         let mut command = Command::new(&binary);
         command.arg0(&self.argv0).args(&self.args).env_clear().env("LC_ALL", "C");
         command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", links.display()));

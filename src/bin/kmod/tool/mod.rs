@@ -44,7 +44,7 @@ pub fn command() -> Command {
 
 /// Runs `kmod`.
 pub fn run(invocation: &Invocation) -> Outcome {
-    let mut argv = Options::until_operand(invocation);
+    let mut argv = Options::new(invocation);
     while argv.next()?.is_some() {}
     let mut operands = argv.operands().into_iter();
     let Some(name) = operands.next() else {
@@ -63,6 +63,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
         tool: invocation.tool,
         args: operands.collect(),
         command: (subcommand.command)(),
+        // getopt's state outlives the walk over kmod's own options: subcommands do not permute either.
+        ordering: invocation.ordering,
     })
 }
 
