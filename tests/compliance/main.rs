@@ -3,6 +3,9 @@
 mod getopt;
 mod kmod;
 mod lsmod;
+mod modinfo;
+mod modinfo_real;
+mod modinfo_signature;
 mod modprobe;
 mod single;
 mod streams;

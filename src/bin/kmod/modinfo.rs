@@ -289,8 +289,8 @@ fn parameter_alone(parameter: &Parameter<'_>) -> Vec<u8> {
     }
 }
 
-/// Whether an operand is taken for a file: by its name, and because it is one.
+/// Whether an operand is taken for a file: by how it ends, and because it is one.
 fn is_module_file(path: &Path) -> bool {
-    let file_name = path.file_name().unwrap_or_default();
-    name::module_file_stem(file_name.as_bytes()).is_some() && path.is_file()
+    let stem = name::module_file_stem(path.as_os_str().as_bytes());
+    stem.is_some_and(|stem| !stem.is_empty()) && path.is_file()
 }

@@ -74,7 +74,7 @@ fn signed_data(cons: &mut Constructed<'_, Source<'_>>) -> Result<Signer, Error> 
         cons.skip_one()?;
     }
     for optional in [Tag::CTX_0, Tag::CTX_1] {
-        cons.take_opt_constructed_if(optional, |cons| cons.skip_all())?;
+        cons.take_opt_constructed_if(optional, skip_rest)?;
     }
     cons.take_set(|cons| {
         let first = cons.take_sequence(signer_info)?;
@@ -99,8 +99,8 @@ fn signer_info(cons: &mut Constructed<'_, Source<'_>>) -> Result<Signer, Error> 
         cons.skip_all()?;
         Ok(hash_name(&hash))
     })?;
-    cons.take_opt_constructed_if(Tag::CTX_0, |cons| cons.skip_all())?;
-    cons.take_sequence(|cons| cons.skip_all())?;
+    cons.take_opt_constructed_if(Tag::CTX_0, skip_rest)?;
+    cons.take_sequence(skip_rest)?;
     let signature = OctetString::take_from(cons)?.to_bytes().to_vec();
     cons.skip_all()?;
     Ok(Signer { issuer, key, hash, signature })
@@ -129,6 +129,11 @@ fn attribute(cons: &mut Constructed<'_, Source<'_>>) -> Result<(Oid, Vec<u8>), E
     let kind = Oid::take_from(cons)?;
     let value = cons.take_primitive(|_, value| value.take_all())?;
     Ok((kind, value.to_vec()))
+}
+
+/// What else a structure holds.
+fn skip_rest(cons: &mut Constructed<'_, Source<'_>>) -> Result<(), Error> {
+    cons.skip_all()
 }
 
 fn hash_name(id: &Oid) -> Cow<'static, str> {

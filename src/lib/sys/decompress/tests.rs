@@ -13,7 +13,7 @@ fn sample(len: usize) -> Vec<u8> {
     (0..len)
         .map(|at| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            if at % 2 == 0 { (at / 100) as u8 } else { (state >> 24) as u8 }
+            if at % 2 == 0 { u8::try_from(at / 100 % 256).unwrap_or(0) } else { (state >> 24) as u8 }
         })
         .collect()
 }

@@ -35,7 +35,7 @@ fn reason(error: Error) -> FormatError {
         Error::Options | Error::UnsupportedCheck => {
             FormatError::new(FormatKind::Unsupported, "xz data uses an unknown filter or option")
         }
-        Error::Format => FormatError::malformed("rubbish behind the xz data"),
+        Error::Format => FormatError::malformed("not xz data"),
         Error::Data | Error::Program | Error::NoCheck => FormatError::malformed("xz data is corrupt"),
     }
 }

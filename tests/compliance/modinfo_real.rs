@@ -1,0 +1,82 @@
+//! modinfo over every module of the two real kernels, compared in full.
+
+use std::path::{Path, PathBuf};
+
+use oxmod_test_support::{Kernel, Run, kernels, same};
+
+/// Operands of one command: few enough for a readable difference, enough not to spend the time on starting.
+const CHUNK: usize = 200;
+
+/// What is asked of every module.
+const REQUESTS: [&[&str]; 11] = [
+    &[],
+    &["-0"],
+    &["-n"],
+    &["-F", "depends"],
+    &["-F", "alias"],
+    &["-p"],
+    &["-F", "firmware"],
+    &["-F", "vermagic"],
+    &["-F", "signer"],
+    &["-F", "sig_key"],
+    &["-0", "-F", "parm"],
+];
+
+fn kernel(prefix: &str) -> Kernel {
+    let found = kernels().into_iter().find(|kernel| kernel.release.starts_with(prefix));
+    found.unwrap_or_else(|| panic!("no modules of Linux {prefix}: run scripts/lab"))
+}
+
+fn module_files(dir: &Path) -> Vec<PathBuf> {
+    let (mut files, mut pending) = (Vec::new(), vec![dir.to_owned()]);
+    while let Some(dir) = pending.pop() {
+        for entry in std::fs::read_dir(&dir).expect("a directory of the lab").flatten() {
+            if entry.file_type().expect("a file type").is_dir() {
+                pending.push(entry.path());
+            } else if entry.path().file_name().is_some_and(|name| name.to_string_lossy().contains(".ko")) {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn compare(prefix: &str, at_least: usize) {
+    let kernel = kernel(prefix);
+    let files = module_files(&kernel.root.join("lib/modules").join(&kernel.release).join("kernel"));
+    assert!(files.len() >= at_least, "only {} modules of {prefix}", files.len());
+    for request in REQUESTS {
+        for chunk in files.chunks(CHUNK) {
+            let answer = same(|side| Run::new("modinfo").args(request).args(chunk).on(side));
+            assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{request:?}");
+        }
+    }
+}
+
+#[test]
+fn every_plain_module() {
+    compare("6.1.", 4000);
+}
+
+#[test]
+fn every_xz_module() {
+    compare("6.12.", 4200);
+}
+
+#[test]
+fn every_built_in_module() {
+    for kernel in kernels() {
+        let dir = kernel.root.join("lib/modules").join(&kernel.release);
+        let text = std::fs::read_to_string(dir.join("modules.builtin")).expect("modules.builtin");
+        let names: Vec<_> =
+            text.lines().filter_map(|line| line.rsplit('/').next()?.strip_suffix(".ko")).collect();
+        assert!(names.len() > 100);
+        for request in [&[][..], &["-0"], &["-p"], &["-n"], &["-F", "license"], &["-m"]] {
+            for chunk in names.chunks(CHUNK) {
+                let run = Run::new("modinfo").arg("-b").arg(&kernel.root).args(["-k", &kernel.release]);
+                same(|side| run.clone().args(request).args(chunk).on(side));
+            }
+        }
+    }
+}
