@@ -1,1 +1,225 @@
-//! x
+//! Every module of the real kernels, on ours and theirs.
+//!
+//! Skipped with a word where there is no kernel or no reference: `scripts/lab` fetches them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use oxmod_test_support::{Answer, Kernel, Run, Side, kernels, reference, same, sides};
+use tempfile::TempDir;
+
+use super::{plain_messages, with_softdep_blank, without_repetitions};
+
+/// A kernel with indexes that the reference made, if there is one, else ours.
+struct Indexed {
+    dir: TempDir,
+    release: String,
+}
+
+impl Indexed {
+    fn new(kernel: &Kernel) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) =
+            [&kernel.root, dir.path()].map(|root| root.join("lib/modules").join(&kernel.release)).into();
+        fs::create_dir_all(&to).unwrap();
+        symlink(from.join("kernel"), to.join("kernel")).unwrap();
+        for name in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+        let side = if reference().is_some() { Side::Theirs } else { Side::Ours };
+        let answer = Run::new("depmod").arg("-b").arg(dir.path()).arg(&kernel.release).on(side);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        Self { dir, release: kernel.release.clone() }
+    }
+
+    fn modprobe(&self) -> Run {
+        Run::new("modprobe").args(["-C", "/dev/null", "-S", &self.release, "-d"]).arg(self.dir.path())
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.path().join("lib/modules").join(&self.release).join(name)).unwrap()
+    }
+
+    /// The paths of all modules, relative to the module directory.
+    fn modules(&self) -> Vec<String> {
+        self.text("modules.dep").lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect()
+    }
+}
+
+fn with_each_kernel(check: impl Fn(&Indexed)) {
+    if sides().contains(&Side::Theirs) && reference().is_none() || kernels().is_empty() {
+        eprintln!("skipped: no real kernels or no reference, run scripts/lab");
+        return;
+    }
+    for kernel in kernels() {
+        check(&Indexed::new(&kernel));
+    }
+}
+
+/// Runs each command line on both sides, two at a time, and demands equal answers after `tidy`.
+/// Answers with the number of lines of standard output.
+fn all_same(runs: &[Run], tidy: impl Fn(Side, Answer) -> Answer + Sync) -> usize {
+    let (next, lines) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(run) = runs.get(next.fetch_add(1, Relaxed)) {
+                    let answers: Vec<Answer> = sides().iter().map(|&side| tidy(side, run.on(side))).collect();
+                    let (first, rest) = answers.split_first().unwrap();
+                    lines.fetch_add(first.stdout_text().lines().count(), Relaxed);
+                    if let Some(other) = rest.iter().find(|other| *other != first) {
+                        failures.lock().unwrap().push(format!("{run:?}\nours: {first:?}\ntheirs: {other:?}"));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} of {} differ, such as {}", failures.len(), runs.len(), failures[0]);
+    lines.into_inner()
+}
+
+#[test]
+fn dependencies_of_every_module() {
+    with_each_kernel(|kernel| {
+        let modules = kernel.modules();
+        let name = |path: &String| path.rsplit('/').next().unwrap().split('.').next().unwrap().to_owned();
+        let runs: Vec<Run> = modules.iter().map(|path| kernel.modprobe().args(["-D", &name(path)])).collect();
+        let repeated = Mutex::new(BTreeSet::new());
+        let lines = all_same(&runs, |side, answer| {
+            let (answer, dropped) = without_repetitions(side, answer);
+            if dropped > 0 {
+                repeated.lock().unwrap().insert(answer.stdout_text());
+            }
+            answer
+        });
+        let repeated = repeated.into_inner().unwrap().len();
+        eprintln!(
+            "{}: {} modules, {lines} lines, {repeated} with repetitions in theirs",
+            kernel.release,
+            runs.len()
+        );
+        assert!(runs.len() > 4000 && lines > 2 * runs.len());
+        if sides().contains(&Side::Theirs) {
+            // Few modules have soft dependencies that are dependencies too.
+            assert!((1..runs.len() / 4).contains(&repeated), "{repeated}");
+        }
+    });
+}
+
+#[test]
+fn modules_of_5000_aliases() {
+    with_each_kernel(|kernel| {
+        let text = kernel.text("modules.alias");
+        let patterns: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let aliases: Vec<String> =
+            (0..5000).map(|_| concrete(patterns[random.below(patterns.len())], &mut random)).collect();
+        let runs: Vec<Run> =
+            aliases.chunks(10).map(|chunk| kernel.modprobe().args(["-R", "-a"]).args(chunk)).collect();
+        let lines = all_same(&runs, |_, answer| answer);
+        eprintln!("{}: {} aliases, {lines} modules", kernel.release, aliases.len());
+        assert!(lines > 4500, "{lines}");
+    });
+}
+
+#[test]
+fn the_whole_configuration() {
+    with_each_kernel(|kernel| {
+        let run = kernel.modprobe().arg("-c");
+        let answer = same(|side| plain_messages(side, with_softdep_blank(side, run.on(side))));
+        let lines = answer.stdout_text().lines().count();
+        eprintln!("{}: {lines} lines", kernel.release);
+        assert!(lines > 30_000, "{lines}");
+    });
+}
+
+#[test]
+fn answers_without_any_binary_index() {
+    with_each_kernel(|kernel| {
+        let mut random = Random(1);
+        let text = kernel.text("modules.alias");
+        let patterns: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
+        let mut args: Vec<Vec<String>> = vec![vec!["-c".into()], vec!["-D".into(), "btrfs".into()]];
+        let aliases = (0..50).map(|_| concrete(patterns[random.below(patterns.len())], &mut random));
+        args.push(
+            ["-R", "-a", "bridge", "unix", "fs-ext4"].map(String::from).into_iter().chain(aliases).collect(),
+        );
+        let ask =
+            || -> Vec<_> { args.iter().map(|args| kernel.modprobe().args(args).on(Side::Ours)).collect() };
+        let with = ask();
+        let dir = kernel.dir.path().join("lib/modules").join(&kernel.release);
+        for entry in fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.extension().is_some_and(|extension| extension == "bin") {
+                fs::remove_file(entry).unwrap();
+            }
+        }
+        for (with, without) in with.iter().zip(ask()) {
+            assert!(with.stdout == without.stdout && with.code == without.code);
+            assert!(without.stderr_text().contains("could not use "), "{without:?}");
+        }
+    });
+}
+
+#[test]
+fn symbols_of_every_module() {
+    with_each_kernel(|kernel| {
+        let dir = kernel.dir.path().join("lib/modules").join(&kernel.release);
+        // All of them take minutes; OXMOD_EXHAUSTIVE=1 asks for that.
+        let step = if std::env::var_os("OXMOD_EXHAUSTIVE").is_some() { 1 } else { 8 };
+        let modules: Vec<String> = kernel.modules().into_iter().step_by(step).collect();
+        let runs: Vec<Run> = modules
+            .iter()
+            .flat_map(|path| ["--show-exports", "--show-modversions"].map(|option| (option, dir.join(path))))
+            .map(|(option, path)| kernel.modprobe().arg(option).arg(path))
+            .collect();
+        let lines = all_same(&runs, |_, answer| answer);
+        eprintln!("{}: {} modules, {lines} symbols", kernel.release, modules.len());
+        assert!(lines > 100_000 / step, "{lines}");
+    });
+}
+
+/// xorshift: the same aliases in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 16).unwrap() % bound
+    }
+
+    fn of<'a>(&mut self, choices: &'a [u8]) -> &'a u8 {
+        &choices[self.below(choices.len())]
+    }
+}
+
+/// A string that the pattern matches: wildcards and sets filled in.
+fn concrete(pattern: &str, random: &mut Random) -> String {
+    let mut bytes = pattern.bytes();
+    let mut text = String::new();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'*' => (0..random.below(5))
+                .for_each(|_| text.push(char::from(*random.of(b"0123456789ABCDEFabz-_.")))),
+            b'?' => text.push(char::from(*random.of(b"0123456789ABCDEF"))),
+            b'[' => {
+                let set: Vec<u8> = bytes.by_ref().take_while(|&byte| byte != b']').collect();
+                let choices: Vec<u8> = match set[..] {
+                    [low, b'-', high] => (low..=high).collect(),
+                    _ => set.into_iter().filter(|&byte| byte != b'-').collect(),
+                };
+                text.push(char::from(*random.of(&choices)));
+            }
+            byte => text.push(char::from(byte)),
+        }
+    }
+    text
+}
