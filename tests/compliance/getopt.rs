@@ -217,7 +217,7 @@ impl Sequence {
 fn random_command_lines() {
     for tool in TOOLS {
         let names = long_options(tool);
-        let mut sequence = Sequence(0x5eed_0f_0c_0de);
+        let mut sequence = Sequence(0x05ee_d0f0_c0de);
         for _ in 0..200 {
             let mut run = start(tool);
             for _ in 0..=sequence.below(4) {

@@ -9,3 +9,4 @@ mod modinfo_signature;
 mod modprobe;
 mod single;
 mod streams;
+mod syslog;

@@ -4,8 +4,8 @@ use oxmod_test_support::{Root, Run, same};
 
 fn check(tool: &str, root: &Root, args: &[&str], messages: &[&str]) {
     let answer = same(|side| Run::new(tool).args(args).inside(root).on(side));
-    let expected: String = messages.iter().map(|text| format!("{tool}: ERROR: {text}\n")).collect();
-    assert_eq!(answer.triple(), (1, String::new(), expected), "{args:?}");
+    let lines: Vec<String> = messages.iter().map(|text| format!("{tool}: ERROR: {text}\n")).collect();
+    assert_eq!(answer.triple(), (1, String::new(), lines.concat()), "{args:?}");
 }
 
 #[test]

@@ -69,8 +69,8 @@ pub fn main(mut argv: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
     let ordering = if posix { RequireOrder } else { applet.ordering };
-    let (args, command) = (argv.collect(), (applet.command)());
-    let invocation = Invocation { argv0, tool: applet.name, args, command, ordering };
+    let command = (applet.command)();
+    let invocation = Invocation { argv0, tool: applet.name, args: argv.collect(), command, ordering };
     report::conclude(invocation.tool, (applet.run)(&invocation))
 }
 

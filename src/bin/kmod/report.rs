@@ -147,7 +147,7 @@ impl Report {
         }
         let word = level.word();
         if self.syslog.load(Relaxed) {
-            syslog::send(level as i32, &raw_bytes(format_args!("{word}: {text}")));
+            syslog::send(level as i32, &raw_bytes(format_args!("{word}: {text}\n")));
         } else {
             let line = raw_bytes(format_args!("{}: {word}: {text}\n", self.tool));
             // Nobody is left to tell when standard error does not take it.
