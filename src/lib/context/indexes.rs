@@ -9,8 +9,6 @@ use std::cell::OnceCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bstr::BString;
-
 use crate::error::{Cause, Error, FormatError};
 use crate::index::{Builder, Index, Match, text};
 use crate::name;
@@ -86,11 +84,12 @@ impl<'a> Indexes<'a> {
         self.ask(kind, |index| index.search(key)).unwrap_or_default()
     }
 
-    pub(super) fn dump(&self, kind: Kind) -> Vec<(BString, BString)> {
+    /// The buffer is given up and begun anew when an index turns out to be damaged half-way.
+    pub(super) fn dump(&self, kind: Kind, write: impl Fn(&mut Vec<u8>, &[u8], &[u8])) -> Vec<u8> {
         let collect = |index: &Index<'_>| {
-            let mut entries = Vec::new();
-            index.dump(|key, found| entries.push((key.into(), found.value.into())))?;
-            Ok(entries)
+            let mut buffer = Vec::new();
+            index.dump(|key, found| write(&mut buffer, key, found.value))?;
+            Ok(buffer)
         };
         self.ask(kind, collect).unwrap_or_default()
     }

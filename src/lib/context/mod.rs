@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 
 use crate::config::Config;
 use crate::index::text::Dep;
@@ -135,9 +135,10 @@ impl<'a> Context<'a> {
         self.indexes.get(IndexKind::Builtin, name).is_some()
     }
 
-    /// Every key and value of an index: keys by their bytes, values of one key by priority.
-    pub fn dump(&self, kind: IndexKind) -> Vec<(BString, BString)> {
-        self.indexes.dump(kind)
+    /// What `write` appends to a buffer for every key and value of an index, in their order: keys
+    /// by their bytes, values of one key by priority.
+    pub fn dump(&self, kind: IndexKind, write: impl Fn(&mut Vec<u8>, &[u8], &[u8])) -> Vec<u8> {
+        self.indexes.dump(kind, write)
     }
 
     /// The contents of modules.builtin.modinfo; empty when the file is absent.

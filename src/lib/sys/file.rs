@@ -40,8 +40,22 @@ fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
     if size > MAX_FILE_SIZE {
         return Ok(None);
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
+    // One read for all: zeroed memory comes from the kernel for nothing, and std's own loop would
+    // begin with small pieces.
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match (&mut &*file).read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(len) => filled += len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    if size == 0 {
+        file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
+    }
     Ok((bytes.len() as u64 <= MAX_FILE_SIZE).then_some(bytes))
 }
 

@@ -15,13 +15,13 @@ const QUESTIONS: [(&str, &str, &[&str], &str); 5] = [
     ("modules.builtin.alias.bin", "modules.builtin.modinfo", &["-R", "bial7"], "bi\n"),
 ];
 
-fn short(answer: Answer) -> (i32, String, String) {
+fn short(answer: &Answer) -> (i32, String, String) {
     let (code, stdout, stderr) = answer.triple();
     (code, stdout.replace("/lib/modules/6.1.0-test/kernel", "K"), stderr)
 }
 
 fn ours(root: &Root, args: &[&str]) -> (i32, String, String) {
-    short(modprobe(root).args(args).on(Side::Ours))
+    short(&modprobe(root).args(args).on(Side::Ours))
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_reference_finds_nothing_without_an_index() {
     let run = modprobe(&root).args(["-D", "b", "-q"]);
     let found = (0, "insmod K/a.ko \ninsmod K/b.ko \n".to_owned(), String::new());
     let nothing = (1, String::new(), String::new());
-    differs_because("modules.dep answers for modules.dep.bin", &found, &nothing, |side| short(run.on(side)));
+    differs_because("modules.dep answers for modules.dep.bin", &found, &nothing, |side| short(&run.on(side)));
 }
 
 #[test]

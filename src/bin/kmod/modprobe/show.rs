@@ -23,9 +23,11 @@ pub fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
     directives(context.config(), out)?;
     out.bytes(b"\n# End of configuration files. Dumping indexes now:\n\n")?;
     for kind in [IndexKind::Alias, IndexKind::Symbol] {
-        for (key, value) in context.dump(kind) {
-            line(out, "alias", key.as_bstr(), &[&value])?;
-        }
+        out.bytes(&context.dump(kind, |buffer, key, value| {
+            for part in [b"alias ", key, b" ", value, b"\n"] {
+                buffer.extend_from_slice(part);
+            }
+        }))?;
     }
     Ok(())
 }
