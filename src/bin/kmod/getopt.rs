@@ -186,3 +186,67 @@ fn long_names(arg: &Arg) -> Vec<&str> {
     names.extend(visible);
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ArgAction;
+
+    fn table() -> Command {
+        let flag = |id| Arg::new(id).long(id).action(ArgAction::SetTrue);
+        Command::new("t").args([
+            flag("all").short('a'),
+            flag("show-config").short('c').alias("showconfig"),
+            flag("dry-run").short('n').visible_alias("show"),
+            flag("config").short('C').action(ArgAction::Set),
+        ])
+    }
+
+    /// Options as `id` or `id=value`, then `|` and the operands, or `!` and the message.
+    fn walk(args: &str, ordering: Ordering) -> String {
+        let (table, args) = (table(), args.split(' ').map(OsString::from).collect::<Vec<_>>());
+        let mut getopt = Getopt::new(&table, OsStr::new("/sbin/t"), &args, ordering);
+        let mut words = Vec::new();
+        loop {
+            match getopt.next() {
+                Ok(Some(Opt { id, value: None })) => words.push(id.to_owned()),
+                Ok(Some(Opt { id, value: Some(value) })) => words.push(format!("{id}={}", value.display())),
+                Ok(None) => break,
+                Err(error) => {
+                    words.push("! ".to_owned() + &String::from_utf8_lossy(&error.0));
+                    return words.join(" ");
+                }
+            }
+        }
+        words.push("|".to_owned());
+        words.extend(getopt.operands().iter().map(|operand| operand.display().to_string()));
+        words.join(" ")
+    }
+
+    #[test]
+    fn options_come_out_in_order_and_operands_last() {
+        let permuted = walk("x -n y -aCz - --config -- --conf=--all -- -c", Ordering::Permute);
+        assert_eq!(permuted, "dry-run all config=z config=-- config=--all | x y - -c");
+        assert_eq!(walk("-a x -n", Ordering::RequireOrder), "all | x -n");
+    }
+
+    #[test]
+    fn names_of_one_option_are_not_ambiguous() {
+        assert_eq!(walk("--show --showc --dry", Ordering::Permute), "dry-run show-config dry-run |");
+        let message = "! /sbin/t: option '--sho=1' is ambiguous; possibilities: '--showconfig' '--show'";
+        assert_eq!(walk("--sho=1", Ordering::Permute), message);
+    }
+
+    #[test]
+    fn what_came_before_an_error_has_acted() {
+        for (args, answer) in [
+            ("-a --bogus=1", "all ! /sbin/t: unrecognized option '--bogus=1'"),
+            ("-ax", "all ! /sbin/t: invalid option -- 'x'"),
+            ("--all=1", "! /sbin/t: option '--all' doesn't allow an argument"),
+            ("--conf", "! /sbin/t: option '--config' requires an argument"),
+            ("-aC", "all ! /sbin/t: option requires an argument -- 'C'"),
+        ] {
+            assert_eq!(walk(args, Ordering::Permute), answer);
+        }
+    }
+}
