@@ -1,6 +1,6 @@
 //! Which configuration files count, and in which order.
 
-use oxmod_test_support::{Root, Run, same};
+use oxmod_test_support::{Root, Run, differs_because, same};
 
 use super::{config_of, modprobe};
 
@@ -123,4 +123,35 @@ fn configuration_is_not_looked_for_below_dirname() {
     let root = root();
     root.file("etc/t/root/etc/modprobe.d/x.conf", "blacklist x\n");
     assert_eq!(order(&modprobe(&root).args(["-c", "-d", "/etc/t/root"])), "");
+}
+
+#[test]
+fn a_name_that_is_taken_is_not_looked_at_again() {
+    let root = root();
+    root.file("etc/modprobe.d/x.conf", "blacklist x\n").link("lib/modprobe.d/x.conf", "nowhere");
+    let run = modprobe(&root).arg("-c");
+    let theirs = "modprobe: ERROR: Cannot stat directory entry: /lib/modprobe.d/x.conf\n";
+    differs_because(
+        "a hidden configuration file is not looked at",
+        &String::new(),
+        &theirs.to_owned(),
+        |side| config_of(side, &run).stderr_text(),
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_reported() {
+    let root = root();
+    root.file("etc/modprobe.d/x.conf", "blacklist x\n");
+    // A socket cannot be opened, not even by root.
+    let _socket = std::os::unix::net::UnixListener::bind(root.path("etc/modprobe.d/s.conf")).unwrap();
+    let run = modprobe(&root).arg("-c");
+    assert_eq!(order(&modprobe(&root).args(["-c", "-q"])), "x");
+    let ours = "modprobe: ERROR: could not read /etc/modprobe.d/s.conf: No such device or address\n";
+    differs_because(
+        "configuration that cannot be read is reported",
+        &ours.to_owned(),
+        &String::new(),
+        |side| config_of(side, &run).stderr_text(),
+    );
 }

@@ -9,6 +9,7 @@ mod environment;
 mod kernels;
 mod lookup;
 mod plan;
+mod show;
 
 use oxmod_test_support::{Answer, RELEASE, Root, Run, Side};
 

@@ -1,0 +1,70 @@
+//! modprobe.d: reading and every question asked of the result.
+//!
+//! Whatever is read must survive being written and read again: that is what `-c` shows to people who
+//! copy it into a file. Lines with a backslash, `#` or NUL are left out of that, since writing would
+//! have to escape them.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use oxmod::config::Config;
+use oxmod::notice::Notice;
+
+fuzz_target!(|data: &[u8]| {
+    let config = parse(data);
+    for name in [&b"a"[..], b"snd_hda_intel", b"pci:v00008086d*", b"", b"[x]"] {
+        let _ = config.aliases_of(name).count();
+        let _ = config.options_for(name, Some(b"alias"));
+        let _ = (config.blacklisted(name), config.install_for(name), config.remove_for(name));
+        let _ = (config.softdep_for(name), config.weakdep_for(name));
+    }
+    if data.iter().any(|byte| b"\\#\0\x0b\x0c\r".contains(byte)) {
+        return;
+    }
+    let again = parse(&written(&config));
+    assert_eq!(texts(&config), texts(&again));
+});
+
+fn parse(data: &[u8]) -> Config {
+    let mut config = Config::default();
+    config.parse(Path::new("/f.conf"), data, &|notice| {
+        let known = matches!(notice, Notice::BadConfigLine { .. } | Notice::DeprecatedDirective { .. });
+        assert!(known, "{notice:?}");
+    });
+    config
+}
+
+/// Every entry as a directive, the lists in their order.
+fn texts(config: &Config) -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    let mut line = |parts: &[&[u8]]| lines.push(parts.join(&b' '));
+    config.blacklist.iter().for_each(|e| line(&[b"blacklist", &e.module]));
+    config.installs.iter().for_each(|e| line(&[b"install", &e.pattern, &e.command]));
+    config.removes.iter().for_each(|e| line(&[b"remove", &e.pattern, &e.command]));
+    config.aliases.iter().for_each(|e| line(&[b"alias", &e.pattern, &e.module]));
+    config.options.iter().for_each(|e| line(&[b"options", &e.module, &e.text]));
+    for entry in &config.softdeps {
+        let mut parts: Vec<&[u8]> = vec![b"softdep", &entry.pattern, b"", b"pre:"];
+        parts.extend(entry.pre.iter().map(|name| name.as_slice()));
+        parts.push(b"post:");
+        parts.extend(entry.post.iter().map(|name| name.as_slice()));
+        line(&parts);
+    }
+    for entry in &config.weakdeps {
+        let mut parts: Vec<&[u8]> = vec![b"weakdep", &entry.pattern, b" "];
+        parts.extend(entry.modules.iter().map(|name| name.as_slice()));
+        line(&parts);
+    }
+    lines
+}
+
+fn written(config: &Config) -> Vec<u8> {
+    texts(config)
+        .into_iter()
+        .flat_map(|mut line| {
+            line.push(b'\n');
+            line
+        })
+        .collect()
+}
