@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use bstr::ByteSlice;
 use clap::Command;
 use oxmod::config::depmod::DepmodConfig;
 use oxmod::context::{absolute, conf};
@@ -111,7 +112,9 @@ pub fn run(invocation: &Invocation) -> Outcome {
 
 /// Dependencies (`-v`) are output, the rest is for the report.
 fn tell(notice: &Notice, report: &Report, out: &Mutex<Out>) {
-    if let Notice::Depmod(DepmodNotice::Dependency { path, symbol, on }) = notice {
+    if let Notice::BadConfigLine { path, line, word } = notice {
+        report.bad_depmod_line(path, *line, word);
+    } else if let Notice::Depmod(DepmodNotice::Dependency { path, symbol, on }) = notice {
         let line = [
             path.as_os_str().as_bytes(),
             b" needs \"",
@@ -191,7 +194,8 @@ impl Typed {
         path.push("/");
         path.push(OsStr::from_bytes(moduledir.strip_prefix(b"/").unwrap_or(moduledir)));
         path.push("/");
-        path.push(release);
+        let release = release.as_bytes();
+        path.push(OsStr::from_bytes(release.trim_end_with(|char| char == '/')));
         Ok(path.into())
     }
 
@@ -282,10 +286,15 @@ fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result
     Ok(files)
 }
 
-/// Whether a version begins with two numbers and a dot between them.
+/// Whether a version begins with two numbers and a dot between them, as scanf's `%u.%u` sees it: white
+/// space and a sign may precede either.
 fn is_release(version: &[u8]) -> bool {
-    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let major = digits(version);
-    let minor = version.get(major..).and_then(|rest| rest.strip_prefix(b".")).map_or(0, digits);
-    major > 0 && minor > 0
+    after_number(version).and_then(|rest| rest.strip_prefix(b".")).and_then(after_number).is_some()
+}
+
+fn after_number(text: &[u8]) -> Option<&[u8]> {
+    let unsigned = text.trim_ascii_start();
+    let unsigned = unsigned.strip_prefix(b"-").or(unsigned.strip_prefix(b"+")).unwrap_or(unsigned);
+    let digits = unsigned.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > 0).then(|| &unsigned[digits..])
 }

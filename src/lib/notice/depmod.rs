@@ -31,6 +31,8 @@ pub enum DepmodNotice {
         /// Why; the path is that of the file.
         error: Error,
     },
+    /// The module directory itself, where those lists should be, is out of reach.
+    NoListDirectory(Error),
     /// modules.order may be cut short and is ignored.
     OrderCorrupt(Error),
     /// `-v`: a module depends on another because of a symbol.
@@ -63,7 +65,7 @@ pub enum DepmodNotice {
     },
     /// A line of modules.builtin that names no module.
     BadBuiltinLine {
-        /// The line.
+        /// The line with its newline.
         text: BString,
     },
     /// A module has a device name but no numbers for the node.
@@ -73,13 +75,11 @@ pub enum DepmodNotice {
         /// The node's name.
         devname: BString,
     },
-    /// `-w`: the same pair of key and value twice.
-    DuplicateEntry {
-        /// What kind of entries these are.
-        what: &'static str,
-        /// The key.
+    /// `-w`: a module has the same alias twice.
+    DuplicateAlias {
+        /// The alias, normalised.
         key: BString,
-        /// The value.
+        /// The module.
         value: BString,
     },
     /// A key or value that the format of the binary indexes cannot hold; it is left out of the index.

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// Begins the names of temporary files; what is left of a killed run can be told by it.
 pub const TEMPORARY_PREFIX: &str = ".modules-new-";
 
-/// Mode of the files, whatever the umask.
+/// Mode of the files, less the umask.
 const FILE_MODE: u32 = 0o644;
 
 /// Creates `dir` and its parents, mode 0755 less the umask.
@@ -54,9 +54,12 @@ pub fn publish<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])> 
 }
 
 fn write_temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(dir).map_err(strip_path)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .permissions(Permissions::from_mode(FILE_MODE))
+        .tempfile_in(dir)
+        .map_err(strip_path)?;
     file.write_all(bytes)?;
-    file.as_file().set_permissions(Permissions::from_mode(FILE_MODE))?;
     file.as_file().sync_all()?;
     // What the file system says it has must be what was given.
     let size = fs::File::metadata(file.as_file())?.len();

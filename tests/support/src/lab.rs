@@ -14,6 +14,8 @@ pub struct Kernel {
     pub root: PathBuf,
     /// What to give to `-S`, or as depmod's operand.
     pub release: String,
+    /// The headers for this kernel, which hold its Module.symvers.
+    pub headers: Option<PathBuf>,
 }
 
 /// The multi-call binary of this build: `OXMOD_KMOD`, else the one beside the running test.
@@ -38,7 +40,8 @@ pub fn kernels() -> Vec<Kernel> {
         .filter_map(|name| {
             let root = setting(&format!("{name}_ROOT"))?.into();
             let release = setting(&format!("{name}_RELEASE"))?.into_string().ok()?;
-            Some(Kernel { root, release })
+            let headers = setting(&format!("{name}_HEADERS")).map(PathBuf::from);
+            Some(Kernel { root, release, headers })
         })
         .collect()
 }

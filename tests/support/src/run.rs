@@ -38,6 +38,8 @@ pub enum Stream {
 #[derive(Debug, Clone)]
 pub struct Run {
     argv0: OsString,
+    /// A program to run instead of the tool itself.
+    program: Option<PathBuf>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     cwd: Option<PathBuf>,
@@ -92,6 +94,7 @@ impl Run {
     pub fn new(tool: &str) -> Self {
         Self {
             argv0: format!("/sbin/{tool}").into(),
+            program: None,
             args: Vec::new(),
             env: Vec::new(),
             cwd: None,
@@ -100,6 +103,11 @@ impl Run {
             stderr: Stream::Captured,
             sigpipe: libc::SIG_DFL,
         }
+    }
+
+    /// A script of the shell, which finds the side's tools in its `PATH`.
+    pub fn shell(script: &str) -> Self {
+        Self { program: Some("/bin/sh".into()), ..Self::new("sh") }.args(["-c", script])
     }
 
     /// Another argv[0].
@@ -182,7 +190,7 @@ impl Run {
             Side::Theirs => lab::reference().expect("no reference kmod: run scripts/lab"),
         };
         let links = lab::links(&binary);
-        let mut command = Command::new(&binary);
+        let mut command = Command::new(self.program.as_ref().unwrap_or(&binary));
         command.arg0(&self.argv0).args(&self.args).env_clear().env("LC_ALL", "C");
         command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", links.display()));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

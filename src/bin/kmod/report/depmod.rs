@@ -111,6 +111,15 @@ impl Report {
         Exit::Failure
     }
 
+    /// A line of depmod.d that makes no sense.
+    pub fn bad_depmod_line(&self, file: &Path, line: u32, word: &[u8]) {
+        self.error(format_args!(
+            "{}:{line}: ignoring bad line starting with '{}'",
+            path(file),
+            verbatim(word)
+        ));
+    }
+
     pub(super) fn depmod(&self, notice: &DepmodNotice) {
         match notice {
             DepmodNotice::DirectoryUnreadable(error) => {
@@ -126,6 +135,9 @@ impl Report {
             DepmodNotice::ListUnreadable { name, error } => {
                 let dir = error.path.parent().unwrap_or(&error.path);
                 self.warning(format_args!("could not open {name} at {}: {}", path(dir), why(error)));
+            }
+            DepmodNotice::NoListDirectory(error) => {
+                self.warning(format_args!("could not open directory {}: {}", path(&error.path), why(error)));
             }
             DepmodNotice::OrderCorrupt(error) => {
                 self.error(format_args!("{}: {}; ignoring the file", path(&error.path), why(error)));
@@ -171,8 +183,8 @@ impl Report {
                 verbatim(module),
                 verbatim(devname)
             )),
-            DepmodNotice::DuplicateEntry { what, key, value } => {
-                self.warning(format_args!("duplicate {what}:\n{} {}", verbatim(key), verbatim(value)))
+            DepmodNotice::DuplicateAlias { key, value } => {
+                self.warning(format_args!("duplicate module alias:\n{} {}", verbatim(key), verbatim(value)));
             }
             DepmodNotice::NotIndexable { file, key, value, byte } => self.warning(format_args!(
                 "{file}: leaving out '{}' of {}: byte 0x{byte:x} is not 7-bit ASCII",

@@ -1,6 +1,7 @@
 //! Every output file as bytes in memory. What is written where, and in which order, is fixed by
 //! modules.dep(5) and its readers.
 
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -138,21 +139,19 @@ impl Plan<'_> {
     }
 
     fn alias_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        let normalized: Vec<_> = self
-            .aliases()
-            .filter_map(|(priority, module, alias)| {
-                let normalized = name::normalize_alias(alias).ok();
-                if normalized.is_none() {
-                    tell(sink, DepmodNotice::UnmatchedBracket { alias: alias.clone() });
-                }
-                Some((normalized?, &module.name, priority))
-            })
-            .collect();
-        self.warn_duplicates(
-            "module alias",
-            normalized.iter().map(|(key, value, _)| (&**key, value.as_slice())),
-            sink,
-        );
+        let mut seen = HashSet::new();
+        let mut normalized = Vec::new();
+        for (priority, module, alias) in self.aliases() {
+            let Ok(key) = name::normalize_alias(alias) else {
+                tell(sink, DepmodNotice::UnmatchedBracket { alias: alias.clone() });
+                continue;
+            };
+            if self.config.warn_duplicates && !seen.insert((key.clone(), &module.name)) {
+                let (key, value) = (key.as_ref().into(), module.name.clone());
+                tell(sink, DepmodNotice::DuplicateAlias { key, value });
+            }
+            normalized.push((key, &module.name, priority));
+        }
         let mut index = Checked::new("modules.alias.bin", sink);
         for (alias, module, priority) in &normalized {
             index.insert(alias, module, *priority);
@@ -211,7 +210,7 @@ impl Plan<'_> {
         let Some(builtin) = read_list(self.dir, "modules.builtin", sink) else { return Ok(Vec::new()) };
         let mut index = Checked::new("modules.builtin.bin", sink);
         let mut names = Vec::new();
-        for line in builtin.lines() {
+        for line in builtin.lines_with_terminator() {
             if line.first().is_some_and(u8::is_ascii_alphabetic) {
                 names.push(name::from_path(line));
             } else {
@@ -232,7 +231,7 @@ impl Plan<'_> {
         let mut aliases = Vec::new();
         for info in text::builtin_modinfo(&modinfo).filter(|info| info.key == b"alias") {
             match name::normalize_alias(info.value) {
-                Ok(alias) => aliases.push((alias, name::normalize(info.module))),
+                Ok(alias) => aliases.push((alias, info.module)),
                 Err(_) => tell(sink, DepmodNotice::UnmatchedBracket { alias: info.value.into() }),
             }
         }
@@ -263,24 +262,6 @@ impl Plan<'_> {
             push_line(&mut out, &[&module.name, b" ", devname, b" ", device.as_bytes()]);
         }
         out
-    }
-
-    /// Tells which pairs of key and value occur again.
-    fn warn_duplicates<'k>(
-        &self,
-        what: &'static str,
-        pairs: impl Iterator<Item = (&'k [u8], &'k [u8])>,
-        sink: Sink<'_>,
-    ) {
-        if !self.config.warn_duplicates {
-            return;
-        }
-        let mut seen = std::collections::HashSet::new();
-        for (key, value) in pairs {
-            if !seen.insert((key, value)) {
-                tell(sink, DepmodNotice::DuplicateEntry { what, key: key.into(), value: value.into() });
-            }
-        }
     }
 }
 

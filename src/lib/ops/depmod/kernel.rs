@@ -22,7 +22,7 @@ pub struct KernelSymbols {
 pub struct BadLine {
     /// Counted from 1.
     pub line: usize,
-    /// What was expected to be something else.
+    /// What was expected to be something else; a whole line has its newline.
     pub text: BString,
 }
 
@@ -32,11 +32,8 @@ impl KernelSymbols {
     /// `prefix` is a character that the architecture puts before every symbol. Bad lines go to `bad`.
     pub fn from_system_map(text: &[u8], prefix: Option<u8>, mut bad: impl FnMut(BadLine)) -> Self {
         let mut symbols = Self::with_fakes(false);
-        for (at, line) in text.lines().enumerate() {
-            let name = line.find_byte(b' ').and_then(|space| line.get(space + 3..));
-            let Some(name) =
-                name.filter(|_| line.find_byte(b' ').is_some_and(|at| line.get(at + 2) == Some(&b' ')))
-            else {
+        for (at, line) in text.lines_with_terminator().enumerate() {
+            let Some(name) = system_map_name(line) else {
                 bad(BadLine { line: at + 1, text: line.into() });
                 continue;
             };
@@ -91,6 +88,12 @@ fn skip_prefix(name: &[u8], prefix: Option<u8>) -> &[u8] {
         (Some((first, rest)), Some(prefix)) if *first == prefix => rest,
         _ => name,
     }
+}
+
+/// The third field of `ADDRESS TYPE NAME`; the type is one character.
+fn system_map_name(line: &[u8]) -> Option<&[u8]> {
+    let (_, rest) = line.trim_end_with(|char| char == '\n').split_once_str(" ")?;
+    rest.split_at_checked(1)?.1.strip_prefix(b" ")
 }
 
 /// A hexadecimal number, with or without `0x`, as strtoull reads it.

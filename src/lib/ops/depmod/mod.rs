@@ -41,7 +41,8 @@ pub struct Config {
     pub kernel_symbols: Option<KernelSymbols>,
     /// `-P`: a character before every symbol of this architecture.
     pub symbol_prefix: Option<u8>,
-    /// `-e`: tell needs that nothing satisfies. Without kernel symbols that would be most of them.
+    /// `-e`: tell needs that nothing satisfies, and those of another version if versions are known.
+    /// Without kernel symbols that would be most of them.
     pub report_unknown: bool,
     /// `-v`: tell each dependency with the symbol that makes it.
     pub verbose: bool,
@@ -86,7 +87,7 @@ struct Plan<'a> {
 
 impl Config {
     fn checks_versions(&self) -> bool {
-        self.kernel_symbols.as_ref().is_some_and(|symbols| symbols.versions)
+        self.report_unknown && self.kernel_symbols.as_ref().is_some_and(|symbols| symbols.versions)
     }
 }
 
@@ -155,7 +156,14 @@ fn read_list(dir: &Path, name: &'static str, sink: Sink<'_>) -> Option<Vec<u8>> 
     match file::read(&dir.join(OsStr::new(name))) {
         Ok(text) => Some(text),
         Err(error) => {
-            tell(sink, DepmodNotice::ListUnreadable { name, error });
+            let missing_dir = std::fs::metadata(dir).err();
+            tell(
+                sink,
+                match missing_dir {
+                    Some(error) => DepmodNotice::NoListDirectory(Error::new(dir, error)),
+                    None => DepmodNotice::ListUnreadable { name, error },
+                },
+            );
             None
         }
     }

@@ -56,16 +56,13 @@ pub(super) fn resolve(
                 if config.report_unknown && need.bind != Bind::Weak {
                     tell(
                         sink,
-                        DepmodNotice::UnknownSymbol { path: module.path.clone(), symbol: need.name.into() },
+                        DepmodNotice::UnknownSymbol { path: module.path.clone(), symbol: name.into() },
                     );
                 }
                 continue;
             };
             if config.checks_versions() && need.bind != Bind::Weak && need.crc.unwrap_or(0) != owner.crc {
-                tell(
-                    sink,
-                    DepmodNotice::VersionMismatch { path: module.path.clone(), symbol: need.name.into() },
-                );
+                tell(sink, DepmodNotice::VersionMismatch { path: module.path.clone(), symbol: name.into() });
             }
             let Some(on) = owner.module else { continue };
             if graph.add(index, on) && config.verbose {
@@ -73,7 +70,7 @@ pub(super) fn resolve(
                     sink,
                     DepmodNotice::Dependency {
                         path: module.path.clone(),
-                        symbol: need.name.into(),
+                        symbol: name.into(),
                         on: modules[on as usize].path.clone(),
                     },
                 );

@@ -1,0 +1,110 @@
+//! Options, operands and their errors.
+
+use oxmod_test_support::{Module, Root, Run, same};
+
+use super::root;
+
+fn small() -> Root {
+    let root = root();
+    root.module("kernel/a.ko", |m| m.need("b_symbol").need("printk").version("b_symbol", 0x22).alias("x"))
+        .module("kernel/b.ko", |m| m.export("b_symbol", 0x22).need("nowhere").need_weak("weakly"));
+    root.file("plain/k.ko", Module::new().alias("k").need("b_symbol").build())
+        .file("plain/more/k.ko", Module::new().build())
+        .file("plain/l.ko", Module::new().export("b_symbol", 1).build())
+        .file("plain/text", "text, not a module")
+        .file("System.map", "c0294200 R __ksymtab_printk\nc0294204 T other\n")
+        .file(
+            "symvers",
+            "0x00000022\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n0x00000033\tb_symbol\tkernel/b\tEXPORT_SYMBOL\t\n",
+        );
+    root
+}
+
+/// Every vector runs with the tree as the machine's own file system, so that paths are short and equal.
+#[test]
+fn every_option_and_error() {
+    let root = small();
+    let vectors: &[&[&str]] = &[
+        &["-n", "6.1.0-test"],
+        &["-an", "6.1.0-test"],
+        &["--dry-run", "--all", "6.1.0-test"],
+        &["--show", "6.1.0-test"],
+        &["-nb", "/", "6.1.0-test"],
+        &["-n", "-b", "", "6.1.0-test"],
+        &["-n", "--basedir=/", "--moduledir", "lib/modules", "6.1.0-test"],
+        &["-n", "-m", "/lib/modules/", "6.1.0-test"],
+        &["-n", "-m", "/nowhere", "6.1.0-test"],
+        &["-n", "9.9"],
+        &["9.9"],
+        &["x"],
+        &["9"],
+        &["9."],
+        &[".9"],
+        &["9.x"],
+        &["-1.2"],
+        &[" 6.1"],
+        &["6.1.0-test/", "-n"],
+        &["-n", "6.1.0-test", "plain/k.ko"],
+        &["-n", "6.1.0-test", "/nope.ko"],
+        &["-n", "6.1.0-test", "/plain/k.ko"],
+        &["-n", "6.1.0-test", "/plain/k.ko", "/plain/l.ko"],
+        &["-n", "6.1.0-test", "/plain/k.ko", "/plain/more/k.ko"],
+        &["-n", "-a", "6.1.0-test", "plain/k.ko"],
+        &["-n", "9.9", "/plain/k.ko"],
+        &["-n", "-e", "6.1.0-test"],
+        &["-n", "-e", "-F", "/System.map", "6.1.0-test"],
+        &["-n", "-e", "-E", "/symvers", "6.1.0-test"],
+        &["-n", "-e", "-E", "/symvers", "-F", "/System.map", "6.1.0-test"],
+        &["-n", "-E", "/symvers", "6.1.0-test"],
+        &["-n", "-F", "/System.map", "6.1.0-test"],
+        &["-n", "-F", "/nope", "6.1.0-test"],
+        &["-n", "-E", "/nope", "6.1.0-test"],
+        &["-n", "-F", "/symvers", "-e", "6.1.0-test"],
+        &["-n", "-E", "/System.map", "-e", "6.1.0-test"],
+        &["-n", "-P", "_", "6.1.0-test"],
+        &["-n", "-P", "b", "-e", "-F", "/System.map", "6.1.0-test"],
+        &["-n", "-P", "__", "6.1.0-test"],
+        &["-n", "-P", "", "6.1.0-test"],
+        &["-n", "-v", "6.1.0-test"],
+        &["-n", "-v", "-w", "6.1.0-test"],
+        &["-n", "-C", "/nope", "6.1.0-test"],
+        &["-o", "/dev/null/x", "6.1.0-test"],
+    ];
+    for vector in vectors {
+        let answer = same(|side| Run::new("depmod").args(*vector).inside(&root).on(side));
+        assert!(answer.code <= 1, "{vector:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn relative_directories_stand_behind_the_working_directory() {
+    let root = small();
+    let run = |args: &'static [&'static str]| {
+        same(|side| Run::new("depmod").args(args).cwd(root.path("plain")).on(side))
+    };
+    assert_eq!(run(&["-n", "-b", "..", "6.1.0-test"]).code, 0);
+    assert_eq!(run(&["-n", "-b", "../nope", "6.1.0-test"]).code, 1);
+}
+
+#[test]
+fn the_running_kernel_is_the_default() {
+    let root = Root::for_release(&oxmod_test_support::running_release());
+    root.module("a.ko", |m| m).file(root.in_modules("modules.order"), "");
+    let answer = same(|side| Run::new("depmod").arg("-n").inside(&root).on(side));
+    assert!(answer.stdout_text().starts_with("a.ko:\n"), "{answer:?}");
+}
+
+#[test]
+fn output_goes_below_another_directory() {
+    let root = small();
+    let written = same(|side| {
+        let out = Root::new();
+        let answer = Run::shell("umask 077; depmod -b \"$FROM\" -o \"$TO/new/dir\" 6.1.0-test; echo $?; find \"$TO/new\" -printf '%P %m\\n' | sort")
+            .env("FROM", root.path(""))
+            .env("TO", out.path(""))
+            .on(side);
+        answer.triple()
+    });
+    assert!(written.1.starts_with("0\n"), "{written:?}");
+    assert_eq!(written.1.lines().filter(|line| line.ends_with(" 600")).count(), 11, "{written:?}");
+}

@@ -1,0 +1,150 @@
+//! Both real kernels: every file byte for byte, as they are and rearranged.
+//!
+//! Trees are made of links to the kernels' own files, so that a variant costs nothing.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use oxmod_test_support::{Kernel, Root, kernels, same};
+
+use super::{Files, lines, run};
+
+/// The kernels; their absence fails the test, since nothing else proves what these prove.
+fn real_kernels() -> Vec<Kernel> {
+    let kernels = kernels();
+    assert_eq!(kernels.len(), 2, "the real kernels are not here: run scripts/lab");
+    kernels
+}
+
+fn compare(root: &Path, kernel: &Kernel, args: &[&str]) -> (String, String, Files) {
+    let (answer, files) = same(|side| run(root, &kernel.release, args, side));
+    assert_eq!(answer.code, 0);
+    (answer.stdout_text(), answer.stderr_text(), files)
+}
+
+/// The kernel's symbols: System.map, and Module.symvers of the headers.
+fn symbols(kernel: &Kernel) -> (String, Option<String>) {
+    let map = kernel.root.join(format!("boot/System.map-{}", kernel.release));
+    let symvers = kernel.headers.as_ref().map(|headers| headers.join("Module.symvers"));
+    (map.display().to_string(), symvers.map(|path| path.display().to_string()))
+}
+
+#[test]
+fn as_installed() {
+    for kernel in real_kernels() {
+        let (out, err, files) = compare(&kernel.root, &kernel, &[]);
+        assert_eq!((out.as_str(), err.as_str(), files.0.len()), ("", "", 11));
+        assert!(lines(&files, "modules.dep").len() > 4000);
+        assert!(lines(&files, "modules.alias").len() > 20_000);
+    }
+}
+
+#[test]
+fn dry_run_with_every_report() {
+    for kernel in real_kernels() {
+        let (map, symvers) = symbols(&kernel);
+        let (out, err, _) = compare(&kernel.root, &kernel, &["-n", "-v", "-e", "-w", "-F", &map]);
+        assert!(out.lines().count() > 50_000 && err.lines().count() > 100_000);
+        let symvers = symvers.expect("kernel headers: run scripts/lab");
+        compare(&kernel.root, &kernel, &["-n", "-e", "-E", &symvers]);
+    }
+}
+
+#[test]
+fn duplicates_are_told() {
+    let kernel = &real_kernels()[0];
+    let (_, err, _) = compare(&kernel.root, kernel, &["-w"]);
+    assert!(err.contains("duplicate module alias"));
+}
+
+/// Every third module moved to updates/, every ninth of them present in both places, others in extra/,
+/// some excluded, some external, one overridden.
+#[test]
+fn rearranged() {
+    for kernel in real_kernels() {
+        let root = Root::for_release(&kernel.release);
+        let (kept, moved) = rearrange(&kernel, &root);
+        assert!(kept > 1000 && moved > 1000);
+        let external = root.path("external");
+        let excluded = "exclude btrfs.ko btrfs.ko.xz isdn\n";
+        for (name, text) in [
+            ("updates", "search updates built-in\n".to_owned()),
+            ("default", String::new()),
+            ("extra", "search extra updates built-in\n".into()),
+            ("built-in", format!("search built-in extra updates\n{excluded}")),
+            (
+                "override",
+                "override xfs * extra\noverride nfs ^6 kernel/fs/nfs\nsearch updates extra\n".into(),
+            ),
+            ("external", format!("external * {}\nsearch external updates\n{excluded}", external.display())),
+        ] {
+            // The decoding of the compressed tree takes seconds a run: two variants must do.
+            if kernel.release.contains("deb13") && !["updates", "external"].contains(&name) {
+                continue;
+            }
+            root.file("conf/x.conf", &text);
+            let conf = root.path("conf").display().to_string();
+            let (_, err, files) = compare(&root.path(""), &kernel, &["-C", &conf]);
+            assert_eq!(err, "", "{name}");
+            let deps = lines(&files, "modules.dep");
+            assert!(deps.len() > 3000, "{name}: {}", deps.len());
+            assert_eq!(
+                deps.iter().any(|line| line.contains("/btrfs.ko")),
+                !text.contains(excluded),
+                "{name}"
+            );
+            assert_eq!(deps.iter().any(|line| line.starts_with('/')), name == "external");
+        }
+    }
+}
+
+/// Links the kernel's modules into `root`; how many stay below kernel/, how many are elsewhere.
+fn rearrange(kernel: &Kernel, root: &Root) -> (usize, usize) {
+    let from = kernel.root.join("lib/modules").join(&kernel.release).canonicalize().unwrap();
+    for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+        root.file(root.in_modules(list), fs::read(from.join(list)).unwrap());
+    }
+    let (mut kept, mut moved) = (0, 0);
+    for (index, path) in modules(&from.join("kernel")).iter().enumerate() {
+        let relative = path.strip_prefix(&from).unwrap();
+        let name = path.file_name().unwrap();
+        if index % 3 != 0 || index % 9 == 0 {
+            link(path, &root.path(root.in_modules("")).join(relative));
+            kept += 1;
+        }
+        if index % 3 == 0 {
+            link(path, &root.path(root.in_modules("updates/dkms")).join(name));
+            moved += 1;
+        }
+        if index % 5 == 0 {
+            link(path, &root.path(root.in_modules("extra")).join(name));
+        }
+        if index % 11 == 0 {
+            link(path, &root.path("external").join(name));
+        }
+    }
+    (kept, moved)
+}
+
+fn link(target: &Path, link: &Path) {
+    fs::create_dir_all(link.parent().unwrap()).unwrap();
+    symlink(target, link).unwrap();
+}
+
+/// Every module file below `top`, sorted.
+fn modules(top: &Path) -> Vec<PathBuf> {
+    let (mut found, mut pending) = (Vec::new(), vec![top.to_path_buf()]);
+    while let Some(dir) = pending.pop() {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            let path = entry.path();
+            if entry.file_type().unwrap().is_dir() {
+                pending.push(path);
+            } else if path.to_string_lossy().contains(".ko") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
