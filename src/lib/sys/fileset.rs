@@ -4,9 +4,9 @@
 //! first one get its real name. Until then the old set stays as it was, and temporary files vanish
 //! with an error. A lock on the directory keeps two writers apart.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -54,30 +54,23 @@ pub fn publish<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])> 
 }
 
 fn write_temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .permissions(Permissions::from_mode(FILE_MODE))
-        .tempfile_in(dir)
-        .map_err(strip_path)?;
-    file.write_all(bytes)?;
+    let create = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).make_in(dir, create)?;
+    // Through the file itself: the wrapper would hide the errno.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     // What the file system says it has must be what was given.
-    let size = fs::File::metadata(file.as_file())?.len();
-    if size != bytes.len() as u64 {
+    if file.as_file().metadata()?.len() != bytes.len() as u64 {
         return Err(io::Error::from_raw_os_error(libc::EIO));
     }
     Ok(file)
 }
 
-/// tempfile wraps errors to add a path; the errno is wanted, the path is added above.
-fn strip_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|inner| std::error::Error::source(inner));
-    let errno = inner.and_then(|inner| inner.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
-    errno.map_or(error, io::Error::from_raw_os_error)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

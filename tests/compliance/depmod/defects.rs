@@ -1,1 +1,188 @@
+//! Defects of kmod's depmod that ours does not have: each shown on both.
 
+use oxmod_test_support::{Crcs, Module, Root, Run, Side, each, same, sides};
+
+use super::{depmod, lines, root};
+
+/// `depmod -n` under limits: the reference may loop and eat memory until it dies.
+fn limited(root: &Root, side: Side) -> (i32, String) {
+    let answer = Run::shell("ulimit -v 1000000; ulimit -t 3; depmod -n -b \"$ROOT\" \"$RELEASE\"")
+        .env("ROOT", root.path(""))
+        .env("RELEASE", root.release())
+        .on(side);
+    (answer.code, answer.stderr_text())
+}
+
+/// `module:need,need` for each; every module exports a symbol of its own name.
+fn connected(plan: &[(&str, &[&str])]) -> Root {
+    let root = root();
+    for (name, needs) in plan {
+        root.module(&format!("kernel/{name}.ko"), |module| {
+            needs.iter().fold(module.export(&format!("sym_{name}"), 1), |m, on| m.need(&format!("sym_{on}")))
+        });
+    }
+    root
+}
+
+#[test]
+fn simple_cycles_are_told_alike() {
+    for plan in [
+        &[("a", &["b"][..]), ("b", &["a"])][..],
+        &[("a", &["b"]), ("b", &["c"]), ("c", &["a"])],
+        &[("a", &["b"]), ("b", &["a", "z"]), ("z", &[]), ("q", &["a"])],
+        &[("x", &["a"]), ("a", &["b"]), ("b", &["a"]), ("y", &["x"])],
+    ] {
+        let root = connected(plan);
+        let (answer, files) = same(|side| depmod(&root, &[], side));
+        assert_eq!((answer.code, files.0.len()), (1, 0), "{answer:?}");
+        assert!(answer.stderr_text().contains("Cycle detected: "), "{answer:?}");
+    }
+}
+
+#[test]
+fn connected_cycles_end() {
+    let root = connected(&[("a", &["b"]), ("b", &["a", "c"]), ("c", &["d"]), ("d", &["c"])]);
+    for (side, (code, stderr)) in each(|side| limited(&root, side)) {
+        match side {
+            Side::Ours => {
+                assert_eq!((code, stderr.lines().count()), (1, 3), "{stderr}");
+                assert!(stderr.ends_with("Found 4 modules in dependency cycles!\n"), "{stderr}");
+            }
+            // Killed by a limit, or out of memory: it never counts them.
+            Side::Theirs => assert!(!stderr.contains("Found 4"), "{code} {stderr}"),
+        }
+    }
+}
+
+#[test]
+fn a_clique_ends() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let plan: Vec<(&str, Vec<&str>)> =
+        names.iter().map(|name| (*name, names.iter().filter(|on| *on != name).copied().collect())).collect();
+    let plan: Vec<(&str, &[&str])> = plan.iter().map(|(name, needs)| (*name, needs.as_slice())).collect();
+    let root = connected(&plan);
+    for (side, (code, stderr)) in each(|side| limited(&root, side)) {
+        match side {
+            Side::Ours => assert!(code == 1 && stderr.ends_with("Found 6 modules in dependency cycles!\n")),
+            Side::Theirs => assert!(code > 128 || stderr.lines().count() > 100, "{code} {stderr}"),
+        }
+    }
+}
+
+#[test]
+fn a_byte_that_no_index_can_hold_costs_only_its_entry() {
+    let root = root();
+    root.module("kernel/a.ko", |m| m.alias("caf\u{e9}:*").alias("good:*"))
+        .module("kernel/b.ko", |m| m.alias("other"));
+    for (side, (answer, files)) in each(|side| depmod(&root, &[], side)) {
+        match side {
+            Side::Ours => {
+                assert_eq!((answer.code, files.0.len()), (0, 11), "{answer:?}");
+                let told = answer.stderr_text();
+                assert!(
+                    told.starts_with("depmod: WARNING: modules.alias.bin: leaving out 'caf\u{e9}:*' of a"),
+                    "{told}"
+                );
+                assert_eq!(lines(&files, "modules.alias").len(), 3);
+            }
+            Side::Theirs => {
+                assert_eq!(answer.code, 1);
+                assert!(files.0.len() < 11, "{files:?}");
+            }
+        }
+    }
+}
+
+/// Without CRCs kmod takes every string of the table for a symbol, the namespaces included.
+#[test]
+fn namespaces_are_not_symbols() {
+    let root = root();
+    root.module("kernel/a.ko", |m| {
+        m.crcs(Crcs::None).export_in("real_symbol", 0, "A_NAMESPACE").export("other_symbol", 0)
+    });
+    for (side, (_, files)) in each(|side| depmod(&root, &[], side)) {
+        let told = lines(&files, "modules.symbols").iter().any(|line| line.contains("A_NAMESPACE"));
+        assert_eq!(told, side == Side::Theirs, "{side:?} {files:?}");
+        assert!(lines(&files, "modules.symbols").iter().any(|line| line.contains("real_symbol")));
+    }
+}
+
+#[test]
+fn a_corrupt_module_is_named_once_and_the_rest_is_complete() {
+    let sound = Module::new().info("license", "GPL").alias("lost").need("b_symbol").build();
+    for (content, reason) in [
+        (&b"this is not an object file"[..], "Exec format error"),
+        (&b""[..], "Invalid argument"),
+        (&sound[..sound.len() / 2], "Invalid argument"),
+        (&sound[..70], "Invalid argument"),
+    ] {
+        let root = root();
+        root.module("kernel/b.ko", |m| m.export("b_symbol", 1).alias("kept"))
+            .module("kernel/c.ko", |m| m.need("b_symbol"));
+        root.file(root.in_modules("kernel/bad.ko"), content);
+        let answers = each(|side| depmod(&root, &[], side));
+        for (side, (answer, files)) in &answers {
+            assert_eq!((answer.code, files.0.len()), (0, 11), "{side:?}");
+            let told = answer.stderr_text();
+            assert_eq!(told.matches("kernel/bad.ko").count(), 1, "{side:?} {told}");
+            assert!(told.contains(reason), "{side:?} {told}");
+            assert!(lines(files, "modules.dep").contains(&"kernel/c.ko: kernel/b.ko".to_owned()));
+        }
+        assert!(answers.windows(2).all(|pair| pair[0].1.1 == pair[1].1.1), "{answers:?}");
+    }
+}
+
+#[test]
+fn a_damaged_compressed_module_is_named_with_the_reason() {
+    let root = root();
+    root.module("kernel/good.ko.xz", |m| m.alias("kept")).module("kernel/bad.ko.xz", |m| m.alias("lost"));
+    let path = root.path(root.in_modules("kernel/bad.ko.xz"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&path, bytes).unwrap();
+    for (side, (answer, files)) in each(|side| depmod(&root, &[], side)) {
+        assert_eq!(answer.code, 0, "{side:?}");
+        if side == Side::Ours {
+            assert_eq!(answer.stderr_text().lines().count(), 1, "{answer:?}");
+            assert!(answer.stderr_text().contains("kernel/bad.ko.xz: Invalid argument ("), "{answer:?}");
+        }
+        assert_eq!(lines(&files, "modules.alias"), ["alias kept good"], "{side:?}");
+    }
+}
+
+#[test]
+fn a_loop_of_links_is_entered_once() {
+    let root = root();
+    root.module("kernel/a.ko", |m| m).link(root.in_modules("kernel/loop"), ".");
+    for (side, answer) in each(|side| {
+        Run::shell("ulimit -n 200; depmod -n -b \"$ROOT\" 6.1.0-test").env("ROOT", root.path("")).on(side)
+    }) {
+        let (dep, told) = (answer.stdout_text(), answer.stderr_text());
+        match side {
+            Side::Ours => {
+                assert_eq!((answer.code, told.lines().count()), (0, 1), "{told}");
+                assert!(told.contains("kernel/loop: Too many levels of symbolic links"), "{told}");
+                assert!(dep.starts_with("kernel/a.ko:\n"), "{dep}");
+            }
+            // It goes in until it has no more file descriptors.
+            Side::Theirs => assert!(told.contains("loop/loop/loop/loop/"), "{told}"),
+        }
+    }
+}
+
+#[test]
+fn dangling_links_and_odd_files_are_named() {
+    let root = root();
+    root.module("kernel/a.ko", |m| m).link(root.in_modules("kernel/gone.ko"), "nowhere");
+    nix::unistd::mkfifo(&root.path(root.in_modules("kernel/fifo.ko")), nix::sys::stat::Mode::S_IRUSR)
+        .unwrap();
+    for &side in sides() {
+        let (answer, files) = depmod(&root, &[], side);
+        let told = answer.stderr_text();
+        assert_eq!((answer.code, told.lines().count()), (0, 2), "{side:?} {told}");
+        assert!(told.contains("unsupported file type") && told.contains("kernel/fifo.ko: 10000"), "{told}");
+        // Theirs names the link without its directory.
+        assert_eq!(told.contains("kernel/gone.ko"), side == Side::Ours, "{told}");
+        assert_eq!(lines(&files, "modules.dep"), ["kernel/a.ko:"]);
+    }
+}

@@ -1,1 +1,120 @@
+//! `-A`: whether there is anything to do.
 
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
+
+use oxmod_test_support::{Answer, Root, Run, Side, each};
+
+use super::root;
+
+fn depmod(root: &Root, args: &[&str], side: Side) -> Answer {
+    let run = Run::new("depmod").args(args).arg(root.release());
+    let answer = run.inside(root).on(side);
+    assert_eq!(answer.code, 0, "{side:?} {answer:?}");
+    answer
+}
+
+/// Whether `depmod -A` replaced modules.dep after `change`, in a tree whose files are ten minutes old
+/// and whose indexes were made just now.
+fn redone(side: Side, change: impl Fn(&Root)) -> bool {
+    let root = root();
+    root.module("kernel/a.ko", |m| m).module("kernel/b.ko", |m| m);
+    root.file("etc/depmod.d/x.conf", "search updates\n");
+    for path in ["kernel/a.ko", "kernel/b.ko", "modules.order"] {
+        age(&root, path);
+    }
+    tick(side);
+    depmod(&root, &[], side);
+    tick(side);
+    change(&root);
+    let dep = root.path(root.in_modules("modules.dep"));
+    let before = fs::metadata(&dep).map(|metadata| metadata.ino()).ok();
+    depmod(&root, &["-A"], side);
+    before != fs::metadata(&dep).map(|metadata| metadata.ino()).ok()
+}
+
+/// Waits until a file that is written is later than one written before: ours compares nanoseconds, of
+/// clocks that tick every few milliseconds; the reference compares seconds.
+fn tick(side: Side) {
+    std::thread::sleep(Duration::from_millis(if side == Side::Ours { 30 } else { 1010 }));
+}
+
+/// Sets the modification time of a file of the module directory to ten minutes ago.
+fn age(root: &Root, path: &str) {
+    let file = File::options().write(true).open(root.path(root.in_modules(path))).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(600)).unwrap();
+}
+
+/// Each change, and whether the reference notices it. Ours notices all.
+#[test]
+fn changes_are_noticed() {
+    let remove =
+        |path: &'static str| move |root: &Root| fs::remove_file(root.path(root.in_modules(path))).unwrap();
+    let cases: [(&str, bool, &dyn Fn(&Root)); 9] = [
+        ("a new module", true, &|root| _ = root.module("kernel/c.ko", |m| m)),
+        ("a changed module", true, &|root| _ = root.module("kernel/a.ko", |m| m.alias("x"))),
+        ("modules.dep gone", true, &remove("modules.dep")),
+        ("an index gone", false, &remove("modules.alias.bin")),
+        ("a module gone", false, &remove("kernel/a.ko")),
+        ("a module with an old time", false, &|root| {
+            root.module("kernel/c.ko", |m| m);
+            age(root, "kernel/c.ko");
+        }),
+        ("a module moved", false, &|root| {
+            fs::create_dir(root.path(root.in_modules("updates"))).unwrap();
+            let [from, to] = ["kernel/a.ko", "updates/a.ko"].map(|path| root.path(root.in_modules(path)));
+            fs::rename(from, to).unwrap();
+        }),
+        ("another modules.order", false, &|root| {
+            _ = root.file(root.in_modules("modules.order"), "kernel/b.ko\n")
+        }),
+        ("another configuration", false, &|root| _ = root.file("etc/depmod.d/x.conf", "exclude a.ko\n")),
+    ];
+    for (what, theirs, change) in cases {
+        for (side, redone) in each(|side| redone(side, change)) {
+            assert_eq!(redone, side == Side::Ours || theirs, "{what}, {side:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_changed_nothing_done() {
+    for (side, redone) in each(|side| redone(side, |_| ())) {
+        assert!(!redone, "{side:?}");
+    }
+}
+
+/// Theirs looks at the input's files even when the output is elsewhere and missing.
+#[test]
+fn the_output_directory_is_the_one_that_counts() {
+    for (side, written) in each(|side| {
+        let root = root();
+        root.module("kernel/a.ko", |m| m);
+        age(&root, "kernel/a.ko");
+        depmod(&root, &[], side);
+        depmod(&root, &["-A", "-o", "/out"], side);
+        root.path("out").join(root.in_modules("modules.dep.bin")).exists()
+    }) {
+        assert_eq!(written, side == Side::Ours, "{side:?}");
+    }
+}
+
+#[test]
+fn a_dry_run_shows_nothing_when_nothing_changed() {
+    for (side, (fresh, stale)) in each(|side| {
+        let root = root();
+        root.module("kernel/a.ko", |m| m);
+        age(&root, "kernel/a.ko");
+        tick(side);
+        depmod(&root, &[], side);
+        tick(side);
+        let fresh = depmod(&root, &["-A", "-n"], side).stdout_text();
+        tick(side);
+        root.module("kernel/b.ko", |m| m);
+        (fresh, depmod(&root, &["-A", "-n"], side).stdout_text())
+    }) {
+        assert_eq!(fresh, "", "{side:?}");
+        assert!(stale.contains("kernel/b.ko:"), "{side:?}: {stale}");
+    }
+}

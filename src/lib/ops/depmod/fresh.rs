@@ -28,9 +28,11 @@ pub fn is_fresh(dir: &Path, out: &Path, files: &[ModuleFile], sources: &[PathBuf
     let Ok(dep) = fs::metadata(out.join(image::DEP)) else { return false };
     let made = (dep.mtime(), dep.mtime_nsec());
     let older = |path: &Path| fs::metadata(path).is_ok_and(|metadata| changed(&metadata) < made);
+    // What is not there had no part, unless it was removed since: then its directory has changed.
+    let absent_or_older = |path: &Path| !path.exists() || older(path);
     image::NAMES.iter().all(|name| out.join(name).is_file())
-        && sources.iter().all(|path| older(path))
-        && LISTS.iter().map(|name| dir.join(name)).all(|path| !path.exists() || older(&path))
+        && sources.iter().all(|path| absent_or_older(path))
+        && LISTS.iter().all(|name| absent_or_older(&dir.join(name)))
         && files.iter().all(|file| older(&file.path))
         && same_modules(dir, out, files)
 }

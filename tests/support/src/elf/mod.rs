@@ -246,6 +246,8 @@ impl Module {
                 Crcs::None => {}
             }
             symbols.push(Symbol::new(export.name.clone(), Where::Section(1), at));
+            // The compiler's label of the entry in the export table.
+            symbols.push(Symbol::new(format!("__ksymtab_{}", export.name), Where::Section(1), at));
         }
         for (name, weak) in &self.needs {
             let mut symbol = Symbol::new(name.clone(), Where::Undefined, 0);
