@@ -46,12 +46,15 @@ fn age(root: &Root, path: &str) {
     file.set_modified(SystemTime::now() - Duration::from_secs(600)).unwrap();
 }
 
+/// What is changed, whether the reference notices it, and how it is done.
+type Case<'a> = (&'a str, bool, &'a dyn Fn(&Root));
+
 /// Each change, and whether the reference notices it. Ours notices all.
 #[test]
 fn changes_are_noticed() {
     let remove =
         |path: &'static str| move |root: &Root| fs::remove_file(root.path(root.in_modules(path))).unwrap();
-    let cases: [(&str, bool, &dyn Fn(&Root)); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("a new module", true, &|root| _ = root.module("kernel/c.ko", |m| m)),
         ("a changed module", true, &|root| _ = root.module("kernel/a.ko", |m| m.alias("x"))),
         ("modules.dep gone", true, &remove("modules.dep")),
@@ -67,7 +70,7 @@ fn changes_are_noticed() {
             fs::rename(from, to).unwrap();
         }),
         ("another modules.order", false, &|root| {
-            _ = root.file(root.in_modules("modules.order"), "kernel/b.ko\n")
+            root.file(root.in_modules("modules.order"), "kernel/b.ko\n");
         }),
         ("another configuration", false, &|root| _ = root.file("etc/depmod.d/x.conf", "exclude a.ko\n")),
     ];

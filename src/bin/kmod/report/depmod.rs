@@ -192,7 +192,7 @@ impl Report {
                 verbatim(value)
             )),
             DepmodNotice::BadSymbolLine { path: file, line, text, symvers: true } => {
-                self.error(format_args!("{}:{line} Invalid symbol version {}", path(file), verbatim(text)))
+                self.error(format_args!("{}:{line} Invalid symbol version {}", path(file), verbatim(text)));
             }
             DepmodNotice::BadSymbolLine { path: file, line, text, symvers: false } => {
                 self.error(format_args!("{}:{line}: invalid line: {}", path(file), verbatim(text)));
