@@ -1,0 +1,32 @@
+//! The text files of a module directory, System.map, Module.symvers; and names and patterns.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use oxmod::index::text;
+use oxmod::name;
+use oxmod::ops::depmod::KernelSymbols;
+
+fuzz_target!(|data: &[u8]| {
+    for dep in text::deps(data) {
+        assert!(dep.line().starts_with(dep.path));
+        assert!(dep.dependencies().all(|path| !path.is_empty()));
+    }
+    for keyword in ["alias", "softdep", "weakdep"] {
+        text::entries(data, keyword).for_each(drop);
+    }
+    let _ = text::names(data).count();
+    let _ = text::builtin_modinfo(data).count();
+    text::lines(data).for_each(|line| drop(text::DeviceNode::parse(line)));
+    let _ = KernelSymbols::from_system_map(data, Some(b'_'), |bad| assert!(bad.line > 0));
+    let _ = KernelSymbols::from_symvers(data, None, |bad| assert!(bad.line > 0));
+
+    // A pattern and a text, cut at the first NUL.
+    let cut = data.iter().position(|&byte| byte == 0).unwrap_or(data.len());
+    let (pattern, rest) = data.split_at(cut);
+    let subject = rest.get(1..).unwrap_or_default();
+    let _ = name::fnmatch(pattern, subject);
+    let _ = text::matching_aliases(data, subject).count();
+    if let Ok(normalized) = name::normalize_alias(pattern) {
+        assert_eq!(name::normalize_alias(&normalized).as_deref(), Ok(&*normalized));
+    }
+});
