@@ -1,6 +1,6 @@
 //! Unit tests of strings, parameters and signatures. Real signatures are tested against kmod in tests/compliance.
 
-use super::{Parameters, Trailer, builtin, hex, strings};
+use super::{Parameter, Parameters, Trailer, builtin, hex, strings};
 
 fn pairs(section: &[u8]) -> Vec<(&[u8], &[u8])> {
     strings(section).map(|entry| (entry.key, entry.value)).collect()
@@ -31,9 +31,11 @@ fn parameters_merge_by_name_in_reverse_order() {
     let results: Vec<_> =
         strings(section).map(|entry| parameters.take(entry).map_err(|bad| bad.0.value)).collect();
     assert_eq!(results, [Ok(true), Ok(true), Ok(false), Ok(true), Ok(true), Err(&b"bad"[..])]);
-    let list: Vec<_> = parameters.iter().map(|p| (p.name, p.description, p.kind)).collect();
-    let expected: [(&[u8], Option<&[u8]>, Option<&[u8]>); 2] =
-        [(b"b", None, Some(b"int")), (b"a", Some(b"new"), Some(b"bool"))];
+    let list: Vec<_> = parameters.iter().collect();
+    let expected = [
+        Parameter { name: b"b", description: None, kind: Some(b"int") },
+        Parameter { name: b"a", description: Some(b"new"), kind: Some(b"bool") },
+    ];
     assert_eq!(list, expected);
 }
 
