@@ -189,7 +189,7 @@ impl Report {
             Notice::IndexUnusable { error, instead } => self.warning(format_args!(
                 "could not use {}: {}; reading {} instead",
                 verbatim_path(&error.path),
-                error.cause,
+                why(error),
                 verbatim_path(instead)
             )),
             Notice::Unreadable(error) => self.error(format_args!(

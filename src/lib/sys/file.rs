@@ -59,6 +59,14 @@ fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_FILE_SIZE).then_some(bytes))
 }
 
+/// Whether `path` leads to something, whatever it is and whether or not it may be read.
+///
+/// Errors: what a stat of it would answer, `ENOENT` first of all.
+pub fn exists(path: &Path) -> io::Result<()> {
+    // By open: std's own way is statx, which no shim that redirects paths knows.
+    File::options().read(true).custom_flags(libc::O_PATH).open(path).map(drop)
+}
+
 /// Opens `path` for reading and tells its size in bytes.
 ///
 /// Errors: whatever open and fstat answer; `EISDIR` for a directory, `EINVAL` for anything else that is no regular file.

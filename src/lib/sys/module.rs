@@ -31,6 +31,6 @@ pub fn state(name: &[u8]) -> Option<State> {
         Some(b"going\n") => Some(State::Going),
         Some(_) => None,
         // The directory comes into being before its files do.
-        None => dir.is_dir().then_some(State::Coming),
+        None => file::exists(&dir).is_ok().then_some(State::Coming),
     }
 }

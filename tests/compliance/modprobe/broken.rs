@@ -58,7 +58,12 @@ fn an_index_that_cannot_be_used_is_replaced_by_its_text() {
         let (code, stdout, stderr) = ours(&root, args);
         assert_eq!((code, stdout.as_str()), (0, expected), "{index} missing");
         // Trees of an older depmod lack this one, and that is no news.
-        assert_eq!(stderr.is_empty(), index == "modules.builtin.alias.bin", "{stderr}");
+        let told = if index == "modules.builtin.alias.bin" {
+            String::new()
+        } else {
+            warning("No such file or directory")
+        };
+        assert_eq!(stderr, told);
         assert_eq!(ours(&root, &[args, &["-q"]].concat()), (0, expected.to_owned(), String::new()));
     }
 }

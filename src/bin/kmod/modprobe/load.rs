@@ -12,10 +12,10 @@ use bstr::{BStr, BString, ByteSlice};
 use oxmod::context::{Context, Module, absolute};
 use oxmod::notice::Sink;
 use oxmod::ops::probe::{self, Action, Plan, Request, Step};
-use oxmod::sys::errno;
+use oxmod::sys::file;
 
 use super::args::Settings;
-use crate::report::{Exit, Outcome, Report, verbatim};
+use crate::report::{Exit, Outcome, Report, io_text, verbatim, verbatim_path};
 use crate::stdout::Out;
 
 /// What all operands share.
@@ -57,7 +57,7 @@ impl Loader<'_, '_> {
             return Err(self.not_found(format_args!(
                 "Module {} not found in directory {}",
                 verbatim(bytes),
-                verbatim(self.context.dir().as_os_str().as_bytes())
+                verbatim_path(self.context.dir())
             )));
         }
         let mut outcome = Ok(());
@@ -72,12 +72,12 @@ impl Loader<'_, '_> {
 
     fn by_path(&self, operand: &OsStr) -> Result<Module, Exit> {
         // The path is kept as it was given: modprobe shows it, and the kernel is not asked here.
-        let path = absolute(operand).and_then(|path| std::fs::metadata(&path).map(|_| path));
+        let path = absolute(operand).and_then(|path| file::exists(Path::new(&path)).map(|()| path));
         path.map(|path| Module::from_file(Path::new(&path))).map_err(|error| {
             self.not_found(format_args!(
                 "Failed to get module from path {}: {}",
                 verbatim(operand.as_bytes()),
-                errno::strerror(error.raw_os_error().unwrap_or(libc::EIO))
+                io_text(&error)
             ))
         })
     }

@@ -13,9 +13,9 @@ use oxmod::context::{Context, IndexKind, Module};
 use oxmod::elf;
 use oxmod::error::{Cause, Error, FormatError, FormatKind};
 use oxmod::ops::module_file::Opener;
-use oxmod::sys::errno;
+use oxmod::sys::file;
 
-use crate::report::{Exit, Outcome, Report, verbatim};
+use crate::report::{Exit, Outcome, Report, errno_text, verbatim};
 use crate::stdout::Out;
 
 /// `-c`: the configuration by directive, then the indexes.
@@ -134,7 +134,7 @@ fn with_module(
             report.fatal(format_args!(
                 "could not get {what} of {}: {}",
                 verbatim(operand.as_bytes()),
-                errno::strerror(error.errno())
+                errno_text(&error)
             ))?;
             Err(Exit::Failure)
         }
@@ -145,7 +145,7 @@ fn with_module(
 /// (kmod 34.2 takes files only, later ones names too.)
 fn file_of(context: &Context<'_>, operand: &OsStr, report: &Report) -> Result<Option<PathBuf>, Exit> {
     let path = Path::new(operand);
-    if path.exists() {
+    if file::exists(path).is_ok() {
         return Ok(Some(path.to_path_buf()));
     }
     let file = |module: Module| context.path_of(&module.name);
