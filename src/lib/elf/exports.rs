@@ -16,7 +16,7 @@ use goblin::elf::sym::Sym;
 
 use super::module::Module;
 use super::source::range;
-use super::symbols::{SymbolTable, until_nul};
+use super::symbols::{Budget, SymbolTable, until_nul};
 use super::versions::number;
 use super::{Result, malformed};
 
@@ -44,12 +44,12 @@ impl Module<'_> {
         let (Some(table), Some(strings)) = (self.symbol_table()?, self.section(STRINGS)?) else {
             return Ok(Vec::new());
         };
-        let mut namespaces = Vec::new();
+        let (mut namespaces, mut budget) = (Vec::new(), Budget::default());
         for symbol in table.iter() {
             let Some(name) = table.name_onwards(&symbol)?.strip_prefix(b"__kstrtabns_") else { continue };
             let namespace = until_nul(from(&strings, symbol.st_value));
             if !namespace.is_empty() {
-                namespaces.push((until_nul(name).to_vec(), namespace.to_vec()));
+                namespaces.push((budget.copy(until_nul(name))?, budget.copy(namespace)?));
             }
         }
         Ok(namespaces)
@@ -89,10 +89,10 @@ impl Module<'_> {
 
 /// The names told by symbols `__ksymtab_foo`.
 fn named_by_symbols(table: &SymbolTable<'_>) -> Result<HashSet<Vec<u8>>> {
-    let mut names = HashSet::new();
+    let (mut names, mut budget) = (HashSet::new(), Budget::default());
     for symbol in table.iter() {
         if let Some(name) = table.name_onwards(&symbol)?.strip_prefix(b"__ksymtab_") {
-            names.insert(until_nul(name).to_vec());
+            names.insert(budget.copy(until_nul(name))?);
         }
     }
     Ok(names)
@@ -118,11 +118,10 @@ impl Targets<'_, '_> {
             .map(|reloc| (reloc.r_offset, self.string_offset(reloc.r_sym, reloc.r_addend, reloc.r_offset)))
             .collect();
         targets.sort_unstable_by_key(|&(at, _)| at);
-        let mut before = None;
-        let mut names = Vec::new();
+        let (mut names, mut budget, mut before) = (Vec::new(), Budget::default(), None);
         for (_, target) in targets {
             if let (Some(offset), None) = (target, before) {
-                names.push(until_nul(from(strings, offset)).to_vec());
+                names.push(budget.copy(until_nul(from(strings, offset)))?);
             }
             before = target;
         }
@@ -146,15 +145,20 @@ fn from(bytes: &[u8], offset: u64) -> &[u8] {
     usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default()
 }
 
-/// Reads CRCs where `__crc_` symbols point, keeping each section's bytes for the next symbol.
+/// The largest section that is kept for the next CRC, and how many of them. Real tables have up to 16 KiB, one or two a
+/// module. Of a larger section, and of headers that all claim the whole file, only four bytes at a time are read.
+const MAX_TABLE: u64 = 64 << 10;
+const MAX_TABLES: usize = 16;
+
+/// Reads CRCs where `__crc_` symbols point, keeping the tables' bytes for the next symbol.
 pub(super) struct Crcs<'a, 's> {
     module: &'a Module<'s>,
-    sections: HashMap<usize, Cow<'s, [u8]>>,
+    tables: HashMap<usize, Cow<'s, [u8]>>,
 }
 
 impl<'a, 's> Crcs<'a, 's> {
     pub(super) fn new(module: &'a Module<'s>) -> Self {
-        Self { module, sections: HashMap::new() }
+        Self { module, tables: HashMap::new() }
     }
 
     /// The CRC that `symbol` stands for: its value itself when absolute, else 4 bytes at that offset of its section.
@@ -163,13 +167,18 @@ impl<'a, 's> Crcs<'a, 's> {
         if section == SHN_ABS as usize || section == SHN_UNDEF as usize {
             return Ok(symbol.st_value);
         }
-        if !self.sections.contains_key(&section) {
-            let contents = self.module.contents(section)?;
-            self.sections.insert(section, contents);
+        let endian = self.module.ctx.le;
+        if self.module.size_of(section).is_some_and(|size| size > MAX_TABLE) {
+            return Ok(number(&self.module.part(section, symbol.st_value, 4)?, endian));
         }
-        let bytes = self.sections.get(&section).and_then(|bytes| range(bytes, symbol.st_value, 4));
-        bytes
-            .map(|bytes| number(bytes, self.module.ctx.le))
+        if !self.tables.contains_key(&section) {
+            if self.tables.len() >= MAX_TABLES {
+                self.tables.clear();
+            }
+            self.tables.insert(section, self.module.contents(section)?);
+        }
+        let crc = self.tables.get(&section).and_then(|table| range(table, symbol.st_value, 4));
+        crc.map(|crc| number(crc, endian))
             .ok_or_else(|| malformed("CRC of an exported symbol is outside of its section"))
     }
 }

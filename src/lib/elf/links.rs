@@ -16,16 +16,14 @@ use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK, Sym};
 use super::Result;
 use super::exports::{Crcs, Export};
 use super::module::Module;
-use super::symbols::{SymbolTable, until_nul};
+use super::symbols::{MAX_NAMES, SymbolTable, too_many_names, until_nul};
 use super::versions::Version;
-use crate::error::{FormatError, FormatKind};
 
 /// `STT_SPARC_REGISTER`: declares the use of a register, not a symbol.
 const STT_SPARC_REGISTER: u8 = 13;
 
-/// The most bytes of names in one module, 64 MiB. Names may overlap in `.strtab`, so a small file could otherwise
-/// unfold to any size; the largest real module has 1 MB of them.
-const MAX_NAMES: usize = 64 << 20;
+/// The most exports and needs of one module, 4 million; the largest real module has 6,000.
+const MAX_LINKS: usize = 4 << 20;
 
 /// How strongly an undefined symbol binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +81,12 @@ impl Links {
     }
 
     fn intern(&mut self, name: &[u8]) -> Result<Span> {
-        let limit = || FormatError::new(FormatKind::Limit, "more than 64 MiB of symbol names");
-        if name.len() > MAX_NAMES.saturating_sub(self.names.len()) {
-            return Err(limit().into());
+        let links = self.exports.len().saturating_add(self.needs.len());
+        if links >= MAX_LINKS || name.len() > MAX_NAMES.saturating_sub(self.names.len()) {
+            return Err(too_many_names());
         }
-        let start = u32::try_from(self.names.len()).map_err(|_| limit())?;
-        let len = u32::try_from(name.len()).map_err(|_| limit())?;
+        let start = u32::try_from(self.names.len()).map_err(|_| too_many_names())?;
+        let len = u32::try_from(name.len()).map_err(|_| too_many_names())?;
         self.names.extend_from_slice(name);
         Ok(Span { start, len })
     }
@@ -97,8 +95,8 @@ impl Links {
 impl Module<'_> {
     /// Exports and needs, by one walk over the symbol table.
     ///
-    /// Errors: malformed when a symbol, name, version or CRC leads out of its section; limit above 64 MiB of names;
-    /// else what the source answered. A module without symbol table has no needs but those of its versions.
+    /// Errors: malformed when a symbol, name, version or CRC leads out of its section; limit above 64 MiB of names
+    /// or 4 million of them; else what the source answered. A module without symbol table has no needs but those of its versions.
     pub fn links(&self) -> Result<Links> {
         let versions = self.versions()?;
         let mut versions = Claims::new(versions.entries()?);

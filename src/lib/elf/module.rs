@@ -76,6 +76,22 @@ impl<'s> Module<'s> {
         contents(self.source, section)
     }
 
+    /// How many bytes of the file section number `index` claims.
+    pub(super) fn size_of(&self, index: usize) -> Option<u64> {
+        self.sections.get(index).map(|section| section.sh_size)
+    }
+
+    /// `len` bytes at `offset` of section number `index`.
+    pub(super) fn part(&self, index: usize, offset: u64, len: u64) -> Result<Cow<'s, [u8]>> {
+        let outside = || malformed("a symbol is outside of its section");
+        let section = self.sections.get(index).ok_or_else(outside)?;
+        let end =
+            offset.checked_add(len).filter(|&end| end <= section.sh_size && section.sh_type != SHT_NOBITS);
+        let start = end.and(section.sh_offset.checked_add(offset)).ok_or_else(outside)?;
+        check_range(self.source, start, len).map_err(|()| outside())?;
+        self.source.bytes(start, len)
+    }
+
     fn is_called(&self, section: &SectionHeader, name: &str) -> bool {
         let rest = self.names.get(section.sh_name..).and_then(|rest| rest.strip_prefix(name.as_bytes()));
         rest.is_some_and(|rest| rest.first() == Some(&0))

@@ -10,6 +10,7 @@ use goblin::elf::sym::{Sym, Symtab};
 
 use super::module::Module;
 use super::{Result, malformed};
+use crate::error::{Cause, FormatError, FormatKind};
 
 /// `.symtab` and `.strtab` of one object.
 pub(super) struct SymbolTable<'s> {
@@ -61,6 +62,26 @@ impl SymbolTable<'_> {
             _ => Err(malformed("name of a symbol is outside of .strtab")),
         }
     }
+}
+
+/// The most bytes of names in one module, 64 MiB. Names may overlap in `.strtab`, so a small file could otherwise
+/// unfold to any size; the largest real module has 1 MB of them.
+pub(super) const MAX_NAMES: usize = 64 << 20;
+
+/// Counts what is copied of names against [`MAX_NAMES`].
+#[derive(Default)]
+pub(super) struct Budget(usize);
+
+impl Budget {
+    /// A copy of `name`. Errors: limit when the names of the module are too many.
+    pub(super) fn copy(&mut self, name: &[u8]) -> Result<Vec<u8>> {
+        self.0 = self.0.saturating_add(name.len()).saturating_add(1);
+        if self.0 > MAX_NAMES { Err(too_many_names()) } else { Ok(name.to_vec()) }
+    }
+}
+
+pub(super) fn too_many_names() -> Cause {
+    FormatError::new(FormatKind::Limit, "too many symbol names").into()
 }
 
 /// The bytes up to the first NUL.

@@ -171,6 +171,22 @@ fn extended_versions_follow_the_basic_ones() {
 }
 
 #[test]
+fn crcs_in_a_large_section_and_outside_of_any() {
+    let target = TARGETS[0];
+    let big = || [vec![0; 70_000], vec![1, 2, 3, 4]].concat();
+    let with = |section, value| {
+        let [symtab, strtab] = symbols(target, &[Symbol("__crc_x", GLOBAL, section, value)]);
+        object(target, &[("big", big()), ("small", vec![5; 4]), symtab, strtab])
+    };
+    assert_eq!(links(&with(1, 70_000)).0, [("x".into(), 0x0403_0201)]);
+    assert_eq!(links(&with(2, 0)).0, [("x".into(), 0x0505_0505)]);
+    for (section, value) in [(1, 70_001), (1, u64::MAX), (2, 1), (2, u64::MAX - 3), (77, 0)] {
+        let bytes = with(section, value);
+        assert!(Module::parse(&bytes).unwrap().links().is_err(), "{section} {value}");
+    }
+}
+
+#[test]
 fn build_id_behind_another_note() {
     for target in TARGETS {
         let note = |name: &[u8], kind: u64, data: &[u8]| {
