@@ -4,13 +4,13 @@
 //! Contract: depmod.d(5) as kmod 34 parses it. No name is normalised here.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use bstr::BString;
 
 use super::Origin;
-use super::lex::{Fields, fields, lines};
-use crate::notice::{Notice, Sink};
+use super::directives::{Verdict, read};
+use super::lex::Fields;
+use crate::notice::Sink;
 
 /// One word of a `search` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,28 +91,13 @@ pub struct DepmodConfig {
 impl DepmodConfig {
     /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
     ///
-    /// Bad lines are skipped with [`Notice::BadConfigLine`]; `include` and `make_map_files` are
-    /// accepted and reported with [`Notice::IgnoredDirective`].
+    /// Bad lines are skipped with [`BadConfigLine`](crate::notice::Notice::BadConfigLine); `include` and `make_map_files` are
+    /// accepted and reported with [`IgnoredDirective`](crate::notice::Notice::IgnoredDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
-        let path: Arc<Path> = Arc::from(path);
-        for line in lines(bytes) {
-            let mut words = fields(&line.text);
-            let Some(command) = words.next() else { continue };
-            let origin = Origin { path: Arc::clone(&path), line: line.number };
-            if matches!(command, b"include" | b"make_map_files") {
-                sink(&Notice::IgnoredDirective {
-                    path: path.to_path_buf(),
-                    line: line.number,
-                    command: command.into(),
-                });
-            } else if self.add(command, words, origin).is_none() {
-                sink(&Notice::BadConfigLine {
-                    path: path.to_path_buf(),
-                    line: line.number,
-                    word: command.into(),
-                });
-            }
-        }
+        read(path, bytes, sink, |directive, words, origin| match directive {
+            b"include" | b"make_map_files" => Verdict::Ignored,
+            directive => self.add(directive, words, origin).into(),
+        });
     }
 
     /// `None` for a line that makes no sense.
@@ -158,6 +143,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::notice::Notice;
 
     fn parse(text: &[u8]) -> (DepmodConfig, Vec<u32>) {
         let bad = Mutex::new(Vec::new());

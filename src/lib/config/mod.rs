@@ -6,6 +6,7 @@
 
 mod cmdline;
 pub mod depmod;
+mod directives;
 mod lex;
 mod model;
 mod parse;

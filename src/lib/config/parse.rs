@@ -5,40 +5,25 @@
 //! Contract: modprobe.d(5) as kmod 34 reads it; a bad line is skipped and never fatal.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
-use super::lex::{Fields, fields, lines};
+use super::directives::{Verdict, read};
+use super::lex::Fields;
 use super::model::{Alias, Blacklist, Command, Config, Options, Origin, Softdep, Weakdep};
 use crate::name;
-use crate::notice::{Notice, Sink};
+use crate::notice::Sink;
 
 impl Config {
     /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
     ///
-    /// Bad lines are skipped with [`Notice::BadConfigLine`]; the directives that module-init-tools
-    /// had and kmod dropped (`include`, `config`) with [`Notice::DeprecatedDirective`].
+    /// Bad lines are skipped with [`BadConfigLine`](crate::notice::Notice::BadConfigLine); the directives that module-init-tools
+    /// had and kmod dropped (`include`, `config`) with [`DeprecatedDirective`](crate::notice::Notice::DeprecatedDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
-        let path: Arc<Path> = Arc::from(path);
-        for line in lines(bytes) {
-            let mut words = fields(&line.text);
-            let Some(command) = words.next() else { continue };
-            let origin = Origin { path: Arc::clone(&path), line: line.number };
-            if matches!(command, b"include" | b"config") {
-                sink(&Notice::DeprecatedDirective {
-                    path: path.to_path_buf(),
-                    line: line.number,
-                    command: command.into(),
-                });
-            } else if self.add(command, words, origin).is_none() {
-                sink(&Notice::BadConfigLine {
-                    path: path.to_path_buf(),
-                    line: line.number,
-                    word: command.into(),
-                });
-            }
-        }
+        read(path, bytes, sink, |directive, words, origin| match directive {
+            b"include" | b"config" => Verdict::Deprecated,
+            directive => self.add(directive, words, origin).into(),
+        });
     }
 
     /// `None` for a line that makes no sense.

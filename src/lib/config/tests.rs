@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::notice::Notice;
 
 fn parse(text: &[u8]) -> (Config, Vec<String>) {
     let notices = Mutex::new(Vec::new());

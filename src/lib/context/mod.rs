@@ -1,6 +1,6 @@
 //! The context: one module directory with its configuration and indexes.
 //!
-//! Owns the state that look-ups need and takes bytes from [`sys`](crate::sys) to the formats. No
+//! Owns the state that look-ups need and takes bytes from [`sys`] to the formats. No
 //! globals: two contexts never share anything. Must not print and must not change the system.
 //! Contract: kmod's context (`kmod_new` with its resources), without its reference counts.
 

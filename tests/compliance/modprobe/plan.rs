@@ -218,3 +218,16 @@ fn install_wins_over_soft_dependencies_of_the_module() {
     root.file("etc/modprobe.d/t.conf", "install h /bin/false\nsoftdep h pre: nosuch\n");
     shows(&root, &["-D", "h"], "install /bin/false \n");
 }
+
+#[test]
+fn nothing_to_do_is_success_without_a_dry_run_too() {
+    let root = configured();
+    root.loaded("a", 1000, 1, &["b"]).loaded("b", 1000, 0, &[]);
+    shows(&root, &["-v", "b"], "");
+    shows(&root, &["bi"], "");
+    shows(&root, &["my1"], "");
+    shows(&root, &["-a", "a", "b-jal", "my1"], "");
+    let (code, _, stderr) = plan(&root, &["--first-time", "-a", "a", "bi"]);
+    let line = |name| format!("modprobe: ERROR: could not insert '{name}': Module already in kernel\n");
+    assert_eq!((code, stderr), (1, [line("a"), line("bi")].concat()));
+}

@@ -1,0 +1,55 @@
+//! What modprobe.d and depmod.d have in common: a directive a line, and what is said of odd ones.
+//!
+//! Owns the notices about lines. Must not know any directive.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::lex::{Fields, fields, lines};
+use super::model::Origin;
+use crate::notice::{Notice, Sink};
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is part of the configuration now.
+    Taken,
+    /// It makes no sense and was skipped.
+    Bad,
+    /// Its directive is accepted and does nothing.
+    Ignored,
+    /// Its directive was dropped long ago.
+    Deprecated,
+}
+
+impl From<Option<()>> for Verdict {
+    fn from(taken: Option<()>) -> Self {
+        if taken.is_some() { Self::Taken } else { Self::Bad }
+    }
+}
+
+/// Hands each line's directive and remaining fields to `take`, in order.
+pub(super) fn read(
+    path: &Path,
+    bytes: &[u8],
+    sink: Sink<'_>,
+    mut take: impl FnMut(&[u8], Fields<'_>, Origin) -> Verdict,
+) {
+    let shared: Arc<Path> = Arc::from(path);
+    for line in lines(bytes) {
+        let mut words = fields(&line.text);
+        let Some(directive) = words.next() else { continue };
+        let origin = Origin { path: Arc::clone(&shared), line: line.number };
+        let (line, word) = (line.number, || directive.into());
+        match take(directive, words, origin) {
+            Verdict::Taken => {}
+            Verdict::Bad => sink(&Notice::BadConfigLine { path: path.into(), line, word: word() }),
+            Verdict::Ignored => {
+                sink(&Notice::IgnoredDirective { path: path.into(), line, command: word() });
+            }
+            Verdict::Deprecated => {
+                sink(&Notice::DeprecatedDirective { path: path.into(), line, command: word() });
+            }
+        }
+    }
+}
