@@ -1,6 +1,6 @@
 //! modprobe.d line by line, seen through `-c` on both sides.
 
-use oxmod_test_support::{RELEASE, Root, Run, differs_because, same};
+use oxmod_test_support::{Root, differs_because, same};
 
 use super::{config_of, modprobe, with_softdep_blank};
 
@@ -126,14 +126,10 @@ fn both_lists_of_a_soft_dependency_are_separated() {
 fn complaints_about_the_configuration_are_messages_like_any_other() {
     let root = Root::new();
     root.file("etc/modprobe.d/t.conf", "foo\n").file("proc/cmdline", "");
-    let run = |quiet: bool| {
-        let run = Run::new("modprobe").args(["-S", RELEASE, "-c"]).inside(&root);
-        if quiet { run.arg("-q") } else { run }
-    };
     let text = "/etc/modprobe.d/t.conf line 1: ignoring bad line starting with 'foo'\n";
-    let ours = [format!("modprobe: ERROR: {text}"), String::new()];
-    let theirs = [(); 2].map(|()| format!("libkmod: ERROR: kmod_config_parse: {text}"));
-    differs_because("configuration errors obey -q", &ours, &theirs, |side| {
-        [false, true].map(|quiet| run(quiet).on(side).stderr_text())
+    let ours = [format!("modprobe: ERROR: {text}"), String::new(), String::new()];
+    let theirs = [(); 3].map(|()| format!("libkmod: ERROR: kmod_config_parse: {text}"));
+    differs_because("configuration errors obey -q and -s", &ours, &theirs, |side| {
+        ["-v", "-q", "-s"].map(|option| modprobe(&root).args(["-c", option]).on(side).stderr_text())
     });
 }
