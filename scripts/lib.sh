@@ -16,7 +16,8 @@ die() {
     exit 1
 }
 
-have() { command -v "$1" >/dev/null 2>&1; }
+# Whether a command can be run, or a /path is there.
+have() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null 2>&1 ;; esac; }
 
 # Runs a command as root: as it is, or through sudo.
 as_root() {
@@ -29,7 +30,7 @@ as_root() {
     fi
 }
 
-# need COMMAND=PACKAGE...: installs the Debian package of each command that is missing.
+# need COMMAND=PACKAGE...: installs the Debian package of each command (or /path) that is missing.
 need() {
     local pair missing=()
     for pair in "$@"; do
@@ -57,6 +58,8 @@ STATIC_KMOD=$TARGET/$TRIPLE/static/kmod
 need_rust() {
     have cargo || die "no Rust toolchain: cargo is not on the PATH"
     need cc=build-essential
+    # Cargo reaches its registry by them.
+    ! have apt-get || need /etc/ssl/certs/ca-certificates.crt=ca-certificates
 }
 
 # link_tools DIR BINARY: DIR/modprobe and the rest, as links to the one binary.
