@@ -4,8 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use clap::Command;
+use oxmod::error::{Cause, Error};
+use oxmod::ops::insert::{Force, insert};
+use oxmod::sys::errno;
 
 use crate::applet::Invocation;
+use crate::modprobe::parameters;
 use crate::options::{self, flag};
 use crate::report::{Exit, Level, Outcome, Report, io_text, verbatim_path};
 
@@ -40,6 +44,27 @@ pub fn run(invocation: &Invocation) -> Outcome {
         report.error(format_args!("could not load module {}: {why}", verbatim_path(path)));
         return Err(Exit::Failure);
     }
-    report.error(format_args!("could not insert module {}: not built yet", verbatim_path(path)));
-    Err(Exit::Failure)
+    let parameters = parameters(common.operands.get(1..).unwrap_or_default());
+    let force = Force { vermagic: common.force, modversions: common.force };
+    let sink = |notice: &_| report.library(notice);
+    insert(path, &parameters, force, &sink).map_err(|error| {
+        let why = refusal(&error);
+        report.error(format_args!("could not insert module {}: {why}", verbatim_path(path)));
+        Exit::Failure
+    })
+}
+
+/// What the kernel's answer means for a module.
+fn refusal(error: &Error) -> String {
+    let text = match error.errno() {
+        libc::ENOEXEC => "Invalid module format".to_owned(),
+        libc::ENOENT => "Unknown symbol in module".to_owned(),
+        libc::ESRCH => "Module has wrong symbol version".to_owned(),
+        libc::EINVAL => "Invalid parameters".to_owned(),
+        errno => errno::strerror(errno),
+    };
+    match &error.cause {
+        Cause::Io(_) => text,
+        Cause::Format(reason) => format!("{} ({reason})", errno::strerror(error.errno())),
+    }
 }

@@ -197,6 +197,11 @@ impl Report {
                 verbatim_path(&error.path),
                 errno_text(error)
             )),
+            Notice::DecompressedHere { path, errno } => self.warning(format_args!(
+                "the kernel could not decompress {} ({}): decompressed it for the kernel",
+                verbatim_path(path),
+                errno::strerror(*errno)
+            )),
             Notice::Depmod(notice) => self.depmod(notice),
             other => self.error(format_args!("{other:?}")),
         }

@@ -4,16 +4,18 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use bstr::ByteSlice;
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context};
 use oxmod::name;
 use oxmod::ops::loaded;
+use oxmod::ops::remove::by_kernel;
 use oxmod::sys::module;
 
 use crate::applet::Invocation;
 use crate::lsmod::{join, unreadable_holders};
 use crate::options::{self, flag};
-use crate::report::{Exit, Level, Outcome, Report, verbatim};
+use crate::report::{Exit, Level, Outcome, Report, io_text, verbatim};
 
 /// The table of options.
 pub fn command() -> Command {
@@ -39,8 +41,12 @@ pub fn run(invocation: &Invocation) -> Outcome {
             outcome = Err(Exit::Failure);
             continue;
         }
-        report.error(format_args!("could not remove module {}: not built yet", verbatim(&module)));
-        outcome = Err(Exit::Failure);
+        if let Err(error) = by_kernel(module.as_bstr(), common.force) {
+            let (name, why) = (verbatim(&module), io_text(&error));
+            report.error(format_args!("could not remove '{name}': {why}"));
+            report.error(format_args!("could not remove module {name}: {why}"));
+            outcome = Err(Exit::Failure);
+        }
     }
     outcome
 }

@@ -10,6 +10,7 @@
 //! are checked against the source's length before anything is allocated.
 
 mod exports;
+mod force;
 mod links;
 mod module;
 mod note;
@@ -20,6 +21,7 @@ mod tests;
 mod versions;
 
 pub use exports::Export;
+pub use force::{without_vermagic, without_versions};
 pub use links::{Bind, Links, Need};
 pub use module::Module;
 pub use source::Source;

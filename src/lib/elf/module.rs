@@ -22,6 +22,8 @@ pub struct Module<'s> {
     pub(super) ctx: Ctx,
     pub(super) machine: u16,
     sections: Vec<SectionHeader>,
+    /// Where the section headers begin in the file.
+    table: u64,
     names: Cow<'s, [u8]>,
 }
 
@@ -43,7 +45,7 @@ impl<'s> Module<'s> {
         if names.last() != Some(&0) {
             return Err(malformed("section name table does not end in NUL"));
         }
-        Ok(Self { source, ctx, machine: header.e_machine, sections, names })
+        Ok(Self { source, ctx, machine: header.e_machine, sections, table: header.e_shoff, names })
     }
 
     /// The bytes of the section called `name`: the first of that name; `None` without one.
@@ -51,6 +53,22 @@ impl<'s> Module<'s> {
     /// Errors: malformed when the section reaches beyond the file's end; else what the source answered.
     pub fn section(&self, name: &str) -> Result<Option<Cow<'s, [u8]>>> {
         self.find(name).map(|index| self.contents(index)).transpose()
+    }
+
+    /// Where the bytes of the section called `name` begin in the file, and the bytes.
+    pub(super) fn section_with_offset(&self, name: &str) -> Result<Option<(usize, Cow<'s, [u8]>)>> {
+        let Some(index) = self.find(name) else { return Ok(None) };
+        let offset = self.sections.get(index).and_then(|section| usize::try_from(section.sh_offset).ok());
+        Ok(Some((
+            offset.ok_or_else(|| malformed("a section is outside of the file"))?,
+            self.contents(index)?,
+        )))
+    }
+
+    /// Where the header of the section called `name` is in the file.
+    pub(super) fn section_header_offset(&self, name: &str) -> Option<usize> {
+        let before = self.find(name)?.checked_mul(SectionHeader::size(self.ctx))?;
+        usize::try_from(self.table).ok()?.checked_add(before)
     }
 
     /// The bytes of `.modinfo`: `key=value` strings, each ended by NUL.

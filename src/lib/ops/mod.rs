@@ -2,6 +2,8 @@
 
 pub mod depmod;
 pub mod info;
+pub mod insert;
 pub mod loaded;
 pub mod module_file;
 pub mod probe;
+pub mod remove;

@@ -70,7 +70,14 @@ impl Opener {
     }
 }
 
-impl ModuleFile<'_> {
+impl<'o> ModuleFile<'o> {
+    /// The decoded object of a compressed file; `None` for a plain one, which stays on the disk.
+    pub fn decoded(&self) -> Option<&'o [u8]> {
+        match self.contents {
+            Contents::Memory(bytes) => Some(bytes),
+            Contents::Plain { .. } => None,
+        }
+    }
     /// The format that the file on the disk is compressed in, `None` for a plain one.
     pub fn compression(&self) -> Option<Compression> {
         self.compression

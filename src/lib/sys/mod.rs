@@ -11,6 +11,7 @@ pub mod fileset;
 pub mod host;
 pub mod module;
 pub mod proc;
+pub mod process;
 #[allow(unsafe_code)]
 pub mod regex;
 pub mod stdio;

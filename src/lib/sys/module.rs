@@ -1,6 +1,9 @@
-//! The kernel's side of modules: their state in /sys/module.
+//! The kernel's side of modules: their state in /sys/module, and the calls that load and remove them.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -33,4 +36,60 @@ pub fn state(name: &[u8]) -> Option<State> {
         // The directory comes into being before its files do.
         None => file::exists(&dir).is_ok().then_some(State::Coming),
     }
+}
+
+// The C library's own symbols rather than syscall(2): tools can then be tested under preloaded shims.
+// It has none for finit_module.
+#[allow(unsafe_code)]
+unsafe extern "C" {
+    fn init_module(
+        image: *const libc::c_void,
+        len: libc::c_ulong,
+        parameters: *const libc::c_char,
+    ) -> libc::c_int;
+    fn delete_module(name: *const libc::c_char, flags: libc::c_uint) -> libc::c_int;
+}
+
+/// `finit_module` flag: do not compare symbol versions.
+pub const IGNORE_MODVERSIONS: libc::c_int = 1;
+/// `finit_module` flag: do not compare the version magic.
+pub const IGNORE_VERMAGIC: libc::c_int = 2;
+/// `finit_module` flag: the kernel decompresses.
+pub const COMPRESSED_FILE: libc::c_int = 4;
+
+/// `finit_module(2)`: loads the module that `file` holds.
+///
+/// Errors: the kernel's, see the manual page; `ENOSYS` before Linux 3.8.
+#[allow(unsafe_code)]
+pub fn insert_file(file: &File, parameters: &CStr, flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: the descriptor is open as long as `file` is borrowed; the parameters end in NUL and the
+    // kernel copies them.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), parameters.as_ptr(), flags) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `init_module(2)`: loads the module whose ELF object is `image`.
+#[allow(unsafe_code)]
+pub fn insert_image(image: &[u8], parameters: &CStr) -> io::Result<()> {
+    // SAFETY: the kernel reads `image.len()` bytes of the image and the parameters up to their NUL.
+    let answer =
+        unsafe { init_module(image.as_ptr().cast(), image.len() as libc::c_ulong, parameters.as_ptr()) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `delete_module(2)`, never waiting; `force` removes a module that is in use, if the kernel permits.
+#[allow(unsafe_code)]
+pub fn remove(name: &CStr, force: bool) -> io::Result<()> {
+    let flags = libc::O_NONBLOCK | if force { libc::O_TRUNC } else { 0 };
+    // SAFETY: the name ends in NUL and the kernel copies it.
+    let answer = unsafe { delete_module(name.as_ptr(), flags.cast_unsigned()) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What the kernel can decompress by itself: the word in /sys/module/compression, such as `xz`.
+pub fn kernel_compression() -> Option<Vec<u8>> {
+    let mut word = file::read_if_exists(Path::new("/sys/module/compression")).ok()??;
+    word.truncate(word.trim_ascii_end().len());
+    Some(word)
 }

@@ -6,9 +6,11 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 use oxmod::context::ConfigSource;
+use oxmod::ops::insert::Force;
 use oxmod::sys::stdio;
 
 use super::environment;
@@ -59,6 +61,12 @@ pub struct Settings {
     pub release: Option<OsString>,
     /// `-C`, in order.
     pub config: Vec<PathBuf>,
+    /// `-f` and its parts.
+    pub force: Force,
+    /// `-w`: how long to wait for a module in use.
+    pub wait: Option<Duration>,
+    /// `--remove-holders`.
+    pub holders: bool,
     /// `MODPROBE_OPTIONS` for child processes.
     pub environment: OsString,
 }
@@ -120,8 +128,15 @@ impl Given {
     ) -> Result<(), Exit> {
         match id {
             "all" => settings.all = true,
-            "remove" | "remove-holders" => self.remove = true,
-            "wait" => check_wait(&value.unwrap_or_default(), report)?,
+            "remove" => self.remove = true,
+            "remove-holders" => {
+                self.remove = true;
+                settings.holders = true;
+            }
+            "wait" => settings.wait = wait_value(&value.unwrap_or_default(), report)?,
+            "force" => settings.force = Force { vermagic: true, modversions: true },
+            "force-vermagic" => settings.force.vermagic = true,
+            "force-modversion" => settings.force.modversions = true,
             "resolve-alias" => settings.resolve = true,
             "first-time" => settings.first_time = true,
             "ignore-install" => settings.ignore_commands = true,
@@ -151,7 +166,6 @@ impl Given {
                 environment::append(&mut settings.environment, OsStr::new("-v"));
                 report.louder();
             }
-            // The rest matters only to the real insertion and removal.
             _ => {}
         }
         Ok(())
@@ -180,25 +194,37 @@ impl Given {
     }
 }
 
-/// `-w` takes what C's strtoul takes in any base: blanks, a sign, 0x or 0.
-fn check_wait(value: &OsStr, report: &Report) -> Result<(), Exit> {
+/// `-w` takes what C's strtoul takes in any base: blanks, a sign, 0x or 0. Zero is no wait at all.
+fn wait_value(value: &OsStr, report: &Report) -> Result<Option<Duration>, Exit> {
     let text = value.as_bytes().trim_ascii_start();
-    let text = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
-    let is_number = match text {
-        [b'0', b'x' | b'X', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit),
-        [b'0', digits @ ..] => digits.iter().all(|digit| (b'0'..=b'7').contains(digit)),
-        digits => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+    let (negative, text) = match text.strip_prefix(b"-") {
+        Some(text) => (true, text),
+        None => (false, text.strip_prefix(b"+").unwrap_or(text)),
     };
-    if is_number {
-        return Ok(());
+    let (digits, radix) = match text {
+        [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
+        [b'0', digits @ ..] if !digits.is_empty() => (digits, 8),
+        digits => (digits, 10),
+    };
+    let number = digits.iter().try_fold(0_u64, |sum, &digit| {
+        let digit = char::from(digit).to_digit(radix)?;
+        Some(sum.saturating_mul(radix.into()).saturating_add(digit.into()))
+    });
+    match number.filter(|_| !digits.is_empty()) {
+        Some(0) => Ok(None),
+        // As strtoul does: a negative number counts from the top.
+        Some(number) if negative => Ok(Some(Duration::from_millis(number.wrapping_neg()))),
+        Some(number) => Ok(Some(Duration::from_millis(number))),
+        None => {
+            report.error(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())));
+            Err(Exit::Failure)
+        }
     }
-    report.error(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())));
-    Err(Exit::Failure)
 }
 
 /// The parameters joined by blanks. The kernel splits at blanks outside double quotes, so a value
 /// that holds one is quoted, unless it begins with a quote of its own.
-fn parameters(operands: &[OsString]) -> BString {
+pub fn parameters(operands: &[OsString]) -> BString {
     let mut joined = BString::default();
     for (index, operand) in operands.iter().enumerate() {
         if index > 0 {
@@ -245,7 +271,11 @@ mod tests {
             ("0x", false),
             ("08", false),
         ] {
-            assert_eq!(check_wait(OsStr::new(text), &report).is_ok(), good, "{text}");
+            assert_eq!(wait_value(OsStr::new(text), &report).is_ok(), good, "{text}");
         }
+        let wait = |text: &str| wait_value(OsStr::new(text), &report).ok().flatten();
+        assert_eq!(wait("0x10"), Some(Duration::from_millis(16)));
+        assert_eq!(wait("010"), Some(Duration::from_millis(8)));
+        assert_eq!(wait("0"), None);
     }
 }

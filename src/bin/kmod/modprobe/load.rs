@@ -10,9 +10,12 @@ use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 use oxmod::context::{Context, Module, absolute};
+use oxmod::error::{Cause, Error};
 use oxmod::notice::Sink;
+use oxmod::ops::insert::insert;
 use oxmod::ops::probe::{self, Action, Plan, Request, Step};
-use oxmod::sys::file;
+use oxmod::sys::module::{State, state};
+use oxmod::sys::{errno, file, process};
 
 use super::args::Settings;
 use crate::report::{Exit, Outcome, Report, io_text, verbatim, verbatim_path};
@@ -122,17 +125,82 @@ impl Loader<'_, '_> {
                 }
             }
             if !self.settings.dry_run {
+                // What a command prints comes after the line that announces it.
                 out.flush()?;
-                return Err(self.failed(module, format_args!("loading is not part of this build")));
+                self.act(module, step)?;
             }
         }
         Ok(())
+    }
+
+    /// Does one step. What is loaded meanwhile needs nothing; a soft dependency may fail.
+    fn act(&self, module: &Module, step: &Step) -> Outcome {
+        let outcome = match &step.action {
+            Action::Insert(_) if state(&step.module) == Some(State::Live) => Ok(()),
+            Action::Insert(path) => self.insert(module, step, path),
+            Action::Install(command) => self.install(module, step, command.as_bstr()),
+            Action::BuiltIn => Ok(()),
+            Action::Missing => {
+                let name = verbatim(&step.module);
+                self.report.error(format_args!("could not find module by name='{name}'"));
+                Err(self.refused(module, libc::ENOENT))
+            }
+        };
+        if step.required { outcome } else { Ok(()) }
+    }
+
+    fn insert(&self, module: &Module, step: &Step, path: &Path) -> Outcome {
+        let Err(error) = insert(path, &step.options, self.settings.force, self.sink) else { return Ok(()) };
+        let lost_race = error.errno() == libc::EEXIST && !(step.requested && self.settings.first_time);
+        if lost_race { Ok(()) } else { Err(self.refused_because(module, &error)) }
+    }
+
+    fn install(&self, module: &Module, step: &Step, command: &BStr) -> Outcome {
+        let whole = command.replace("$CMDLINE_OPTS", step.options.as_slice());
+        let status = run_command(&whole, step.module.as_bstr(), &self.settings.environment);
+        if status == 0 {
+            return Ok(());
+        }
+        self.report.error(format_args!(
+            "Error running install command '{}' for module {}: retcode {status}",
+            verbatim(&whole),
+            verbatim(&step.module)
+        ));
+        Err(self.refused(module, libc::EINVAL))
+    }
+
+    /// A required step failed: the name is that of the module that was asked for.
+    fn refused(&self, module: &Module, errno: i32) -> Exit {
+        match errno {
+            libc::EEXIST => self.failed(module, format_args!("Module already in kernel")),
+            libc::ENOENT => self
+                .failed(module, format_args!("Unknown symbol in module, or unknown parameter (see dmesg)")),
+            errno => self.failed(module, format_args!("{}", errno::strerror(errno))),
+        }
+    }
+
+    fn refused_because(&self, module: &Module, error: &Error) -> Exit {
+        match &error.cause {
+            Cause::Io(_) => self.refused(module, error.errno()),
+            // The file itself is damaged: the kernel never saw it.
+            Cause::Format(reason) => {
+                let (text, path) = (errno::strerror(error.errno()), verbatim_path(&error.path));
+                self.failed(module, format_args!("{text} ({path}: {reason})"))
+            }
+        }
     }
 
     fn failed(&self, module: &Module, why: std::fmt::Arguments<'_>) -> Exit {
         self.report.error(format_args!("could not insert '{}': {why}", verbatim(&module.name)));
         Exit::Failure
     }
+}
+
+/// Runs a command of the configuration; its wait status, or a negative errno without one.
+pub fn run_command(command: &[u8], module: &BStr, environment: &OsStr) -> i32 {
+    let variables = [("MODPROBE_MODULE", OsStr::from_bytes(module)), (super::environment::NAME, environment)];
+    process::shell(OsStr::from_bytes(command), &variables)
+        .unwrap_or_else(|error| -error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// The line that stands for a step; scripts and builders of initial file systems parse it.

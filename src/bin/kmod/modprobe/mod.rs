@@ -3,6 +3,7 @@
 mod args;
 mod environment;
 mod load;
+mod remove;
 mod show;
 
 use std::collections::HashSet;
@@ -16,6 +17,8 @@ use crate::applet::Invocation;
 use crate::options::{self, flag, value};
 use crate::report::{Exit, Level, Outcome, Report};
 use crate::stdout::Out;
+
+pub use args::parameters;
 
 use args::Job;
 use load::Loader;
@@ -82,10 +85,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         Job::ShowConfig => show::config(&context, &mut out),
         Job::ShowModversions(operand) => show::modversions(&context, &operand, &mut out, &report),
         Job::ShowExports(operand) => show::exports(&context, &operand, &mut out, &report),
-        Job::Remove(_) => {
-            report.error(format_args!("removal is not part of this build"));
-            Err(Exit::Failure)
-        }
+        Job::Remove(operands) => remove::all(&loader, &operands, &mut out),
         Job::InsertAll(operands) => loader.all(&operands, &mut out),
         Job::Insert(operand, parameters) => loader.one(&operand, parameters.as_bstr(), &mut out),
     }

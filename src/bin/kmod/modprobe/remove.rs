@@ -1,0 +1,136 @@
+//! modprobe -r: removes modules, shows what it would remove, and says why one stays.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use bstr::{BStr, ByteSlice};
+use oxmod::ops::remove::{self, Failure, Hand, Request};
+use oxmod::sys::errno;
+
+use super::load::{Loader, run_command};
+use crate::report::{Exit, Outcome, verbatim};
+use crate::stdout::Out;
+
+/// The first pause between two tries with `-w`; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Removes every operand in turn. What cannot be removed ends the run, except that a kernel's refusal
+/// lets the next operand have its try.
+pub fn all(loader: &Loader<'_, '_>, operands: &[OsString], out: &mut Out) -> Outcome {
+    let mut outcome = Ok(());
+    for operand in operands {
+        match one(loader, operand, out) {
+            Err(Exit::Failure) => outcome = Err(Exit::Failure),
+            other => other?,
+        }
+    }
+    outcome
+}
+
+fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Outcome {
+    let settings = loader.settings;
+    let found = loader.context.lookup(operand.as_bytes()).unwrap_or_default();
+    if found.is_empty() {
+        return end(loader, format_args!("Module {} not found.", verbatim(operand.as_bytes())));
+    }
+    let request = Request {
+        ignore_commands: settings.ignore_commands,
+        holders: settings.holders,
+        first_time: settings.first_time,
+        count_ignored: settings.wait.is_some(),
+    };
+    for module in &found {
+        let mut remover = Remover { loader, out, stdout: Ok(()) };
+        let outcome = remove::remove(loader.context, module, request, &mut remover);
+        remover.stdout?;
+        outcome.or_else(|failure| tell(loader, &failure))?;
+    }
+    Ok(())
+}
+
+/// The words for a module that stays.
+fn tell(loader: &Loader<'_, '_>, failure: &Failure) -> Outcome {
+    match failure {
+        Failure::BuiltIn(name) => end(loader, format_args!("Module {} is builtin.", verbatim(name))),
+        Failure::NotLoaded(name) => end(loader, format_args!("Module {} is not in kernel.", verbatim(name))),
+        Failure::InUse(name) => end(loader, format_args!("Module {} is in use.", verbatim(name))),
+        Failure::Command(name) => {
+            end(loader, format_args!("Error running remove command for {}", verbatim(name)))
+        }
+        Failure::Kernel(name, error) => {
+            let why = errno::strerror(error.raw_os_error().unwrap_or(libc::EIO));
+            loader.report.error(format_args!("could not remove '{}': {why}", verbatim(name)));
+            Err(Exit::Failure)
+        }
+    }
+}
+
+/// A message that ends the run if it is shown; a failure in any case.
+fn end(loader: &Loader<'_, '_>, text: std::fmt::Arguments<'_>) -> Outcome {
+    loader.report.fatal(text)?;
+    Err(Exit::Failure)
+}
+
+/// Shows each step, and does it unless this is a dry run.
+struct Remover<'r, 'l, 'c> {
+    loader: &'r Loader<'l, 'c>,
+    out: &'r mut Out,
+    /// The first failure to write to standard output.
+    stdout: Outcome,
+}
+
+impl Remover<'_, '_, '_> {
+    fn show(&mut self, word: &str, object: &[u8]) {
+        if self.loader.settings.show || self.loader.settings.dry_run {
+            let line = [word.as_bytes(), b" ", object, b"\n"].concat();
+            let written = self.out.bytes(&line).and_then(|()| self.out.flush());
+            if self.stdout.is_ok() {
+                self.stdout = written;
+            }
+        }
+    }
+
+    /// Tries again with growing pauses until the time of `-w` is over.
+    fn wait(&self, module: &BStr, time: Duration) -> io::Result<()> {
+        let end = Instant::now().checked_add(time);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.by_kernel(module) {
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => error,
+                other => return other,
+            };
+            let left = end.map_or(pause, |end| end.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Err(error);
+            }
+            std::thread::sleep(pause.min(left));
+            pause = pause.saturating_mul(2);
+        }
+    }
+
+    fn by_kernel(&self, module: &BStr) -> io::Result<()> {
+        let force = self.loader.settings.force;
+        remove::by_kernel(module, force.vermagic && force.modversions)
+    }
+}
+
+impl Hand for Remover<'_, '_, '_> {
+    fn remove(&mut self, module: &BStr) -> io::Result<()> {
+        self.show("rmmod", module);
+        if self.loader.settings.dry_run {
+            return Ok(());
+        }
+        match self.loader.settings.wait {
+            Some(time) => self.wait(module, time),
+            None => self.by_kernel(module),
+        }
+    }
+
+    fn command(&mut self, module: &BStr, command: &BStr) -> bool {
+        let whole = command.replace("$CMDLINE_OPTS", "");
+        self.show("remove", &whole);
+        self.loader.settings.dry_run || run_command(&whole, module, &self.loader.settings.environment) == 0
+    }
+}

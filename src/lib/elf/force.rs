@@ -1,0 +1,56 @@
+//! Taking the kernel's checks out of a module image, for `init_module`, which has no flags for that.
+//!
+//! Without its version magic string and without an allocated `__versions` section a module is one that
+//! was built without either, which the kernel loads (and taints itself). Changes bytes in place; must
+//! not move any.
+
+use goblin::container::Container;
+use goblin::elf::section_header::SHF_ALLOC;
+
+use super::module::Module;
+use super::{Result, malformed};
+
+/// Where `sh_flags` is in a section header, and how wide it is, in bytes.
+const FLAGS: [(usize, usize); 2] = [(8, 4), (8, 8)];
+
+/// Blanks the `vermagic=` string of `.modinfo`, if there is one.
+///
+/// Errors: the image is no sound ELF object.
+pub fn without_vermagic(image: &mut [u8]) -> Result<()> {
+    let range = {
+        let bytes = &*image;
+        let module = Module::parse(&bytes)?;
+        let Some((start, section)) = module.section_with_offset(".modinfo")? else { return Ok(()) };
+        let mut at = 0;
+        section.split_inclusive(|&byte| byte == 0).find_map(|string| {
+            let from = at;
+            at += string.len();
+            string.starts_with(b"vermagic=").then_some(start + from..start + at)
+        })
+    };
+    if let Some(range) = range {
+        image.get_mut(range).ok_or_else(|| malformed(".modinfo is outside of the file"))?.fill(0);
+    }
+    Ok(())
+}
+
+/// Keeps the kernel from loading `__versions`, if there is one.
+///
+/// Errors: the image is no sound ELF object.
+pub fn without_versions(image: &mut [u8]) -> Result<()> {
+    let (range, little) = {
+        let bytes = &*image;
+        let module = Module::parse(&bytes)?;
+        let Some(header) = module.section_header_offset("__versions") else { return Ok(()) };
+        let (at, len) = FLAGS[usize::from(module.ctx.container == Container::Big)];
+        let start = header + at;
+        (start..start + len, module.ctx.is_little_endian())
+    };
+    let field = image.get_mut(range).ok_or_else(|| malformed("section headers are outside of the file"))?;
+    let flag = u8::try_from(SHF_ALLOC).unwrap_or_default();
+    let lowest = if little { field.first_mut() } else { field.last_mut() };
+    if let Some(byte) = lowest {
+        *byte &= !flag;
+    }
+    Ok(())
+}

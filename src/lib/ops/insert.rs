@@ -1,0 +1,102 @@
+//! Handing one module file to the kernel.
+//!
+//! A plain file goes by descriptor. A compressed one goes by descriptor too where the kernel can
+//! decompress that format; where it cannot, or refuses this file (some kernels do so for xz with CRC64
+//! or a large dictionary, and for want of memory), it is decompressed here. Only errors that speak of
+//! decompression lead to that second try, and its answer is the one that counts: a module that is
+//! wrong in itself is refused again.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::elf;
+use crate::error::{Error, FormatError, Result};
+use crate::notice::{Notice, Sink};
+use crate::ops::module_file::Opener;
+use crate::sys::decompress::Compression;
+use crate::sys::{file, module};
+
+/// Which of the kernel's checks to pass over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Force {
+    /// The version magic need not be the kernel's.
+    pub vermagic: bool,
+    /// The versions of symbols need not be the kernel's.
+    pub modversions: bool,
+}
+
+/// Inserts the module in `path` with `parameters`, separated by blanks.
+///
+/// Errors: what opening and reading answered; malformed for parameters with a NUL or damaged compressed
+/// data; else the kernel's errno: `EEXIST` when the module is loaded, `ENOENT` for an unknown symbol,
+/// `ENOEXEC` for another kernel's module, and whatever the module's own start returns.
+pub fn insert(path: &Path, parameters: &[u8], force: Force, sink: Sink<'_>) -> Result<()> {
+    let parameters = CString::new(parameters)
+        .map_err(|_| Error::new(path, FormatError::malformed("a parameter has a NUL byte")))?;
+    let file = File::open(path).map_err(Error::at(path))?;
+    let compression = detect(&file).map_err(Error::at(path))?;
+    let by_kernel = compression.is_none_or(|compression| {
+        module::kernel_compression().is_some_and(|word| word == kernel_word(compression))
+    });
+    let mut refused = None;
+    if by_kernel {
+        let flags = flags(force) | if compression.is_some() { module::COMPRESSED_FILE } else { 0 };
+        match module::insert_file(&file, &parameters, flags) {
+            Ok(()) => return Ok(()),
+            Err(error) if worth_another_try(&error, compression.is_some()) => refused = error.raw_os_error(),
+            Err(error) => return Err(Error::new(path, error)),
+        }
+    }
+    insert_image(path, &parameters, force)?;
+    if let Some(errno) = refused.filter(|&errno| errno != libc::ENOSYS) {
+        sink(&Notice::DecompressedHere { path: path.into(), errno });
+    }
+    Ok(())
+}
+
+/// Reads the whole object into memory and hands it over.
+fn insert_image(path: &Path, parameters: &std::ffi::CStr, force: Force) -> Result<()> {
+    let mut opener = Opener::default();
+    let source = opener.open(path)?;
+    let mut image = match source.decoded() {
+        Some(bytes) => bytes.to_vec(),
+        None => file::read(path)?,
+    };
+    if force.vermagic {
+        elf::without_vermagic(&mut image).map_err(Error::at(path))?;
+    }
+    if force.modversions {
+        elf::without_versions(&mut image).map_err(Error::at(path))?;
+    }
+    module::insert_image(&image, parameters).map_err(Error::at(path))
+}
+
+fn detect(file: &File) -> io::Result<Option<Compression>> {
+    let mut head = Vec::with_capacity(Compression::MAGIC_SIZE);
+    file.take(Compression::MAGIC_SIZE as u64).read_to_end(&mut head)?;
+    Ok(Compression::detect(&head))
+}
+
+fn kernel_word(compression: Compression) -> &'static [u8] {
+    match compression {
+        Compression::Gzip => b"gzip",
+        Compression::Xz => b"xz",
+        Compression::Zstd => b"zstd",
+    }
+}
+
+fn flags(force: Force) -> libc::c_int {
+    let vermagic = if force.vermagic { module::IGNORE_VERMAGIC } else { 0 };
+    vermagic | if force.modversions { module::IGNORE_MODVERSIONS } else { 0 }
+}
+
+/// `ENOSYS`: the kernel has no `finit_module`. The others are how kernels refuse compressed data.
+fn worth_another_try(error: &io::Error, compressed: bool) -> bool {
+    match error.raw_os_error() {
+        Some(libc::ENOSYS) => true,
+        Some(libc::EINVAL | libc::ENOMEM | libc::EOPNOTSUPP | libc::ENOEXEC) => compressed,
+        _ => false,
+    }
+}

@@ -1,0 +1,171 @@
+//! Removing a module: its soft dependencies around it, its holders before it, what it needed after it.
+//!
+//! Which steps there are depends on what each step did to use counts, so this is no plan but a walk
+//! over a [`Hand`], which removes in earnest or only shows. Contract: modprobe -r of kmod 34.
+
+use std::ffi::CString;
+use std::io;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::context::{Context, Module};
+use crate::name;
+use crate::ops::loaded;
+use crate::sys::module::{self, State};
+
+/// How to treat the module and what hangs on it.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub struct Request {
+    /// Pass over the module's remove command and soft dependencies (`-i`).
+    pub ignore_commands: bool,
+    /// Remove the modules that hold it first.
+    pub holders: bool,
+    /// A module that is not loaded is a failure (`--first-time`).
+    pub first_time: bool,
+    /// A use count above zero is for the kernel to judge: the hand waits, or forces.
+    pub count_ignored: bool,
+}
+
+/// Why a module stays.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It is part of the kernel.
+    #[error("module {0} is built in")]
+    BuiltIn(BString),
+    /// It is not loaded, and the request called that a failure.
+    #[error("module {0} is not loaded")]
+    NotLoaded(BString),
+    /// Something uses it.
+    #[error("module {0} is in use")]
+    InUse(BString),
+    /// The hand could not remove it.
+    #[error("module {0} could not be removed: {1}")]
+    Kernel(BString, io::Error),
+    /// The remove command of the configuration failed.
+    #[error("the remove command of module {0} failed")]
+    Command(BString),
+}
+
+/// What does the steps.
+pub trait Hand {
+    /// Removes one module.
+    fn remove(&mut self, module: &BStr) -> io::Result<()>;
+    /// Runs a remove command in place of a removal; `false` when it fails.
+    fn command(&mut self, module: &BStr, command: &BStr) -> bool;
+}
+
+/// Removes `module` and, where nothing else needs them, its dependencies.
+///
+/// Failures of soft dependencies and of dependencies are passed over.
+pub fn remove(
+    context: &Context<'_>,
+    module: &Module,
+    request: Request,
+    hand: &mut dyn Hand,
+) -> Result<(), Failure> {
+    let walk = Walk { context, hand };
+    walk.run(module, request, Depth::Top)
+}
+
+struct Walk<'w, 'c> {
+    context: &'w Context<'c>,
+    hand: &'w mut dyn Hand,
+}
+
+/// Where in the walk a module is; soft dependencies and holders have none of their own followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Top,
+    Below,
+}
+
+impl Walk<'_, '_> {
+    fn run(mut self, module: &Module, request: Request, depth: Depth) -> Result<(), Failure> {
+        self.one(module, request, depth)
+    }
+
+    /// At most two levels deep: [`Depth::Below`] goes no further down.
+    fn one(&mut self, module: &Module, request: Request, depth: Depth) -> Result<(), Failure> {
+        let config = self.context.config();
+        let softdep = if request.ignore_commands { None } else { config.softdep_for(&module.name) };
+        let command = if request.ignore_commands { None } else { config.remove_for(&module.name) };
+        if command.is_none() && !self.is_removable(module, request, depth)? {
+            return Ok(());
+        }
+        let below = Request { holders: false, first_time: false, ..request };
+        if let Some(softdep) = softdep.filter(|_| depth == Depth::Top) {
+            self.several(softdep.post.iter().rev(), below);
+        }
+        if request.holders && depth == Depth::Top {
+            for holder in loaded::holders(&module.name).unwrap_or_default().into_iter().rev() {
+                self.one(&Module::named(holder), below, Depth::Below)?;
+            }
+        }
+        match command {
+            Some(command) => {
+                if !self.hand.command(module.name.as_bstr(), command.command.as_bstr()) {
+                    return Err(Failure::Command(module.name.clone()));
+                }
+            }
+            None => self.itself(module, request)?,
+        }
+        if command.is_none() {
+            self.dependencies(module);
+        }
+        if let Some(softdep) = softdep.filter(|_| depth == Depth::Top) {
+            self.several(softdep.pre.iter().rev(), below);
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything to remove.
+    fn is_removable(&self, module: &Module, request: Request, depth: Depth) -> Result<bool, Failure> {
+        let name = &module.name;
+        if module.builtin || self.context.is_builtin(name) {
+            return if depth == Depth::Top { Err(Failure::BuiltIn(name.clone())) } else { Ok(false) };
+        }
+        match module::state(name) {
+            Some(State::Live | State::Coming | State::Going) => Ok(true),
+            None if request.first_time => Err(Failure::NotLoaded(name.clone())),
+            None => Ok(false),
+        }
+    }
+
+    fn itself(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
+        let name = &module.name;
+        if !request.count_ignored && loaded::count(name).is_ok_and(|count| count > 0) {
+            return Err(Failure::InUse(name.clone()));
+        }
+        self.hand.remove(name.as_bstr()).map_err(|error| Failure::Kernel(name.clone(), error))
+    }
+
+    /// Those of its dependencies that nothing uses any more, nearest first.
+    fn dependencies(&mut self, module: &Module) {
+        let Some(dep) = self.context.dep(&module.name) else { return };
+        for path in dep.dependencies() {
+            let name: BString = name::from_path(path).into_owned().into();
+            if loaded::count(&name).is_ok_and(|count| count == 0) {
+                // A dependency that stays is no failure of the module that went.
+                let _ = self.hand.remove(name.as_bstr());
+            }
+        }
+    }
+
+    /// Soft dependencies: whatever goes wrong with them is passed over.
+    fn several<'n>(&mut self, names: impl Iterator<Item = &'n BString>, request: Request) {
+        for name in names {
+            for module in self.context.lookup(name).unwrap_or_default().into_iter().rev() {
+                let _ = self.one(&module, request, Depth::Below);
+            }
+        }
+    }
+}
+
+/// Removes a module by the kernel, without waiting for it to be released.
+///
+/// Errors: the kernel's: `EAGAIN` or `EWOULDBLOCK` while it is in use, `EBUSY`, `ENOENT` when it is gone.
+pub fn by_kernel(module: &BStr, force: bool) -> io::Result<()> {
+    let name = CString::new(module.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    module::remove(&name, force)
+}

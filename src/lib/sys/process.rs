@@ -1,0 +1,30 @@
+//! Running the shell commands of the configuration.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
+/// Runs `command` by `/bin/sh -c` with `variables` added to the environment and waits for it: its wait
+/// status as the C library's `system` gives it (exit code times 256, or the signal).
+///
+/// Errors: the shell cannot be started.
+pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)]) -> io::Result<i32> {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).envs(variables.iter().copied()).stdin(Stdio::inherit());
+    Ok(shell.status()?.into_raw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_environment() {
+        let run =
+            |command: &str| shell(OsStr::new(command), &[("MODPROBE_MODULE", OsStr::new("x"))]).unwrap();
+        assert_eq!(run("test \"$MODPROBE_MODULE\" = x"), 0);
+        assert_eq!(run("exit 3"), 3 << 8);
+        assert_eq!(run("kill -9 $$"), 9);
+    }
+}
