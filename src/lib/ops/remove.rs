@@ -57,7 +57,7 @@ pub trait Hand {
 
 /// Removes `module` and, where nothing else needs them, its dependencies.
 ///
-/// Failures of soft dependencies and of dependencies are passed over.
+/// Failures of dependencies are passed over, and of soft dependencies those of the kernel.
 pub fn remove(
     context: &Context<'_>,
     module: &Module,
@@ -95,7 +95,7 @@ impl Walk<'_, '_> {
         }
         let below = Request { holders: false, first_time: false, ..request };
         if let Some(softdep) = softdep.filter(|_| depth == Depth::Top) {
-            self.several(softdep.post.iter().rev(), below);
+            self.several(softdep.post.iter().rev(), below)?;
         }
         if request.holders && depth == Depth::Top {
             for holder in loaded::holders(&module.name).unwrap_or_default().into_iter().rev() {
@@ -114,7 +114,7 @@ impl Walk<'_, '_> {
             self.dependencies(module);
         }
         if let Some(softdep) = softdep.filter(|_| depth == Depth::Top) {
-            self.several(softdep.pre.iter().rev(), below);
+            self.several(softdep.pre.iter().rev(), below)?;
         }
         Ok(())
     }
@@ -140,10 +140,13 @@ impl Walk<'_, '_> {
         self.hand.remove(name.as_bstr()).map_err(|error| Failure::Kernel(name.clone(), error))
     }
 
-    /// Those of its dependencies that nothing uses any more, nearest first.
+    /// Those of its dependencies that nothing uses any more, the one loaded first coming first: what only
+    /// they needed stays, as it does with kmod.
     fn dependencies(&mut self, module: &Module) {
         let Some(dep) = self.context.dep(&module.name) else { return };
-        for path in dep.dependencies() {
+        let mut paths: Vec<&[u8]> = dep.dependencies().collect();
+        paths.reverse();
+        for path in paths {
             let name: BString = name::from_path(path).into_owned().into();
             if loaded::count(&name).is_ok_and(|count| count == 0) {
                 // A dependency that stays is no failure of the module that went.
@@ -152,13 +155,21 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Soft dependencies: whatever goes wrong with them is passed over.
-    fn several<'n>(&mut self, names: impl Iterator<Item = &'n BString>, request: Request) {
+    /// Soft dependencies: what goes wrong with them is passed over, except that one in use ends it all,
+    /// as with kmod.
+    fn several<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n BString>,
+        request: Request,
+    ) -> Result<(), Failure> {
         for name in names {
             for module in self.context.lookup(name).unwrap_or_default().into_iter().rev() {
-                let _ = self.one(&module, request, Depth::Below);
+                if let Err(failure @ Failure::InUse(_)) = self.one(&module, request, Depth::Below) {
+                    return Err(failure);
+                }
             }
         }
+        Ok(())
     }
 }
 

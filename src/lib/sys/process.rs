@@ -5,14 +5,15 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-/// Runs `command` by `/bin/sh -c` with `variables` added to the environment and waits for it: its wait
-/// status as the C library's `system` gives it (exit code times 256, or the signal).
+/// Runs `command` by `/bin/sh -c` with `variables` added to the environment and waits for it: its exit
+/// code, or the signal that ended it, negated.
 ///
 /// Errors: the shell cannot be started.
 pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)]) -> io::Result<i32> {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).envs(variables.iter().copied()).stdin(Stdio::inherit());
-    Ok(shell.status()?.into_raw())
+    let status = shell.status()?;
+    Ok(status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1))
 }
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ mod tests {
         let run =
             |command: &str| shell(OsStr::new(command), &[("MODPROBE_MODULE", OsStr::new("x"))]).unwrap();
         assert_eq!(run("test \"$MODPROBE_MODULE\" = x"), 0);
-        assert_eq!(run("exit 3"), 3 << 8);
-        assert_eq!(run("kill -9 $$"), 9);
+        assert_eq!(run("exit 3"), 3);
+        assert_eq!(run("kill -9 $$"), -9);
     }
 }

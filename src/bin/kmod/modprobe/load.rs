@@ -133,61 +133,58 @@ impl Loader<'_, '_> {
         Ok(())
     }
 
-    /// Does one step. What is loaded meanwhile needs nothing; a soft dependency may fail.
+    /// Does one step. What is loaded meanwhile needs nothing; a soft dependency may fail unheard.
     fn act(&self, module: &Module, step: &Step) -> Outcome {
-        let outcome = match &step.action {
-            Action::Insert(_) if state(&step.module) == Some(State::Live) => Ok(()),
-            Action::Insert(path) => self.insert(module, step, path),
-            Action::Install(command) => self.install(module, step, command.as_bstr()),
-            Action::BuiltIn => Ok(()),
-            Action::Missing => {
-                let name = verbatim(&step.module);
-                self.report.error(format_args!("could not find module by name='{name}'"));
-                Err(self.refused(module, libc::ENOENT))
-            }
+        let failure = match &step.action {
+            Action::Insert(_) if state(&step.module) == Some(State::Live) => None,
+            Action::Insert(path) => self.insert(step, path),
+            Action::Install(command) => self.install(step, command.as_bstr()),
+            Action::BuiltIn => None,
+            Action::Missing => Some(Failure::Missing),
         };
-        if step.required { outcome } else { Ok(()) }
+        match failure {
+            Some(failure) if step.required => Err(self.tell(module, step, &failure)),
+            _ => Ok(()),
+        }
     }
 
-    fn insert(&self, module: &Module, step: &Step, path: &Path) -> Outcome {
-        let Err(error) = insert(path, &step.options, self.settings.force, self.sink) else { return Ok(()) };
+    fn insert(&self, step: &Step, path: &Path) -> Option<Failure> {
+        let error = insert(path, &step.options, self.settings.force, self.sink).err()?;
         let lost_race = error.errno() == libc::EEXIST && !(step.requested && self.settings.first_time);
-        if lost_race { Ok(()) } else { Err(self.refused_because(module, &error)) }
+        if lost_race { None } else { Some(Failure::Refused(error)) }
     }
 
-    fn install(&self, module: &Module, step: &Step, command: &BStr) -> Outcome {
+    fn install(&self, step: &Step, command: &BStr) -> Option<Failure> {
         let whole = command.replace("$CMDLINE_OPTS", step.options.as_slice());
         let status = run_command(&whole, step.module.as_bstr(), &self.settings.environment);
-        if status == 0 {
-            return Ok(());
-        }
-        self.report.error(format_args!(
-            "Error running install command '{}' for module {}: retcode {status}",
-            verbatim(&whole),
-            verbatim(&step.module)
-        ));
-        Err(self.refused(module, libc::EINVAL))
+        if status == 0 { None } else { Some(Failure::Command(whole.into(), status)) }
     }
 
-    /// A required step failed: the name is that of the module that was asked for.
-    fn refused(&self, module: &Module, errno: i32) -> Exit {
-        match errno {
-            libc::EEXIST => self.failed(module, format_args!("Module already in kernel")),
-            libc::ENOENT => self
-                .failed(module, format_args!("Unknown symbol in module, or unknown parameter (see dmesg)")),
-            errno => self.failed(module, format_args!("{}", errno::strerror(errno))),
-        }
-    }
-
-    fn refused_because(&self, module: &Module, error: &Error) -> Exit {
-        match &error.cause {
-            Cause::Io(_) => self.refused(module, error.errno()),
-            // The file itself is damaged: the kernel never saw it.
-            Cause::Format(reason) => {
-                let (text, path) = (errno::strerror(error.errno()), verbatim_path(&error.path));
-                self.failed(module, format_args!("{text} ({path}: {reason})"))
+    /// Says why a step failed. The module named in the end is the one that was asked for.
+    fn tell(&self, module: &Module, step: &Step, failure: &Failure) -> Exit {
+        let errno = match failure {
+            Failure::Missing => {
+                let name = verbatim(&step.module);
+                self.report.error(format_args!("could not find module by name='{name}'"));
+                libc::ENOENT
             }
-        }
+            Failure::Command(command, status) => {
+                let (command, name) = (verbatim(command), verbatim(&step.module));
+                self.report.error(format_args!(
+                    "Error running install command '{command}' for module {name}: retcode {status}"
+                ));
+                libc::EINVAL
+            }
+            Failure::Refused(error) => match &error.cause {
+                Cause::Io(_) => error.errno(),
+                // The file itself is damaged: the kernel never saw it.
+                Cause::Format(reason) => {
+                    let (text, path) = (errno::strerror(error.errno()), verbatim_path(&error.path));
+                    return self.failed(module, format_args!("{text} ({path}: {reason})"));
+                }
+            },
+        };
+        self.failed(module, format_args!("{}", kernel_answer(errno)))
     }
 
     fn failed(&self, module: &Module, why: std::fmt::Arguments<'_>) -> Exit {
@@ -196,7 +193,26 @@ impl Loader<'_, '_> {
     }
 }
 
-/// Runs a command of the configuration; its wait status, or a negative errno without one.
+/// Why a step could not be done.
+enum Failure {
+    /// There is no such module.
+    Missing,
+    /// An install command, as it was run, ended with this status.
+    Command(BString, i32),
+    /// The file could not be read, or the kernel refused the module.
+    Refused(Error),
+}
+
+/// What the kernel's errno means for a module.
+fn kernel_answer(errno: i32) -> String {
+    match errno {
+        libc::EEXIST => "Module already in kernel".to_owned(),
+        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".to_owned(),
+        errno => errno::strerror(errno),
+    }
+}
+
+/// Runs a command of the configuration; its exit code, or a negative number.
 pub fn run_command(command: &[u8], module: &BStr, environment: &OsStr) -> i32 {
     let variables = [("MODPROBE_MODULE", OsStr::from_bytes(module)), (super::environment::NAME, environment)];
     process::shell(OsStr::from_bytes(command), &variables)
