@@ -1,6 +1,6 @@
 //! Opening a module file, compressed or not, as the bytes of one ELF object.
 //!
-//! Owns the joining of [`sys`](crate::sys)'s files and codecs to [`elf`](crate::elf)'s [`Source`]: a plain file is read
+//! Owns the joining of [`sys`](crate::sys)'s files and codecs to [`elf`]'s [`Source`]: a plain file is read
 //! range by range where it lies, a compressed one is decoded into a buffer that is kept for the next file. Must not
 //! interpret the object.
 //!
