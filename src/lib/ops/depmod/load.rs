@@ -41,19 +41,24 @@ pub(super) fn load_all(files: &[&ModuleFile]) -> Vec<Facts> {
     }
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(files.len()));
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut opener = Opener::default();
-                let mut mine = Vec::new();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(file) = files.get(at) else { break };
-                    mine.push((at, load(file, &mut opener)));
-                }
-                results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(mine);
-            });
+    let work = || {
+        let mut opener = Opener::default();
+        let mut mine = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = files.get(at) else { break };
+            mine.push((at, load(file, &mut opener)));
         }
+        results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(mine);
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where no more threads are to be had, those that there are do all the work.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
     });
     let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     results.sort_unstable_by_key(|(at, _)| *at);
