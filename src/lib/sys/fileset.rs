@@ -2,10 +2,12 @@
 //!
 //! Every file is written under a temporary name, checked, made durable; only when all are does the
 //! first one get its real name. Until then the old set stays as it was, and temporary files vanish
-//! with an error. A lock on the directory keeps two writers apart.
+//! with an error. A lock on the directory keeps two writers apart; who holds it removes what a killed
+//! writer left behind.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -27,12 +29,18 @@ pub fn create_dir(dir: &Path) -> Result<()> {
 
 /// Writes `files`, pairs of file name and contents, into `dir`, in this order.
 ///
-/// Errors name the file that failed; before the first rename nothing has changed. A rename that fails
-/// half-way leaves whole files, some old and some new.
+/// Errors name the file that failed, `EISDIR` for a name that is taken by a directory; before the first rename nothing
+/// has changed. A rename that fails half-way leaves whole files, some old and some new.
 pub fn publish<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<()> {
     let directory = File::open(dir).map_err(Error::at(dir))?;
     // Held until the end; released with the file. File systems without locks are used without.
     let locked = Flock::lock(directory, FlockArg::LockExclusive);
+    if locked.is_ok() {
+        remove_leftovers(dir);
+    }
+    for (name, _) in files.clone() {
+        replaceable(&dir.join(name))?;
+    }
     let written = files
         .clone()
         .map(|(name, bytes)| write_temporary(dir, bytes).map_err(|error| Error::new(dir.join(name), error)))
@@ -53,6 +61,25 @@ pub fn publish<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])> 
     .map_err(Error::at(dir))
 }
 
+/// Removes temporary files. To be called with the lock only, when none of them can be in use; one that cannot be removed
+/// does no harm.
+fn remove_leftovers(dir: &Path) {
+    let names = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    for name in names.filter(|name| name.as_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())) {
+        let _ = fs::remove_file(dir.join(name));
+    }
+}
+
+/// A directory would stop the renames half-way.
+fn replaceable(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Error::new(path, io::Error::from_raw_os_error(libc::EISDIR)))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn write_temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let create = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
     let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).make_in(dir, create)?;
@@ -68,7 +95,6 @@ fn write_temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -81,10 +107,14 @@ mod tests {
         assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"new");
         let mode = fs::metadata(dir.path().join("b")).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, FILE_MODE);
-        // A directory in the way of the second file: the first is replaced whole, nothing is left over.
+        // A directory in the way of the second file: the first is not touched, nothing is left over, not even of a
+        // run that was killed.
         fs::create_dir(dir.path().join("c")).unwrap();
+        fs::write(dir.path().join(format!("{TEMPORARY_PREFIX}killed")), "x").unwrap();
         let error = publish(dir.path(), [("a", &b"x"[..]), ("c", b"")].into_iter()).unwrap_err();
         assert!(error.path.ends_with("c"));
+        assert_eq!(error.errno(), libc::EISDIR);
+        assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"new");
         let mut names: Vec<_> =
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();

@@ -102,3 +102,19 @@ fn two_at_once() {
     assert_eq!(out, "same\nsame\nsame\nsame\nsame\nsame\n0\n", "{err}");
     assert_eq!(err, "");
 }
+
+/// What a killed run left behind goes with the next one; a directory in the way is found before anything is replaced.
+#[test]
+fn leftovers_and_a_directory_in_the_way() {
+    let root = with_old_set();
+    let (out, err) = scripted(
+        &root,
+        Side::Ours,
+        "touch $DIR/.modules-new-killed; rm $DIR/modules.devname; mkdir $DIR/modules.devname
+         cp $DIR/modules.dep before; depmod 6.1.0-test; echo rc $?
+         cmp before $DIR/modules.dep && rmdir $DIR/modules.devname; depmod 6.1.0-test; echo rc $?
+         ls -A $DIR | grep killed; cmp -s before $DIR/modules.dep || echo new",
+    );
+    assert_eq!(out, "rc 1\nrc 0\nnew\n", "{err}");
+    assert!(err.ends_with("modules.devname: Is a directory\n") && err.lines().count() == 1, "{err}");
+}
