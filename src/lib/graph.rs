@@ -100,22 +100,28 @@ impl Graph {
         let (mut cycles, mut members) = (Vec::new(), 0);
         let components = self.components();
         let mut done = vec![false; self.len()];
+        // Shared by all walks: each keeps to the nodes of its own component.
+        let mut parent = vec![u32::MAX; self.len()];
+        let mut sizes = vec![0_usize; self.len()];
+        for &component in &components {
+            sizes[component as usize] += 1;
+        }
         for node in self.nodes() {
             let component = components[node as usize];
             if std::mem::replace(&mut done[component as usize], true) {
                 continue;
             }
-            if let Some(cycle) = self.cycle_through(node, &components) {
+            if let Some(cycle) = self.cycle_through(node, &components, &mut parent) {
                 cycles.push(cycle);
-                members += components.iter().filter(|&&other| other == component).count();
+                members += sizes[component as usize];
             }
         }
         Cycles { cycles, members }
     }
 
-    /// A shortest cycle through `start`: breadth first within its component.
-    fn cycle_through(&self, start: u32, components: &[u32]) -> Option<Vec<u32>> {
-        let mut parent = vec![u32::MAX; self.len()];
+    /// A shortest cycle through `start`: breadth first within its component. `parent` is scratch space of one entry
+    /// a node, all `u32::MAX` for those of this component.
+    fn cycle_through(&self, start: u32, components: &[u32], parent: &mut [u32]) -> Option<Vec<u32>> {
         let mut queue = std::collections::VecDeque::from([start]);
         while let Some(node) = queue.pop_front() {
             for &on in self.direct(node) {
