@@ -52,6 +52,13 @@ pub fn from_path(path: &[u8]) -> Cow<'_, [u8]> {
     normalize(base.split(|&byte| byte == b'.').next().unwrap_or(base))
 }
 
+/// The path cut at the first `.` of its base name: what depmod.d and modules.order compare.
+pub fn path_stem(path: &[u8]) -> &[u8] {
+    let base = path.rfind_byte(b'/').map_or(0, |slash| slash + 1);
+    let end = path.iter().skip(base).position(|&byte| byte == b'.').map_or(path.len(), |dot| base + dot);
+    path.get(..end).unwrap_or(path)
+}
+
 /// The file name without its module suffix, or `None` when it has none of [`MODULE_SUFFIXES`].
 pub fn module_file_stem(file_name: &[u8]) -> Option<&[u8]> {
     MODULE_SUFFIXES.iter().find_map(|suffix| file_name.strip_suffix(suffix.as_bytes()))
@@ -83,5 +90,7 @@ mod tests {
         assert_eq!(&*from_path(b""), b"");
         assert_eq!(module_file_stem(b"x.ko.zst"), Some(&b"x"[..]));
         assert_eq!(module_file_stem(b"x.o"), None);
+        assert_eq!(path_stem(b"a.d/snd-x.y.ko.xz"), b"a.d/snd-x");
+        assert_eq!(path_stem(b"a.d/x"), b"a.d/x");
     }
 }

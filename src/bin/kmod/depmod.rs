@@ -192,7 +192,7 @@ impl Typed {
         };
         let moduledir = self.moduledir.as_deref().unwrap_or(OsStr::new("/lib/modules")).as_bytes();
         path.push("/");
-        path.push(OsStr::from_bytes(moduledir.strip_prefix(b"/").unwrap_or(moduledir)));
+        path.push(OsStr::from_bytes(moduledir.trim_start_with(|char| char == '/')));
         path.push("/");
         let release = release.as_bytes();
         path.push(OsStr::from_bytes(release.trim_end_with(|char| char == '/')));
@@ -275,9 +275,6 @@ fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result
         }
         let module = op::module_file(&path);
         if let Some(first) = files.iter().find(|file| file.name == module.name) {
-            if first.path == path {
-                continue;
-            }
             return Err(report.module_given_twice(&module.name, &path, &first.path));
         }
         std::fs::metadata(&path).map_err(|error| report.no_module(&path, &error))?;

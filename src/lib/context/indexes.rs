@@ -182,8 +182,7 @@ fn build(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
             text::entries(text, "alias").map(|(symbol, module)| (symbol.into(), module.into())).collect()
         }
         Kind::Builtin => text::names(text).map(|module| (module, Cow::default())).collect(),
-        Kind::BuiltinAlias => text::builtin_modinfo(text)
-            .filter(|info| info.key == b"alias")
+        Kind::BuiltinAlias => text::builtin_aliases(text)
             .filter_map(|info| Some((name::normalize_alias(info.value).ok()?, info.module.into())))
             .collect(),
     };

@@ -83,6 +83,14 @@ pub fn builtin_modinfo(data: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
     })
 }
 
+/// The aliases in modules.builtin.modinfo with their modules. A record of nothing or without `=` has none, and a last
+/// one without its NUL may be cut short.
+pub fn builtin_aliases(data: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
+    let whole = data.rfind_byte(0).and_then(|end| data.get(..end)).unwrap_or_default();
+    builtin_modinfo(whole)
+        .filter(|info| info.key == b"alias" && !info.value.is_empty() && !info.module.is_empty())
+}
+
 /// One line of modules.devname: a device node whose first use loads a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceNode<'a> {
@@ -164,5 +172,10 @@ mod tests {
         assert_eq!(records.len(), 3);
         assert_eq!((records[1].key, records[1].value), (&b"alias"[..], &b"fs-ext4"[..]));
         assert_eq!(records[2].value, b"");
+        let aliases: Vec<_> =
+            builtin_aliases(b"a.alias=x\0a.alias=\0a.alias\0.alias=y\0a.alias.z=1\0b.alias=y\0b.alias=cu")
+                .map(|info| (info.module, info.value))
+                .collect();
+        assert_eq!(aliases, [(&b"a"[..], &b"x"[..]), (b"b", b"y")]);
     }
 }

@@ -34,7 +34,12 @@ pub enum DepmodNotice {
     /// The module directory itself, where those lists should be, is out of reach.
     NoListDirectory(Error),
     /// modules.order may be cut short and is ignored.
-    OrderCorrupt(Error),
+    OrderCorrupt {
+        /// The file.
+        path: PathBuf,
+        /// Its last line, counted from 1, which misses its newline.
+        line: usize,
+    },
     /// `-v`: a module depends on another because of a symbol.
     Dependency {
         /// The module that needs the symbol.

@@ -99,7 +99,11 @@ impl Iterator for Walk<'_> {
                 self.levels.pop();
                 continue;
             };
-            let path = level.path.join(&name);
+            // Byte for byte: what a path begins with is compared, and printed, as it was written.
+            let mut path = level.path.clone().into_os_string();
+            path.push("/");
+            path.push(&name);
+            let path = PathBuf::from(path);
             if let Some(found) = self.examine(path, &name, kind) {
                 return Some(found);
             }

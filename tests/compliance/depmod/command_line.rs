@@ -34,6 +34,7 @@ fn every_option_and_error() {
         &["-n", "--basedir=/", "--moduledir", "lib/modules", "6.1.0-test"],
         &["-n", "-m", "/lib/modules/", "6.1.0-test"],
         &["-n", "-m", "/nowhere", "6.1.0-test"],
+        &["-n", "-m", "//nowhere", "6.1.0-test"],
         &["-n", "9.9"],
         &["9.9"],
         &["x"],
@@ -49,6 +50,7 @@ fn every_option_and_error() {
         &["-n", "6.1.0-test", "/plain/k.ko"],
         &["-n", "6.1.0-test", "/plain/k.ko", "/plain/l.ko"],
         &["-n", "6.1.0-test", "/plain/k.ko", "/plain/more/k.ko"],
+        &["-n", "6.1.0-test", "/plain/k.ko", "/plain/l.ko", "/plain/k.ko"],
         &["-n", "-a", "6.1.0-test", "plain/k.ko"],
         &["-n", "9.9", "/plain/k.ko"],
         &["-n", "-e", "6.1.0-test"],
@@ -107,4 +109,47 @@ fn output_goes_below_another_directory() {
     });
     assert!(written.1.starts_with("0\n"), "{written:?}");
     assert_eq!(written.1.lines().filter(|line| line.ends_with(" 600")).count(), 11, "{written:?}");
+}
+
+/// Lines of System.map and Module.symvers that are nearly right, and what `-P` does to the names in them.
+#[test]
+fn odd_lines_of_symbol_files() {
+    let root = super::root();
+    root.module("kernel/plain.ko", |m| m.need("s").version("s", 1))
+        .module("kernel/dotted.ko", |m| m.need(".s"))
+        .module("kernel/prefixed.ko", |m| m.need("_s"))
+        .module("kernel/both.ko", |m| m.need("._s"));
+    let check = |option: &str, line: &str| {
+        root.file("symbols", line);
+        let path = root.path("symbols");
+        let path = path.to_str().unwrap();
+        for prefix in [&[][..], &["-P", "_"]] {
+            let args = [&["-n", "-e", option, path], prefix].concat();
+            // kmod ends the message with the text of whatever errno is left over.
+            same(|side| {
+                let errors = super::depmod(&root, &args, side).0.stderr_text();
+                let errors: Vec<String> =
+                    errors.lines().map(|line| line.replace(": No such file or directory", "")).collect();
+                errors
+            });
+        }
+    };
+    for line in
+        ["0  T __ksymtab_s", "0 TT __ksymtab_s", "0  __ksymtab_s", "  __ksymtab_s", "0 T __ksymtab__s"]
+    {
+        check("-F", &format!("{line}\n"));
+    }
+    for line in
+        ["0 T ___ksymtab_s", "0 T ___ksymtab__s", "0 T __ksymtab_.s", "0 T __ksymtab_s x", "0 T", "0 T "]
+    {
+        check("-F", &format!("{line}\n"));
+    }
+    for number in ["0x1", "+1", "-1", "-ffffffffffffffff", "0xffffffffffffffffff", "0x", "g", "\x0b1", "+"] {
+        check("-E", &format!("{number}\ts\tvmlinux\tE\n"));
+    }
+    for line in
+        ["1\ts\tvmlinux\n", "1\ts\tvmlinux", "1\ts\tvmlinux\r\n", "1\t.s\tvmlinux\tE", "1\t_s\tvmlinux\tE"]
+    {
+        check("-E", line);
+    }
 }

@@ -37,6 +37,7 @@ fn which_of_several_wins() {
         "search kernel\nsearch extra\n".into(),
         "search extra extra kernel\n".into(),
         format!("external * {ext1}\nexternal * {ext2}\n"),
+        format!("external * {ext1}/\nexternal * {ext2}//\nsearch external\n"),
         format!("external * {ext1}\nexternal * {ext2}\nsearch updates external built-in\n"),
         format!("external * {ext2}\nexternal * {ext1}\nsearch external updates built-in\n"),
         format!("search built-in external\nexternal 6.1 {ext1}\n"),

@@ -95,6 +95,32 @@ fn a_byte_that_no_index_can_hold_costs_only_its_entry() {
 
 /// Without CRCs kmod takes every string of the table for a symbol, the namespaces included.
 #[test]
+fn a_record_without_a_value_does_not_end_the_list() {
+    for (side, (answer, files)) in each(|side| {
+        let root = root();
+        root.file(root.in_modules("modules.builtin.modinfo"), "a.alias=x\0a.flag\0b.alias=y\0");
+        depmod(&root, &[], side)
+    }) {
+        assert_eq!(answer.triple(), (0, String::new(), String::new()));
+        let has_second = files["modules.builtin.alias.bin"].contains(&b'b');
+        assert_eq!(has_second, side == Side::Ours);
+    }
+}
+
+#[test]
+fn device_numbers_are_not_cut() {
+    for (side, (answer, files)) in each(|side| {
+        let root = root();
+        root.module("a.ko", |m| m.alias("devname:x").alias("char-major-4294967297-1"));
+        depmod(&root, &[], side)
+    }) {
+        let expected: &[&str] = if side == Side::Ours { &[] } else { &["a x c1:1"] };
+        assert_eq!(lines(&files, "modules.devname"), expected);
+        assert_eq!(answer.stderr_text().contains("lacks major and minor"), side == Side::Ours);
+    }
+}
+
+#[test]
 fn namespaces_are_not_symbols() {
     let root = root();
     root.module("kernel/a.ko", |m| {

@@ -91,6 +91,44 @@ fn modules_order_moves_modules_to_the_front() {
     assert_eq!(&deps[..4], ["kernel/f_x.ko:", "kernel/b.ko:", "updates/h.ko.xz:", "kernel/e-x.ko:"]);
 }
 
+/// A name with a dot is compared up to it.
+#[test]
+fn names_with_dots_in_the_lists() {
+    let root = root();
+    for path in ["k/a.b.ko", "k/c.ko", "k/z.ko", "updates/a.ko", "k/c.d.ko"] {
+        root.module(path, |m| m.alias("x"));
+    }
+    let conf = root.path("c.conf");
+    for (order, overridden) in [("k/a.b.ko", "a"), ("k/a.ko", "a.b"), ("k/z.ko", "c.d"), ("k/c.ko", "a.b.ko")]
+    {
+        root.file(root.in_modules("modules.order"), format!("{order}\n"))
+            .file("c.conf", format!("override {overridden} * k\n"));
+        same(|side| depmod(&root, &["-C", conf.to_str().unwrap()], side));
+    }
+}
+
+#[test]
+fn a_cut_modules_order_is_not_trusted() {
+    let root = root();
+    root.module("kernel/a.ko", |m| m).module("kernel/b.ko", |m| m);
+    root.file(root.in_modules("modules.order"), "kernel/b.ko\nkernel/a.ko");
+    let (answer, _) = same(|side| depmod(&root, &[], side));
+    assert!(answer.stderr_text().ends_with("modules.order:2 corrupted line misses '\\n'\n"), "{answer:?}");
+}
+
+/// 64-bit PowerPC's function descriptors: the dot is dropped of what is needed, not of what is exported.
+#[test]
+fn dots_and_prefixes_of_symbols() {
+    let root = root();
+    root.module("kernel/x.ko", |m| m.export("s", 1).export(".t", 1).export("_u", 1).export("._v", 1));
+    for name in ["s", ".s", "_s", "t", ".t", "u", "_u", "._u", ".u", "v", "_v", "._v"] {
+        root.module(&format!("kernel/n{}.ko", name.replace('.', "d")), |m| m.need(name));
+    }
+    for args in [&["-v"][..], &["-v", "-P", "_"], &["-v", "-P", "."]] {
+        same(|side| depmod(&root, args, side));
+    }
+}
+
 #[test]
 fn aliases_brackets_and_devices() {
     let root = root();
@@ -149,7 +187,7 @@ fn built_in_modules() {
     );
     root.file(
         root.in_modules("modules.builtin.modinfo"),
-        b"ext4.alias=fs-ext4\0ext4.alias=ext3\0ext4.license=GPL\0a-b.alias=x-[y-z]\0a-b.alias=bad[\0nodot\0q.alias=x-[y-z]\0",
+        b"ext4.alias=fs-ext4\0ext4.alias=ext3\0ext4.license=GPL\0a-b.alias=x-[y-z]\0a-b.alias=bad[\0nodot\0q.alias=x-[y-z]\0.alias=nobody\0q.alias=\0q.alias.x=1\0q.alias=cu",
     );
     let (answer, files) = same(|side| depmod(&root, &[], side));
     assert!(!files["modules.builtin.alias.bin"].is_empty());

@@ -70,8 +70,12 @@ impl Report {
         self.end(format_args!("could not create module {}: {}", path(file), io_why(error)))
     }
 
-    /// Two module file operands of one name.
+    /// Two module file operands of one name, or the same one twice.
     pub fn module_given_twice(&self, name: &[u8], new: &Path, old: &Path) -> Exit {
+        if new == old {
+            self.error(format_args!("hash_add_unique {}: {}", verbatim(name), strerror(libc::EEXIST)));
+            return self.end(format_args!("could not add module {}: {}", path(new), strerror(libc::EEXIST)));
+        }
         self.error(format_args!(
             "kmod_module '{}' already exists with different path: new-path='{}' old-path='{}'",
             verbatim(name),
@@ -139,8 +143,8 @@ impl Report {
             DepmodNotice::NoListDirectory(error) => {
                 self.warning(format_args!("could not open directory {}: {}", path(&error.path), why(error)));
             }
-            DepmodNotice::OrderCorrupt(error) => {
-                self.error(format_args!("{}: {}; ignoring the file", path(&error.path), why(error)));
+            DepmodNotice::OrderCorrupt { path: file, line } => {
+                self.error(format_args!("{}:{line} corrupted line misses '\\n'", path(file)));
             }
             other => self.depmod_contents(other),
         }

@@ -229,7 +229,7 @@ impl Plan<'_> {
         };
         let mut index = Checked::new("modules.builtin.alias.bin", sink);
         let mut aliases = Vec::new();
-        for info in text::builtin_modinfo(&modinfo).filter(|info| info.key == b"alias") {
+        for info in text::builtin_aliases(&modinfo) {
             match name::normalize_alias(info.value) {
                 Ok(alias) => aliases.push((alias, info.module)),
                 Err(_) => tell(sink, DepmodNotice::UnmatchedBracket { alias: info.value.into() }),

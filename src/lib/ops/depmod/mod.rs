@@ -137,19 +137,16 @@ fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], sink: Sink<'_>) -> Vec<&'f 
             let listed = listed_path(dir, &file.path).and_then(|path| positions.get(&*path).copied());
             listed.unwrap_or(usize::MAX)
         }),
-        Err(error) => {
-            let error = Error::new(dir.join("modules.order"), error);
-            tell(sink, DepmodNotice::OrderCorrupt(error));
-        }
+        Err(line) => tell(sink, DepmodNotice::OrderCorrupt { path: dir.join("modules.order"), line }),
     }
     ordered
 }
 
-/// How modules.order spells a file: below the module directory and always as `.ko`.
+/// How modules.order spells a file: below the module directory and always as `.ko`. A file name with more
+/// dots is cut at the first of them, as its module's name is.
 fn listed_path(dir: &Path, path: &Path) -> Option<Vec<u8>> {
     let relative = path.strip_prefix(dir).ok()?.as_os_str().as_bytes();
-    let stem = crate::name::module_file_stem(relative).unwrap_or(relative);
-    Some([stem, b".ko"].concat())
+    Some([crate::name::path_stem(relative), b".ko"].concat())
 }
 
 fn read_list(dir: &Path, name: &'static str, sink: Sink<'_>) -> Option<Vec<u8>> {

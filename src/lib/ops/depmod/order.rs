@@ -8,8 +8,6 @@ use std::collections::HashMap;
 
 use bstr::ByteSlice;
 
-use crate::error::FormatError;
-
 /// Buckets of the module table.
 const MODULE_BUCKETS: u32 = 512;
 /// Buckets of the symbol table.
@@ -68,12 +66,13 @@ fn superfast(key: &[u8]) -> u32 {
 /// The positions that modules.order gives: path without compression suffix to line number from 0.
 /// The first line of a path counts.
 ///
-/// Errors: the last line has no newline, so the file may be cut short and none of it is trusted.
-pub(super) fn parse_modules_order(text: &[u8]) -> Result<HashMap<&[u8], usize>, FormatError> {
+/// Errors: the last line, whose number is given, has no newline, so the file may be cut short and none of it is
+/// trusted.
+pub(super) fn parse_modules_order(text: &[u8]) -> Result<HashMap<&[u8], usize>, usize> {
     let mut positions = HashMap::new();
     for (at, line) in text.lines_with_terminator().enumerate() {
         let Some(path) = line.strip_suffix(b"\n") else {
-            return Err(FormatError::malformed(format!("line {} misses its newline", at + 1)));
+            return Err(at + 1);
         };
         positions.entry(path).or_insert(at);
     }

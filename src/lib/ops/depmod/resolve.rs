@@ -6,7 +6,7 @@ use crate::elf::Bind;
 use crate::graph::{Cycles, Graph};
 use crate::notice::{DepmodNotice, Sink};
 
-use super::kernel::bare;
+use super::kernel::{bare, skip_prefix};
 use super::{Config, Loaded, tell};
 
 /// Where a symbol comes from.
@@ -30,7 +30,7 @@ pub(super) fn exported_symbols(modules: &[Loaded], prefix: Option<u8>) -> HashMa
     let mut owners = HashMap::with_capacity(modules.len() * 8);
     for (index, module) in (0_u32..).zip(modules) {
         for export in module.facts.links.exports() {
-            owners.insert(bare(export.name, prefix), (index, export.crc));
+            owners.insert(skip_prefix(export.name, prefix), (index, export.crc));
         }
     }
     owners
@@ -56,13 +56,16 @@ pub(super) fn resolve(
                 if config.report_unknown && need.bind != Bind::Weak {
                     tell(
                         sink,
-                        DepmodNotice::UnknownSymbol { path: module.path.clone(), symbol: name.into() },
+                        DepmodNotice::UnknownSymbol { path: module.path.clone(), symbol: need.name.into() },
                     );
                 }
                 continue;
             };
             if config.checks_versions() && need.bind != Bind::Weak && need.crc.unwrap_or(0) != owner.crc {
-                tell(sink, DepmodNotice::VersionMismatch { path: module.path.clone(), symbol: name.into() });
+                tell(
+                    sink,
+                    DepmodNotice::VersionMismatch { path: module.path.clone(), symbol: need.name.into() },
+                );
             }
             let Some(on) = owner.module else { continue };
             if graph.add(index, on) && config.verbose {

@@ -145,7 +145,8 @@ impl Rules {
 
     /// Whether `new` is to replace `old`.
     fn prefers(&self, new: &Path, old: &Path) -> bool {
-        let (new, old) = (without_suffix(new), without_suffix(old));
+        let (new, old) =
+            (name::path_stem(new.as_os_str().as_bytes()), name::path_stem(old.as_os_str().as_bytes()));
         for path in &self.overrides {
             if path == new {
                 return true;
@@ -166,11 +167,6 @@ impl Rules {
         }
         new_rank.or(built_in) > old_rank.or(built_in)
     }
-}
-
-fn without_suffix(path: &Path) -> &[u8] {
-    let path = path.as_os_str().as_bytes();
-    name::module_file_stem(path).unwrap_or(path)
 }
 
 /// `dir/part/part`, byte for byte: a trailing slash in a part is kept and will match nothing.
