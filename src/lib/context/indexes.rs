@@ -15,6 +15,8 @@ use crate::name;
 use crate::notice::{Notice, Sink};
 use crate::sys;
 
+use super::stored::Stored;
+
 /// Which index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -45,6 +47,15 @@ impl Kind {
     }
 }
 
+/// How much of an index a question touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// What lies on the way to one key.
+    APath,
+    /// All of it: better read at once.
+    Everything,
+}
+
 /// All indexes of one directory.
 pub(super) struct Indexes<'a> {
     slots: [Slot; 5],
@@ -54,8 +65,8 @@ pub(super) struct Indexes<'a> {
 struct Slot {
     binary: PathBuf,
     text: PathBuf,
-    /// The bytes of the binary index; `None` when it cannot be read.
-    stored: OnceCell<Option<Vec<u8>>>,
+    /// The binary index; `None` when it cannot be read.
+    stored: OnceCell<Option<Stored>>,
     /// An index made from the text after the stored one had failed; `None` without a text.
     rebuilt: OnceCell<Option<Vec<u8>>>,
 }
@@ -76,12 +87,12 @@ impl<'a> Indexes<'a> {
 
     /// The first value stored under exactly `key`.
     pub(super) fn get(&self, kind: Kind, key: &[u8]) -> Option<&[u8]> {
-        self.ask(kind, |index| index.get(key)).flatten()
+        self.ask(kind, Extent::APath, |index| index.get(key)).flatten()
     }
 
     /// The values of all patterns that match `key`, by priority.
     pub(super) fn search(&self, kind: Kind, key: &[u8]) -> Vec<Match<'_>> {
-        self.ask(kind, |index| index.search(key)).unwrap_or_default()
+        self.ask(kind, Extent::APath, |index| index.search(key)).unwrap_or_default()
     }
 
     /// The buffer is given up and begun anew when an index turns out to be damaged half-way.
@@ -91,26 +102,33 @@ impl<'a> Indexes<'a> {
             index.dump(|key, found| write(&mut buffer, key, found.value))?;
             Ok(buffer)
         };
-        self.ask(kind, collect).unwrap_or_default()
+        self.ask(kind, Extent::Everything, collect).unwrap_or_default()
     }
 
     /// Puts a question to the stored index, or to the rebuilt one once the stored one has failed.
     fn ask<'s, T>(
         &'s self,
         kind: Kind,
+        extent: Extent,
         question: impl Fn(&Index<'s>) -> Result<T, FormatError>,
     ) -> Option<T> {
         let slot = &self.slots[kind as usize];
-        let answer = |bytes: &'s [u8]| Index::parse(bytes).and_then(|index| question(&index));
+        let over = |stored: &'s Stored| {
+            if extent == Extent::Everything {
+                stored.read_whole()?;
+            }
+            Index::over(stored).and_then(|index| question(&index))
+        };
         if slot.rebuilt.get().is_none() {
-            match slot.stored().and_then(|bytes| answer(bytes).map_err(Error::at(&slot.binary))) {
+            match slot.stored().and_then(|stored| over(stored).map_err(Error::at(&slot.binary))) {
                 Ok(found) => return Some(found),
                 Err(error) => {
                     slot.rebuilt.get_or_init(|| self.rebuild(kind, error));
                 }
             }
         }
-        answer(slot.rebuilt.get()?.as_deref()?).ok()
+        let rebuilt = Index::parse(slot.rebuilt.get()?.as_deref()?);
+        rebuilt.and_then(|index| question(&index)).ok()
     }
 
     /// Makes the index from its text. `error` is why the stored one is of no use.
@@ -141,7 +159,7 @@ impl<'a> Indexes<'a> {
 
     /// No index and no text either: silence for what depmod itself leaves out or writes empty.
     fn without_text(&self, slot: &Slot, error: Error) {
-        let empty = slot.stored.get().is_some_and(|bytes| bytes.as_deref() == Some(&[]));
+        let empty = slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(Stored::is_empty));
         if !empty && !is_absent(&error) {
             (self.sink)(&Notice::Unreadable(error));
         }
@@ -149,14 +167,14 @@ impl<'a> Indexes<'a> {
 }
 
 impl Slot {
-    /// The bytes of the binary index; the error that reading gave is told once, then `ENOENT`.
-    fn stored(&self) -> Result<&[u8], Error> {
+    /// The binary index; the error that opening gave is told once, then `ENOENT`.
+    fn stored(&self) -> Result<&Stored, Error> {
         let mut failure = None;
-        let bytes = self
+        let stored = self
             .stored
-            .get_or_init(|| sys::file::read(&self.binary).map_err(|error| failure = Some(error)).ok());
-        match (bytes, failure) {
-            (Some(bytes), _) => Ok(bytes),
+            .get_or_init(|| Stored::open(&self.binary).map_err(|error| failure = Some(error)).ok());
+        match (stored, failure) {
+            (Some(stored), _) => Ok(stored),
             (None, Some(error)) => Err(error),
             (None, None) => Err(Error::new(self.binary.clone(), io::Error::from_raw_os_error(libc::ENOENT))),
         }

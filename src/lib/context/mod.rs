@@ -7,6 +7,7 @@
 pub mod conf;
 mod indexes;
 mod lookup;
+mod stored;
 
 use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};

@@ -7,11 +7,13 @@
 //! reference for each byte of the range; a count of values, each a priority and a NUL-terminated
 //! string. Following a child consumes that byte of the key, then the child's prefix. Keys are 7-bit.
 
+mod bytes;
 mod node;
 mod read;
 pub mod text;
 mod write;
 
+pub use bytes::Bytes;
 pub use read::{Index, Match};
 pub use write::Builder;
 

@@ -4,14 +4,15 @@ use std::ops::RangeInclusive;
 
 use crate::error::FormatError;
 
+use super::bytes::Data;
 use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, OFFSET_MASK};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
 /// A view of one node. Nothing is copied.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
-    data: &'a [u8],
+    data: Data<'a>,
     /// The bytes that every key below this node continues with.
     pub(super) prefix: &'a [u8],
     first: u8,
@@ -31,7 +32,7 @@ pub(super) struct Value<'a> {
 
 impl<'a> Node<'a> {
     /// Decodes the node that `reference` points to; `None` for the null reference.
-    pub(super) fn at(data: &'a [u8], reference: u32) -> Result<Option<Self>> {
+    pub(super) fn at(data: Data<'a>, reference: u32) -> Result<Option<Self>> {
         let mut at = (reference & OFFSET_MASK) as usize;
         if at == 0 {
             return Ok(None);
@@ -41,22 +42,21 @@ impl<'a> Node<'a> {
         }
         let mut node = Self { data, prefix: &[], first: 0, children: &[], values_at: 0, values: 0 };
         if reference & FLAG_PREFIX != 0 {
-            node.prefix = c_string(data, at)?;
+            node.prefix = data.c_string(at)?;
             at += node.prefix.len() + 1;
         }
         if reference & FLAG_CHILDREN != 0 {
-            let range = data.get(at..at + 2).ok_or_else(outside)?;
-            let (first, last) = (range[0], range[1]);
+            let &[first, last] = data.range(at, 2)? else { return Err(outside()) };
             if first > last || last >= 0x80 {
                 return Err(FormatError::malformed("a node has an impossible range of children"));
             }
             let len = (usize::from(last - first) + 1) * 4;
             node.first = first;
-            node.children = data.get(at + 2..at + 2 + len).ok_or_else(outside)?;
+            node.children = data.range(at + 2, len)?;
             at += 2 + len;
         }
         if reference & FLAG_VALUES != 0 {
-            node.values = be32(data, at)?;
+            node.values = data.be32(at)?;
             node.values_at = at + 4;
             // Each value takes at least five bytes, which bounds the count before anyone loops over it.
             if u64::from(node.values) * 5 > (data.len() - node.values_at) as u64 {
@@ -82,16 +82,16 @@ impl<'a> Node<'a> {
 
     fn reference(&self, byte: u8) -> u32 {
         byte.checked_sub(self.first)
-            .and_then(|index| be32(self.children, usize::from(index) * 4).ok())
-            .unwrap_or(0)
+            .and_then(|index| self.children.get(usize::from(index) * 4..)?.first_chunk())
+            .map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }
 
     /// Calls `visit` with each value in priority order.
     pub(super) fn values(&self, mut visit: impl FnMut(Value<'a>)) -> Result<()> {
         let mut at = self.values_at;
         for _ in 0..self.values {
-            let priority = be32(self.data, at)?;
-            let bytes = c_string(self.data, at + 4)?;
+            let priority = self.data.be32(at)?;
+            let bytes = self.data.c_string(at + 4)?;
             at += 4 + bytes.len() + 1;
             visit(Value { priority, bytes });
         }
@@ -100,7 +100,7 @@ impl<'a> Node<'a> {
 
     /// The value of lowest priority.
     pub(super) fn first_value(&self) -> Result<Option<&'a [u8]>> {
-        if self.values == 0 { Ok(None) } else { c_string(self.data, self.values_at + 4).map(Some) }
+        if self.values == 0 { Ok(None) } else { self.data.c_string(self.values_at + 4).map(Some) }
     }
 
     /// A lower bound of the bytes that this node takes in the file; at least 1.
@@ -114,18 +114,6 @@ impl<'a> Node<'a> {
     }
 }
 
-pub(super) fn be32(data: &[u8], at: usize) -> Result<u32> {
-    let bytes = data.get(at..).and_then(|rest| rest.first_chunk()).ok_or_else(outside)?;
-    Ok(u32::from_be_bytes(*bytes))
-}
-
-fn c_string(data: &[u8], at: usize) -> Result<&[u8]> {
-    let rest = data.get(at..).ok_or_else(outside)?;
-    let end = bstr::ByteSlice::find_byte(rest, 0)
-        .ok_or_else(|| FormatError::malformed("a string runs past the end of the file"))?;
-    Ok(&rest[..end])
-}
-
-fn outside() -> FormatError {
+pub(super) fn outside() -> FormatError {
     FormatError::malformed("a node reaches beyond the end of the file")
 }

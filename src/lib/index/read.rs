@@ -6,15 +6,16 @@
 use crate::error::{FormatError, FormatKind};
 use crate::name::fnmatch;
 
-use super::node::{Node, Value, be32};
+use super::bytes::{Bytes, Data};
+use super::node::{Node, Value};
 use super::{HEADER_LEN, MAGIC, VERSION_MAJOR};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
 /// A binary index over the bytes of its file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Index<'a> {
-    data: &'a [u8],
+    data: Data<'a>,
     root: u32,
 }
 
@@ -28,27 +29,36 @@ pub struct Match<'a> {
 }
 
 impl<'a> Index<'a> {
+    /// An index in memory: [`Index::over`] for bytes that are there.
+    pub fn parse(data: &'a [u8]) -> Result<Self> {
+        Self::new(Data::Memory(data))
+    }
+
     /// Checks the header of an index.
     ///
     /// Errors: [`FormatKind::NotThisFormat`] for another magic or major version (a file shorter than
     /// the header too), [`FormatKind::Malformed`] for a root outside the file.
-    pub fn parse(data: &'a [u8]) -> Result<Self> {
-        let header = data.get(..HEADER_LEN).ok_or_else(|| {
+    pub fn over(source: &'a dyn Bytes) -> Result<Self> {
+        Self::new(Data::Source(source))
+    }
+
+    fn new(data: Data<'a>) -> Result<Self> {
+        if data.len() < HEADER_LEN {
             let reason =
-                if data.is_empty() { "the file is empty" } else { "the file is shorter than a header" };
-            FormatError::new(FormatKind::NotThisFormat, reason)
-        })?;
-        let magic = be32(header, 0)?;
+                if data.len() == 0 { "the file is empty" } else { "the file is shorter than a header" };
+            return Err(FormatError::new(FormatKind::NotThisFormat, reason));
+        }
+        let magic = data.be32(0)?;
         if magic != MAGIC {
             let reason = format!("magic is {magic:x} instead of {MAGIC:x}");
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
-        let major = be32(header, 4)? >> 16;
+        let major = data.be32(4)? >> 16;
         if major != u32::from(VERSION_MAJOR) {
             let reason = format!("major version is {major} instead of {VERSION_MAJOR}");
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
-        let index = Self { data, root: be32(header, 8)? };
+        let index = Self { data, root: data.be32(8)? };
         index.root()?;
         Ok(index)
     }

@@ -1,0 +1,149 @@
+//! An index file on the disk, read block by block as questions lead there.
+//!
+//! Joins [`sys::file`] to the index format's [`Bytes`]. Each block is read once and kept; what a reader
+//! has been shown never changes, and a file that is cut short meanwhile only looks damaged.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::path::Path;
+
+use crate::error::{Error, FormatError, FormatKind};
+use crate::index::Bytes;
+use crate::sys::file;
+
+/// Distance of the blocks' beginnings, in bytes.
+const BLOCK: usize = 16 << 10;
+/// How far a block reaches into the next one: what begins in a block and is no longer than this is in it.
+const OVERLAP: usize = 2 << 10;
+/// Files up to this size are read whole.
+const SMALL: usize = 64 << 10;
+
+/// An open index file.
+#[derive(Debug)]
+pub(super) struct Stored {
+    file: File,
+    size: usize,
+    blocks: Box<[OnceCell<Vec<u8>>]>,
+    /// From a block's beginning to the end of the file, for strings longer than the overlap.
+    tails: Box<[OnceCell<Vec<u8>>]>,
+    /// All of it.
+    whole: OnceCell<Vec<u8>>,
+}
+
+impl Stored {
+    /// Opens the file; reads it if it is small.
+    ///
+    /// Errors: whatever open, fstat and read answer; limit above 1 GiB.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let (file, size) = file::open(path).map_err(Error::at(path))?;
+        let size = usize::try_from(size).ok().filter(|&size| size as u64 <= file::MAX_FILE_SIZE);
+        let size = size.ok_or_else(|| {
+            Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB"))
+        })?;
+        let cells = || (0..size.div_ceil(BLOCK)).map(|_| OnceCell::new()).collect();
+        let stored = Self { file, size, blocks: cells(), tails: cells(), whole: OnceCell::new() };
+        if size <= SMALL {
+            stored.read_whole().map_err(Error::at(path))?;
+        }
+        Ok(stored)
+    }
+
+    /// Whether the file was empty when it was opened.
+    pub(super) fn is_empty(&self) -> bool {
+        self.size == 0
+    }
+
+    /// Reads all of it at once, for a walk that goes everywhere.
+    ///
+    /// Errors: the file cannot be read.
+    pub(super) fn read_whole(&self) -> Result<(), FormatError> {
+        if self.whole.get().is_none() {
+            let whole = self.read(0, self.size)?;
+            self.whole.get_or_init(|| whole);
+        }
+        Ok(())
+    }
+
+    fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>, FormatError> {
+        let mut bytes = Vec::new();
+        let len = len.min(self.size.saturating_sub(offset));
+        file::read_range(&self.file, offset as u64, len as u64, &mut bytes)
+            .map_err(|error| FormatError::malformed(format!("it cannot be read: {error}")))?;
+        Ok(bytes)
+    }
+
+    /// The bytes from block number `block` on: the block with its overlap, or the tail.
+    fn piece(&self, block: usize, tail: bool) -> Result<&[u8], FormatError> {
+        let (cells, len) = if tail { (&self.tails, self.size) } else { (&self.blocks, BLOCK + OVERLAP) };
+        let Some(cell) = cells.get(block) else { return Ok(&[]) };
+        if cell.get().is_none() {
+            let bytes = self.read(block * BLOCK, len)?;
+            cell.get_or_init(|| bytes);
+        }
+        Ok(cell.get().map_or(&[], Vec::as_slice))
+    }
+}
+
+impl Bytes for Stored {
+    fn len(&self) -> usize {
+        self.size
+    }
+
+    fn at(&self, offset: usize, least: usize) -> Result<&[u8], FormatError> {
+        let from = |bytes: &'_ [u8], start: usize| offset.checked_sub(start).filter(|&at| at <= bytes.len());
+        if let Some(whole) = self.whole.get() {
+            return Ok(from(whole, 0).map_or(&[], |at| &whole[at..]));
+        }
+        let block = offset / BLOCK;
+        let mut piece = self.piece(block, false)?;
+        if piece.len().saturating_sub(offset % BLOCK) < least {
+            let rest = self.size.saturating_sub(offset);
+            if rest > piece.len().saturating_sub(offset % BLOCK) {
+                piece = self.piece(block, true)?;
+            }
+        }
+        Ok(from(piece, block * BLOCK).map_or(&[], |at| &piece[at..]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::{Builder, Index};
+
+    /// Keys and values of every length, so that they lie across all borders of blocks.
+    #[test]
+    fn answers_are_those_of_the_file_in_memory() {
+        let entries: Vec<(String, String)> = (0..4000_usize)
+            .map(|index| {
+                let long = if index % 500 == 7 { 40_000 } else { index % 300 };
+                (format!("key{}{index}", "k".repeat(index % 50)), "v".repeat(long))
+            })
+            .collect();
+        let mut builder = Builder::default();
+        for (key, value) in &entries {
+            builder.insert(key.as_bytes(), value.as_bytes(), 0).unwrap();
+        }
+        let bytes = builder.write().unwrap();
+        assert!(bytes.len() > 20 * BLOCK);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("modules.test.bin");
+        std::fs::write(&path, &bytes).unwrap();
+        let stored = Stored::open(&path).unwrap();
+        let index = Index::over(&stored).unwrap();
+        let (key, value) = &entries[1234];
+        assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()));
+        let read = stored.blocks.iter().filter(|block| block.get().is_some()).count();
+        assert!(read < stored.blocks.len() / 2, "{read} blocks for one look-up");
+        for (key, value) in &entries {
+            assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()), "{key}");
+        }
+        assert_eq!(index.get(b"keykey").unwrap(), None);
+        // Cut short behind our back: damaged, not dead.
+        let again = Stored::open(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 3]).unwrap();
+        let index = Index::over(&again).unwrap();
+        let failures = entries.iter().filter(|(key, _)| index.get(key.as_bytes()).is_err()).count();
+        assert!(failures > 1000, "{failures}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Where the bytes of an index come from: memory, or a file of which only some parts are read.
+//!
+//! A look-up touches a dozen places of a file of a megabyte. Reading all of it would cost more than
+//! everything else that modprobe does, and mapping it would hand the program a signal when somebody
+//! cuts the file short.
+
+use crate::error::FormatError;
+
+use super::node::outside;
+
+/// Random access to the bytes of one index, which stay the same as long as they are borrowed.
+pub trait Bytes {
+    /// The number of bytes that there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes from `offset` on: at least `least`, more where that costs nothing, fewer only where the
+    /// file ends.
+    ///
+    /// Errors: the bytes cannot be read.
+    fn at(&self, offset: usize, least: usize) -> Result<&[u8], FormatError>;
+}
+
+/// Either kind, cheap to copy.
+#[derive(Clone, Copy)]
+pub(super) enum Data<'a> {
+    Memory(&'a [u8]),
+    Source(&'a dyn Bytes),
+}
+
+impl<'a> Data<'a> {
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Memory(bytes) => bytes.len(),
+            Self::Source(source) => source.len(),
+        }
+    }
+
+    fn at(self, offset: usize, least: usize) -> Result<&'a [u8], FormatError> {
+        match self {
+            Self::Memory(bytes) => bytes.get(offset..).ok_or_else(outside),
+            Self::Source(source) => source.at(offset, least),
+        }
+    }
+
+    /// Exactly `len` bytes.
+    pub(super) fn range(self, offset: usize, len: usize) -> Result<&'a [u8], FormatError> {
+        self.at(offset, len)?.get(..len).ok_or_else(outside)
+    }
+
+    pub(super) fn be32(self, offset: usize) -> Result<u32, FormatError> {
+        let bytes = self.at(offset, 4)?.first_chunk().ok_or_else(outside)?;
+        Ok(u32::from_be_bytes(*bytes))
+    }
+
+    /// The bytes up to the next NUL.
+    pub(super) fn c_string(self, offset: usize) -> Result<&'a [u8], FormatError> {
+        let mut least = 1;
+        loop {
+            let bytes = self.at(offset, least)?;
+            if let Some(end) = bstr::ByteSlice::find_byte(bytes, 0) {
+                return Ok(&bytes[..end]);
+            }
+            if bytes.len() < least || bytes.len() >= self.len().saturating_sub(offset) {
+                return Err(FormatError::malformed("a string runs past the end of the file"));
+            }
+            least = bytes.len().saturating_mul(2);
+        }
+    }
+}
