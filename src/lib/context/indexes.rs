@@ -5,7 +5,7 @@
 //! one notice. Must not interpret values.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -95,14 +95,21 @@ impl<'a> Indexes<'a> {
         self.ask(kind, Extent::APath, |index| index.search(key)).unwrap_or_default()
     }
 
-    /// The buffer is given up and begun anew when an index turns out to be damaged half-way.
-    pub(super) fn dump(&self, kind: Kind, write: impl Fn(&mut Vec<u8>, &[u8], &[u8])) -> Vec<u8> {
-        let collect = |index: &Index<'_>| {
-            let mut buffer = Vec::new();
-            index.dump(|key, found| write(&mut buffer, key, found.value))?;
-            Ok(buffer)
-        };
-        self.ask(kind, Extent::Everything, collect).unwrap_or_default()
+    /// Calls `visit` with each key and value. When an index turns out to be damaged half-way, the text
+    /// takes over behind what was visited: both have the same order.
+    pub(super) fn dump(&self, kind: Kind, mut visit: impl FnMut(&[u8], &[u8])) {
+        let visited = Cell::new(0_usize);
+        let visit = RefCell::new(&mut visit);
+        self.ask(kind, Extent::Everything, |index| {
+            let mut at = 0;
+            index.dump(|key, found| {
+                at += 1;
+                if at > visited.get() {
+                    visited.set(at);
+                    (visit.borrow_mut())(key, found.value);
+                }
+            })
+        });
     }
 
     /// Puts a question to the stored index, or to the rebuilt one once the stored one has failed.
@@ -114,10 +121,11 @@ impl<'a> Indexes<'a> {
     ) -> Option<T> {
         let slot = &self.slots[kind as usize];
         let over = |stored: &'s Stored| {
-            if extent == Extent::Everything {
-                stored.read_whole()?;
-            }
-            Index::over(stored).and_then(|index| question(&index))
+            let index = match extent {
+                Extent::APath => Index::over(stored)?,
+                Extent::Everything => Index::parse(stored.read_whole()?)?,
+            };
+            question(&index)
         };
         if slot.rebuilt.get().is_none() {
             match slot.stored().and_then(|stored| over(stored).map_err(Error::at(&slot.binary))) {

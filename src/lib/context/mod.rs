@@ -136,10 +136,10 @@ impl<'a> Context<'a> {
         self.indexes.get(IndexKind::Builtin, name).is_some()
     }
 
-    /// What `write` appends to a buffer for every key and value of an index, in their order: keys
-    /// by their bytes, values of one key by priority.
-    pub fn dump(&self, kind: IndexKind, write: impl Fn(&mut Vec<u8>, &[u8], &[u8])) -> Vec<u8> {
-        self.indexes.dump(kind, write)
+    /// Calls `visit` with every key and value of an index, in their order: keys by their bytes, values
+    /// of one key by priority.
+    pub fn dump(&self, kind: IndexKind, visit: impl FnMut(&[u8], &[u8])) {
+        self.indexes.dump(kind, visit);
     }
 
     /// The contents of modules.builtin.modinfo; empty when the file is absent.

@@ -56,12 +56,12 @@ impl Stored {
     /// Reads all of it at once, for a walk that goes everywhere.
     ///
     /// Errors: the file cannot be read.
-    pub(super) fn read_whole(&self) -> Result<(), FormatError> {
+    pub(super) fn read_whole(&self) -> Result<&[u8], FormatError> {
         if self.whole.get().is_none() {
             let whole = self.read(0, self.size)?;
             self.whole.get_or_init(|| whole);
         }
-        Ok(())
+        Ok(self.whole.get().map_or(&[], Vec::as_slice))
     }
 
     fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>, FormatError> {

@@ -1,7 +1,5 @@
 //! One node of a binary index, decoded in place with every access checked.
 
-use std::ops::RangeInclusive;
-
 use crate::error::FormatError;
 
 use super::bytes::Data;
@@ -74,10 +72,9 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The bytes that children may consume; those without a child answer `None` to [`Node::child`].
-    pub(super) fn child_bytes(&self) -> Option<RangeInclusive<u8>> {
-        let count = u8::try_from(self.children.len() / 4).ok()?;
-        (count > 0).then(|| self.first..=self.first + (count - 1))
+    /// The children, each with the byte that it consumes.
+    pub(super) fn children(&self) -> Children<'a> {
+        Children { data: self.data, byte: self.first, references: self.children }
     }
 
     fn reference(&self, byte: u8) -> u32 {
@@ -111,6 +108,32 @@ impl<'a> Node<'a> {
     /// Whether any key ends here.
     pub(super) fn has_values(&self) -> bool {
         self.values > 0
+    }
+}
+
+/// What is left of a node's children.
+#[derive(Clone, Copy)]
+pub(super) struct Children<'a> {
+    data: Data<'a>,
+    /// What the first of the references consumes.
+    byte: u8,
+    references: &'a [u8],
+}
+
+impl<'a> Children<'a> {
+    /// The next child that there is.
+    pub(super) fn next(&mut self) -> Result<Option<(u8, Node<'a>)>> {
+        while let Some((reference, rest)) = self.references.split_first_chunk() {
+            let byte = self.byte;
+            self.references = rest;
+            // Never beyond 0x7f: a range of children ends there.
+            self.byte = byte.wrapping_add(1);
+            let reference = u32::from_be_bytes(*reference);
+            if reference != 0 {
+                return Ok(Node::at(self.data, reference)?.map(|child| (byte, child)));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{FormatError, FormatKind};
 use crate::name::fnmatch;
 
 use super::bytes::{Bytes, Data};
-use super::node::{Node, Value};
+use super::node::{Children, Node, Value};
 use super::{HEADER_LEN, MAGIC, VERSION_MAJOR};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -153,7 +153,7 @@ impl<'a> Index<'a> {
         while let Some(frame) = stack.last_mut() {
             key.truncate(frame.key_len);
             let node = frame.node;
-            if let Some((byte, child)) = frame.next_child()? {
+            if let Some((byte, child)) = frame.children.next()? {
                 budget = budget.checked_sub(child.least_size()).ok_or_else(looped)?;
                 key.push(byte);
                 key.extend_from_slice(child.prefix);
@@ -182,23 +182,12 @@ enum Order {
 struct Frame<'a> {
     node: Node<'a>,
     key_len: usize,
-    bytes: std::ops::RangeInclusive<u8>,
+    children: Children<'a>,
 }
 
 impl<'a> Frame<'a> {
     fn new(node: Node<'a>, key_len: usize) -> Self {
-        #[allow(clippy::reversed_empty_ranges)]
-        let bytes = node.child_bytes().unwrap_or(1..=0);
-        Self { node, key_len, bytes }
-    }
-
-    fn next_child(&mut self) -> Result<Option<(u8, Node<'a>)>> {
-        for byte in self.bytes.by_ref() {
-            if let Some(child) = self.node.child(byte)? {
-                return Ok(Some((byte, child)));
-            }
-        }
-        Ok(None)
+        Self { node, key_len, children: node.children() }
     }
 }
 

@@ -23,11 +23,18 @@ pub fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
     directives(context.config(), out)?;
     out.bytes(b"\n# End of configuration files. Dumping indexes now:\n\n")?;
     for kind in [IndexKind::Alias, IndexKind::Symbol] {
-        out.bytes(&context.dump(kind, |buffer, key, value| {
-            for part in [b"alias ", key, b" ", value, b"\n"] {
-                buffer.extend_from_slice(part);
+        let mut outcome = Ok(());
+        let mut line = Vec::new();
+        context.dump(kind, |key, value| {
+            if outcome.is_ok() {
+                line.clear();
+                for part in [b"alias ", key, b" ", value, b"\n"] {
+                    line.extend_from_slice(part);
+                }
+                outcome = out.bytes(&line);
             }
-        }))?;
+        });
+        outcome?;
     }
     Ok(())
 }
