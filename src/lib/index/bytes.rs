@@ -62,13 +62,47 @@ impl<'a> Data<'a> {
         let mut least = 1;
         loop {
             let bytes = self.at(offset, least)?;
-            if let Some(end) = bstr::ByteSlice::find_byte(bytes, 0) {
+            if let Some(end) = find_nul(bytes) {
                 return Ok(&bytes[..end]);
             }
             if bytes.len() < least || bytes.len() >= self.len().saturating_sub(offset) {
                 return Err(FormatError::malformed("a string runs past the end of the file"));
             }
             least = bytes.len().saturating_mul(2);
+        }
+    }
+}
+
+/// Where the first NUL is. Most strings of an index are shorter than what a vectorised search needs to
+/// start up, so the first sixteen bytes are looked at eight at a time.
+fn find_nul(bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().take(2).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The lowest bit that is set is that of the first zero byte; those above it may be wrong.
+        let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+        if zeros != 0 {
+            return Some(at * 8 + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    bstr::ByteSlice::find_byte(bytes, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_nul;
+
+    #[test]
+    fn the_first_nul_is_found() {
+        for len in 0..40 {
+            for at in 0..len {
+                let mut bytes = vec![1; len];
+                bytes[at] = 0;
+                assert_eq!(find_nul(&bytes), Some(at));
+                bytes[at + 1..].fill(0);
+                assert_eq!(find_nul(&bytes), Some(at));
+            }
+            assert_eq!(find_nul(&vec![0x80; len]), None);
         }
     }
 }

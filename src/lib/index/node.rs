@@ -105,6 +105,11 @@ impl<'a> Node<'a> {
         1 + self.prefix.len() + self.values as usize
     }
 
+    /// Whether no key goes on from here.
+    pub(super) fn is_leaf(&self) -> bool {
+        self.children.is_empty()
+    }
+
     /// Whether any key ends here.
     pub(super) fn has_values(&self) -> bool {
         self.values > 0
@@ -123,6 +128,14 @@ pub(super) struct Children<'a> {
 impl<'a> Children<'a> {
     /// The next child that there is.
     pub(super) fn next(&mut self) -> Result<Option<(u8, Node<'a>)>> {
+        // Ranges are sparse: four references at a time as long as none of them leads anywhere.
+        while let Some((references, rest)) = self.references.split_first_chunk() {
+            if u128::from_ne_bytes(*references) != 0 {
+                break;
+            }
+            self.references = rest;
+            self.byte = self.byte.wrapping_add(4);
+        }
         while let Some((reference, rest)) = self.references.split_first_chunk() {
             let byte = self.byte;
             self.references = rest;

@@ -152,18 +152,21 @@ impl<'a> Index<'a> {
         }
         while let Some(frame) = stack.last_mut() {
             key.truncate(frame.key_len);
-            let node = frame.node;
             if let Some((byte, child)) = frame.children.next()? {
                 budget = budget.checked_sub(child.least_size()).ok_or_else(looped)?;
                 key.push(byte);
                 key.extend_from_slice(child.prefix);
-                stack.push(Frame::new(child, key.len()));
-                if order == Order::ValuesFirst && child.has_values() {
+                // Most nodes are leaves, to which the order means nothing.
+                let leaf = child.is_leaf();
+                if child.has_values() && (leaf || order == Order::ValuesFirst) {
                     visit(&key, &child)?;
                 }
+                if !leaf {
+                    stack.push(Frame::new(child, key.len()));
+                }
             } else {
-                if order == Order::ChildrenFirst && node.has_values() {
-                    visit(&key, &node)?;
+                if order == Order::ChildrenFirst && frame.node.has_values() {
+                    visit(&key, &frame.node)?;
                 }
                 stack.pop();
             }

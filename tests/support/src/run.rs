@@ -34,7 +34,7 @@ pub enum Stream {
     Broken,
 }
 
-/// A command line, to be run on either side. argv[0] is `/sbin/TOOL` on both.
+/// A command line, to be run on either side. `argv[0]` is `/sbin/TOOL` on both.
 #[derive(Debug, Clone)]
 pub struct Run {
     argv0: OsString,

@@ -18,23 +18,27 @@ use oxmod::sys::file;
 use crate::report::{Exit, Outcome, Report, errno_text, verbatim};
 use crate::stdout::Out;
 
+/// How much of a long answer is collected before it is handed on, in bytes.
+const CHUNK: usize = 16 << 10;
+
 /// `-c`: the configuration by directive, then the indexes.
 pub fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
     directives(context.config(), out)?;
     out.bytes(b"\n# End of configuration files. Dumping indexes now:\n\n")?;
     for kind in [IndexKind::Alias, IndexKind::Symbol] {
         let mut outcome = Ok(());
-        let mut line = Vec::new();
+        let mut lines = Vec::with_capacity(2 * CHUNK);
         context.dump(kind, |key, value| {
-            if outcome.is_ok() {
-                line.clear();
-                for part in [b"alias ", key, b" ", value, b"\n"] {
-                    line.extend_from_slice(part);
-                }
-                outcome = out.bytes(&line);
+            for part in [b"alias ", key, b" ", value, b"\n"] {
+                lines.extend_from_slice(part);
+            }
+            if lines.len() > CHUNK && outcome.is_ok() {
+                outcome = out.bytes(&lines);
+                lines.clear();
             }
         });
         outcome?;
+        out.bytes(&lines)?;
     }
     Ok(())
 }
