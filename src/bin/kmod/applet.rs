@@ -1,4 +1,4 @@
-//! The table of applets and the dispatch on argv[0].
+//! The table of applets and the dispatch on `argv[0]`.
 //!
 //! An applet is a [`clap::Command`] (the table of its options, its help, later its completions and
 //! its manual page) and a function that runs it. It must not call `process::exit`: it returns an
@@ -16,11 +16,11 @@ use crate::{depmod, insmod, lsmod, modinfo, modprobe, rmmod, tool};
 
 /// How the program was called.
 pub struct Invocation {
-    /// argv[0] as it came. Messages about the syntax of the command line begin with it.
+    /// `argv[0]` as it came. Messages about the syntax of the command line begin with it.
     pub argv0: OsString,
     /// The short name, which all other messages begin with.
     pub tool: &'static str,
-    /// argv[1..], possibly not UTF-8.
+    /// `argv[1..]`, possibly not UTF-8.
     pub args: Vec<OsString>,
     /// The table of the applet's options.
     pub command: Command,
@@ -61,7 +61,7 @@ fn short_name(argv0: &OsStr) -> &OsStr {
     OsStr::from_bytes(argv0.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default())
 }
 
-/// Runs the applet that argv[0] names. Under any other name: no word, exit code 1, as kmod does.
+/// Runs the applet that `argv[0]` names. Under any other name: no word, exit code 1, as kmod does.
 pub fn main(mut argv: impl Iterator<Item = OsString>) -> ExitCode {
     let argv0 = argv.next().unwrap_or_default();
     let Some(applet) = find(short_name(&argv0)) else {

@@ -52,7 +52,7 @@ pub struct Getopt<'a> {
 }
 
 impl<'a> Getopt<'a> {
-    /// `args` is argv[1..]; `argv0` begins the messages.
+    /// `args` is `argv[1..]`; `argv0` begins the messages.
     pub fn new(command: &'a Command, argv0: &'a OsStr, args: &'a [OsString], ordering: Ordering) -> Self {
         Self { command, argv0, rest: args.iter(), cluster: &[], operands: Vec::new(), ordering }
     }

@@ -1,4 +1,4 @@
-//! The multi-call binary: argv[0] chooses the applet, the applet's answer is the exit code.
+//! The multi-call binary: `argv[0]` chooses the applet, the applet's answer is the exit code.
 //!
 //! Nothing else happens here. The applets are listed in [`applet`]; what a person reads is worded in
 //! [`report`].

@@ -110,7 +110,7 @@ impl Run {
         Self { program: Some("/bin/sh".into()), ..Self::new("sh") }.args(["-c", script])
     }
 
-    /// Another argv[0].
+    /// Another `argv[0]`.
     #[must_use]
     pub fn argv0(mut self, argv0: impl AsRef<OsStr>) -> Self {
         self.argv0 = argv0.as_ref().into();

@@ -87,7 +87,7 @@ fn line(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome {
     out.bytes(b"\n")
 }
 
-/// Like [`line`], but with the blank behind the key even where nothing follows, as kmod has it.
+/// Like [`fn@line`], but with the blank behind the key even where nothing follows, as kmod has it.
 fn spaced(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome {
     line(out, keyword, key, if values.is_empty() { &[b""] } else { values })
 }
