@@ -25,6 +25,8 @@ pub struct Request {
     pub first_time: bool,
     /// A use count above zero is for the kernel to judge: the hand waits, or forces.
     pub count_ignored: bool,
+    /// What goes wrong with soft dependencies does not matter (`-q`).
+    pub lenient: bool,
 }
 
 /// Why a module stays.
@@ -57,73 +59,72 @@ pub trait Hand {
 
 /// Removes `module` and, where nothing else needs them, its dependencies.
 ///
-/// Failures of dependencies are passed over, and of soft dependencies those of the kernel.
+/// Failures of dependencies are passed over, and of soft dependencies those of the kernel, or all where the
+/// request is lenient.
 pub fn remove(
     context: &Context<'_>,
     module: &Module,
     request: Request,
     hand: &mut dyn Hand,
 ) -> Result<(), Failure> {
-    let walk = Walk { context, hand };
-    walk.run(module, request, Depth::Top)
+    Walk { context, hand, open: Vec::new() }.one(module, request)
 }
 
 struct Walk<'w, 'c> {
     context: &'w Context<'c>,
     hand: &'w mut dyn Hand,
-}
-
-/// Where in the walk a module is; soft dependencies and holders have none of their own followed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    Top,
-    Below,
+    /// The modules whose removal has begun and not ended, outermost first.
+    open: Vec<BString>,
 }
 
 impl Walk<'_, '_> {
-    fn run(mut self, module: &Module, request: Request, depth: Depth) -> Result<(), Failure> {
-        self.one(module, request, depth)
+    /// A module with its soft dependencies, theirs, and so on. A loop of them ends where it comes back to a
+    /// module that is being removed.
+    fn one(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
+        if self.open.contains(&module.name) {
+            return Ok(());
+        }
+        self.open.push(module.name.clone());
+        let outcome = self.surrounded(module, request);
+        self.open.pop();
+        outcome
     }
 
-    /// At most two levels deep: [`Depth::Below`] goes no further down.
-    fn one(&mut self, module: &Module, request: Request, depth: Depth) -> Result<(), Failure> {
+    fn surrounded(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
         let config = self.context.config();
         let softdep = if request.ignore_commands { None } else { config.softdep_for(&module.name) };
         let command = if request.ignore_commands { None } else { config.remove_for(&module.name) };
-        if command.is_none() && !self.is_removable(module, request, depth)? {
+        if command.is_none() && !self.is_removable(module, request)? {
             return Ok(());
         }
-        let below = Request { holders: false, first_time: false, ..request };
-        if let Some(softdep) = softdep.filter(|_| depth == Depth::Top) {
+        let below = Request { holders: false, ..request };
+        if let Some(softdep) = softdep {
             self.several(softdep.post.iter().rev(), below)?;
         }
-        if request.holders && depth == Depth::Top {
+        if request.holders {
             for holder in loaded::holders(&module.name).unwrap_or_default().into_iter().rev() {
-                self.one(&Module::named(holder), below, Depth::Below)?;
+                self.one(&Module::named(holder), below)?;
             }
         }
-        match command {
-            Some(command) => {
-                if !self.hand.command(module.name.as_bstr(), command.command.as_bstr()) {
-                    return Err(Failure::Command(module.name.clone()));
-                }
+        if let Some(command) = command {
+            if !self.hand.command(module.name.as_bstr(), command.command.as_bstr()) {
+                return Err(Failure::Command(module.name.clone()));
             }
-            None => self.itself(module, request)?,
-        }
-        if command.is_none() {
+        } else {
+            self.itself(module, request)?;
             self.dependencies(module);
         }
-        if let Some(softdep) = softdep.filter(|_| depth == Depth::Top) {
+        if let Some(softdep) = softdep {
             self.several(softdep.pre.iter().rev(), below)?;
         }
         Ok(())
     }
 
     /// Whether there is anything to remove.
-    fn is_removable(&self, module: &Module, request: Request, depth: Depth) -> Result<bool, Failure> {
+    fn is_removable(&self, module: &Module, request: Request) -> Result<bool, Failure> {
         let name = &module.name;
         if module.builtin || self.context.is_builtin(name) {
-            return if depth == Depth::Top { Err(Failure::BuiltIn(name.clone())) } else { Ok(false) };
+            return if self.open.len() == 1 { Err(Failure::BuiltIn(name.clone())) } else { Ok(false) };
         }
         match module::state(name) {
             Some(State::Live | State::Coming | State::Going) => Ok(true),
@@ -155,8 +156,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Soft dependencies: what goes wrong with them is passed over, except that one in use ends it all,
-    /// as with kmod.
+    /// Soft dependencies: the kernel's refusal is passed over, anything else ends it all, as with kmod.
     fn several<'n>(
         &mut self,
         names: impl Iterator<Item = &'n BString>,
@@ -164,8 +164,11 @@ impl Walk<'_, '_> {
     ) -> Result<(), Failure> {
         for name in names {
             for module in self.context.lookup(name).unwrap_or_default().into_iter().rev() {
-                if let Err(failure @ Failure::InUse(_)) = self.one(&module, request, Depth::Below) {
-                    return Err(failure);
+                match self.one(&module, request) {
+                    Err(failure) if !request.lenient && !matches!(failure, Failure::Kernel(..)) => {
+                        return Err(failure);
+                    }
+                    _ => {}
                 }
             }
         }

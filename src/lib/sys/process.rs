@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 
 /// Runs `command` by `/bin/sh -c` with `variables` added to the environment and waits for it: its exit
@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 /// Errors: the shell cannot be started.
 pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)]) -> io::Result<i32> {
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).envs(variables.iter().copied()).stdin(Stdio::inherit());
+    // As system(3) names it; it is in the shell's own messages.
+    shell.arg0("sh").arg("-c").arg(command).envs(variables.iter().copied()).stdin(Stdio::inherit());
     let status = shell.status()?;
     Ok(status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1))
 }

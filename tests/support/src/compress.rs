@@ -11,6 +11,8 @@ pub enum Compression {
     Gzip,
     /// xz with a CRC32 check, which is what the kernel understands: `.ko.xz`.
     Xz,
+    /// xz with a CRC64 check, xz's own default, which kernels do not understand.
+    XzCrc64,
     /// zstd, with the content size in the header: `.ko.zst`.
     Zstd,
 }
@@ -39,12 +41,15 @@ pub fn compress(bytes: &[u8], how: Compression) -> Vec<u8> {
             writer.write_all(bytes).expect("gzip");
             writer.finish().expect("gzip")
         }
-        Compression::Xz => {
-            let stream = xz2::stream::Stream::new_easy_encoder(6, xz2::stream::Check::Crc32).expect("xz");
-            let mut writer = xz2::write::XzEncoder::new_stream(Vec::new(), stream);
-            writer.write_all(bytes).expect("xz");
-            writer.finish().expect("xz")
-        }
+        Compression::Xz => xz(bytes, xz2::stream::Check::Crc32),
+        Compression::XzCrc64 => xz(bytes, xz2::stream::Check::Crc64),
         Compression::Zstd => zstd::bulk::compress(bytes, 3).expect("zstd"),
     }
+}
+
+fn xz(bytes: &[u8], check: xz2::stream::Check) -> Vec<u8> {
+    let stream = xz2::stream::Stream::new_easy_encoder(6, check).expect("xz");
+    let mut writer = xz2::write::XzEncoder::new_stream(Vec::new(), stream);
+    writer.write_all(bytes).expect("xz");
+    writer.finish().expect("xz")
 }

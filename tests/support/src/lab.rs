@@ -10,12 +10,16 @@ use std::sync::OnceLock;
 /// A real kernel's module tree.
 #[derive(Debug, Clone)]
 pub struct Kernel {
+    /// The Debian suite it comes from.
+    pub suite: &'static str,
     /// What to give to `-d` or `-b`.
     pub root: PathBuf,
     /// What to give to `-S`, or as depmod's operand.
     pub release: String,
     /// The headers for this kernel, which hold its Module.symvers.
     pub headers: Option<PathBuf>,
+    /// Our own small modules, built for this kernel.
+    pub kbuild: Option<PathBuf>,
 }
 
 /// The multi-call binary of this build: `OXMOD_KMOD`, else the one beside the running test.
@@ -35,13 +39,15 @@ pub fn reference() -> Option<PathBuf> {
 
 /// The real kernels that are at hand: bookworm's, trixie's, both, or none.
 pub fn kernels() -> Vec<Kernel> {
-    ["OXMOD_BOOKWORM", "OXMOD_TRIXIE"]
+    ["bookworm", "trixie"]
         .into_iter()
-        .filter_map(|name| {
+        .filter_map(|suite| {
+            let name = format!("OXMOD_{}", suite.to_uppercase());
             let root = setting(&format!("{name}_ROOT"))?.into();
             let release = setting(&format!("{name}_RELEASE"))?.into_string().ok()?;
             let headers = setting(&format!("{name}_HEADERS")).map(PathBuf::from);
-            Some(Kernel { root, release, headers })
+            let kbuild = setting(&format!("{name}_KBUILD")).map(PathBuf::from);
+            Some(Kernel { suite, root, release, headers, kbuild })
         })
         .collect()
 }

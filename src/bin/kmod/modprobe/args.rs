@@ -129,10 +129,7 @@ impl Given {
         match id {
             "all" => settings.all = true,
             "remove" => self.remove = true,
-            "remove-holders" => {
-                self.remove = true;
-                settings.holders = true;
-            }
+            "remove-holders" => settings.holders = true,
             "wait" => settings.wait = wait_value(&value.unwrap_or_default(), report)?,
             "force" => settings.force = Force { vermagic: true, modversions: true },
             "force-vermagic" => settings.force.vermagic = true,

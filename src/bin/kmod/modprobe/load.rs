@@ -138,12 +138,18 @@ impl Loader<'_, '_> {
         let failure = match &step.action {
             Action::Insert(_) if state(&step.module) == Some(State::Live) => None,
             Action::Insert(path) => self.insert(step, path),
+            // A command that calls modprobe for its own module would go round in circles.
+            Action::Install(_) if is_of_command(step) => self.itself(step),
             Action::Install(command) => self.install(step, command.as_bstr()),
             Action::BuiltIn => None,
             Action::Missing => Some(Failure::Missing),
         };
         match failure {
             Some(failure) if step.required => Err(self.tell(module, step, &failure)),
+            Some(Failure::Command(command, status)) => {
+                self.command_failed(step, &command, status);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -152,6 +158,14 @@ impl Loader<'_, '_> {
         let error = insert(path, &step.options, self.settings.force, self.sink).err()?;
         let lost_race = error.errno() == libc::EEXIST && !(step.requested && self.settings.first_time);
         if lost_race { None } else { Some(Failure::Refused(error)) }
+    }
+
+    /// The module of an install command, without that command.
+    fn itself(&self, step: &Step) -> Option<Failure> {
+        match self.context.path_of(&step.module) {
+            Some(path) => self.insert(step, &path),
+            None => Some(Failure::Missing),
+        }
     }
 
     fn install(&self, step: &Step, command: &BStr) -> Option<Failure> {
@@ -169,10 +183,7 @@ impl Loader<'_, '_> {
                 libc::ENOENT
             }
             Failure::Command(command, status) => {
-                let (command, name) = (verbatim(command), verbatim(&step.module));
-                self.report.error(format_args!(
-                    "Error running install command '{command}' for module {name}: retcode {status}"
-                ));
+                self.command_failed(step, command, *status);
                 libc::EINVAL
             }
             Failure::Refused(error) => match &error.cause {
@@ -185,6 +196,13 @@ impl Loader<'_, '_> {
             },
         };
         self.failed(module, format_args!("{}", kernel_answer(errno)))
+    }
+
+    fn command_failed(&self, step: &Step, command: &BString, status: i32) {
+        let (command, name) = (verbatim(command), verbatim(&step.module));
+        self.report.error(format_args!(
+            "Error running install command '{command}' for module {name}: retcode {status}"
+        ));
     }
 
     fn failed(&self, module: &Module, why: std::fmt::Arguments<'_>) -> Exit {
@@ -201,6 +219,11 @@ enum Failure {
     Command(BString, i32),
     /// The file could not be read, or the kernel refused the module.
     Refused(Error),
+}
+
+/// Whether this process was started by the install command of the step's module.
+fn is_of_command(step: &Step) -> bool {
+    std::env::var_os("MODPROBE_MODULE").is_some_and(|name| name.as_bytes() == step.module.as_slice())
 }
 
 /// What the kernel's errno means for a module.

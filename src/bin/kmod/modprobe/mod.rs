@@ -34,7 +34,7 @@ pub fn command() -> Command {
         .args([
             flag(Some('a'), "all", "Take every operand for a module, none for a parameter"),
             flag(Some('r'), "remove", "Remove modules instead of loading them"),
-            flag(None, "remove-holders", "Remove the modules that hold it first (implies -r)")
+            flag(None, "remove-holders", "Remove the modules that hold it first (with -r)")
                 .alias("remove-dependencies"),
             value(Some('w'), "wait", "MSEC", "Wait that long for a module in use to be released"),
             flag(Some('R'), "resolve-alias", "Print the names of the modules that an alias leads to"),

@@ -10,67 +10,69 @@ use oxmod::ops::remove::{self, Failure, Hand, Request};
 use oxmod::sys::errno;
 
 use super::load::{Loader, run_command};
-use crate::report::{Exit, Outcome, verbatim};
+use crate::report::{Exit, Level, Outcome, verbatim};
 use crate::stdout::Out;
 
 /// The first pause between two tries with `-w`; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
 /// Removes every operand in turn. What cannot be removed ends the run, except that a kernel's refusal
-/// lets the next operand have its try.
+/// lets the next operand have its try, and so does everything with `-q`.
 pub fn all(loader: &Loader<'_, '_>, operands: &[OsString], out: &mut Out) -> Outcome {
     let mut outcome = Ok(());
     for operand in operands {
         match one(loader, operand, out) {
-            Err(Exit::Failure) => outcome = Err(Exit::Failure),
-            other => other?,
+            Ok(true) => {}
+            Ok(false) => outcome = Err(Exit::Failure),
+            Err(exit) => return Err(exit),
         }
     }
     outcome
 }
 
-fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Outcome {
+/// Whether it worked; an error ends the run.
+fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Result<bool, Exit> {
     let settings = loader.settings;
     let found = loader.context.lookup(operand.as_bytes()).unwrap_or_default();
     if found.is_empty() {
-        return end(loader, format_args!("Module {} not found.", verbatim(operand.as_bytes())));
+        let text = format_args!("Module {} not found.", verbatim(operand.as_bytes()));
+        return loader.report.fatal(text).map(|()| false);
     }
     let request = Request {
         ignore_commands: settings.ignore_commands,
         holders: settings.holders,
         first_time: settings.first_time,
         count_ignored: settings.wait.is_some(),
+        lenient: !loader.report.shows(Level::Fatal),
     };
     for module in &found {
         let mut remover = Remover { loader, out, stdout: Ok(()) };
         let outcome = remove::remove(loader.context, module, request, &mut remover);
         remover.stdout?;
-        outcome.or_else(|failure| tell(loader, &failure))?;
+        if let Err(failure) = outcome {
+            return tell(loader, &failure).map(|()| false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
-/// The words for a module that stays.
+/// The words for a module that stays; an error ends the run.
 fn tell(loader: &Loader<'_, '_>, failure: &Failure) -> Outcome {
     match failure {
-        Failure::BuiltIn(name) => end(loader, format_args!("Module {} is builtin.", verbatim(name))),
-        Failure::NotLoaded(name) => end(loader, format_args!("Module {} is not in kernel.", verbatim(name))),
-        Failure::InUse(name) => end(loader, format_args!("Module {} is in use.", verbatim(name))),
+        Failure::BuiltIn(name) => loader.report.fatal(format_args!("Module {} is builtin.", verbatim(name))),
+        Failure::NotLoaded(name) => {
+            loader.report.fatal(format_args!("Module {} is not in kernel.", verbatim(name)))
+        }
+        Failure::InUse(name) => loader.report.fatal(format_args!("Module {} is in use.", verbatim(name))),
         Failure::Command(name) => {
-            end(loader, format_args!("Error running remove command for {}", verbatim(name)))
+            loader.report.fatal(format_args!("Error running remove command for {}", verbatim(name)))
         }
         Failure::Kernel(name, error) => {
             let why = errno::strerror(error.raw_os_error().unwrap_or(libc::EIO));
             loader.report.error(format_args!("could not remove '{}': {why}", verbatim(name)));
-            Err(Exit::Failure)
+            Ok(())
         }
     }
-}
-
-/// A message that ends the run if it is shown; a failure in any case.
-fn end(loader: &Loader<'_, '_>, text: std::fmt::Arguments<'_>) -> Outcome {
-    loader.report.fatal(text)?;
-    Err(Exit::Failure)
 }
 
 /// Shows each step, and does it unless this is a dry run.
@@ -83,7 +85,7 @@ struct Remover<'r, 'l, 'c> {
 
 impl Remover<'_, '_, '_> {
     fn show(&mut self, word: &str, object: &[u8]) {
-        if self.loader.settings.show || self.loader.settings.dry_run {
+        if self.loader.settings.show {
             let line = [word.as_bytes(), b" ", object, b"\n"].concat();
             let written = self.out.bytes(&line).and_then(|()| self.out.flush());
             if self.stdout.is_ok() {

@@ -1,0 +1,261 @@
+//! The initial file system of the virtual machine: both sides' tools with their libraries, busybox, our
+//! small modules with damaged copies of them, the real modules that scenarios ask for, the scenarios.
+//!
+//! Everything is copied from the lab and this build. Needs busybox (static) and strip.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use oxmod_test_support::{Compression, Kernel, compress, ours, reference};
+
+use crate::scenarios::Scenario;
+
+/// The tools of either side.
+const TOOLS: [&str; 6] = ["modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
+
+/// What the guest's scripts call.
+const APPLETS: [&str; 23] = [
+    "sh", "mount", "umount", "cat", "ln", "rm", "mkdir", "dmesg", "stty", "timeout", "uname", "sleep", "ip",
+    "dd", "mke2fs", "losetup", "cp", "sync", "poweroff", "kill", "ls", "test", "wc",
+];
+
+/// The real modules that scenarios load, with all they need.
+const REAL: [&str; 16] = [
+    "btrfs",
+    "xfs",
+    "ext4",
+    "loop",
+    "nfs",
+    "dm-crypt",
+    "kvm-intel",
+    "kvm-amd",
+    "e1000e",
+    "virtio_net",
+    "virtio_pci",
+    "dummy",
+    "snd-hda-intel",
+    "snd-hda-codec-generic",
+    "bfq",
+    "i2c-dev",
+];
+
+/// Writes the archive for `kernel` to `dir`/initrd.
+pub(crate) fn build(dir: &Path, kernel: &Kernel, scenarios: &[&Scenario]) -> PathBuf {
+    let root = dir.join("root");
+    for name in ["bin", "proc", "sys", "dev", "tmp", "etc", "vm/scenarios", "usr/lib", "lib64"] {
+        make(&root.join(name));
+    }
+    put_tools(&root);
+    put_modules(&root, kernel);
+    put_scripts(&root, scenarios);
+    pack(&root, &dir.join("initrd"))
+}
+
+fn put_tools(root: &Path) {
+    let busybox = which("busybox");
+    copy(&busybox, &root.join("bin/busybox"));
+    for applet in APPLETS {
+        symlink("busybox", root.join("bin").join(applet)).expect(applet);
+    }
+    let theirs = reference().expect("no reference kmod: run scripts/lab");
+    for (side, binary) in [("ours", ours()), ("theirs", theirs)] {
+        let dir = root.join(side);
+        make(&dir);
+        for library in libraries(&binary) {
+            copy(&library, &join(root, &library));
+        }
+        if side == "ours" {
+            // A debug build is mostly debugging information.
+            run(Command::new("strip").arg("-o").arg(dir.join("kmod")).arg(&binary));
+        } else {
+            copy(&binary, &dir.join("kmod"));
+        }
+        for tool in TOOLS {
+            symlink("kmod", dir.join(tool)).expect(tool);
+        }
+    }
+}
+
+/// The shared objects of a program, as its own loader finds them; none if it is static.
+fn libraries(binary: &Path) -> Vec<PathBuf> {
+    let output = Command::new(binary).env("LD_TRACE_LOADED_OBJECTS", "1").stdin(Stdio::null()).output();
+    let text = String::from_utf8(output.expect("the tool does not start").stdout).expect("paths");
+    let words = text.split_whitespace().filter(|word| word.starts_with('/'));
+    words.map(PathBuf::from).collect()
+}
+
+fn put_modules(root: &Path, kernel: &Kernel) {
+    let tree = Path::new("lib/modules").join(&kernel.release);
+    let (from, to) = (kernel.root.join(&tree), root.join(&tree));
+    make(&to);
+    for name in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+        copy(&from.join(name), &to.join(name));
+    }
+    for name in REAL {
+        for path in closure(kernel, name) {
+            let path = path.strip_prefix(&kernel.root).expect("a path below the kernel's root").to_owned();
+            copy(&kernel.root.join(&path), &root.join(&path));
+        }
+    }
+    put_small(&to.join("extra"), kernel);
+    put_damaged(&root.join("x"), kernel);
+    let depmod = reference().expect("reference").with_file_name("depmod");
+    run(Command::new(depmod).arg("-b").arg(root).arg(&kernel.release));
+}
+
+/// The files that the reference would load for a name.
+fn closure(kernel: &Kernel, name: &str) -> Vec<PathBuf> {
+    let modprobe = reference().expect("reference").with_file_name("modprobe");
+    let output = Command::new(modprobe)
+        .arg("-d")
+        .arg(&kernel.root)
+        .args(["-C", "/nosuch", "-S", &kernel.release, "-D", name])
+        .output()
+        .expect("modprobe -D");
+    let text = String::from_utf8(output.stdout).expect("paths");
+    let files = text.lines().filter_map(|line| line.strip_prefix("insmod ")).map(|path| path.trim().into());
+    files.collect()
+}
+
+fn small(kernel: &Kernel, name: &str) -> Vec<u8> {
+    let kbuild = kernel.kbuild.as_deref().expect("our small modules are not built: run scripts/lab modules");
+    let path = kbuild.join(name).with_extension("ko");
+    fs::read(&path).unwrap_or_else(|error| panic!("{} ({error}): run scripts/lab modules", path.display()))
+}
+
+/// Our own modules in the tree, some of them compressed.
+fn put_small(extra: &Path, kernel: &Kernel) {
+    make(extra);
+    let plain = [
+        "ox_base",
+        "ox_mid",
+        "ox_top",
+        "ox_params",
+        "ox_soft",
+        "ox_cycle_a",
+        "ox_cycle_b",
+        "ox_slow",
+        "ox_fail",
+        "ox_plain",
+        "ox_signed",
+        "ox_signed_keyid",
+        "ox_firmware",
+    ];
+    for name in plain {
+        write(&extra.join(format!("{name}.ko")), &small(kernel, name));
+    }
+    let compressed = [
+        ("ox_aliases", Compression::Xz, "xz"),
+        ("ox_devname", Compression::Zstd, "zst"),
+        ("ox_weak", Compression::XzCrc64, "xz"),
+    ];
+    for (name, how, suffix) in compressed {
+        write(&extra.join(format!("{name}.ko.{suffix}")), &compress(&small(kernel, name), how));
+    }
+}
+
+/// Modules for path operands: compressed in every way, damaged, or of another kernel.
+fn put_damaged(dir: &Path, kernel: &Kernel) {
+    make(dir);
+    let base = small(kernel, "ox_base");
+    for (suffix, how) in [
+        ("ko.gz", Compression::Gzip),
+        ("ko.xz", Compression::Xz),
+        ("ko.zst", Compression::Zstd),
+        ("crc64.ko.xz", Compression::XzCrc64),
+    ] {
+        let packed = compress(&base, how);
+        write(&dir.join(format!("cut_{suffix}")), packed.get(..packed.len() / 2).expect("half"));
+        write(&dir.join(format!("ox_base.{suffix}")), &packed);
+    }
+    write(&dir.join("garbage.ko"), &b"this is no module\n".repeat(100));
+    write(&dir.join("empty.ko"), b"");
+    write(&dir.join("cut.ko"), base.get(..base.len() / 2).expect("half"));
+    write(&dir.join("head.ko"), base.get(..32).expect("head"));
+    write(&dir.join("garbage.ko.xz"), &compress(&b"this is no module\n".repeat(100), Compression::Xz));
+    make(&dir.join("directory.ko"));
+    let mut magic = base.clone();
+    // With symbol versions, kernels do not compare the release, only what follows it.
+    replace(&mut magic, b" mod_unload ", |found| found.fill(b'9'));
+    write(&dir.join("vermagic/ox_base.ko"), &magic);
+    write(&dir.join("vermagic/ox_base.ko.xz"), &compress(&magic, Compression::Xz));
+    write(&dir.join("crc/ox_base.ko"), &other_crc(&base, b"module_layout"));
+    write(&dir.join("crc/ox_mid.ko"), &other_crc(&small(kernel, "ox_mid"), b"ox_base_add"));
+}
+
+/// The module with another CRC for what it needs: a record of `__versions` is a CRC of 8 bytes and a name
+/// of 56, padded with NUL.
+fn other_crc(module: &[u8], symbol: &[u8]) -> Vec<u8> {
+    let mut name = symbol.to_vec();
+    name.resize(56, 0);
+    let at = module.windows(56).position(|window| window == name).expect("a symbol version");
+    let mut module = module.to_vec();
+    *module.get_mut(at - 8).expect("a CRC") ^= 0x55;
+    module
+}
+
+fn replace(bytes: &mut [u8], what: &[u8], with: impl Fn(&mut [u8])) {
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(what.len()).position(|w| w == what))
+    {
+        at += found;
+        with(bytes.get_mut(at..at + what.len()).expect("in bounds"));
+    }
+}
+
+fn put_scripts(root: &Path, scenarios: &[&Scenario]) {
+    let init = root.join("init");
+    write(&init, include_bytes!("guest/init"));
+    fs::set_permissions(&init, fs::Permissions::from_mode(0o755)).expect("init");
+    write(&root.join("vm/prelude"), include_bytes!("guest/prelude"));
+    let mut list = String::new();
+    for scenario in scenarios {
+        write(&root.join("vm/scenarios").join(scenario.name), scenario.script.as_bytes());
+        list.push_str(scenario.name);
+        list.push('\n');
+    }
+    write(&root.join("vm/list"), list.as_bytes());
+}
+
+fn pack(root: &Path, archive: &Path) -> PathBuf {
+    let file = fs::File::create(archive).expect("archive");
+    let script = "find . | busybox cpio -o -H newc 2>/dev/null";
+    run(Command::new("sh").args(["-c", script]).current_dir(root).stdout(file));
+    archive.to_owned()
+}
+
+/// The path of a program.
+///
+/// # Panics
+/// When it is not installed.
+pub(crate) fn which(program: &str) -> PathBuf {
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&dirs).map(|dir| dir.join(program)).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("no {program} here: scripts/test installs what this needs"))
+}
+
+fn run(command: &mut Command) {
+    let output = command.stderr(Stdio::piped()).spawn().and_then(std::process::Child::wait_with_output);
+    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn join(root: &Path, absolute: &Path) -> PathBuf {
+    root.join(absolute.strip_prefix("/").expect("an absolute path"))
+}
+
+fn make(dir: &Path) {
+    fs::create_dir_all(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    make(path.parent().expect("a parent"));
+    fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+fn copy(from: &Path, to: &Path) {
+    make(to.parent().expect("a parent"));
+    fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+}

@@ -1,0 +1,62 @@
+//! One virtual machine: boots a kernel with an initial file system and returns what it wrote to its second
+//! serial port. Emulated throughout, so that no host feature is needed.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use oxmod_test_support::Kernel;
+
+use crate::image::which;
+
+/// After this the machine is stopped; a run takes a fraction of it.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What the scenarios find on the kernel's command line.
+const CMDLINE: &str = "console=ttyS0 quiet panic=-1 rcupdate.rcu_expedited=1 mitigations=off nokaslr audit=0 ox_params.usmall=5 ox_params.text=\"of the boot\" \
+                       modprobe.blacklist=ox_devname module_blacklist=ox_signed_keyid";
+
+/// Boots on one emulated processor, and waits for the end.
+///
+/// # Panics
+/// When the machine does not come to its end, with the last lines of its console.
+pub(crate) fn boot(dir: &Path, kernel: &Kernel, initrd: &Path) -> String {
+    let (console, results) = (dir.join("console"), dir.join("results"));
+    let serial = |path: &Path| format!("file:{}", path.display());
+    let mut qemu = Command::new("nice")
+        .args(["-n", "5"])
+        .arg(which("qemu-system-x86_64"))
+        .args(["-accel", "tcg", "-cpu", "qemu64", "-smp", "1", "-m", "1024", "-nodefaults", "-no-reboot"])
+        .args(["-display", "none", "-monitor", "none"])
+        .args(["-nic", "none", "-device", "e1000e,romfile=", "-device", "virtio-net-pci,romfile="])
+        .args(["-audiodev", "none,id=sound", "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound"])
+        .args(["-serial", &serial(&console), "-serial", &serial(&results)])
+        .arg("-kernel")
+        .arg(kernel.root.join(format!("boot/vmlinuz-{}", kernel.release)))
+        .arg("-initrd")
+        .arg(initrd)
+        .args(["-append", CMDLINE])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("qemu does not start");
+    let end = Instant::now() + LIMIT;
+    while qemu.try_wait().expect("qemu").is_none() {
+        if Instant::now() > end {
+            let _ = qemu.kill();
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\r', "");
+    let text = read(&results);
+    let tail = |text: &str| {
+        text.lines().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+    };
+    assert!(
+        text.trim_end().ends_with("@@@ end"),
+        "the machine stopped before its end\n{}\n---- console\n{}",
+        tail(&text),
+        tail(&read(&console))
+    );
+    text
+}

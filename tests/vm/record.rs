@@ -1,0 +1,67 @@
+//! What came of a scenario on one side: the sections of the guest's report, without what differs from
+//! one run to the next by chance.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One side's outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// Section and text, in the guest's order.
+    sections: Vec<(String, String)>,
+}
+
+/// The records by scenario and side.
+pub(crate) type Records = BTreeMap<(String, String), Record>;
+
+/// Reads the whole report.
+pub(crate) fn parse(text: &str) -> Records {
+    let reports = text.split("\n@@@ ").skip(1).filter(|report| report.trim() != "end");
+    reports.map(record).collect()
+}
+
+fn record(report: &str) -> ((String, String), Record) {
+    let mut parts = report.split("\n@@ ");
+    let mut head = parts.next().unwrap_or_default().split_whitespace();
+    let (side, name) = (head.next().unwrap_or_default(), head.next().unwrap_or_default());
+    let sections = parts.map(|part| {
+        let (title, body) = part.split_once('\n').unwrap_or((part, ""));
+        let body = if title == "log" { log(body) } else { body.trim_end().to_owned() };
+        (title.to_owned(), body)
+    });
+    ((name.to_owned(), side.to_owned()), Record { sections: sections.collect() })
+}
+
+/// The kernel's lines about modules: without times, and without what it says once only or as it pleases.
+fn log(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest));
+    let told = lines.filter(|line| {
+        ["ox_", "odule", "symbol", "vermagic", "decompress", "segfault"]
+            .iter()
+            .any(|word| line.contains(word))
+            && !["taint", "livepatch", "Modules linked in"].iter().any(|word| line.contains(word))
+    });
+    told.collect::<Vec<_>>().join("\n")
+}
+
+impl Record {
+    /// One section; empty when it is not there.
+    pub(crate) fn section(&self, title: &str) -> &str {
+        self.sections.iter().find(|(name, _)| name == title).map_or("", |(_, body)| body)
+    }
+
+    /// The sections that the other has otherwise.
+    pub(crate) fn differing<'r>(&'r self, other: &'r Self) -> Vec<&'r str> {
+        let titles = self.sections.iter().map(|(title, _)| title.as_str());
+        titles.filter(|title| self.section(title) != other.section(title)).collect()
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (title, body) in self.sections.iter().filter(|(_, body)| !body.is_empty()) {
+            writeln!(f, "{title}: {}", body.replace('\n', &format!("\n{:1$}", "", title.len() + 2)))?;
+        }
+        Ok(())
+    }
+}
