@@ -66,6 +66,14 @@ fn put_tools(root: &Path) {
         for library in libraries(&binary) {
             copy(&library, &join(root, &library));
         }
+        if side == "theirs" {
+            // It opens these when it needs them.
+            for library in libraries(&binary).iter().filter(|path| path.ends_with("libc.so.6")) {
+                for name in ["liblzma.so.5", "libzstd.so.1", "libz.so.1"] {
+                    copy(&library.with_file_name(name), &join(root, &library.with_file_name(name)));
+                }
+            }
+        }
         if side == "ours" {
             // A debug build is mostly debugging information.
             run(Command::new("strip").arg("-o").arg(dir.join("kmod")).arg(&binary));
