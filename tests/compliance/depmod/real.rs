@@ -23,11 +23,24 @@ fn compare(root: &Path, kernel: &Kernel, args: &[&str]) -> (String, String, File
     (answer.stdout_text(), answer.stderr_text(), files)
 }
 
-/// The kernel's symbols: System.map, and Module.symvers of the headers.
-fn symbols(kernel: &Kernel) -> (String, Option<String>) {
-    let map = kernel.root.join(format!("boot/System.map-{}", kernel.release));
-    let symvers = kernel.headers.as_ref().map(|headers| headers.join("Module.symvers"));
-    (map.display().to_string(), symvers.map(|path| path.display().to_string()))
+/// The kernel's symbols: Module.symvers of the headers, and a System.map made of it in `root`, since
+/// Debian ships a stub. Of the map's symbols every thirtieth is missing, so that some needs are unknown.
+fn symbols(kernel: &Kernel, root: &Root) -> (String, String) {
+    let headers = kernel.headers.as_ref().expect("kernel headers: run scripts/lab");
+    let symvers = headers.join("Module.symvers");
+    let text = fs::read_to_string(&symvers).unwrap();
+    let exported = text.lines().filter(|line| line.split('\t').nth(2) == Some("vmlinux"));
+    let map: String = exported
+        .filter_map(|line| line.split('\t').nth(1))
+        .enumerate()
+        .filter(|(index, _)| index % 30 != 0)
+        .map(|(index, name)| {
+            format!("ffffffff{index:08x} r __ksymtab_{name}\nffffffff{index:08x} T {name}\n")
+        })
+        .collect();
+    assert!(map.lines().count() > 10_000);
+    root.file("System.map", map);
+    (root.path("System.map").display().to_string(), symvers.display().to_string())
 }
 
 #[test]
@@ -43,10 +56,12 @@ fn as_installed() {
 #[test]
 fn dry_run_with_every_report() {
     for kernel in real_kernels() {
-        let (map, symvers) = symbols(&kernel);
+        let root = Root::new();
+        let (map, symvers) = symbols(&kernel, &root);
         let (out, err, _) = compare(&kernel.root, &kernel, &["-n", "-v", "-e", "-w", "-F", &map]);
-        assert!(out.lines().count() > 50_000 && err.lines().count() > 100_000);
-        let symvers = symvers.expect("kernel headers: run scripts/lab");
+        assert!(out.lines().count() > 50_000);
+        let unknown = err.matches("needs unknown symbol").count();
+        assert!((1000..20_000).contains(&unknown), "{unknown}");
         compare(&kernel.root, &kernel, &["-n", "-e", "-E", &symvers]);
     }
 }

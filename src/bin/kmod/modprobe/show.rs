@@ -18,8 +18,9 @@ use oxmod::sys::file;
 use crate::report::{Exit, Outcome, Report, errno_text, verbatim};
 use crate::stdout::Out;
 
-/// How much of a long answer is collected before it is handed on, in bytes.
-const CHUNK: usize = 16 << 10;
+/// How much of a long answer is collected before it is handed on, in bytes: as much as passes by the buffer of
+/// standard output.
+const CHUNK: usize = 32 << 10;
 
 /// `-c`: the configuration by directive, then the indexes.
 pub fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
@@ -27,11 +28,14 @@ pub fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
     out.bytes(b"\n# End of configuration files. Dumping indexes now:\n\n")?;
     for kind in [IndexKind::Alias, IndexKind::Symbol] {
         let mut outcome = Ok(());
-        let mut lines = Vec::with_capacity(2 * CHUNK);
+        let mut lines = Vec::with_capacity(CHUNK + (4 << 10));
         context.dump(kind, |key, value| {
-            for part in [b"alias ", key, b" ", value, b"\n"] {
-                lines.extend_from_slice(part);
-            }
+            // Forty thousand times: piece by piece, so that the constant ones cost no call.
+            lines.extend_from_slice(b"alias ");
+            lines.extend_from_slice(key);
+            lines.push(b' ');
+            lines.extend_from_slice(value);
+            lines.push(b'\n');
             if lines.len() > CHUNK && outcome.is_ok() {
                 outcome = out.bytes(&lines);
                 lines.clear();
