@@ -142,11 +142,14 @@ fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], sink: Sink<'_>) -> Vec<&'f 
     ordered
 }
 
-/// How modules.order spells a file: below the module directory and always as `.ko`. A file name with more
-/// dots is cut at the first of them, as its module's name is.
+/// How modules.order spells a file: below the module directory and always as `.ko`.
 fn listed_path(dir: &Path, path: &Path) -> Option<Vec<u8>> {
     let relative = path.strip_prefix(dir).ok()?.as_os_str().as_bytes();
-    Some([crate::name::path_stem(relative), b".ko"].concat())
+    let stem = crate::name::path_stem(relative);
+    let suffix = relative.get(stem.len()..)?;
+    // A name with a dot of its own is never found in the list: kmod has it so.
+    crate::name::module_file_stem(suffix).filter(|rest| rest.is_empty())?;
+    Some([stem, b".ko"].concat())
 }
 
 fn read_list(dir: &Path, name: &'static str, sink: Sink<'_>) -> Option<Vec<u8>> {
