@@ -30,6 +30,9 @@ pub(super) struct Value<'a> {
 
 impl<'a> Node<'a> {
     /// Decodes the node that `reference` points to; `None` for the null reference.
+    // Inlined, a dump need not copy each node from hand to hand: a fifth of its time.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     pub(super) fn at(data: Data<'a>, reference: u32) -> Result<Option<Self>> {
         let mut at = (reference & OFFSET_MASK) as usize;
         if at == 0 {
@@ -127,6 +130,8 @@ pub(super) struct Children<'a> {
 
 impl<'a> Children<'a> {
     /// The next child that there is.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     pub(super) fn next(&mut self) -> Result<Option<(u8, Node<'a>)>> {
         // Ranges are sparse: four references at a time as long as none of them leads anywhere.
         while let Some((references, rest)) = self.references.split_first_chunk() {
