@@ -277,7 +277,7 @@ fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result
         if let Some(first) = files.iter().find(|file| file.name == module.name) {
             return Err(report.module_given_twice(&module.name, &path, &first.path));
         }
-        std::fs::metadata(&path).map_err(|error| report.no_module(&path, &error))?;
+        file::exists(&path).map_err(|error| report.no_module(&path, &error))?;
         files.push(module);
     }
     Ok(files)

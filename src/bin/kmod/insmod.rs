@@ -1,12 +1,11 @@
 //! insmod: loads one file, without configuration and without dependencies.
 
-use std::fs;
 use std::path::Path;
 
 use clap::Command;
 use oxmod::error::{Cause, Error};
 use oxmod::ops::insert::{Force, insert};
-use oxmod::sys::errno;
+use oxmod::sys::{errno, file};
 
 use crate::applet::Invocation;
 use crate::modprobe::parameters;
@@ -39,7 +38,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         return Err(Exit::Failure);
     }
     let path = Path::new(file);
-    if let Err(error) = fs::metadata(path) {
+    if let Err(error) = file::exists(path) {
         let why = io_text(&error);
         report.error(format_args!("could not load module {}: {why}", verbatim_path(path)));
         return Err(Exit::Failure);

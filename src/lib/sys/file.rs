@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::error::{Error, FormatError, FormatKind, Result};
@@ -66,6 +66,26 @@ fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
 pub fn exists(path: &Path) -> io::Result<()> {
     // By open: std's own way is statx, which no shim that redirects paths knows.
     File::options().read(true).custom_flags(libc::O_PATH).open(path).map(drop)
+}
+
+/// When a file was last changed, in seconds and nanoseconds since 1970: its contents, and anything at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// Modification of the contents (`st_mtim`).
+    pub modified: (i64, i64),
+    /// Modification of contents, name or attributes (`st_ctim`).
+    pub changed: (i64, i64),
+}
+
+/// The times of what `path` leads to.
+///
+/// Errors: whatever stat answers.
+pub fn times(path: &Path) -> io::Result<Times> {
+    let metadata = std::fs::metadata(path)?;
+    Ok(Times {
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    })
 }
 
 /// Opens `path` for reading and tells its size in bytes.

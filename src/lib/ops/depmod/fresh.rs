@@ -6,9 +6,7 @@
 //! its contents nor, by its status change time, its being put in place.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::index::text;
@@ -25,9 +23,8 @@ const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.m
 ///
 /// Anything that cannot be examined counts as changed.
 pub fn is_fresh(dir: &Path, out: &Path, files: &[ModuleFile], sources: &[PathBuf]) -> bool {
-    let Ok(dep) = fs::metadata(out.join(image::DEP)) else { return false };
-    let made = (dep.mtime(), dep.mtime_nsec());
-    let older = |path: &Path| fs::metadata(path).is_ok_and(|metadata| changed(&metadata) < made);
+    let Ok(made) = file::times(&out.join(image::DEP)).map(|times| times.modified) else { return false };
+    let older = |path: &Path| file::times(path).is_ok_and(|times| times.modified.max(times.changed) < made);
     // What is not there had no part, unless it was removed since: then its directory has changed.
     let absent_or_older = |path: &Path| !path.exists() || older(path);
     image::NAMES.iter().all(|name| out.join(name).is_file())
@@ -35,11 +32,6 @@ pub fn is_fresh(dir: &Path, out: &Path, files: &[ModuleFile], sources: &[PathBuf
         && LISTS.iter().all(|name| absent_or_older(&dir.join(name)))
         && files.iter().all(|file| older(&file.path))
         && same_modules(dir, out, files)
-}
-
-/// The later of modification and status change.
-fn changed(metadata: &Metadata) -> (i64, i64) {
-    (metadata.mtime(), metadata.mtime_nsec()).max((metadata.ctime(), metadata.ctime_nsec()))
 }
 
 fn same_modules(dir: &Path, out: &Path, files: &[ModuleFile]) -> bool {

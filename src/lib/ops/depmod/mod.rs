@@ -156,7 +156,7 @@ fn read_list(dir: &Path, name: &'static str, sink: Sink<'_>) -> Option<Vec<u8>> 
     match file::read(&dir.join(OsStr::new(name))) {
         Ok(text) => Some(text),
         Err(error) => {
-            let missing_dir = std::fs::metadata(dir).err();
+            let missing_dir = file::exists(dir).err();
             tell(
                 sink,
                 match missing_dir {
