@@ -59,13 +59,6 @@ pub enum Notice {
         /// The text file that is read instead.
         instead: PathBuf,
     },
-    /// The kernel could not decompress a module that we then decompressed for it.
-    DecompressedHere {
-        /// The file.
-        path: PathBuf,
-        /// The errno that the kernel answered with.
-        errno: i32,
-    },
     /// Something that only depmod comes upon.
     Depmod(DepmodNotice),
     /// A file that should be readable was not; its contents are treated as absent.

@@ -16,9 +16,9 @@ use crate::scenarios::Scenario;
 const TOOLS: [&str; 6] = ["modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
 
 /// What the guest's scripts call.
-const APPLETS: [&str; 23] = [
+const APPLETS: [&str; 25] = [
     "sh", "mount", "umount", "cat", "ln", "rm", "mkdir", "dmesg", "stty", "timeout", "uname", "sleep", "ip",
-    "dd", "mke2fs", "losetup", "cp", "sync", "poweroff", "kill", "ls", "test", "wc",
+    "dd", "mke2fs", "losetup", "cp", "sync", "poweroff", "kill", "ls", "test", "wc", "readlink", "sed",
 ];
 
 /// The real modules that scenarios load, with all they need.

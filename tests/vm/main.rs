@@ -81,6 +81,8 @@ fn judge(scenario: &Scenario, records: &Records, print: bool) -> Option<String> 
     let (Some(ours), Some(theirs)) = (of("ours"), of("theirs")) else {
         return Some(format!("{}: no answer", scenario.name));
     };
+    let sorted = (ours.sorted(), theirs.sorted());
+    let (ours, theirs) = if scenario.any_order { (&sorted.0, &sorted.1) } else { (ours, theirs) };
     if print {
         println!(
             "==== {}\n{ours}---- theirs differs in {:?}\n{theirs}",

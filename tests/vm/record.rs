@@ -44,10 +44,37 @@ fn log(text: &str) -> String {
     told.collect::<Vec<_>>().join("\n")
 }
 
+fn sorted(lines: impl Iterator<Item = String>) -> String {
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+/// A line about a module with its users, the third word, in alphabetic order.
+fn with_sorted_users(line: &str) -> String {
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    if let Some(users) = words.get_mut(2) {
+        let mut names: Vec<&str> = users.split_terminator(',').collect();
+        names.sort_unstable();
+        *users = names.join(",");
+    }
+    words.join(" ")
+}
+
 impl Record {
     /// One section; empty when it is not there.
     pub(crate) fn section(&self, title: &str) -> &str {
         self.sections.iter().find(|(name, _)| name == title).map_or("", |(_, body)| body)
+    }
+
+    /// The same with what depends on the order of loading in an order of its own.
+    pub(crate) fn sorted(&self) -> Self {
+        let sections = self.sections.iter().map(|(title, body)| match title.as_str() {
+            "modules" => (title.clone(), sorted(body.lines().map(with_sorted_users))),
+            "log" => (title.clone(), sorted(body.lines().map(str::to_owned))),
+            _ => (title.clone(), body.clone()),
+        });
+        Self { sections: sections.collect() }
     }
 
     /// The sections that the other has otherwise.

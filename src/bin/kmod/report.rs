@@ -16,6 +16,8 @@ use oxmod::notice::Notice;
 use oxmod::sys::{errno, stdio, syslog};
 
 mod depmod;
+mod insmod;
+mod modprobe;
 
 /// Why an applet stops before its end.
 #[derive(Debug)]
@@ -196,11 +198,6 @@ impl Report {
                 "could not read {}: {}",
                 verbatim_path(&error.path),
                 errno_text(error)
-            )),
-            Notice::DecompressedHere { path, errno } => self.warning(format_args!(
-                "the kernel could not decompress {} ({}): decompressed it for the kernel",
-                verbatim_path(path),
-                errno::strerror(*errno)
             )),
             Notice::Depmod(notice) => self.depmod(notice),
             other => self.error(format_args!("{other:?}")),

@@ -1,8 +1,8 @@
 //! rmmod: removes modules, without configuration and without dependencies.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use bstr::ByteSlice;
 use clap::Command;
@@ -10,12 +10,12 @@ use oxmod::context::{self, ConfigSource, Context};
 use oxmod::name;
 use oxmod::ops::loaded;
 use oxmod::ops::remove::by_kernel;
-use oxmod::sys::module;
+use oxmod::sys::{file, module};
 
 use crate::applet::Invocation;
 use crate::lsmod::{join, unreadable_holders};
 use crate::options::{self, flag};
-use crate::report::{Exit, Level, Outcome, Report, io_text, verbatim};
+use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
 pub fn command() -> Command {
@@ -31,8 +31,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Error);
     let common = options::common(invocation, &report)?;
     if common.operands.is_empty() {
-        report.error(format_args!("missing module name."));
-        return Err(Exit::Failure);
+        return Err(report.missing_module_name());
     }
     let mut outcome = Ok(());
     for operand in &common.operands {
@@ -42,9 +41,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
             continue;
         }
         if let Err(error) = by_kernel(module.as_bstr(), common.force) {
-            let (name, why) = (verbatim(&module), io_text(&error));
-            report.error(format_args!("could not remove '{name}': {why}"));
-            report.error(format_args!("could not remove module {name}: {why}"));
+            report.cannot_remove(&module, &error);
             outcome = Err(Exit::Failure);
         }
     }
@@ -54,7 +51,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
 /// A file's name without directory and from its first dot on, or the same of a plain name, except
 /// that what follows a slash in the latter stays.
 fn module_name(operand: &OsStr) -> Vec<u8> {
-    if fs::metadata(operand).is_ok() {
+    if file::exists(Path::new(operand)).is_ok() {
         return name::from_path(operand.as_bytes()).into_owned();
     }
     let bytes = operand.as_bytes();
@@ -64,20 +61,19 @@ fn module_name(operand: &OsStr) -> Vec<u8> {
 
 /// Whether the kernel would let go of the module; says why not.
 fn removable(name: &[u8], report: &Report) -> bool {
-    let word = verbatim(name);
     let sink = |notice: &_| report.library(notice);
     let dir = context::module_dir(None, None).unwrap_or_default();
     if Context::open(dir, &ConfigSource::Nothing, &sink).is_builtin(name) {
-        report.error(format_args!("Module {word} is builtin."));
+        report.is_builtin(name);
         return false;
     }
     if module::state(name).is_none() {
-        report.error(format_args!("Module {word} is not currently loaded"));
+        report.is_not_loaded(name);
         return false;
     }
     match loaded::holders(name) {
         Ok(holders) if !holders.is_empty() => {
-            report.error(format_args!("Module {word} is in use by: {}", verbatim(&join(&holders))));
+            report.is_in_use(name, Some(&join(&holders)));
             return false;
         }
         Ok(_) => {}
@@ -85,12 +81,12 @@ fn removable(name: &[u8], report: &Report) -> bool {
     }
     let count = loaded::count(name);
     if loaded::is_absent(&count) {
-        report.error(format_args!("Module unloading is not supported"));
+        report.no_unloading();
     }
     match count {
         Ok(0) => true,
         Ok(count) if count > 0 => {
-            report.error(format_args!("Module {word} is in use"));
+            report.is_in_use(name, None);
             false
         }
         _ => false,

@@ -8,6 +8,7 @@ mod cmdline;
 pub mod depmod;
 mod directives;
 mod lex;
+pub mod load_list;
 mod model;
 mod parse;
 

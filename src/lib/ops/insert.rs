@@ -13,7 +13,6 @@ use std::path::Path;
 
 use crate::elf;
 use crate::error::{Error, FormatError, Result};
-use crate::notice::{Notice, Sink};
 use crate::ops::module_file::Opener;
 use crate::sys::decompress::Compression;
 use crate::sys::{file, module};
@@ -27,12 +26,23 @@ pub struct Force {
     pub modversions: bool,
 }
 
+/// How a module got in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As it was: the kernel read the file, or took its bytes where it has no call for files.
+    Direct,
+    /// Decompressed here, by a kernel that decompresses nothing of this format.
+    Decompressed,
+    /// Decompressed here after the kernel had refused the file with this errno.
+    Refused(i32),
+}
+
 /// Inserts the module in `path` with `parameters`, separated by blanks.
 ///
 /// Errors: what opening and reading answered; malformed for parameters with a NUL or damaged compressed
 /// data; else the kernel's errno: `EEXIST` when the module is loaded, `ENOENT` for an unknown symbol,
 /// `ENOEXEC` for another kernel's module, and whatever the module's own start returns.
-pub fn insert(path: &Path, parameters: &[u8], force: Force, sink: Sink<'_>) -> Result<()> {
+pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Way> {
     let parameters = CString::new(parameters)
         .map_err(|_| Error::new(path, FormatError::malformed("a parameter has a NUL byte")))?;
     let file = File::open(path).map_err(Error::at(path))?;
@@ -40,20 +50,20 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force, sink: Sink<'_>) -> R
     let by_kernel = compression.is_none_or(|compression| {
         module::kernel_compression().is_some_and(|word| word == kernel_word(compression))
     });
-    let mut refused = None;
+    let mut way = if compression.is_some() { Way::Decompressed } else { Way::Direct };
     if by_kernel {
         let flags = flags(force) | if compression.is_some() { module::COMPRESSED_FILE } else { 0 };
         match module::insert_file(&file, &parameters, flags) {
-            Ok(()) => return Ok(()),
-            Err(error) if worth_another_try(&error, compression.is_some()) => refused = error.raw_os_error(),
-            Err(error) => return Err(Error::new(path, error)),
+            Ok(()) => return Ok(Way::Direct),
+            Err(error) if no_such_call(&error) => {}
+            Err(error) => match error.raw_os_error().filter(|&errno| is_of_decompression(errno)) {
+                Some(errno) if compression.is_some() => way = Way::Refused(errno),
+                _ => return Err(Error::new(path, error)),
+            },
         }
     }
     insert_image(path, &parameters, force)?;
-    if let Some(errno) = refused.filter(|&errno| errno != libc::ENOSYS) {
-        sink(&Notice::DecompressedHere { path: path.into(), errno });
-    }
-    Ok(())
+    Ok(way)
 }
 
 /// Reads the whole object into memory and hands it over.
@@ -92,11 +102,12 @@ fn flags(force: Force) -> libc::c_int {
     vermagic | if force.modversions { module::IGNORE_MODVERSIONS } else { 0 }
 }
 
-/// `ENOSYS`: the kernel has no `finit_module`. The others are how kernels refuse compressed data.
-fn worth_another_try(error: &io::Error, compressed: bool) -> bool {
-    match error.raw_os_error() {
-        Some(libc::ENOSYS) => true,
-        Some(libc::EINVAL | libc::ENOMEM | libc::EOPNOTSUPP | libc::ENOEXEC) => compressed,
-        _ => false,
-    }
+/// The kernel has no `finit_module`.
+fn no_such_call(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOSYS)
+}
+
+/// How kernels refuse compressed data that they cannot handle.
+fn is_of_decompression(errno: i32) -> bool {
+    matches!(errno, libc::EINVAL | libc::ENOMEM | libc::EOPNOTSUPP | libc::ENOEXEC)
 }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -18,6 +19,15 @@ pub const MAX_FILE_SIZE: u64 = 1 << 30;
 /// Errors: whatever open or read answer; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::at(path))?;
+    read_open(&file).map_err(Error::at(path))?.ok_or_else(|| too_large(path))
+}
+
+/// Reads standard input to its end; an error names it `-`.
+///
+/// Errors: as those of [`read`].
+pub fn read_standard_input() -> Result<Vec<u8>> {
+    let path = Path::new("-");
+    let file = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(Error::at(path))?;
     read_open(&file).map_err(Error::at(path))?.ok_or_else(|| too_large(path))
 }
 

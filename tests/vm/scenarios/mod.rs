@@ -4,6 +4,7 @@
 mod config;
 mod files;
 mod insert;
+mod jobs;
 mod real;
 mod remove;
 
@@ -18,6 +19,8 @@ pub(crate) struct Scenario {
     pub shows: &'static [&'static str],
     /// Where the sides are not to be alike.
     pub differs: Option<Difference>,
+    /// Modules may come in any order, and so may what the kernel says of them.
+    pub any_order: bool,
     /// The only suite whose kernel can do it.
     pub only: Option<&'static str>,
 }
@@ -35,17 +38,24 @@ pub(crate) struct Difference {
 
 /// All of them, in the order in which they run.
 pub(crate) fn all() -> Vec<Scenario> {
-    [insert::all(), config::all(), files::all(), remove::all(), real::all()].into_iter().flatten().collect()
+    [insert::all(), config::all(), files::all(), jobs::all(), remove::all(), real::all()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A scenario with equal answers.
 fn same(name: &'static str, script: &'static str, shows: &'static [&'static str]) -> Scenario {
-    Scenario { name, script, shows, differs: None, only: None }
+    Scenario { name, script, shows, differs: None, any_order: false, only: None }
 }
 
 impl Scenario {
     fn differs(self, reason: &'static str, sections: &'static [&'static str], theirs: &'static str) -> Self {
         Self { differs: Some(Difference { reason, sections, theirs }), ..self }
+    }
+
+    fn in_any_order(self) -> Self {
+        Self { any_order: true, ..self }
     }
 
     fn only(self, suite: &'static str) -> Self {

@@ -11,12 +11,13 @@ use std::time::Duration;
 use bstr::{BString, ByteSlice};
 use oxmod::context::ConfigSource;
 use oxmod::ops::insert::Force;
-use oxmod::sys::stdio;
+use oxmod::ops::probe;
+use oxmod::sys::{host, stdio};
 
-use super::environment;
+use super::{environment, load_list};
 use crate::applet::Invocation;
 use crate::options::Options;
-use crate::report::{Exit, Level, Report, verbatim};
+use crate::report::{Exit, Level, Report};
 
 /// What is to be done; the first that was asked for in this order wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +30,8 @@ pub enum Job {
     ShowExports(OsString),
     /// `-r`, of all operands.
     Remove(Vec<OsString>),
-    /// `-a`: every operand is a module.
-    InsertAll(Vec<OsString>),
-    /// One module with parameters.
-    Insert(OsString, BString),
+    /// One module with parameters, or with `-a` every operand without.
+    Insert(Vec<OsString>, BString),
 }
 
 /// How it is to be done.
@@ -67,6 +66,10 @@ pub struct Settings {
     pub wait: Option<Duration>,
     /// `--remove-holders`.
     pub holders: bool,
+    /// `--jobs`: how many modules to load at a time, at least one.
+    pub jobs: usize,
+    /// The module whose install command started this process.
+    pub within: Option<OsString>,
     /// `MODPROBE_OPTIONS` for child processes.
     pub environment: OsString,
 }
@@ -80,6 +83,8 @@ struct Given {
     show_exports: bool,
     remove: bool,
     show: bool,
+    /// `--load-list`, in order.
+    lists: Vec<OsString>,
 }
 
 impl Settings {
@@ -93,7 +98,12 @@ impl Settings {
 pub fn parse(invocation: &Invocation, report: &Report) -> Result<(Job, Settings), Exit> {
     let variable = std::env::var_os(environment::NAME);
     let args = environment::prepend(variable.as_deref(), &invocation.args);
-    let mut settings = Settings { environment: variable.unwrap_or_default(), ..Settings::default() };
+    let mut settings = Settings {
+        environment: variable.unwrap_or_default(),
+        jobs: 1,
+        within: std::env::var_os(probe::MODULE_VARIABLE),
+        ..Settings::default()
+    };
     let mut given = Given::default();
     let mut use_syslog = stdio::stderr_was_closed();
     let mut walk = Options::over(invocation, &args);
@@ -105,16 +115,17 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<(Job, Settings)
             given.take(option.id, option.value, &mut settings, report)?;
         }
     }
-    let operands = walk.operands();
+    let given_operands = walk.operands();
     if use_syslog {
         // Whatever went wrong on the command line itself has gone to standard error.
         report.use_syslog();
     }
     settings.show = given.show || report.shows(Level::Notice);
-    let job = given.job(operands, &settings).ok_or_else(|| {
-        report.error(format_args!("missing parameters. See -h."));
-        Exit::Failure
-    })?;
+    let listed = !given.lists.is_empty();
+    settings.all |= listed;
+    let mut operands = load_list::read_all(&given.lists, report)?;
+    operands.extend(given_operands);
+    let job = given.job(operands, listed, &settings).ok_or_else(|| report.missing_parameters())?;
     Ok((job, settings))
 }
 
@@ -130,6 +141,8 @@ impl Given {
             "all" => settings.all = true,
             "remove" => self.remove = true,
             "remove-holders" => settings.holders = true,
+            "jobs" => settings.jobs = jobs_value(&value.unwrap_or_default(), report)?,
+            "load-list" => self.lists.extend(value),
             "wait" => settings.wait = wait_value(&value.unwrap_or_default(), report)?,
             "force" => settings.force = Force { vermagic: true, modversions: true },
             "force-vermagic" => settings.force.vermagic = true,
@@ -168,12 +181,13 @@ impl Given {
         Ok(())
     }
 
-    /// `None` when the job lacks its operands.
-    fn job(self, mut operands: Vec<OsString>, settings: &Settings) -> Option<Job> {
+    /// `None` when the job lacks its operands; a list may be empty.
+    fn job(self, mut operands: Vec<OsString>, listed: bool, settings: &Settings) -> Option<Job> {
         if self.show_config {
             return Some(Job::ShowConfig);
         }
-        if operands.is_empty() {
+        let one = self.show_modversions || self.show_exports;
+        if operands.is_empty() && (one || !listed) {
             return None;
         }
         Some(if self.show_modversions {
@@ -183,10 +197,11 @@ impl Given {
         } else if self.remove {
             Job::Remove(operands)
         } else if settings.all {
-            Job::InsertAll(operands)
+            Job::Insert(operands, BString::default())
         } else {
             let parameters = parameters(operands.get(1..).unwrap_or_default());
-            Job::Insert(operands.swap_remove(0), parameters)
+            operands.truncate(1);
+            Job::Insert(operands, parameters)
         })
     }
 }
@@ -212,10 +227,16 @@ fn wait_value(value: &OsStr, report: &Report) -> Result<Option<Duration>, Exit> 
         // As strtoul does: a negative number counts from the top.
         Some(number) if negative => Ok(Some(Duration::from_millis(number.wrapping_neg()))),
         Some(number) => Ok(Some(Duration::from_millis(number))),
-        None => {
-            report.error(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())));
-            Err(Exit::Failure)
-        }
+        None => Err(report.bad_wait_value(value)),
+    }
+}
+
+/// `--jobs` takes a decimal number; zero is one job for each processor.
+fn jobs_value(value: &OsStr, report: &Report) -> Result<usize, Exit> {
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(0) => Ok(host::processors()),
+        Some(number) => Ok(number),
+        None => Err(report.bad_jobs_value(value)),
     }
 }
 

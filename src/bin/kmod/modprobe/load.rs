@@ -1,7 +1,7 @@
 //! modprobe's main job: from operands to plans, printed or carried out.
 //!
-//! Owns what is printed of a plan and the words for what goes wrong. The order of steps is the
-//! library's.
+//! Owns which operands become which requests, what is printed of a plan, and whether requests are
+//! served in turn or at the same time. The order of steps and their taking are the library's.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -10,15 +10,13 @@ use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 use oxmod::context::{Context, Module, absolute};
-use oxmod::error::{Cause, Error};
 use oxmod::notice::Sink;
-use oxmod::ops::insert::insert;
-use oxmod::ops::probe::{self, Action, Plan, Request, Step};
-use oxmod::sys::module::{State, state};
-use oxmod::sys::{errno, file, process};
+use oxmod::ops::probe::{self, Action, Answers, Done, Failure, Means, Plan, Request, Scheduled, Step};
+use oxmod::sys::file;
 
 use super::args::Settings;
-use crate::report::{Exit, Outcome, Report, io_text, verbatim, verbatim_path};
+use super::environment;
+use crate::report::{Exit, Outcome, Report};
 use crate::stdout::Out;
 
 /// What all operands share.
@@ -36,64 +34,32 @@ pub struct Loader<'l, 'c> {
 }
 
 impl Loader<'_, '_> {
-    /// Each operand in turn; one that fails does not stop the others.
-    pub fn all(&mut self, operands: &[OsString], out: &mut Out) -> Outcome {
-        let mut outcome = Ok(());
-        for operand in operands {
-            match self.one(operand, BStr::new(""), out) {
-                Err(Exit::Failure) => outcome = Err(Exit::Failure),
-                other => other?,
-            }
+    /// Each operand; one that fails does not stop the others.
+    pub fn all(&mut self, operands: &[OsString], parameters: &BStr, out: &mut Out) -> Outcome {
+        if self.settings.jobs > 1 && !self.settings.dry_run && !self.settings.resolve {
+            return self.at_once(operands, parameters, out);
         }
-        outcome
-    }
-
-    /// One operand: a path that begins with `/` or `./`, else the name or alias of modules.
-    pub fn one(&mut self, operand: &OsStr, parameters: &BStr, out: &mut Out) -> Outcome {
-        let bytes = operand.as_bytes();
-        if bytes.starts_with(b"/") || bytes.starts_with(b"./") {
-            let module = self.by_path(operand)?;
-            return self.module(&module, parameters, out);
-        }
-        let found = self.context.lookup(bytes).unwrap_or_default();
-        if found.is_empty() {
-            return Err(self.not_found(format_args!(
-                "Module {} not found in directory {}",
-                verbatim(bytes),
-                verbatim_path(self.context.dir())
-            )));
-        }
-        let mut outcome = Ok(());
-        for module in &found {
-            match self.module(module, parameters, out) {
-                Err(Exit::Failure) => outcome = Err(Exit::Failure),
-                other => other?,
-            }
-        }
-        outcome
-    }
-
-    fn by_path(&self, operand: &OsStr) -> Result<Module, Exit> {
-        // The path is kept as it was given: modprobe shows it, and the kernel is not asked here.
-        let path = absolute(operand).and_then(|path| file::exists(Path::new(&path)).map(|()| path));
-        path.map(|path| Module::from_file(Path::new(&path))).map_err(|error| {
-            self.not_found(format_args!(
-                "Failed to get module from path {}: {}",
-                verbatim(operand.as_bytes()),
-                io_text(&error)
-            ))
+        each(operands, |operand| {
+            let modules = self.find(operand)?;
+            each(&modules, |module| self.module(module, parameters, out))
         })
     }
 
-    /// The end for a single module, a warning among several.
-    fn not_found(&self, text: std::fmt::Arguments<'_>) -> Exit {
-        if self.settings.all {
-            self.report.warning(text);
-        } else {
-            // Hidden or shown, the answer is the same.
-            let _ = self.report.fatal(text);
+    /// The modules that an operand stands for: those of this name or alias, or the one in the file if it
+    /// begins with `/` or `./`. Never none: that is a failure, and has been told.
+    fn find(&self, operand: &OsStr) -> Result<Vec<Module>, Exit> {
+        let bytes = operand.as_bytes();
+        if bytes.starts_with(b"/") || bytes.starts_with(b"./") {
+            // The path is kept as it was given: modprobe shows it, and the kernel is not asked here.
+            let path = absolute(operand).and_then(|path| file::exists(Path::new(&path)).map(|()| path));
+            let module = path.map(|path| vec![Module::from_file(Path::new(&path))]);
+            return module.map_err(|error| self.report.no_module_at(operand, &error, self.settings.all));
         }
-        Exit::Failure
+        let found = self.context.lookup(bytes).unwrap_or_default();
+        if found.is_empty() {
+            return Err(self.report.not_found_in(operand, self.context.dir(), self.settings.all));
+        }
+        Ok(found)
     }
 
     fn module(&mut self, module: &Module, parameters: &BStr, out: &mut Out) -> Outcome {
@@ -101,145 +67,125 @@ impl Loader<'_, '_> {
             out.bytes(&module.name)?;
             return out.bytes(b"\n");
         }
+        let steps = self.plan(module, parameters)?;
+        if self.settings.dry_run { self.dry_run(&steps, out) } else { self.in_turn(module, &steps, out) }
+    }
+
+    /// The steps for a module; none where nothing is to be done.
+    fn plan(&self, module: &Module, parameters: &BStr) -> Result<Vec<Step>, Exit> {
         let request = Request {
             options: (!parameters.is_empty()).then_some(parameters),
             ignore_commands: self.settings.ignore_commands,
             ignore_loaded: self.settings.ignore_loaded,
             blacklist_names: self.settings.use_blacklist,
+            within: self.settings.within.as_ref().map(|name| name.as_bytes().as_bstr()),
         };
         match probe::plan(self.context, module, &request, self.sink) {
-            Plan::Steps(steps) => self.carry_out(module, &steps, out),
+            Plan::Steps(steps) => Ok(steps),
             Plan::Loaded if self.settings.first_time => {
-                Err(self.failed(module, format_args!("Module already in kernel")))
+                Err(self.report.already_loaded(module.name.as_bstr()))
             }
-            Plan::Loaded | Plan::Blacklisted(_) => Ok(()),
+            Plan::Loaded | Plan::Blacklisted(_) => Ok(Vec::new()),
         }
     }
 
-    fn carry_out(&mut self, module: &Module, steps: &[Step], out: &mut Out) -> Outcome {
-        for step in steps.iter().filter(|step| !step.loaded) {
-            if self.settings.show {
-                let line = shown(step);
-                if !self.settings.dry_run || self.printed.insert(line.clone()) {
-                    out.bytes(&line)?;
-                }
-            }
-            if !self.settings.dry_run {
-                // What a command prints comes after the line that announces it.
-                out.flush()?;
-                self.act(module, step)?;
+    fn dry_run(&mut self, steps: &[Step], out: &mut Out) -> Outcome {
+        for step in steps.iter().filter(|step| self.settings.show && !step.loaded) {
+            let line = shown(step);
+            if self.printed.insert(line.clone()) {
+                out.bytes(&line)?;
             }
         }
         Ok(())
     }
 
-    /// Does one step. What is loaded meanwhile needs nothing; a soft dependency may fail unheard.
-    fn act(&self, module: &Module, step: &Step) -> Outcome {
-        let failure = match &step.action {
-            Action::Insert(_) if state(&step.module) == Some(State::Live) => None,
-            Action::Insert(path) => self.insert(step, path),
-            // A command that calls modprobe for its own module would go round in circles.
-            Action::Install(_) if is_of_command(step) => self.itself(step),
-            Action::Install(command) => self.install(step, command.as_bstr()),
-            Action::BuiltIn => None,
-            Action::Missing => Some(Failure::Missing),
-        };
-        match failure {
-            Some(failure) if step.required => Err(self.tell(module, step, &failure)),
-            Some(Failure::Command(command, status)) => {
-                self.command_failed(step, &command, status);
+    /// Step by step, each announced before it is taken.
+    fn in_turn(&self, module: &Module, steps: &[Step], out: &mut Out) -> Outcome {
+        let variables = [(environment::NAME, self.settings.environment.as_os_str())];
+        let means = self.means(&variables);
+        for step in steps.iter().filter(|step| !step.loaded) {
+            self.announce(step, out)?;
+            // What a command prints comes after the line that announces it.
+            out.flush()?;
+            self.conclude(module, step, step.take(&means))?;
+        }
+        Ok(())
+    }
+
+    /// All operands' steps by several threads. What is said comes in the order of the operands, first of
+    /// what is not to be found, then of what was done.
+    fn at_once(&self, operands: &[OsString], parameters: &BStr, out: &mut Out) -> Outcome {
+        let mut plans = Vec::new();
+        let mut outcome = each(operands, |operand| {
+            let modules = self.find(operand)?;
+            each(&modules, |module| {
+                let steps = self.plan(module, parameters)?;
+                plans.push(Scheduled::new(self.context, module.clone(), steps));
                 Ok(())
+            })
+        });
+        if let Err(Exit::Stdout(_) | Exit::Done) = outcome {
+            return outcome;
+        }
+        let variables = [(environment::NAME, self.settings.environment.as_os_str())];
+        let served = probe::in_parallel(&plans, self.settings.jobs, &self.means(&variables), |answers| {
+            each(&plans, |plan| self.serve(plan, answers, out))
+        });
+        if outcome.is_ok() {
+            outcome = served;
+        }
+        outcome
+    }
+
+    /// Tells of one request's steps as they come to their end.
+    fn serve(&self, plan: &Scheduled, answers: &mut Answers<'_>, out: &mut Out) -> Outcome {
+        let mut outcome = Ok(());
+        for step in &plan.steps {
+            let Some(answer) = answers.wait() else { continue };
+            self.announce(step, out)?;
+            out.flush()?;
+            // One reason for each request, the first.
+            if outcome.is_ok() || answer.is_ok() || !step.required {
+                outcome = outcome.and(self.conclude(&plan.module, step, answer));
             }
-            _ => Ok(()),
+        }
+        outcome
+    }
+
+    fn means<'m>(&self, variables: &'m [(&'m str, &'m OsStr)]) -> Means<'m> {
+        Means { force: self.settings.force, first_time: self.settings.first_time, variables }
+    }
+
+    fn announce(&self, step: &Step, out: &mut Out) -> Outcome {
+        if self.settings.show { out.bytes(&shown(step)) } else { Ok(()) }
+    }
+
+    /// Says what came of a step. A soft dependency may fail unheard, but for its install command.
+    fn conclude(&self, module: &Module, step: &Step, answer: Result<Done, Failure>) -> Outcome {
+        match (answer, &step.action) {
+            (Ok(Done::Inserted(way)), Action::Insert(path)) => self.report.inserted(path, way),
+            (Err(failure), _) if step.required => {
+                return Err(self.report.step_failed(module.name.as_bstr(), step, &failure));
+            }
+            (Err(Failure::Command(command, status)), _) => {
+                self.report.install_command_failed(step, command.as_bstr(), status);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Goes through all of them, whatever fails, up to the end of standard output.
+fn each<T>(items: &[T], mut action: impl FnMut(&T) -> Outcome) -> Outcome {
+    let mut outcome = Ok(());
+    for item in items {
+        match action(item) {
+            Err(Exit::Failure) => outcome = Err(Exit::Failure),
+            other => other?,
         }
     }
-
-    fn insert(&self, step: &Step, path: &Path) -> Option<Failure> {
-        let error = insert(path, &step.options, self.settings.force, self.sink).err()?;
-        let lost_race = error.errno() == libc::EEXIST && !(step.requested && self.settings.first_time);
-        if lost_race { None } else { Some(Failure::Refused(error)) }
-    }
-
-    /// The module of an install command, without that command.
-    fn itself(&self, step: &Step) -> Option<Failure> {
-        match self.context.path_of(&step.module) {
-            Some(path) => self.insert(step, &path),
-            None => Some(Failure::Missing),
-        }
-    }
-
-    fn install(&self, step: &Step, command: &BStr) -> Option<Failure> {
-        let whole = command.replace("$CMDLINE_OPTS", step.options.as_slice());
-        let status = run_command(&whole, step.module.as_bstr(), &self.settings.environment);
-        if status == 0 { None } else { Some(Failure::Command(whole.into(), status)) }
-    }
-
-    /// Says why a step failed. The module named in the end is the one that was asked for.
-    fn tell(&self, module: &Module, step: &Step, failure: &Failure) -> Exit {
-        let errno = match failure {
-            Failure::Missing => {
-                let name = verbatim(&step.module);
-                self.report.error(format_args!("could not find module by name='{name}'"));
-                libc::ENOENT
-            }
-            Failure::Command(command, status) => {
-                self.command_failed(step, command, *status);
-                libc::EINVAL
-            }
-            Failure::Refused(error) => match &error.cause {
-                Cause::Io(_) => error.errno(),
-                // The file itself is damaged: the kernel never saw it.
-                Cause::Format(reason) => {
-                    let (text, path) = (errno::strerror(error.errno()), verbatim_path(&error.path));
-                    return self.failed(module, format_args!("{text} ({path}: {reason})"));
-                }
-            },
-        };
-        self.failed(module, format_args!("{}", kernel_answer(errno)))
-    }
-
-    fn command_failed(&self, step: &Step, command: &BString, status: i32) {
-        let (command, name) = (verbatim(command), verbatim(&step.module));
-        self.report.error(format_args!(
-            "Error running install command '{command}' for module {name}: retcode {status}"
-        ));
-    }
-
-    fn failed(&self, module: &Module, why: std::fmt::Arguments<'_>) -> Exit {
-        self.report.error(format_args!("could not insert '{}': {why}", verbatim(&module.name)));
-        Exit::Failure
-    }
-}
-
-/// Why a step could not be done.
-enum Failure {
-    /// There is no such module.
-    Missing,
-    /// An install command, as it was run, ended with this status.
-    Command(BString, i32),
-    /// The file could not be read, or the kernel refused the module.
-    Refused(Error),
-}
-
-/// Whether this process was started by the install command of the step's module.
-fn is_of_command(step: &Step) -> bool {
-    std::env::var_os("MODPROBE_MODULE").is_some_and(|name| name.as_bytes() == step.module.as_slice())
-}
-
-/// What the kernel's errno means for a module.
-fn kernel_answer(errno: i32) -> String {
-    match errno {
-        libc::EEXIST => "Module already in kernel".to_owned(),
-        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".to_owned(),
-        errno => errno::strerror(errno),
-    }
-}
-
-/// Runs a command of the configuration; its exit code, or a negative number.
-pub fn run_command(command: &[u8], module: &BStr, environment: &OsStr) -> i32 {
-    let variables = [("MODPROBE_MODULE", OsStr::from_bytes(module)), (super::environment::NAME, environment)];
-    process::shell(OsStr::from_bytes(command), &variables)
-        .unwrap_or_else(|error| -error.raw_os_error().unwrap_or(libc::EIO))
+    outcome
 }
 
 /// The line that stands for a step; scripts and builders of initial file systems parse it.

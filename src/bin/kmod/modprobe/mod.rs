@@ -3,6 +3,7 @@
 mod args;
 mod environment;
 mod load;
+mod load_list;
 mod remove;
 mod show;
 
@@ -15,7 +16,7 @@ use oxmod::notice::Notice;
 
 use crate::applet::Invocation;
 use crate::options::{self, flag, value};
-use crate::report::{Exit, Level, Outcome, Report};
+use crate::report::{Level, Outcome, Report};
 use crate::stdout::Out;
 
 pub use args::parameters;
@@ -42,6 +43,13 @@ pub fn command() -> Command {
             flag(Some('i'), "ignore-install", "Run no install or remove command of the configuration")
                 .visible_alias("ignore-remove"),
             flag(Some('b'), "use-blacklist", "Let the blacklist apply to module names too"),
+            value(None, "jobs", "N", "Load up to N modules at a time, 0 for one for each processor"),
+            value(
+                None,
+                "load-list",
+                "FILE",
+                "Load the modules that FILE names, one a line (- for standard input)",
+            ),
             flag(Some('f'), "force", "Load or remove against the kernel's own checks"),
             flag(None, "force-modversion", "Load although symbol versions differ"),
             flag(None, "force-vermagic", "Load although the version magic differs"),
@@ -67,10 +75,8 @@ pub fn command() -> Command {
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let (job, settings) = args::parse(invocation, &report)?;
-    let dir = module_dir(settings.root.as_deref(), settings.release.as_deref()).map_err(|error| {
-        report.error(format_args!("could not find the module directory: {error}"));
-        Exit::Failure
-    })?;
+    let dir = module_dir(settings.root.as_deref(), settings.release.as_deref())
+        .map_err(|error| report.no_module_directory(&error))?;
     let sink = |notice: &Notice| report.library(notice);
     let context = Context::open(dir, &settings.config_source(), &sink);
     let mut loader = Loader {
@@ -86,8 +92,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         Job::ShowModversions(operand) => show::modversions(&context, &operand, &mut out, &report),
         Job::ShowExports(operand) => show::exports(&context, &operand, &mut out, &report),
         Job::Remove(operands) => remove::all(&loader, &operands, &mut out),
-        Job::InsertAll(operands) => loader.all(&operands, &mut out),
-        Job::Insert(operand, parameters) => loader.one(&operand, parameters.as_bstr(), &mut out),
+        Job::Insert(operands, parameters) => loader.all(&operands, parameters.as_bstr(), &mut out),
     }
     .and_then(|()| out.finish())
 }

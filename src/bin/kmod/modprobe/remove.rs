@@ -1,16 +1,18 @@
 //! modprobe -r: removes modules, shows what it would remove, and says why one stays.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use bstr::{BStr, ByteSlice};
-use oxmod::ops::remove::{self, Failure, Hand, Request};
-use oxmod::sys::errno;
+use oxmod::ops::probe;
+use oxmod::ops::remove::{self, Hand, Request};
+use oxmod::sys::process;
 
-use super::load::{Loader, run_command};
-use crate::report::{Exit, Level, Outcome, verbatim};
+use super::environment;
+use super::load::Loader;
+use crate::report::{Exit, Level, Outcome};
 use crate::stdout::Out;
 
 /// The first pause between two tries with `-w`; each is twice as long as the one before.
@@ -35,8 +37,7 @@ fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Result<boo
     let settings = loader.settings;
     let found = loader.context.lookup(operand.as_bytes()).unwrap_or_default();
     if found.is_empty() {
-        let text = format_args!("Module {} not found.", verbatim(operand.as_bytes()));
-        return loader.report.fatal(text).map(|()| false);
+        return loader.report.not_found(operand).map(|()| false);
     }
     let request = Request {
         ignore_commands: settings.ignore_commands,
@@ -50,29 +51,10 @@ fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Result<boo
         let outcome = remove::remove(loader.context, module, request, &mut remover);
         remover.stdout?;
         if let Err(failure) = outcome {
-            return tell(loader, &failure).map(|()| false);
+            return loader.report.not_removed(&failure).map(|()| false);
         }
     }
     Ok(true)
-}
-
-/// The words for a module that stays; an error ends the run.
-fn tell(loader: &Loader<'_, '_>, failure: &Failure) -> Outcome {
-    match failure {
-        Failure::BuiltIn(name) => loader.report.fatal(format_args!("Module {} is builtin.", verbatim(name))),
-        Failure::NotLoaded(name) => {
-            loader.report.fatal(format_args!("Module {} is not in kernel.", verbatim(name)))
-        }
-        Failure::InUse(name) => loader.report.fatal(format_args!("Module {} is in use.", verbatim(name))),
-        Failure::Command(name) => {
-            loader.report.fatal(format_args!("Error running remove command for {}", verbatim(name)))
-        }
-        Failure::Kernel(name, error) => {
-            let why = errno::strerror(error.raw_os_error().unwrap_or(libc::EIO));
-            loader.report.error(format_args!("could not remove '{}': {why}", verbatim(name)));
-            Ok(())
-        }
-    }
 }
 
 /// Shows each step, and does it unless this is a dry run.
@@ -112,6 +94,12 @@ impl Remover<'_, '_, '_> {
         }
     }
 
+    fn run(&self, command: &[u8], module: &BStr) -> bool {
+        let environment = (environment::NAME, self.loader.settings.environment.as_os_str());
+        let variables = [(probe::MODULE_VARIABLE, OsStr::from_bytes(module)), environment];
+        process::shell(OsStr::from_bytes(command), &variables).is_ok_and(|status| status == 0)
+    }
+
     fn by_kernel(&self, module: &BStr) -> io::Result<()> {
         let force = self.loader.settings.force;
         remove::by_kernel(module, force.vermagic && force.modversions)
@@ -133,6 +121,6 @@ impl Hand for Remover<'_, '_, '_> {
     fn command(&mut self, module: &BStr, command: &BStr) -> bool {
         let whole = command.replace("$CMDLINE_OPTS", "");
         self.show("remove", &whole);
-        self.loader.settings.dry_run || run_command(&whole, module, &self.loader.settings.environment) == 0
+        self.loader.settings.dry_run || self.run(&whole, module)
     }
 }

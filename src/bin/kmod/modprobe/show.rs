@@ -15,7 +15,7 @@ use oxmod::error::{Cause, Error, FormatError, FormatKind};
 use oxmod::ops::module_file::Opener;
 use oxmod::sys::file;
 
-use crate::report::{Exit, Outcome, Report, errno_text, verbatim};
+use crate::report::{Exit, Outcome, Report};
 use crate::stdout::Out;
 
 /// How much of a long answer is collected before it is handed on, in bytes: as much as passes by the buffer of
@@ -145,14 +145,7 @@ fn with_module(
     });
     match printed {
         Ok(outcome) => outcome,
-        Err(error) => {
-            report.fatal(format_args!(
-                "could not get {what} of {}: {}",
-                verbatim(operand.as_bytes()),
-                errno_text(&error)
-            ))?;
-            Err(Exit::Failure)
-        }
+        Err(error) => report.cannot_show(what, operand, &error).and(Err(Exit::Failure)),
     }
 }
 
@@ -166,7 +159,7 @@ fn file_of(context: &Context<'_>, operand: &OsStr, report: &Report) -> Result<Op
     let file = |module: Module| context.path_of(&module.name);
     let found = context.lookup(operand.as_bytes()).unwrap_or_default().into_iter().find_map(file);
     if found.is_none() {
-        report.fatal(format_args!("Module {} not found.", verbatim(operand.as_bytes())))?;
+        report.not_found(operand)?;
     }
     Ok(found)
 }

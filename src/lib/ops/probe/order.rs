@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
 
 use crate::context::{Context, Module};
 use crate::name;
@@ -36,7 +36,7 @@ enum Task {
 /// dependencies. Repetitions are kept: what makes two steps equal is for the plan to say.
 pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Sink<'_>) -> Vec<Entry> {
     let mut required: HashSet<BString> =
-        dependencies(context, top).into_iter().map(|module| module.name).collect();
+        dependencies(context, top.name.as_bstr()).into_iter().map(|module| module.name).collect();
     required.insert(top.name.clone());
     let mut expanded: HashSet<Identity> = HashSet::new();
     let mut sequence = Vec::new();
@@ -45,7 +45,7 @@ pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Si
         match task {
             Task::Expand(module) => {
                 if expanded.insert((module.name.clone(), module.alias.clone())) {
-                    let needs = dependencies(context, &module);
+                    let needs = dependencies(context, module.name.as_bstr());
                     let last = if bare && module == *top { Task::Take } else { Task::Surround };
                     tasks.push(last(module));
                     // modules.dep names the one to be loaded first last: on top of the stack.
@@ -83,15 +83,15 @@ fn surround(context: &Context<'_>, module: Module, tasks: &mut Vec<Task>, sink: 
 }
 
 /// The modules that a name of a soft dependency stands for; often none, which is no fault.
-fn found(context: &Context<'_>, name: &BString, sink: Sink<'_>) -> Vec<Module> {
+pub(super) fn found(context: &Context<'_>, name: &BString, sink: Sink<'_>) -> Vec<Module> {
     context.lookup(name).unwrap_or_else(|_| {
         sink(&Notice::BadSoftdepName(name.clone()));
         Vec::new()
     })
 }
 
-/// The dependencies of a module in the order of modules.dep.
-fn dependencies(context: &Context<'_>, module: &Module) -> Vec<Module> {
-    let Some(dep) = context.dep(&module.name) else { return Vec::new() };
+/// The dependencies of a module of this name, in the order of modules.dep.
+pub(super) fn dependencies(context: &Context<'_>, module: &BStr) -> Vec<Module> {
+    let Some(dep) = context.dep(module) else { return Vec::new() };
     dep.dependencies().map(|path| Module::named(name::from_path(path).into_owned())).collect()
 }

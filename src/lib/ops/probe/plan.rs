@@ -20,6 +20,8 @@ pub struct Request<'r> {
     pub ignore_commands: bool,
     /// Plan as if nothing were loaded or built in (`-D`).
     pub ignore_loaded: bool,
+    /// The module whose install command started this process: that command is not run again.
+    pub within: Option<&'r BStr>,
     /// Let the blacklist apply to a module that was asked for by its own name too (`-b`).
     pub blacklist_names: bool,
 }
@@ -100,7 +102,10 @@ fn step(
 ) -> Step {
     let command = context.config().install_for(&module.name);
     let action = match command {
-        Some(Command { command, .. }) if !(requested && request.ignore_commands) => {
+        Some(Command { command, .. })
+            if !(requested && request.ignore_commands)
+                && request.within.is_none_or(|within| within != module.name) =>
+        {
             Action::Install(command.clone())
         }
         _ => insertion(context, module),

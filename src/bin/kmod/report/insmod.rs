@@ -1,0 +1,83 @@
+//! What insmod and rmmod say.
+
+use std::io;
+use std::path::Path;
+
+use oxmod::error::{Cause, Error};
+use oxmod::sys::errno::strerror;
+
+use super::{Exit, Report, io_text, verbatim, verbatim_path};
+
+impl Report {
+    /// insmod without a file.
+    pub fn missing_file_name(&self) -> Exit {
+        self.error(format_args!("missing filename."));
+        Exit::Failure
+    }
+
+    /// `insmod -`.
+    pub fn no_standard_input(&self) -> Exit {
+        self.error(format_args!("this tool does not support loading from stdin!"));
+        Exit::Failure
+    }
+
+    /// There is no such file.
+    pub fn cannot_load_file(&self, path: &Path, error: &io::Error) -> Exit {
+        self.error(format_args!("could not load module {}: {}", verbatim_path(path), io_text(error)));
+        Exit::Failure
+    }
+
+    /// The file could not be read, or the kernel refused it.
+    pub fn cannot_insert_file(&self, path: &Path, error: &Error) -> Exit {
+        let text = match error.errno() {
+            libc::ENOEXEC => "Invalid module format".to_owned(),
+            libc::ENOENT => "Unknown symbol in module".to_owned(),
+            libc::ESRCH => "Module has wrong symbol version".to_owned(),
+            libc::EINVAL => "Invalid parameters".to_owned(),
+            errno => strerror(errno),
+        };
+        let why = match &error.cause {
+            Cause::Io(_) => text,
+            Cause::Format(reason) => format!("{} ({reason})", strerror(error.errno())),
+        };
+        self.error(format_args!("could not insert module {}: {why}", verbatim_path(path)));
+        Exit::Failure
+    }
+
+    /// rmmod without a module.
+    pub fn missing_module_name(&self) -> Exit {
+        self.error(format_args!("missing module name."));
+        Exit::Failure
+    }
+
+    /// rmmod, and the kernel keeps the module. kmod says it twice.
+    pub fn cannot_remove(&self, module: &[u8], error: &io::Error) {
+        let (name, why) = (verbatim(module), io_text(error));
+        self.error(format_args!("could not remove '{name}': {why}"));
+        self.error(format_args!("could not remove module {name}: {why}"));
+    }
+
+    /// rmmod of a part of the kernel.
+    pub fn is_builtin(&self, module: &[u8]) {
+        self.error(format_args!("Module {} is builtin.", verbatim(module)));
+    }
+
+    /// rmmod of a module that is not loaded.
+    pub fn is_not_loaded(&self, module: &[u8]) {
+        self.error(format_args!("Module {} is not currently loaded", verbatim(module)));
+    }
+
+    /// rmmod of a module that others use; these, separated by blanks, or nobody knows which.
+    pub fn is_in_use(&self, module: &[u8], holders: Option<&[u8]>) {
+        let name = verbatim(module);
+        match holders {
+            Some(holders) => self.error(format_args!("Module {name} is in use by: {}", verbatim(holders))),
+            None => self.error(format_args!("Module {name} is in use")),
+        }
+    }
+
+    /// The kernel keeps no use counts.
+    pub fn no_unloading(&self) {
+        self.error(format_args!("Module unloading is not supported"));
+    }
+}

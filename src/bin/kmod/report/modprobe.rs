@@ -1,0 +1,157 @@
+//! What modprobe says, and insmod where it says the same.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use bstr::BStr;
+use oxmod::error::{Cause, Error};
+use oxmod::ops::insert::Way;
+use oxmod::ops::probe::{self, Step};
+use oxmod::ops::remove;
+use oxmod::sys::errno::strerror;
+
+use super::{Exit, Level, Outcome, Report, errno_text, io_text, verbatim, verbatim_path, why};
+
+impl Report {
+    /// No operands where there must be some.
+    pub fn missing_parameters(&self) -> Exit {
+        self.error(format_args!("missing parameters. See -h."));
+        Exit::Failure
+    }
+
+    /// `-w` with anything but a number.
+    pub fn bad_wait_value(&self, value: &OsStr) -> Exit {
+        self.error(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())));
+        Exit::Failure
+    }
+
+    /// `--jobs` with anything but a number.
+    pub fn bad_jobs_value(&self, value: &OsStr) -> Exit {
+        self.error(format_args!("unexpected number of jobs '{}'.", verbatim(value.as_bytes())));
+        Exit::Failure
+    }
+
+    /// `--load-list` with a file that cannot be read.
+    pub fn unreadable_list(&self, error: &Error) -> Exit {
+        self.error(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)));
+        Exit::Failure
+    }
+
+    /// Neither the release nor the working directory could be had.
+    pub fn no_module_directory(&self, error: &io::Error) -> Exit {
+        self.error(format_args!("could not find the module directory: {error}"));
+        Exit::Failure
+    }
+
+    /// Nothing of that name or alias: the end for one module, a warning among several.
+    pub fn not_found_in(&self, operand: &OsStr, dir: &Path, among_several: bool) -> Exit {
+        let (operand, dir) = (verbatim(operand.as_bytes()), verbatim_path(dir));
+        self.one_of(among_several, format_args!("Module {operand} not found in directory {dir}"))
+    }
+
+    /// No file where the operand says: the end for one module, a warning among several.
+    pub fn no_module_at(&self, operand: &OsStr, error: &io::Error, among_several: bool) -> Exit {
+        let (operand, why) = (verbatim(operand.as_bytes()), io_text(error));
+        self.one_of(among_several, format_args!("Failed to get module from path {operand}: {why}"))
+    }
+
+    fn one_of(&self, among_several: bool, text: std::fmt::Arguments<'_>) -> Exit {
+        self.say(if among_several { Level::Warning } else { Level::Fatal }, text);
+        // Hidden or shown, the answer is the same.
+        Exit::Failure
+    }
+
+    /// A step that the request for `module` could not do without has failed.
+    pub fn step_failed(&self, module: &BStr, step: &Step, failure: &probe::Failure) -> Exit {
+        let errno = match failure {
+            probe::Failure::Missing => {
+                self.error(format_args!("could not find module by name='{}'", verbatim(&step.module)));
+                libc::ENOENT
+            }
+            probe::Failure::Loaded => libc::EEXIST,
+            probe::Failure::Command(command, status) => {
+                self.install_command_failed(step, command.as_slice().into(), *status);
+                libc::EINVAL
+            }
+            probe::Failure::Refused(error) => match &error.cause {
+                Cause::Io(_) => error.errno(),
+                // The file itself is damaged: the kernel never saw it.
+                Cause::Format(reason) => {
+                    let (text, path) = (strerror(error.errno()), verbatim_path(&error.path));
+                    return self.not_inserted(module, format_args!("{text} ({path}: {reason})"));
+                }
+            },
+        };
+        self.not_inserted(module, format_args!("{}", kernel_answer(errno)))
+    }
+
+    /// `--first-time`, and the module is there.
+    pub fn already_loaded(&self, module: &BStr) -> Exit {
+        self.not_inserted(module, format_args!("{}", kernel_answer(libc::EEXIST)))
+    }
+
+    fn not_inserted(&self, module: &BStr, why: std::fmt::Arguments<'_>) -> Exit {
+        self.error(format_args!("could not insert '{}': {why}", verbatim(module)));
+        Exit::Failure
+    }
+
+    /// An install command ended with this exit code or, negated, by this signal.
+    pub fn install_command_failed(&self, step: &Step, command: &BStr, status: i32) {
+        let (command, name) = (verbatim(command), verbatim(&step.module));
+        self.error(format_args!(
+            "Error running install command '{command}' for module {name}: retcode {status}"
+        ));
+    }
+
+    /// How a module got in, where that is news.
+    pub fn inserted(&self, path: &Path, way: Way) {
+        if let Way::Refused(errno) = way {
+            let (path, why) = (verbatim_path(path), strerror(errno));
+            self.warning(format_args!(
+                "the kernel could not decompress {path} ({why}): decompressed it for the kernel"
+            ));
+        }
+    }
+
+    /// `-r`, and nothing of that name or alias.
+    pub fn not_found(&self, operand: &OsStr) -> Outcome {
+        self.fatal(format_args!("Module {} not found.", verbatim(operand.as_bytes())))
+    }
+
+    /// Why a module stays; an error ends the run.
+    pub fn not_removed(&self, failure: &remove::Failure) -> Outcome {
+        match failure {
+            remove::Failure::BuiltIn(name) => {
+                self.fatal(format_args!("Module {} is builtin.", verbatim(name)))
+            }
+            remove::Failure::NotLoaded(name) => {
+                self.fatal(format_args!("Module {} is not in kernel.", verbatim(name)))
+            }
+            remove::Failure::InUse(name) => self.fatal(format_args!("Module {} is in use.", verbatim(name))),
+            remove::Failure::Command(name) => {
+                self.fatal(format_args!("Error running remove command for {}", verbatim(name)))
+            }
+            remove::Failure::Kernel(name, error) => {
+                self.error(format_args!("could not remove '{}': {}", verbatim(name), io_text(error)));
+                Ok(())
+            }
+        }
+    }
+
+    /// `--show-modversions` or `--show-exports`, of a file that has none or is none.
+    pub fn cannot_show(&self, what: &str, operand: &OsStr, error: &Error) -> Outcome {
+        let operand = verbatim(operand.as_bytes());
+        self.fatal(format_args!("could not get {what} of {operand}: {}", errno_text(error)))
+    }
+}
+
+/// What the kernel's errno means for a module.
+fn kernel_answer(errno: i32) -> String {
+    match errno {
+        libc::EEXIST => "Module already in kernel".to_owned(),
+        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".to_owned(),
+        errno => strerror(errno),
+    }
+}

@@ -1,0 +1,20 @@
+//! Lists of modules to be loaded, as in modules-load.d(5): a name a line.
+//!
+//! Blanks around a name do not count; empty lines and those that begin with `#` or `;` say nothing.
+
+/// The names, in the order of the lines, as they are written.
+pub fn names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !matches!(line.first(), None | Some(b'#' | b';')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn comments_and_blanks_are_no_names() {
+        let text = b"# first\n\n  loop \n\tdm-mod\r\n;x\n #y\nlast \xff";
+        assert_eq!(names(text).collect::<Vec<_>>(), [&b"loop"[..], b"dm-mod", b"last \xff"]);
+    }
+}

@@ -1,0 +1,135 @@
+//! The schedule, with commands in place of modules: what they append to a file shows the order.
+
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+
+use super::act::{Answer, Done, Failure, Means};
+use super::parallel::{Answers, in_parallel};
+use super::plan::{Action, Step};
+use super::wait::{Need, Scheduled};
+use crate::context::Module;
+
+/// A step that runs `command`, and waits for these steps, `true` for those it cannot do without.
+struct Piece<'p>(&'p str, &'p [(usize, bool)]);
+
+fn step(index: usize, command: &str, dir: &Path, required: bool) -> Step {
+    Step {
+        module: format!("m{index}").into(),
+        action: Action::Install(format!("cd {}; {command}", dir.display()).into()),
+        options: BString::default(),
+        required,
+        requested: false,
+        loaded: false,
+    }
+}
+
+fn scheduled(dir: &Path, pieces: &[Piece<'_>]) -> Scheduled {
+    let steps = pieces.iter().enumerate().map(|(index, piece)| step(index, piece.0, dir, true)).collect();
+    let needs = |piece: &Piece<'_>| piece.1.iter().map(|&(step, hard)| Need { step, hard }).collect();
+    Scheduled { module: Module::named("m"), steps, needs: pieces.iter().map(needs).collect() }
+}
+
+fn run(plans: &[Scheduled], jobs: usize) -> Vec<Option<Answer>> {
+    let count = plans.iter().map(|plan| plan.steps.len()).sum();
+    let watch = |answers: &mut Answers<'_>| (0..count).map(|_| answers.wait()).collect();
+    in_parallel(plans, jobs, &Means::default(), watch)
+}
+
+fn temporary() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    (dir, path)
+}
+
+fn outcome(answer: Option<&Answer>) -> &'static str {
+    match answer {
+        None => "passed",
+        Some(Ok(Done::Installed)) => "ran",
+        Some(Err(Failure::Command(..))) => "failed",
+        other => panic!("{other:?}"),
+    }
+}
+
+fn outcomes(answers: &[Option<Answer>]) -> Vec<&'static str> {
+    answers.iter().map(|answer| outcome(answer.as_ref())).collect()
+}
+
+#[test]
+fn a_step_begins_when_what_it_waits_for_has_ended() {
+    let chain = [
+        Piece("sleep 0.05; echo 0 >>log", &[]),
+        Piece("echo 1 >>log", &[(0, true)]),
+        Piece("echo 2 >>log", &[(1, false)]),
+        Piece("sleep 0.05; echo 3 >>other", &[]),
+        Piece("cat log other >all", &[(2, true), (3, true)]),
+    ];
+    // No thread at all is the calling one.
+    for jobs in [0, 1, 2, 8] {
+        let (_keep, dir) = temporary();
+        assert_eq!(outcomes(&run(&[scheduled(&dir, &chain)], jobs)), ["ran"; 5]);
+        assert_eq!(std::fs::read(dir.join("all")).unwrap(), b"0\n1\n2\n3\n", "{jobs} jobs");
+    }
+}
+
+#[test]
+fn what_waits_for_nothing_runs_at_the_same_time() {
+    // Each ends only when the other has begun.
+    let pair = [
+        Piece("echo >a; until test -e b; do sleep 0.01; done", &[]),
+        Piece("echo >b; until test -e a; do sleep 0.01; done", &[]),
+    ];
+    let (_keep, dir) = temporary();
+    assert_eq!(outcomes(&run(&[scheduled(&dir, &pair)], 2)), ["ran"; 2]);
+}
+
+#[test]
+fn a_failure_stops_what_cannot_do_without_it() {
+    let pieces = [
+        Piece("false", &[]),
+        Piece("true", &[(0, true)]),
+        Piece("true", &[(1, true)]),
+        Piece("true", &[(0, false)]),
+        Piece("true", &[(1, false), (3, true)]),
+        Piece("true", &[]),
+    ];
+    for jobs in [0, 1, 3] {
+        let (_keep, dir) = temporary();
+        let answers = run(&[scheduled(&dir, &pieces)], jobs);
+        assert_eq!(outcomes(&answers), ["failed", "passed", "passed", "ran", "ran", "ran"], "{jobs} jobs");
+    }
+}
+
+#[test]
+fn a_failure_of_what_is_not_required_stops_nothing() {
+    let (_keep, dir) = temporary();
+    let mut plan = scheduled(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
+    plan.steps[0].required = false;
+    assert_eq!(outcomes(&run(&[plan], 2)), ["failed", "ran"]);
+}
+
+#[test]
+fn a_second_request_for_a_module_waits_and_tries_again() {
+    let (_keep, dir) = temporary();
+    // The first time it fails, slowly; then it works.
+    let command = "test -e tried && exit; sleep 0.05; echo >tried; false";
+    let first = scheduled(&dir, &[Piece(command, &[]), Piece("true", &[(0, true)])]);
+    let second = scheduled(&dir, &[Piece(command, &[])]);
+    assert_eq!(outcomes(&run(&[first, second], 4)), ["failed", "passed", "ran"]);
+}
+
+#[test]
+fn what_was_loaded_is_not_taken() {
+    let (_keep, dir) = temporary();
+    let mut plan = scheduled(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
+    plan.steps[0].loaded = true;
+    assert_eq!(outcomes(&run(&[plan], 2)), ["passed", "ran"]);
+}
+
+#[test]
+fn nothing_begins_once_the_watch_is_over() {
+    let (_keep, dir) = temporary();
+    let pieces = [Piece("sleep 0.05", &[]), Piece("echo >late", &[(0, true)])];
+    in_parallel(&[scheduled(&dir, &pieces)], 2, &Means::default(), |_| ());
+    assert!(!dir.join("late").exists());
+}
