@@ -141,9 +141,11 @@ impl<'a> Getopt<'a> {
         if let Some(arg) = self.command.get_arguments().find(named) {
             return Ok((arg.get_long().unwrap_or_default(), arg));
         }
+        // An abbreviation means what it means to kmod, whatever we add.
         let candidates: Vec<(&'a str, &'a Arg)> = self
             .command
             .get_arguments()
+            .filter(|arg| arg.get_help_heading().is_none())
             .flat_map(|arg| long_names(arg).into_iter().map(move |name| (name, arg)))
             .filter(|(name, _)| name.as_bytes().starts_with(typed))
             .collect();

@@ -35,6 +35,15 @@ pub fn flag(short: Option<char>, long: &'static str, help: &'static str) -> Arg 
     }
 }
 
+/// Over the options in the help that kmod has not. Under it an option is known by its whole name only:
+/// no abbreviation, and so none that kmod knows comes to mean two.
+const OURS: &str = "Options that kmod has not";
+
+/// An option that kmod has not; see [`OURS`].
+pub fn ours(arg: Arg) -> Arg {
+    arg.help_heading(OURS)
+}
+
 /// An option with a value, shown as `name` in the help. Its long name is its id.
 pub fn value(short: Option<char>, long: &'static str, name: &'static str, help: &'static str) -> Arg {
     flag(short, long, help).action(ArgAction::Set).value_name(name)

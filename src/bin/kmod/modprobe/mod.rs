@@ -15,7 +15,7 @@ use oxmod::context::{Context, module_dir};
 use oxmod::notice::Notice;
 
 use crate::applet::Invocation;
-use crate::options::{self, flag, value};
+use crate::options::{self, flag, ours, value};
 use crate::report::{Level, Outcome, Report};
 use crate::stdout::Out;
 
@@ -23,6 +23,12 @@ pub use args::parameters;
 
 use args::Job;
 use load::Loader;
+
+/// Name, value and help of the options that kmod has not.
+const OWN: [(&str, &str, &str); 2] = [
+    ("jobs", "N", "Load up to N modules at a time, 0 for one for each processor"),
+    ("load-list", "FILE", "Load the modules that FILE names, one a line (- for standard input)"),
+];
 
 /// The table of options.
 pub fn command() -> Command {
@@ -43,13 +49,6 @@ pub fn command() -> Command {
             flag(Some('i'), "ignore-install", "Run no install or remove command of the configuration")
                 .visible_alias("ignore-remove"),
             flag(Some('b'), "use-blacklist", "Let the blacklist apply to module names too"),
-            value(None, "jobs", "N", "Load up to N modules at a time, 0 for one for each processor"),
-            value(
-                None,
-                "load-list",
-                "FILE",
-                "Load the modules that FILE names, one a line (- for standard input)",
-            ),
             flag(Some('f'), "force", "Load or remove against the kernel's own checks"),
             flag(None, "force-modversion", "Load although symbol versions differ"),
             flag(None, "force-vermagic", "Load although the version magic differs"),
@@ -68,6 +67,7 @@ pub fn command() -> Command {
             options::version(),
             options::help(),
         ])
+        .args(OWN.map(|(name, value_name, help)| ours(value(None, name, value_name, help))))
         .arg(options::operands("MODULE", "Module name, alias, or path starting with / or ./"))
 }
 
