@@ -39,6 +39,11 @@ impl Info {
         Ok(Self { section, signature, hexed })
     }
 
+    /// The strings, in the order of the section.
+    pub fn strings(&self) -> impl Iterator<Item = Entry<'_>> {
+        strings(&self.section)
+    }
+
     /// The fields in order: the strings as the section has them, then [`SIGNATURE_FIELDS`] of a signed module, key and
     /// signature in hexadecimal.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -48,7 +53,7 @@ impl Info {
                 [signature.id.as_bytes(), &signature.signer, key, signature.hash.as_bytes(), value];
             SIGNATURE_FIELDS.into_iter().zip(values).map(|(key, value)| Entry { key, value })
         });
-        strings(&self.section).chain(fields.into_iter().flatten())
+        self.strings().chain(fields.into_iter().flatten())
     }
 }
 

@@ -1,0 +1,211 @@
+//! modinfo: tells what a module says about itself.
+//!
+//! Owns the options, the choice between file, name and alias, and the words for what goes wrong; the layout is
+//! for [`text`]. Must not read modules or indexes itself.
+//!
+//! Contract: kmod 34's modinfo. Beyond it: -F does not mind the case of its field when no field is written exactly so,
+//! and the reason for which a file cannot be read stands behind the error.
+
+mod text;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::Command;
+use oxmod::context::{self, ConfigSource, Context, Module};
+use oxmod::error::{Cause, Error};
+use oxmod::modinfo::{Entry, Parameters};
+use oxmod::name;
+use oxmod::notice::Notice;
+use oxmod::ops::info::{Info, SIGNATURE_FIELDS};
+use oxmod::ops::module_file::Opener;
+use oxmod::sys::errno;
+
+use crate::applet::Invocation;
+use crate::options::{self, Options, flag, value};
+use crate::report::{Exit, Level, Outcome, Report, verbatim};
+use crate::stdout::Out;
+
+/// The table of options.
+pub fn command() -> Command {
+    options::table("modinfo", "Print what a kernel module says about itself", "modinfo [OPTIONS] MODULE...")
+        .args([
+            flag(Some('a'), "author", "Print only its authors"),
+            flag(Some('d'), "description", "Print only its description"),
+            flag(Some('l'), "license", "Print only its licence"),
+            flag(Some('p'), "parameters", "Print only its parameters"),
+            flag(Some('n'), "filename", "Print only the file it is in"),
+            flag(Some('0'), "null", "End each value with NUL instead of a newline"),
+            flag(Some('m'), "modname", "Take operands for module names, neither aliases nor files"),
+            value(Some('F'), "field", "FIELD", "Print only the values of this field"),
+            value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
+            value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
+            options::version(),
+            options::help(),
+        ])
+        .arg(options::operands(
+            "MODULE",
+            "Module name, alias, or file ending in .ko, .ko.gz, .ko.xz or .ko.zst",
+        ))
+}
+
+/// What was asked for.
+#[derive(Default)]
+pub struct Request {
+    /// The only field that is wanted: `filename`, `parm` or what a module calls it.
+    pub field: Option<Vec<u8>>,
+    nul: bool,
+    by_name: bool,
+    release: Option<OsString>,
+    root: Option<OsString>,
+}
+
+impl Request {
+    fn parse(argv: &mut Options<'_>) -> Result<Self, Exit> {
+        let mut request = Self::default();
+        while let Some(option) = argv.next()? {
+            match option.id {
+                "author" | "description" | "license" | "filename" => request.field = Some(option.id.into()),
+                "parameters" => request.field = Some(b"parm".to_vec()),
+                "field" => request.field = option.value.map(|value| value.as_bytes().to_vec()),
+                "null" => request.nul = true,
+                "modname" => request.by_name = true,
+                "set-version" => request.release = option.value,
+                "basedir" => request.root = option.value,
+                _ => {}
+            }
+        }
+        Ok(request)
+    }
+
+    /// Whether this is the only field that is wanted.
+    pub fn wants(&self, field: &str) -> bool {
+        self.field.as_ref().is_some_and(|wanted| wanted.eq_ignore_ascii_case(field.as_bytes()))
+    }
+}
+
+/// Runs modinfo.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let mut argv = Options::new(invocation);
+    let request = Request::parse(&mut argv)?;
+    let report = Report::new(invocation.tool, Level::Debug);
+    let operands = argv.operands();
+    let mut out = Out::open();
+    let outcome =
+        each(&request, &operands, &report, &mut |query, operand| text::operand(query, operand, &mut out));
+    if !matches!(outcome, Err(Exit::Stdout(_))) {
+        out.finish()?;
+    }
+    outcome
+}
+
+/// Whether something went well; errors that end the program come beside it.
+pub type Success = Result<bool, Exit>;
+
+/// Lets `answer` treat every operand; one that fails does not stop the others.
+fn each(
+    request: &Request,
+    operands: &[OsString],
+    report: &Report,
+    answer: &mut dyn FnMut(&mut Query<'_>, &OsStr) -> Success,
+) -> Outcome {
+    if operands.is_empty() {
+        report.error(format_args!("missing module or filename."));
+        return Err(Exit::Failure);
+    }
+    let dir = context::module_dir(request.root.as_deref(), request.release.as_deref()).map_err(|error| {
+        report.error(format_args!("{}", errno::strerror(error.raw_os_error().unwrap_or(libc::EIO))));
+        Exit::Failure
+    })?;
+    let sink = |notice: &Notice| report.library(notice);
+    let context = Context::open(dir, &ConfigSource::Nothing, &sink);
+    let mut query = Query { request, context: &context, report, opener: Opener::default() };
+    let mut failed = false;
+    for operand in operands {
+        failed |= !answer(&mut query, operand)?;
+    }
+    if failed { Err(Exit::Failure) } else { Ok(()) }
+}
+
+/// What was asked for, and where the answer is to be found.
+pub struct Query<'a> {
+    /// What was asked for.
+    pub request: &'a Request,
+    /// Where modules are found.
+    pub context: &'a Context<'a>,
+    report: &'a Report,
+    opener: Opener,
+}
+
+impl Query<'_> {
+    /// The modules that an operand stands for; none after having said so.
+    pub fn find(&self, operand: &OsStr) -> Vec<Module> {
+        let (what, found) = if self.request.by_name {
+            ("Module name", self.context.lookup_name(operand.as_bytes()))
+        } else if is_module_file(Path::new(operand)) {
+            let path = context::absolute(operand).ok();
+            ("Module file", path.map(|path| Module::from_file(Path::new(&path))).into_iter().collect())
+        } else {
+            match self.context.lookup(operand.as_bytes()) {
+                Ok(found) => ("Module", found),
+                Err(_) => ("Module alias", Vec::new()),
+            }
+        };
+        if found.is_empty() {
+            self.report.error(format_args!("{what} {} not found.", verbatim(operand.as_bytes())));
+        }
+        found
+    }
+
+    /// The file of a module that is not built in, as far as known.
+    pub fn path(&self, module: &Module) -> Option<PathBuf> {
+        module.file.clone().or_else(|| self.context.path_of(&module.name))
+    }
+
+    /// Reads what is needed of a module's file; an error after having said so.
+    pub fn read(&mut self, module: &Module, path: Option<&Path>) -> oxmod::error::Result<Info> {
+        let field = self.request.field.as_deref();
+        let is_signature =
+            |field: &[u8]| SIGNATURE_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(field));
+        let read = match path {
+            Some(path) => Info::read(&mut self.opener, path, field.is_none_or(is_signature)),
+            None => Err(Error::new("", std::io::Error::from_raw_os_error(libc::ENOENT))),
+        };
+        read.inspect_err(|error| self.unreadable(&module.name, error))
+    }
+
+    fn unreadable(&self, name: &[u8], error: &Error) {
+        let (name, why) = (verbatim(name), errno::strerror(error.errno()));
+        match &error.cause {
+            Cause::Io(_) => self.report.error(format_args!("could not get modinfo from '{name}': {why}")),
+            Cause::Format(reason) => {
+                self.report.error(format_args!("could not get modinfo from '{name}': {why} ({reason})"));
+            }
+        }
+    }
+
+    /// The parameters among a module's strings; says which are none.
+    pub fn parameters<'e>(&self, entries: &[Entry<'e>]) -> Parameters<'e> {
+        let mut parameters = Parameters::default();
+        for &entry in entries {
+            if let Err(bad) = parameters.take(entry) {
+                let (key, value) = (verbatim(bad.0.key), verbatim(bad.0.value));
+                self.report.error(format_args!("Found invalid \"{key}={value}\": missing ':'"));
+            }
+        }
+        parameters
+    }
+}
+
+/// Tells whether a key is that of `field`: written exactly so if one of `keys` is, else in any case.
+pub fn is_field<'k>(mut keys: impl Iterator<Item = &'k [u8]>, field: &[u8]) -> impl Fn(&[u8]) -> bool {
+    let exact = keys.any(|key| key == field);
+    move |key| if exact { key == field } else { key.eq_ignore_ascii_case(field) }
+}
+
+/// Whether an operand is taken for a file: by how it ends, and because it is one.
+fn is_module_file(path: &Path) -> bool {
+    let stem = name::module_file_stem(path.as_os_str().as_bytes());
+    stem.is_some_and(|stem| !stem.is_empty()) && path.is_file()
+}
