@@ -3,6 +3,7 @@
 mod depmod;
 mod formats;
 mod getopt;
+mod json;
 mod kmod;
 mod lsmod;
 mod modinfo;

@@ -1,10 +1,13 @@
-//! lsmod, which is also `kmod list`: the loaded modules, as a table.
+//! lsmod, which is also `kmod list`: the loaded modules, as a table or as JSON.
+
+use std::ffi::OsString;
 
 use clap::Command;
-use oxmod::error::Cause;
+use oxmod::error::{Cause, Error};
 use oxmod::ops::loaded::{self, Loaded};
 
 use crate::applet::Invocation;
+use crate::json;
 use crate::options;
 use crate::report::{Exit, Level, Outcome, Report, errno_text, verbatim_path};
 use crate::stdout::Out;
@@ -13,23 +16,17 @@ use crate::stdout::Out;
 pub fn command() -> Command {
     options::table("lsmod", "List the loaded kernel modules", "lsmod [OPTIONS]")
         .args(options::syslog_and_verbose())
-        .args([options::version(), options::help()])
+        .args([options::json(), options::version(), options::help()])
 }
 
 /// Runs lsmod.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Error);
-    let operands = options::common(invocation, &report)?.operands;
-    if !operands.is_empty() {
-        report.error(format_args!("too many arguments provided."));
-        return Err(Exit::Failure);
+    let common = options::common(invocation, &report)?;
+    if common.json {
+        return json::lsmod::answer(&report, || modules(&common.operands, &report));
     }
-    let modules = loaded::list().map_err(|error| {
-        let why = errno_text(&error);
-        report.error(format_args!("could not open {}: {why}", verbatim_path(&error.path)));
-        report.error(format_args!("could not get list of modules: {why}"));
-        Exit::Failure
-    })?;
+    let modules = modules(&common.operands, &report)?;
     let mut out = Out::open();
     out.bytes(b"Module                  Size  Used by\n")?;
     for module in &modules {
@@ -38,26 +35,32 @@ pub fn run(invocation: &Invocation) -> Outcome {
     out.finish()
 }
 
+fn modules(operands: &[OsString], report: &Report) -> Result<Vec<Loaded>, Exit> {
+    if !operands.is_empty() {
+        report.error(format_args!("too many arguments provided."));
+        return Err(Exit::Failure);
+    }
+    loaded::list().map_err(|error| {
+        let why = errno_text(&error);
+        report.error(format_args!("could not open {}: {why}", verbatim_path(&error.path)));
+        report.error(format_args!("could not get list of modules: {why}"));
+        Exit::Failure
+    })
+}
+
 /// One row. A figure that is not to be had is shown as its negative errno, as kmod does.
 fn line(module: &Loaded, out: &mut Out, report: &Report) -> Outcome {
     let count = module.count.as_ref().map_or_else(
         |error| {
-            if matches!(error.cause, Cause::Format(_)) {
-                let (path, why) = (verbatim_path(&error.path), errno_text(error));
-                report.error(format_args!("could not read integer from '{path}': '{why}'"));
-            }
+            unreadable_count(error, report);
             -i64::from(error.errno())
         },
         |count| *count,
     );
     let size = module.size.as_ref().map_or_else(
-        |error| match error.cause {
-            Cause::Format(_) => {
-                let dir = error.path.parent().unwrap_or(&error.path);
-                report.error(format_args!("failed to read coresize from {}", verbatim_path(dir)));
-                0
-            }
-            Cause::Io(_) => -i64::from(error.errno()),
+        |error| {
+            unreadable_size(error, report);
+            if matches!(error.cause, Cause::Format(_)) { 0 } else { -i64::from(error.errno()) }
         },
         |size| *size,
     );
@@ -76,8 +79,24 @@ fn line(module: &Loaded, out: &mut Out, report: &Report) -> Outcome {
     out.bytes(b"\n")
 }
 
+/// What is said when the use count of a module is no number; that there is none is no news.
+pub fn unreadable_count(error: &Error, report: &Report) {
+    if matches!(error.cause, Cause::Format(_)) {
+        let (path, why) = (verbatim_path(&error.path), errno_text(error));
+        report.error(format_args!("could not read integer from '{path}': '{why}'"));
+    }
+}
+
+/// The same of its size.
+pub fn unreadable_size(error: &Error, report: &Report) {
+    if matches!(error.cause, Cause::Format(_)) {
+        let dir = error.path.parent().unwrap_or(&error.path);
+        report.error(format_args!("failed to read coresize from {}", verbatim_path(dir)));
+    }
+}
+
 /// What is said when the holders of a module cannot be listed.
-pub fn unreadable_holders(error: &oxmod::error::Error, report: &Report) {
+pub fn unreadable_holders(error: &Error, report: &Report) {
     report.error(format_args!("could not open '{}': {}", verbatim_path(&error.path), errno_text(error)));
 }
 

@@ -10,6 +10,7 @@ mod applet;
 mod depmod;
 mod getopt;
 mod insmod;
+mod json;
 mod lsmod;
 mod modinfo;
 mod modprobe;

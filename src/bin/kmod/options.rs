@@ -67,6 +67,11 @@ pub fn syslog_and_verbose() -> [Arg; 2] {
     ]
 }
 
+/// --json.
+pub fn json() -> Arg {
+    ours(flag(None, "json", "Answer with a JSON document, see oxmod-json(5)"))
+}
+
 /// -V.
 pub fn version() -> Arg {
     flag(Some('V'), "version", "Print the version and leave")
@@ -120,6 +125,8 @@ impl<'a> Options<'a> {
 pub struct Common {
     /// -f, of those that have it.
     pub force: bool,
+    /// --json, of those that have it.
+    pub json: bool,
     /// What is left.
     pub operands: Vec<OsString>,
 }
@@ -131,6 +138,7 @@ pub fn common(invocation: &Invocation, report: &Report) -> Result<Common, Exit> 
     while let Some(option) = argv.next()? {
         match option.id {
             "force" => common.force = true,
+            "json" => common.json = true,
             "syslog" => syslog = true,
             _ => report.louder(),
         }

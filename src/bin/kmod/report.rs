@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use oxmod::error::{Cause, Error};
 use oxmod::notice::Notice;
@@ -71,7 +72,8 @@ pub enum Level {
 }
 
 impl Level {
-    const fn word(self) -> &'static str {
+    /// The word for it in messages.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Fatal => "FATAL",
             Self::Error => "ERROR",
@@ -88,7 +90,12 @@ pub struct Report {
     tool: String,
     threshold: AtomicI32,
     syslog: AtomicBool,
+    /// The messages that were shown, where somebody wants them again.
+    record: OnceLock<Mutex<Vec<Message>>>,
 }
+
+/// A message without the name of the tool.
+type Message = (Level, Vec<u8>);
 
 impl Report {
     /// Messages of `tool` down to the level `threshold`, on standard error.
@@ -97,6 +104,7 @@ impl Report {
             tool: tool.into(),
             threshold: AtomicI32::new(threshold as i32),
             syslog: AtomicBool::new(false),
+            record: OnceLock::new(),
         }
     }
 
@@ -114,6 +122,17 @@ impl Report {
     /// -q: nothing at all, until a later -v.
     pub fn quiet(&self) {
         self.threshold.store(0, Relaxed);
+    }
+
+    /// From now on the messages that are shown are kept too.
+    pub fn record(&self) {
+        self.record.get_or_init(Mutex::default);
+    }
+
+    /// What was kept since [`Report::record`].
+    pub fn recorded(&self) -> Vec<Message> {
+        let Some(record) = self.record.get() else { return Vec::new() };
+        std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a message of this level would be shown; to spare the making of costly ones.
@@ -146,6 +165,9 @@ impl Report {
     pub fn say(&self, level: Level, text: fmt::Arguments<'_>) {
         if !self.shows(level) {
             return;
+        }
+        if let Some(record) = self.record.get() {
+            record.lock().unwrap_or_else(PoisonError::into_inner).push((level, raw_bytes(text)));
         }
         let word = level.word();
         if self.syslog.load(Relaxed) {

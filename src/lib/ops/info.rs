@@ -44,6 +44,11 @@ impl Info {
         strings(&self.section)
     }
 
+    /// The signature, if it was asked for and there is one that can be read.
+    pub fn signature(&self) -> Option<&Signature> {
+        self.signature.as_ref()
+    }
+
     /// The fields in order: the strings as the section has them, then [`SIGNATURE_FIELDS`] of a signed module, key and
     /// signature in hexadecimal.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {

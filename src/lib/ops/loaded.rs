@@ -4,12 +4,15 @@
 //! read after it: a module may be gone by then, so each figure is a result of its own. Must not
 //! print. Contract: kmod's list of loaded modules, where an absent figure is not an error.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 
 use crate::error::{Error, FormatError, Result};
+use crate::sys::module::{State, state};
 use crate::sys::{proc, sysfs};
 
 /// A loaded module.
@@ -23,25 +26,64 @@ pub struct Loaded {
     pub count: Result<i64>,
     /// The modules that use it, in the kernel's order.
     pub holders: Result<Vec<BString>>,
+    /// The kernel will never unload it, as /proc/modules says.
+    pub permanent: bool,
+}
+
+/// What the table of loaded modules does not need: further attributes. Each is absent where the kernel does not have it
+/// or does not let this process read it.
+#[derive(Debug)]
+pub struct Details {
+    /// Whether it works already, or still.
+    pub state: Option<State>,
+    /// Bytes of memory for its start, zero once that is over.
+    pub init_size: Option<i64>,
+    /// How it taints the kernel: the kernel's letters, none for a module that does not.
+    pub taint: Option<BString>,
+    /// Its `MODULE_VERSION`.
+    pub version: Option<BString>,
+    /// The checksum of its sources, for comparison with the file's.
+    pub source_version: Option<BString>,
+    /// Its parameters, sorted by name.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A parameter of a loaded module.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: BString,
+    /// What it is now, without the newline that the kernel puts behind it.
+    pub value: Option<BString>,
 }
 
 /// All loaded modules.
 ///
 /// Errors: when /proc/modules cannot be read.
 pub fn list() -> Result<Vec<Loaded>> {
-    Ok(proc::modules()?.lines().filter_map(entry).map(|(name, size)| inspect(name, size)).collect())
+    Ok(proc::modules()?.lines().filter_map(entry).map(inspect).collect())
 }
 
-/// Name and size of one line of /proc/modules.
-fn entry(line: &[u8]) -> Option<(&BStr, Option<i64>)> {
+/// One line of /proc/modules.
+struct Entry<'a> {
+    name: &'a BStr,
+    size: Option<i64>,
+    permanent: bool,
+}
+
+fn entry(line: &[u8]) -> Option<Entry<'_>> {
     let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
-    let name = fields.next()?;
-    Some((name.as_bstr(), fields.next().and_then(|size| size.to_str().ok()?.parse().ok())))
+    let name = fields.next()?.as_bstr();
+    let size = fields.next().and_then(|size| size.to_str().ok()?.parse().ok());
+    // Behind the use count come the users, and among them this word.
+    let permanent =
+        fields.nth(1).is_some_and(|users| users.split_str(",").any(|user| user == b"[permanent]"));
+    Some(Entry { name, size, permanent })
 }
 
-fn inspect(name: &BStr, listed_size: Option<i64>) -> Loaded {
+fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> Loaded {
     let count = count(name);
-    let size = match (size(name), listed_size) {
+    let size = match (size(name), listed) {
         // Kernels before 3.3 have no such attribute.
         (Err(error), Some(listed)) if error.errno() == libc::ENOENT && sysfs::module_dir(name).is_dir() => {
             drop(error);
@@ -49,7 +91,34 @@ fn inspect(name: &BStr, listed_size: Option<i64>) -> Loaded {
         }
         (size, _) => size,
     };
-    Loaded { name: name.into(), size, count, holders: holders(name) }
+    Loaded { name: name.into(), size, count, holders: holders(name), permanent }
+}
+
+/// Everything else that the kernel tells about a loaded module, be it already gone.
+pub fn details(name: &[u8]) -> Details {
+    let attribute = |path: &Path| sysfs::attribute(name, path).ok().map(line);
+    let mut names = sysfs::list(name, "parameters").unwrap_or_default();
+    names.sort_unstable();
+    let parameter = |parameter: OsString| {
+        let value = attribute(&Path::new("parameters").join(&parameter));
+        Parameter { name: parameter.into_vec().into(), value }
+    };
+    Details {
+        state: state(name),
+        init_size: number(name, "initsize").ok(),
+        taint: attribute(Path::new("taint")),
+        version: attribute(Path::new("version")),
+        source_version: attribute(Path::new("srcversion")),
+        parameters: names.into_iter().map(parameter).collect(),
+    }
+}
+
+/// An attribute without the newline at its end.
+fn line(mut bytes: Vec<u8>) -> BString {
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+    }
+    bytes.into()
 }
 
 /// The size of a loaded module in memory, in bytes.
@@ -123,9 +192,12 @@ mod tests {
 
     #[test]
     fn a_line_needs_no_more_than_a_name() {
-        assert_eq!(entry(b"a 100 1 b, Live 0x0"), Some((b"a".into(), Some(100))));
-        assert_eq!(entry(b"a"), Some((b"a".into(), None)));
-        assert_eq!(entry(b"a x"), Some((b"a".into(), None)));
-        assert_eq!(entry(b" "), None);
+        let read = |line| entry(line).map(|entry| (entry.name.to_string(), entry.size, entry.permanent));
+        assert_eq!(read(b"a 100 1 b, Live 0x0"), Some(("a".into(), Some(100), false)));
+        assert_eq!(read(b"a 100 1 b,[permanent], Live 0x0"), Some(("a".into(), Some(100), true)));
+        assert_eq!(read(b"a 100 - - Live 0x0"), Some(("a".into(), Some(100), false)));
+        assert_eq!(read(b"a"), Some(("a".into(), None, false)));
+        assert_eq!(read(b"a x"), Some(("a".into(), None, false)));
+        assert_eq!(read(b" "), None);
     }
 }

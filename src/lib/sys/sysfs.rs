@@ -12,8 +12,8 @@ pub fn module_dir(name: &[u8]) -> PathBuf {
     Path::new("/sys/module").join(OsStr::from_bytes(name))
 }
 
-/// The contents of one attribute of a module, such as `coresize`.
-pub fn attribute(module: &[u8], attribute: &str) -> Result<Vec<u8>> {
+/// The contents of one attribute of a module, such as `coresize` or `parameters/debug`.
+pub fn attribute(module: &[u8], attribute: impl AsRef<Path>) -> Result<Vec<u8>> {
     file::read(&module_dir(module).join(attribute))
 }
 

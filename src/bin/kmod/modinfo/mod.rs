@@ -1,7 +1,7 @@
 //! modinfo: tells what a module says about itself.
 //!
-//! Owns the options, the choice between file, name and alias, and the words for what goes wrong; the layout is
-//! for [`text`]. Must not read modules or indexes itself.
+//! Owns the options, the choice between file, name and alias, and the words for what goes wrong; how an answer looks is
+//! for [`text`] and [`json::modinfo`]. Must not read modules or indexes itself.
 //!
 //! Contract: kmod 34's modinfo. Beyond it: -F does not mind the case of its field when no field is written exactly so,
 //! and the reason for which a file cannot be read stands behind the error.
@@ -23,6 +23,7 @@ use oxmod::ops::module_file::Opener;
 use oxmod::sys::errno;
 
 use crate::applet::Invocation;
+use crate::json;
 use crate::options::{self, Options, flag, value};
 use crate::report::{Exit, Level, Outcome, Report, verbatim};
 use crate::stdout::Out;
@@ -41,6 +42,7 @@ pub fn command() -> Command {
             value(Some('F'), "field", "FIELD", "Print only the values of this field"),
             value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
             value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
+            options::json(),
             options::version(),
             options::help(),
         ])
@@ -56,6 +58,7 @@ pub struct Request {
     /// The only field that is wanted: `filename`, `parm` or what a module calls it.
     pub field: Option<Vec<u8>>,
     nul: bool,
+    json: bool,
     by_name: bool,
     release: Option<OsString>,
     root: Option<OsString>,
@@ -70,6 +73,7 @@ impl Request {
                 "parameters" => request.field = Some(b"parm".to_vec()),
                 "field" => request.field = option.value.map(|value| value.as_bytes().to_vec()),
                 "null" => request.nul = true,
+                "json" => request.json = true,
                 "modname" => request.by_name = true,
                 "set-version" => request.release = option.value,
                 "basedir" => request.root = option.value,
@@ -91,6 +95,13 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let request = Request::parse(&mut argv)?;
     let report = Report::new(invocation.tool, Level::Debug);
     let operands = argv.operands();
+    if request.json {
+        return json::modinfo::answer(&report, |list| {
+            each(&request, &operands, &report, &mut |query, operand| {
+                json::modinfo::operand(query, operand, list)
+            })
+        });
+    }
     let mut out = Out::open();
     let outcome =
         each(&request, &operands, &report, &mut |query, operand| text::operand(query, operand, &mut out));

@@ -1,0 +1,109 @@
+//! The answers of `--json`: one document a run, of the form that oxmod-json(5) and oxmod-json.schema.json describe.
+//!
+//! Owns the envelope and, one file a tool, what stands in it. What is looked up and in which order is the applets'; no
+//! other file knows JSON. A change that only adds members keeps [`VERSION`], any other raises it.
+//!
+//! A document is `{"oxmod": {...}, LIST: [...], "messages": [...], "exit": N}` and a newline. The list is written item
+//! by item, so that thousands of modules need not be held; whatever fails, the document is completed, unless standard
+//! output itself takes no more.
+
+pub mod lsmod;
+pub mod modinfo;
+mod object;
+
+use std::os::unix::ffi::OsStrExt;
+
+use oxmod::error::{Cause, Error};
+use oxmod::sys::errno;
+
+use crate::report::{Exit, Outcome, Report};
+use crate::stdout::Out;
+
+pub use object::Object;
+
+/// The version of all formats.
+const VERSION: u64 = 1;
+
+/// What a document is about: its format's name, and the name of its list.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    name: &'static str,
+    list: &'static str,
+}
+
+/// Writes one document, whose list `fill` supplies, and passes its outcome on. From now on the report's messages stand
+/// in the document too.
+pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
+    report.record();
+    let envelope = Object::new().set("format", format.name).set("version", VERSION);
+    let mut list = List { out: Out::open(), empty: true };
+    list.out.bytes(b"{\"oxmod\":")?;
+    list.out.bytes(&envelope.into_bytes())?;
+    list.out.print(format_args!(",\"{}\":[", format.list))?;
+    let outcome = fill(&mut list);
+    if matches!(outcome, Err(Exit::Stdout(_))) {
+        return outcome;
+    }
+    let messages = report.recorded().into_iter().map(|(level, text)| {
+        Object::new().set("level", level.word().to_ascii_lowercase()).text("text", &text)
+    });
+    let tail =
+        Object::new().objects("messages", messages).set("exit", u8::from(outcome.is_err())).into_bytes();
+    list.out.bytes(b"],")?;
+    list.out.bytes(tail.strip_prefix(b"{").unwrap_or(&tail))?;
+    list.out.bytes(b"\n")?;
+    list.out.finish()?;
+    outcome
+}
+
+/// Why something failed: a word for programs, one of those that oxmod-json(5) lists.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// An operand stands for no module.
+    NotFound,
+    /// A module's file cannot be opened, or is none.
+    Unreadable,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// An `error` object without anything of the system's.
+fn failure(kind: Kind, text: &str) -> Object {
+    Object::new().set("kind", kind.word()).set("text", text)
+}
+
+/// An `error` object about a file: the path, the errno, the reason where that lies in the file's bytes.
+fn file_failure(kind: Kind, error: &Error) -> Object {
+    let object = failure(kind, &errno::strerror(error.errno()))
+        .set("errno", error.errno())
+        .set("code", errno::name(error.errno()));
+    let object = match &error.cause {
+        Cause::Io(_) => object,
+        Cause::Format(reason) => object.set("reason", reason.to_string()),
+    };
+    let path = error.path.as_os_str().as_bytes();
+    if path.is_empty() { object } else { object.text("path", path) }
+}
+
+/// The list of a document that is being written.
+pub struct List {
+    out: Out,
+    empty: bool,
+}
+
+impl List {
+    /// Writes the next item.
+    pub fn push(&mut self, item: Object) -> Outcome {
+        if !std::mem::take(&mut self.empty) {
+            self.out.bytes(b",")?;
+        }
+        self.out.bytes(&item.into_bytes())
+    }
+}

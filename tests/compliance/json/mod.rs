@@ -1,0 +1,52 @@
+//! `--json`: the documents, what they say compared with what the tools print without it, and that man/ describes them.
+//!
+//! The reference has no such option; its part is the plain answer.
+
+mod documented;
+mod lsmod;
+mod modinfo;
+mod schema;
+
+use oxmod_test_support::{Answer, Run, Side, each};
+use serde_json::Value;
+
+use schema::Schema;
+
+/// What ours answers with `--json`: a valid document, on one line, whose `exit` and `messages` are those of the run. The
+/// reference refuses the option.
+#[track_caller]
+fn document(run: &Run) -> Value {
+    let run = run.clone().arg("--json");
+    each(|side| run.on(side)).iter().filter(|(side, _)| *side == Side::Theirs).for_each(|(_, answer)| {
+        assert!(
+            answer.code == 1 && answer.stderr_text().contains("unrecognized option '--json'"),
+            "{answer:?}"
+        );
+    });
+    checked(&run.on(Side::Ours))
+}
+
+/// The document of an answer.
+#[track_caller]
+fn checked(answer: &Answer) -> Value {
+    let text = answer.stdout_text();
+    assert!(text.ends_with('\n') && text.matches('\n').count() == 1, "not one line: {answer:?}");
+    let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
+    let faults = Schema::read().faults(&document);
+    assert!(faults.is_empty(), "{}\n{answer:?}", faults.join("\n"));
+    assert_eq!(document["exit"], answer.code, "{answer:?}");
+    let messages = list(&document["messages"]).iter().map(|message| {
+        let level = message["level"].as_str().expect("a level").to_uppercase();
+        format!("{level}: {}\n", message["text"].as_str().expect("a text"))
+    });
+    let said = answer.stderr_text();
+    let said = said.split_inclusive('\n').map(|line| line.split_once(": ").map_or(line, |(_, text)| text));
+    assert_eq!(messages.collect::<String>(), said.collect::<String>(), "{answer:?}");
+    document
+}
+
+/// The items of an array.
+#[track_caller]
+fn list(value: &Value) -> &Vec<Value> {
+    value.as_array().unwrap_or_else(|| panic!("not a list: {value}"))
+}
