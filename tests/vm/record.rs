@@ -26,7 +26,12 @@ fn record(report: &str) -> ((String, String), Record) {
     let (side, name) = (head.next().unwrap_or_default(), head.next().unwrap_or_default());
     let sections = parts.map(|part| {
         let (title, body) = part.split_once('\n').unwrap_or((part, ""));
-        let body = if title == "log" { log(body) } else { body.trim_end().to_owned() };
+        let body = match title {
+            "log" => log(body),
+            // They come in the order of the modules.
+            "parameters" => sorted(body.trim_end().lines().map(str::to_owned)),
+            _ => body.trim_end().to_owned(),
+        };
         (title.to_owned(), body)
     });
     ((name.to_owned(), side.to_owned()), Record { sections: sections.collect() })
