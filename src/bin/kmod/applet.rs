@@ -5,8 +5,8 @@
 //! [`Outcome`], and only [`main`] turns that into an exit code.
 
 use std::ffi::{OsStr, OsString};
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
 
 use clap::Command;
 
@@ -62,15 +62,18 @@ fn short_name(argv0: &OsStr) -> &OsStr {
 }
 
 /// Runs the applet that `argv[0]` names. Under any other name: no word, exit code 1, as kmod does.
-pub fn main(mut argv: impl Iterator<Item = OsString>) -> ExitCode {
+pub fn main(argv: Vec<OsString>) -> u8 {
+    let mut argv = argv.into_iter();
     let argv0 = argv.next().unwrap_or_default();
     let Some(applet) = find(short_name(&argv0)) else {
-        return ExitCode::FAILURE;
+        return 1;
     };
     let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
     let ordering = if posix { RequireOrder } else { applet.ordering };
     let command = (applet.command)();
     let invocation = Invocation { argv0, tool: applet.name, args: argv.collect(), command, ordering };
+    // The program ends with it: to take the table apart first would be in vain.
+    let invocation = ManuallyDrop::new(invocation);
     report::conclude(invocation.tool, (applet.run)(&invocation))
 }
 

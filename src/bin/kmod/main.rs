@@ -3,6 +3,8 @@
 //! Nothing else happens here. The applets are listed in [`applet`]; what a person reads is worded in
 //! [`report`].
 
+// The program's `main` is that of `oxmod::sys::entry`.
+#![cfg_attr(not(test), no_main)]
 // In a program, `pub` says that another file of it may use the item; there is no outside.
 #![allow(unreachable_pub)]
 
@@ -20,8 +22,4 @@ mod rmmod;
 mod stdout;
 mod tool;
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    applet::main(std::env::args_os())
-}
+oxmod::entry!(applet::main);

@@ -8,7 +8,6 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -35,20 +34,20 @@ pub enum Exit {
 pub type Outcome = Result<(), Exit>;
 
 /// Turns an applet's answer into the exit code, saying what has not been said.
-pub fn conclude(tool: &str, outcome: Outcome) -> ExitCode {
+pub fn conclude(tool: &str, outcome: Outcome) -> u8 {
     match outcome {
-        Ok(()) | Err(Exit::Done) => ExitCode::SUCCESS,
-        Err(Exit::Failure) => ExitCode::FAILURE,
+        Ok(()) | Err(Exit::Done) => 0,
+        Err(Exit::Failure) => 1,
         Err(Exit::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             // Under a caller that lets SIGPIPE kill, kmod is killed by it; under one that ignores
             // the signal, kmod writes in vain and succeeds.
             stdio::die_of_sigpipe_unless_ignored();
-            ExitCode::SUCCESS
+            0
         }
         Err(Exit::Stdout(error)) => {
             let why = io_text(&error);
             Report::new(tool, Level::Error).error(format_args!("could not write to standard output: {why}"));
-            ExitCode::FAILURE
+            1
         }
     }
 }

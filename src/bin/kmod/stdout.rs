@@ -3,10 +3,11 @@
 //! Knows nothing of what is printed. An error of a write is returned as [`Exit::Stdout`], which
 //! ends the applet; a buffer that is merely dropped is still written out, its errors unheard.
 
+use std::cell::OnceCell;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::{self, BufWriter, Write};
+
+use oxmod::sys::stdio::Stdout;
 
 use crate::report::{Exit, Outcome};
 
@@ -14,41 +15,33 @@ const BUFFER: usize = 32 * 1024;
 
 /// Standard output. Open it once in an applet.
 pub struct Out {
-    /// An error when the descriptor could not be duplicated; told at the first write.
-    writer: Result<BufWriter<File>, io::Error>,
-    terminal: bool,
+    /// Made when there is something to write, which is seldom so where a module is loaded.
+    writer: Option<BufWriter<Stdout>>,
+    /// Whether it is a terminal; asked when it begins to matter.
+    terminal: OnceCell<bool>,
 }
 
 impl Out {
-    /// Takes hold of standard output, without the line buffer that the standard library puts on it.
+    /// Takes hold of standard output.
     pub fn open() -> Self {
-        let stdout = io::stdout();
-        let terminal = stdout.is_terminal();
-        let file = stdout.as_fd().try_clone_to_owned().map(File::from);
-        Self { writer: file.map(|file| BufWriter::with_capacity(BUFFER, file)), terminal }
+        Self { writer: None, terminal: OnceCell::new() }
     }
 
     /// Writes bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) -> Outcome {
-        let terminal = self.terminal;
-        self.with(|writer| {
-            writer.write_all(bytes)?;
-            if terminal && bytes.contains(&b'\n') { writer.flush() } else { Ok(()) }
-        })
+        self.with(|writer| writer.write_all(bytes))?;
+        if bytes.contains(&b'\n') { self.end_of_line() } else { Ok(()) }
     }
 
     /// Writes formatted text.
     pub fn print(&mut self, text: fmt::Arguments<'_>) -> Outcome {
-        let terminal = self.terminal;
-        self.with(|writer| {
-            writer.write_fmt(text)?;
-            if terminal { writer.flush() } else { Ok(()) }
-        })
+        self.with(|writer| writer.write_fmt(text))?;
+        self.end_of_line()
     }
 
     /// Writes out what is buffered, for instance before a child process writes to the same place.
     pub fn flush(&mut self) -> Outcome {
-        self.with(BufWriter::flush)
+        self.writer.as_mut().map_or(Ok(()), BufWriter::flush).map_err(Exit::Stdout)
     }
 
     /// Writes out what is buffered and tells whether all of it arrived.
@@ -56,10 +49,13 @@ impl Out {
         self.flush()
     }
 
-    fn with(&mut self, action: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Outcome {
-        match &mut self.writer {
-            Ok(writer) => action(writer).map_err(Exit::Stdout),
-            Err(error) => Err(Exit::Stdout(io::Error::from(error.kind()))),
-        }
+    /// Somebody who watches sees each line as it comes.
+    fn end_of_line(&mut self) -> Outcome {
+        if *self.terminal.get_or_init(Stdout::is_terminal) { self.flush() } else { Ok(()) }
+    }
+
+    fn with(&mut self, action: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) -> Outcome {
+        action(self.writer.get_or_insert_with(|| BufWriter::with_capacity(BUFFER, Stdout::new())))
+            .map_err(Exit::Stdout)
     }
 }

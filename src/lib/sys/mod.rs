@@ -5,6 +5,7 @@
 
 pub mod decompress;
 pub mod dir;
+pub mod entry;
 pub mod errno;
 pub mod file;
 pub mod fileset;

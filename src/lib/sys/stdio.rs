@@ -1,32 +1,98 @@
 //! The standard streams as this process inherited them.
 //!
-//! The Rust runtime ignores SIGPIPE and opens /dev/null in place of closed standard streams before
-//! `main`, so what the caller had arranged must be recorded earlier: by a constructor, which the
-//! loader calls.
+//! Owns what becomes of streams that were closed and of SIGPIPE, once, at the start of the program
+//! (see [`entry`](super::entry)), and remembers what the caller had arranged.
 
+use std::ffi::c_int;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-#[used]
-#[allow(unsafe_code)]
-// SAFETY: an entry of .init_array is a function of the C calling convention without need of
-// arguments; this one only asks the kernel and stores two flags.
-#[unsafe(link_section = ".init_array")]
-static RECORD: extern "C" fn() = record;
-
-extern "C" fn record() {
-    // SAFETY: sigaction with no new action only writes to `old`, for which all zeroes are valid;
-    // fcntl(F_GETFD) takes no pointer.
+/// From now on a write to a pipe that nobody reads is an error, and no file that is opened later can
+/// take the place of a standard stream.
+pub(super) fn take_over() {
+    // SAFETY: all zeroes are valid for both structures; sigaction reads the one and writes the other.
     #[allow(unsafe_code)]
-    let (ignored, closed) = unsafe {
-        let mut old: libc::sigaction = std::mem::zeroed();
-        let asked = libc::sigaction(libc::SIGPIPE, std::ptr::null(), &raw mut old) == 0;
-        (asked && old.sa_sigaction == libc::SIG_IGN, libc::fcntl(libc::STDERR_FILENO, libc::F_GETFD) < 0)
+    let ignored = unsafe {
+        let (mut new, mut old): (libc::sigaction, libc::sigaction) = (std::mem::zeroed(), std::mem::zeroed());
+        new.sa_sigaction = libc::SIG_IGN;
+        libc::sigaction(libc::SIGPIPE, &raw const new, &raw mut old) == 0 && old.sa_sigaction == libc::SIG_IGN
     };
     SIGPIPE_WAS_IGNORED.store(ignored, Relaxed);
-    STDERR_WAS_CLOSED.store(closed, Relaxed);
+    let closed = closed_streams();
+    STDERR_WAS_CLOSED.store(closed[2], Relaxed);
+    // In ascending order: each open takes the lowest number that is free. Without /dev/null anything
+    // will do that cannot be read or written.
+    for _ in closed.into_iter().filter(|&closed| closed) {
+        // SAFETY: both paths are strings that end in NUL.
+        #[allow(unsafe_code)]
+        unsafe {
+            if libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) < 0 {
+                libc::open(c"/".as_ptr(), libc::O_PATH);
+            }
+        }
+    }
+}
+
+/// Which of the descriptors 0, 1 and 2 the caller has left closed.
+fn closed_streams() -> [bool; 3] {
+    let stream = |fd| libc::pollfd { fd, events: 0, revents: 0 };
+    let mut streams = [stream(libc::STDIN_FILENO), stream(libc::STDOUT_FILENO), stream(libc::STDERR_FILENO)];
+    // SAFETY: poll writes to the three structures that it is given.
+    #[allow(unsafe_code)]
+    let polled = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) } >= 0;
+    streams.map(|stream| if polled { stream.revents & libc::POLLNVAL != 0 } else { is_closed(stream.fd) })
+}
+
+/// For where poll refuses: a limit of fewer than three open files is enough.
+fn is_closed(fd: c_int) -> bool {
+    // SAFETY: fcntl(F_GETFD) takes no pointer.
+    #[allow(unsafe_code)]
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags < 0
+}
+
+/// Standard output itself, without the line buffer that the standard library puts on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stdout(());
+
+impl Stdout {
+    /// Takes hold of it; nothing is opened or asked.
+    pub fn new() -> Self {
+        Self(())
+    }
+
+    fn fd() -> BorrowedFd<'static> {
+        // SAFETY: nobody in this program closes its standard output.
+        #[allow(unsafe_code)]
+        unsafe {
+            BorrowedFd::borrow_raw(libc::STDOUT_FILENO)
+        }
+    }
+
+    /// Whether it is a terminal.
+    pub fn is_terminal() -> bool {
+        Self::fd().is_terminal()
+    }
+}
+
+impl Default for Stdout {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(nix::unistd::write(Self::fd(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether the caller started this process with standard error closed.
