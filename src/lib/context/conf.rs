@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, Result};
 use crate::notice::{Notice, Sink};
 use crate::sys;
+use crate::sys::dir::{Dir, Identity};
 
 /// The directories whose `modprobe.d` and `depmod.d` are searched, the strongest first.
 const DIRS: [&str; 5] = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
@@ -32,6 +33,8 @@ pub struct ConfFile {
 #[derive(Debug, Default)]
 pub struct ConfFiles {
     by_name: BTreeMap<Vec<u8>, ConfFile>,
+    /// The directories added so far.
+    dirs: Vec<Identity>,
 }
 
 /// The default search path for `leaf`, such as `modprobe.d`, the strongest directory first.
@@ -53,7 +56,7 @@ pub fn read_all(sources: &[PathBuf], sink: Sink<'_>) -> Vec<ConfFile> {
 impl ConfFiles {
     /// Adds a directory's `*.conf` files, or the one file that `path` names (of any name).
     pub fn add(&mut self, path: &Path, sink: Sink<'_>) {
-        match sys::dir::names(path) {
+        match self.names(path) {
             Ok(names) => {
                 for name in names.iter().filter(|name| is_accepted(name.as_bytes())) {
                     self.add_entry(path, name, sink);
@@ -62,6 +65,17 @@ impl ConfFiles {
             Err(error) if error.errno() == libc::ENOTDIR => self.add_file(path, sink),
             Err(error) => unless_absent(error, sink),
         }
+    }
+
+    /// What is in a directory: nothing new if it was added before, maybe by another path, as /lib is /usr/lib.
+    fn names(&mut self, path: &Path) -> Result<Vec<OsString>> {
+        let dir = Dir::open(path)?;
+        let identity = dir.identity().map_err(Error::at(path))?;
+        if self.dirs.contains(&identity) {
+            return Ok(Vec::new());
+        }
+        self.dirs.push(identity);
+        dir.names().map_err(Error::at(path))
     }
 
     /// Adds one file under its own name; an absent one is ignored.
@@ -85,7 +99,7 @@ impl ConfFiles {
     /// that is how a link to /dev/null masks.
     fn insert(&mut self, name: &OsStr, path: PathBuf) -> Result<()> {
         if let Entry::Vacant(vacant) = self.by_name.entry(name.as_bytes().to_vec()) {
-            let bytes = sys::file::read(&path)?;
+            let bytes = sys::file::read_text(&path)?;
             vacant.insert(ConfFile { path, bytes });
         }
         Ok(())

@@ -172,7 +172,7 @@ fn load_config(dir: &Path, sources: &[PathBuf], sink: Sink<'_>) -> Config {
         config.parse(&file.path, &file.bytes, sink);
     }
     let cmdline = Path::new("/proc/cmdline");
-    match sys::file::read_if_exists(cmdline) {
+    match sys::file::unless_absent(sys::file::read_text(cmdline)) {
         Ok(bytes) => config.parse_command_line(cmdline, &bytes.unwrap_or_default(), sink),
         Err(error) => sink(&Notice::Unreadable(error)),
     }

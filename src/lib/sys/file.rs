@@ -4,8 +4,8 @@
 //! redirect `open` see every access.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::AsFd;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -18,8 +18,7 @@ pub const MAX_FILE_SIZE: u64 = 1 << 30;
 ///
 /// Errors: whatever open or read answer; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::at(path))?;
-    read_open(&file).map_err(Error::at(path))?.ok_or_else(|| too_large(path))
+    read_whole(&File::open(path).map_err(Error::at(path))?, path)
 }
 
 /// Reads standard input to its end; an error names it `-`.
@@ -28,16 +27,49 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 pub fn read_standard_input() -> Result<Vec<u8>> {
     let path = Path::new("-");
     let file = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(Error::at(path))?;
-    read_open(&file).map_err(Error::at(path))?.ok_or_else(|| too_large(path))
+    read_whole(&file, path)
 }
 
 /// Like [`read`], but `None` when the file (or a directory on the way) does not exist.
 pub fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>> {
-    match read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
+    unless_absent(read(path))
+}
+
+/// `None` in place of the error that a file (or a directory on the way) does not exist.
+pub fn unless_absent<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
         Err(error) if matches!(error.errno(), libc::ENOENT | libc::ENOTDIR) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Reads the whole of a text file, be it of a few lines or made up by the kernel: [`read`] without the question for the
+/// size, and so with half its system calls.
+///
+/// The kernel hands out what there is room for of a regular file, and of one in /sys; so the read that leaves room was
+/// the last one. Not for tables such as /proc/modules, which come in pieces.
+///
+/// Errors: as those of [`read`].
+pub fn read_text(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(Error::at(path))?;
+    let mut bytes = Vec::new();
+    while bytes.len() as u64 <= MAX_FILE_SIZE {
+        let room = bytes.len().max(PAGE);
+        bytes.reserve_exact(room);
+        match append_at(&file, bytes.len() as u64, room, &mut bytes) {
+            Ok(len) if len < room => return Ok(bytes),
+            Ok(_) => {}
+            // A pipe has no places, and may hand out less than there will be.
+            Err(error) if error.raw_os_error() == Some(libc::ESPIPE) => return read_whole(&file, path),
+            Err(error) => return Err(Error::new(path, error)),
+        }
+    }
+    Err(too_large(path))
+}
+
+fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>> {
+    read_open(file).map_err(Error::at(path))?.ok_or_else(|| too_large(path))
 }
 
 fn too_large(path: &Path) -> Error {
@@ -135,14 +167,90 @@ fn populate(buffer: &mut Vec<u8>) {
 
 /// Replaces the contents of `bytes` by up to `len` bytes of the file from `offset` on: fewer only where the file ends.
 ///
-/// Moves the file's position. Reserves `len` bytes, which the caller must have checked against the file's size.
-pub fn read_range(mut file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+/// Reserves `len` bytes, which the caller must have checked against the file's size.
+pub fn read_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.clear();
     let room = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
     bytes.try_reserve_exact(room).map_err(|_| io::ErrorKind::OutOfMemory)?;
     populate(bytes);
-    // A read, unlike std's pread, can fill room that was not zeroed first.
-    file.seek(SeekFrom::Start(offset))?;
-    file.take(len).read_to_end(bytes)?;
+    while bytes.len() < room {
+        if append_at(file, offset + bytes.len() as u64, room - bytes.len(), bytes)? == 0 {
+            break;
+        }
+    }
     Ok(())
+}
+
+/// One pread behind what `bytes` holds, of `len` bytes at most: how many have come, 0 at the end of the file. Unlike
+/// the standard library's it fills room that was not zeroed first.
+fn append_at(file: &File, offset: u64, len: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let offset = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let spare = bytes.spare_capacity_mut();
+    let len = len.min(spare.len());
+    let read = loop {
+        // SAFETY: the kernel writes at most `len` bytes, which the spare room has.
+        #[allow(unsafe_code)]
+        let read = unsafe { libc::pread64(file.as_raw_fd(), spare.as_mut_ptr().cast(), len, offset) };
+        match usize::try_from(read).map_err(|_| io::Error::last_os_error()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
+    // SAFETY: that many bytes behind the old length have been written.
+    #[allow(unsafe_code)]
+    unsafe {
+        bytes.set_len(bytes.len() + read);
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_every_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text");
+        for len in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE, 100_000] {
+            std::fs::write(&path, vec![b'x'; len]).unwrap();
+            assert_eq!(read_text(&path).unwrap(), vec![b'x'; len]);
+            assert_eq!(read(&path).unwrap().len(), len);
+        }
+        assert_eq!(read_text(dir.path()).unwrap_err().errno(), libc::EISDIR);
+        assert_eq!(read_text(Path::new("/proc/self/comm")).unwrap().last(), Some(&b'\n'));
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut pipe = File::options().write(true).open(&path).unwrap();
+                for _ in 0..3 {
+                    std::io::Write::write_all(&mut pipe, b"part ").unwrap();
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+            });
+            assert_eq!(read_text(&path).unwrap(), b"part part part ");
+        });
+    }
+
+    #[test]
+    fn ranges_end_where_the_file_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let (file, size) = open(&path).unwrap();
+        let mut bytes = b"old".to_vec();
+        for (offset, len, expected) in [(0, 3, "012"), (8, 5, "89"), (10, 1, ""), (99, 4, ""), (2, 0, "")] {
+            read_range(&file, offset, len, &mut bytes).unwrap();
+            assert_eq!(bytes, expected.as_bytes());
+        }
+        assert_eq!(size, 10);
+    }
 }

@@ -1,13 +1,13 @@
 //! The kernel's side of modules: their state in /sys/module, and the calls that load and remove them.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::file;
+use super::{file, sysfs};
+use crate::error::Result;
 
 /// What the kernel says about a loaded module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,19 +23,34 @@ pub enum State {
 /// The state of the module of this normalised name; `None` when the kernel does not know it, or
 /// knows it as built in.
 pub fn state(name: &[u8]) -> Option<State> {
-    // A name is one component of a path; anything else names no module.
-    if name.is_empty() || name.contains(&b'/') {
-        return None;
-    }
-    let dir = Path::new("/sys/module").join(OsStr::from_bytes(name));
-    match file::read_if_exists(&dir.join("initstate")).ok()?.as_deref() {
-        Some(b"live\n") => Some(State::Live),
+    let dir = dir(name)?;
+    match initstate(&dir).ok()?.as_deref() {
+        Some(LIVE) => Some(State::Live),
         Some(b"coming\n") => Some(State::Coming),
         Some(b"going\n") => Some(State::Going),
         Some(_) => None,
         // The directory comes into being before its files do.
         None => file::exists(&dir).is_ok().then_some(State::Coming),
     }
+}
+
+/// Whether the module of this normalised name is in [`State::Live`]: one question where
+/// [`fn@state`] may need two.
+pub fn is_live(name: &[u8]) -> bool {
+    dir(name).is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.as_deref() == Some(LIVE)))
+}
+
+const LIVE: &[u8] = b"live\n";
+
+/// The contents of a module's attribute `initstate`; `None` where there is none.
+fn initstate(dir: &Path) -> Result<Option<Vec<u8>>> {
+    file::unless_absent(file::read_text(&dir.join("initstate")))
+}
+
+/// Where the kernel shows a module.
+fn dir(name: &[u8]) -> Option<PathBuf> {
+    // A name is one component of a path; anything else names no module.
+    (!name.is_empty() && !name.contains(&b'/')).then(|| sysfs::module_dir(name))
 }
 
 // The C library's own symbols rather than syscall(2): tools can then be tested under preloaded shims.

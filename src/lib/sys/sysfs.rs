@@ -14,7 +14,7 @@ pub fn module_dir(name: &[u8]) -> PathBuf {
 
 /// The contents of one attribute of a module, such as `coresize` or `parameters/debug`.
 pub fn attribute(module: &[u8], attribute: impl AsRef<Path>) -> Result<Vec<u8>> {
-    file::read(&module_dir(module).join(attribute))
+    file::read_text(&module_dir(module).join(attribute))
 }
 
 /// The names in a directory of a module, in the order in which the kernel lists them.

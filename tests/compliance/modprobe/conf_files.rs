@@ -1,6 +1,6 @@
 //! Which configuration files count, and in which order.
 
-use oxmod_test_support::{Root, Run, differs_because, same};
+use oxmod_test_support::{Root, Run, Side, differs_because, each, same};
 
 use super::{config_of, modprobe};
 
@@ -82,6 +82,25 @@ fn links_subdirectories_and_dangling_names() {
         "modprobe: ERROR: Cannot stat directory entry: /etc/modprobe.d/d.conf\n\
          modprobe: ERROR: Directories inside directories are not supported: /etc/modprobe.d/sub.conf\n"
     );
+}
+
+/// Where /lib is a link to /usr/lib, both lead to the same files.
+#[test]
+fn a_merged_usr_is_read_once() {
+    let root = Root::new();
+    std::fs::create_dir(root.path("usr")).unwrap();
+    std::os::unix::fs::symlink("usr/lib", root.path("lib")).unwrap();
+    root.dir("usr/lib").file("proc/cmdline", "").dir(root.in_modules(""));
+    root.file("usr/lib/modprobe.d/a.conf", "blacklist a\n").link("usr/lib/modprobe.d/d.conf", "nowhere");
+    let answers = each(|side| config_of(side, &modprobe(&root).arg("-c")));
+    let message =
+        |dir: &str| format!("modprobe: ERROR: Cannot stat directory entry: {dir}/modprobe.d/d.conf\n");
+    for (side, answer) in answers {
+        assert_eq!(answer.stdout_text(), "blacklist a\n");
+        // Listed difference: what is odd in there is told once.
+        let again = if side == Side::Ours { String::new() } else { message("/lib") };
+        assert_eq!(answer.stderr_text(), message("/usr/lib") + &again);
+    }
 }
 
 #[test]
