@@ -231,3 +231,24 @@ fn nothing_to_do_is_success_without_a_dry_run_too() {
     let line = |name| format!("modprobe: ERROR: could not insert '{name}': Module already in kernel\n");
     assert_eq!((code, stderr), (1, [line("a"), line("bi")].concat()));
 }
+
+/// The line of a module has the paths of what it needs; the lines of these are not asked.
+#[test]
+fn dependencies_are_where_the_line_of_the_module_says() {
+    let root = tree();
+    let mut index = oxmod::index::Builder::default();
+    for (name, line) in [
+        ("b", "kernel/b.ko: kernel/a.ko kernel/f.ko"),
+        ("a", "elsewhere/a.ko:"),
+        ("d_x", "kernel/d-x.ko: /etc/a.ko"),
+    ] {
+        index.insert(name.as_bytes(), line.as_bytes(), 0).unwrap();
+    }
+    root.file(root.in_modules("modules.dep.bin"), index.write().unwrap());
+    // The reference drops dependencies whose files are not there.
+    root.file("etc/a.ko", "");
+    shows(&root, &["-D", "b"], "insmod K/f.ko \ninsmod K/a.ko \ninsmod K/b.ko \n");
+    shows(&root, &["-D", "d_x"], "insmod /etc/a.ko \ninsmod K/d-x.ko \n");
+    let elsewhere = format!("insmod /{} \n", root.in_modules("elsewhere/a.ko").display());
+    shows(&root, &["-D", "a"], &elsewhere);
+}

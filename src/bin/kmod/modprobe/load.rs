@@ -3,7 +3,7 @@
 //! Owns which operands become which requests, what is printed of a plan, and whether requests are
 //! served in turn or at the same time. The order of steps and their taking are the library's.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub struct Loader<'l, 'c> {
     /// What the library notices.
     pub sink: Sink<'l>,
     /// The lines that a dry run has printed: what one operand brings in, the next would find loaded.
-    pub printed: HashSet<BString>,
+    pub printed: BTreeSet<BString>,
 }
 
 impl Loader<'_, '_> {

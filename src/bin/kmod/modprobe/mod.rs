@@ -7,7 +7,8 @@ mod load_list;
 mod remove;
 mod show;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::mem::ManuallyDrop;
 
 use bstr::ByteSlice;
 use clap::Command;
@@ -78,13 +79,14 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let dir = module_dir(settings.root.as_deref(), settings.release.as_deref())
         .map_err(|error| report.no_module_directory(&error))?;
     let sink = |notice: &Notice| report.library(notice);
-    let context = Context::open(dir, &settings.config_source(), &sink);
+    // Given back piece by piece at the end it would take as long as a tenth of the whole run.
+    let context = ManuallyDrop::new(Context::open(dir, &settings.config_source(), &sink));
     let mut loader = Loader {
         context: &context,
         settings: &settings,
         report: &report,
         sink: &sink,
-        printed: HashSet::new(),
+        printed: BTreeSet::new(),
     };
     let mut out = Out::open();
     match job {

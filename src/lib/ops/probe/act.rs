@@ -9,8 +9,7 @@ use bstr::{BString, ByteSlice};
 use super::plan::{Action, Step};
 use crate::error::Error;
 use crate::ops::insert::{Force, Way, insert};
-use crate::sys::module::{State, state};
-use crate::sys::process;
+use crate::sys::{module, process};
 
 /// Tells a command of the configuration which module it is run for.
 pub const MODULE_VARIABLE: &str = "MODPROBE_MODULE";
@@ -60,7 +59,7 @@ impl Step {
     /// Takes this step, whatever [`Step::loaded`] says.
     pub fn take(&self, means: &Means<'_>) -> Answer {
         match &self.action {
-            Action::Insert(_) if state(&self.module) == Some(State::Live) => Ok(Done::Loaded),
+            Action::Insert(_) if module::is_live(&self.module) => Ok(Done::Loaded),
             Action::Insert(path) => self.insert(path, means),
             Action::Install(command) => self.install(command, means),
             Action::BuiltIn => Ok(Done::BuiltIn),

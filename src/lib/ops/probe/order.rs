@@ -3,7 +3,8 @@
 //! Owns the walk over modules.dep and softdep lines. Loops of soft dependencies end where they come
 //! back to a module already being expanded. Must not know commands, options or the kernel's state.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -15,6 +16,8 @@ use crate::notice::{Notice, Sink};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) module: Module,
+    /// Where modules.dep has its file.
+    pub(super) path: Option<PathBuf>,
     /// The requested module or one of its dependencies: loading cannot go on without it.
     pub(super) required: bool,
 }
@@ -22,41 +25,46 @@ pub(super) struct Entry {
 /// What a module is known by: one found by an alias is another than the same found by its name.
 type Identity = (BString, Option<BString>);
 
+/// A module and, where modules.dep lists it, its file: the line of a module has the paths of its dependencies too.
+type Listed = (Module, Option<PathBuf>);
+
 /// Work still to be done, the next piece on top of the stack.
 enum Task {
     /// A module asked for by name: its dependencies, then itself.
     Expand(Module),
     /// A module with its soft dependencies around it.
-    Surround(Module),
+    Surround(Listed),
     /// The module itself.
-    Take(Module),
+    Take(Listed),
 }
 
 /// The sequence for `top`. With `bare`, its own soft dependencies are left out, not those of its
 /// dependencies. Repetitions are kept: what makes two steps equal is for the plan to say.
 pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Sink<'_>) -> Vec<Entry> {
-    let mut required: HashSet<BString> =
-        dependencies(context, top.name.as_bstr()).into_iter().map(|module| module.name).collect();
-    required.insert(top.name.clone());
-    let mut expanded: HashSet<Identity> = HashSet::new();
+    let mut required: BTreeSet<BString> = BTreeSet::from([top.name.clone()]);
+    let mut expanded: BTreeSet<Identity> = BTreeSet::new();
     let mut sequence = Vec::new();
     let mut tasks = vec![Task::Expand(top.clone())];
     while let Some(task) = tasks.pop() {
         match task {
             Task::Expand(module) => {
                 if expanded.insert((module.name.clone(), module.alias.clone())) {
-                    let needs = dependencies(context, module.name.as_bstr());
+                    let (path, needs) = line(context, module.name.as_bstr());
+                    // The first to be expanded is the top.
+                    if expanded.len() == 1 {
+                        required.extend(needs.iter().map(|(module, _)| module.name.clone()));
+                    }
                     let last = if bare && module == *top { Task::Take } else { Task::Surround };
-                    tasks.push(last(module));
+                    tasks.push(last((module, path)));
                     // modules.dep names the one to be loaded first last: on top of the stack.
                     tasks.extend(needs.into_iter().map(Task::Surround));
                 }
             }
-            Task::Surround(module) => surround(context, module, &mut tasks, sink),
-            Task::Take(module) => {
+            Task::Surround(listed) => surround(context, listed, &mut tasks, sink),
+            Task::Take((module, path)) => {
                 let itself = module.alias.is_none() || module.alias == top.alias;
                 let required = itself && required.contains(&module.name);
-                sequence.push(Entry { module, required });
+                sequence.push(Entry { module, path, required });
             }
         }
     }
@@ -64,9 +72,9 @@ pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Si
 }
 
 /// Puts a module's soft dependencies before and after it.
-fn surround(context: &Context<'_>, module: Module, tasks: &mut Vec<Task>, sink: Sink<'_>) {
-    let Some(entry) = context.config().softdep_for(&module.name) else {
-        tasks.push(Task::Take(module));
+fn surround(context: &Context<'_>, listed: Listed, tasks: &mut Vec<Task>, sink: Sink<'_>) {
+    let Some(entry) = context.config().softdep_for(&listed.0.name) else {
+        tasks.push(Task::Take(listed));
         return;
     };
     // On a stack the first comes last.
@@ -78,7 +86,7 @@ fn surround(context: &Context<'_>, module: Module, tasks: &mut Vec<Task>, sink: 
     };
     let (pre, post) = (expand(&entry.pre), expand(&entry.post));
     tasks.extend(post);
-    tasks.push(Task::Take(module));
+    tasks.push(Task::Take(listed));
     tasks.extend(pre);
 }
 
@@ -92,6 +100,12 @@ pub(super) fn found(context: &Context<'_>, name: &BString, sink: Sink<'_>) -> Ve
 
 /// The dependencies of a module of this name, in the order of modules.dep.
 pub(super) fn dependencies(context: &Context<'_>, module: &BStr) -> Vec<Module> {
-    let Some(dep) = context.dep(module) else { return Vec::new() };
-    dep.dependencies().map(|path| Module::named(name::from_path(path).into_owned())).collect()
+    line(context, module).1.into_iter().map(|(module, _)| module).collect()
+}
+
+/// A module's line of modules.dep: its file, and its dependencies in the order written.
+fn line(context: &Context<'_>, module: &BStr) -> (Option<PathBuf>, Vec<Listed>) {
+    let Some(dep) = context.dep(module) else { return (None, Vec::new()) };
+    let listed = |path| (Module::named(name::from_path(path).into_owned()), Some(context.in_dir(path)));
+    (Some(context.in_dir(dep.path)), dep.dependencies().map(listed).collect())
 }

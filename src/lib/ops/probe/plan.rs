@@ -1,15 +1,16 @@
 //! From the order of modules to steps with commands and options.
 
-use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::path::PathBuf;
 
 use bstr::{BStr, BString};
+use indexmap::IndexSet;
 
-use super::order;
+use super::order::{self, Entry};
 use crate::config::{Blacklist, Command};
 use crate::context::{Context, Module};
 use crate::notice::Sink;
-use crate::sys::module::{State, state};
+use crate::sys::module;
 
 /// What is asked for beyond the module itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,22 +86,22 @@ pub fn plan<'c>(
         return Plan::Blacklisted(entry);
     }
     let sequence = order::sequence(context, module, request.ignore_commands, sink);
-    let mut seen = HashSet::with_capacity(sequence.len());
     let steps = sequence.into_iter().map(|entry| {
         let requested = entry.module == *module;
-        step(context, &entry.module, requested, entry.required, request)
+        step(context, entry, requested, request)
     });
-    Plan::Steps(steps.filter(|step| seen.insert(step.clone())).collect())
+    // A plan is short and nobody chooses its steps to collide: keys drawn at random would be a system call for nothing.
+    let steps: IndexSet<Step, BuildHasherDefault<DefaultHasher>> = steps.collect();
+    Plan::Steps(steps.into_iter().collect())
 }
 
-fn step(
-    context: &Context<'_>,
-    module: &Module,
-    requested: bool,
-    required: bool,
-    request: &Request<'_>,
-) -> Step {
+fn step(context: &Context<'_>, entry: Entry, requested: bool, request: &Request<'_>) -> Step {
+    let Entry { module, path, required } = entry;
     let command = context.config().install_for(&module.name);
+    let given = request.options.filter(|_| requested);
+    let options = joined(context.config().options_for(&module.name, module.alias_bytes()), given);
+    // That the requested one is not loaded has been seen already.
+    let loaded = !request.ignore_loaded && !requested && in_kernel(context, &module);
     let action = match command {
         Some(Command { command, .. })
             if !(requested && request.ignore_commands)
@@ -108,25 +109,13 @@ fn step(
         {
             Action::Install(command.clone())
         }
-        _ => insertion(context, module),
+        _ => match module.file.or(path) {
+            Some(path) => Action::Insert(path),
+            None if module.builtin || context.is_builtin(&module.name) => Action::BuiltIn,
+            None => Action::Missing,
+        },
     };
-    let given = request.options.filter(|_| requested);
-    Step {
-        module: module.name.clone(),
-        action,
-        options: joined(context.config().options_for(&module.name, module.alias_bytes()), given),
-        required,
-        requested,
-        loaded: !request.ignore_loaded && in_kernel(context, module),
-    }
-}
-
-fn insertion(context: &Context<'_>, module: &Module) -> Action {
-    match module.file.clone().or_else(|| context.path_of(&module.name)) {
-        Some(path) => Action::Insert(path),
-        None if module.builtin || context.is_builtin(&module.name) => Action::BuiltIn,
-        None => Action::Missing,
-    }
+    Step { module: module.name, action, options, required, requested, loaded }
 }
 
 fn joined(configured: Option<BString>, given: Option<&BStr>) -> BString {
@@ -140,5 +129,5 @@ fn joined(configured: Option<BString>, given: Option<&BStr>) -> BString {
 
 /// Live or built in; a module that is coming or going does not count.
 fn in_kernel(context: &Context<'_>, module: &Module) -> bool {
-    module.builtin || context.is_builtin(&module.name) || state(&module.name) == Some(State::Live)
+    module.builtin || module::is_live(&module.name) || context.is_builtin(&module.name)
 }
