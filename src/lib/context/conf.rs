@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Cause, Error, Result};
 use crate::notice::{Notice, Sink};
 use crate::sys;
-use crate::sys::dir::{Dir, Identity};
+use crate::sys::dir::{self, Identity};
 
 /// The directories whose `modprobe.d` and `depmod.d` are searched, the strongest first.
 const DIRS: [&str; 5] = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
@@ -67,15 +67,17 @@ impl ConfFiles {
         }
     }
 
-    /// What is in a directory: nothing new if it was added before, maybe by another path, as /lib is /usr/lib.
+    /// What is in a directory, sorted by the bytes of the names: nothing new if it was added before, maybe by another
+    /// path, as /lib is /usr/lib.
     fn names(&mut self, path: &Path) -> Result<Vec<OsString>> {
-        let dir = Dir::open(path)?;
-        let identity = dir.identity().map_err(Error::at(path))?;
+        let identity = dir::identity(path)?;
         if self.dirs.contains(&identity) {
             return Ok(Vec::new());
         }
+        let mut names = dir::names(path)?;
         self.dirs.push(identity);
-        dir.names().map_err(Error::at(path))
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Adds one file under its own name; an absent one is ignored.

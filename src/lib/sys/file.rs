@@ -134,11 +134,33 @@ pub fn times(path: &Path) -> io::Result<Times> {
 ///
 /// Errors: whatever open and fstat answer; `EISDIR` for a directory, `EINVAL` for anything else that is no regular file.
 pub fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = open_unread(path)?;
+    let size = size(&file)?;
+    Ok((file, size))
+}
+
+/// Opens `path`, reads its first `len` bytes, fewer where it ends, and tells its size. A file that is shorter is not
+/// asked for its size: all of it has been read.
+///
+/// Errors: as those of [`open`], and of pread; `ESPIPE` for a pipe.
+pub fn open_beginning(path: &Path, len: usize) -> io::Result<(File, u64, Vec<u8>)> {
+    let file = open_unread(path)?;
+    let mut bytes = Vec::with_capacity(len);
+    let read = append_at(&file, 0, len, &mut bytes)?;
+    let size = if read < len { read as u64 } else { size(&file)? };
+    Ok((file, size, bytes))
+}
+
+fn open_unread(path: &Path) -> io::Result<File> {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer.
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// The size of a regular file.
+fn size(file: &File) -> io::Result<u64> {
     let metadata = file.metadata()?;
     if metadata.is_file() {
-        return Ok((file, metadata.len()));
+        return Ok(metadata.len());
     }
     Err(io::Error::from_raw_os_error(if metadata.is_dir() { libc::EISDIR } else { libc::EINVAL }))
 }

@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::file;
-use crate::error::{Error, Result};
+use super::{dir, file};
+use crate::error::Result;
 
 /// The directory of one module, existing or not.
 pub fn module_dir(name: &[u8]) -> PathBuf {
@@ -18,8 +18,6 @@ pub fn attribute(module: &[u8], attribute: impl AsRef<Path>) -> Result<Vec<u8>> 
 }
 
 /// The names in a directory of a module, in the order in which the kernel lists them.
-pub fn list(module: &[u8], dir: &str) -> Result<Vec<OsString>> {
-    let path = module_dir(module).join(dir);
-    let entries = std::fs::read_dir(&path).map_err(Error::at(&path))?;
-    entries.map(|entry| entry.map(|entry| entry.file_name()).map_err(Error::at(&path))).collect()
+pub fn list(module: &[u8], subdirectory: &str) -> Result<Vec<OsString>> {
+    dir::names(&module_dir(module).join(subdirectory))
 }
