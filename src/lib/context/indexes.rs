@@ -33,8 +33,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Dep, Self::Alias, Self::Symbol, Self::Builtin, Self::BuiltinAlias];
-
     /// Names of the binary index and of the text that it is made from.
     fn file_names(self) -> (&'static str, &'static str) {
         match self {
@@ -58,7 +56,9 @@ enum Extent {
 
 /// All indexes of one directory.
 pub(super) struct Indexes<'a> {
-    slots: [Slot; 5],
+    dir: PathBuf,
+    /// By their [`Kind`], each from its first use on.
+    slots: [OnceCell<Slot>; 5],
     sink: Sink<'a>,
 }
 
@@ -73,16 +73,19 @@ struct Slot {
 
 impl<'a> Indexes<'a> {
     pub(super) fn new(dir: &Path, sink: Sink<'a>) -> Self {
-        let slots = Kind::ALL.map(|kind| {
+        Self { dir: dir.to_path_buf(), slots: Default::default(), sink }
+    }
+
+    fn slot(&self, kind: Kind) -> &Slot {
+        self.slots[kind as usize].get_or_init(|| {
             let (binary, text) = kind.file_names();
             Slot {
-                binary: dir.join(binary),
-                text: dir.join(text),
+                binary: self.dir.join(binary),
+                text: self.dir.join(text),
                 stored: OnceCell::new(),
                 rebuilt: OnceCell::new(),
             }
-        });
-        Self { slots, sink }
+        })
     }
 
     /// The first value stored under exactly `key`.
@@ -119,7 +122,7 @@ impl<'a> Indexes<'a> {
         extent: Extent,
         question: impl Fn(&Index<'s>) -> Result<T, FormatError>,
     ) -> Option<T> {
-        let slot = &self.slots[kind as usize];
+        let slot = self.slot(kind);
         let over = |stored: &'s Stored| {
             let index = match extent {
                 Extent::APath => Index::over(stored)?,
@@ -141,7 +144,7 @@ impl<'a> Indexes<'a> {
 
     /// Makes the index from its text. `error` is why the stored one is of no use.
     fn rebuild(&self, kind: Kind, error: Error) -> Option<Vec<u8>> {
-        let slot = &self.slots[kind as usize];
+        let slot = self.slot(kind);
         let text = match sys::file::read_if_exists(&slot.text) {
             Ok(Some(text)) => text,
             Ok(None) => {

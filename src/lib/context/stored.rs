@@ -15,8 +15,6 @@ use crate::sys::file;
 const BLOCK: usize = 16 << 10;
 /// How far a block reaches into the next one: what begins in a block and is no longer than this is in it.
 const OVERLAP: usize = 2 << 10;
-/// Files up to this size are read whole.
-const SMALL: usize = 64 << 10;
 
 /// An open index file.
 #[derive(Debug)]
@@ -31,19 +29,21 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Opens the file; reads it if it is small.
+    /// Opens the file and reads its first block, where every walk begins.
     ///
-    /// Errors: whatever open, fstat and read answer; limit above 1 GiB.
+    /// Errors: whatever open, pread and fstat answer; limit above 1 GiB.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let (file, size) = file::open(path).map_err(Error::at(path))?;
+        let (file, size, first) = file::open_beginning(path, BLOCK + OVERLAP).map_err(Error::at(path))?;
         let size = usize::try_from(size).ok().filter(|&size| size as u64 <= file::MAX_FILE_SIZE);
         let size = size.ok_or_else(|| {
             Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB"))
         })?;
         let cells = || (0..size.div_ceil(BLOCK)).map(|_| OnceCell::new()).collect();
-        let stored = Self { file, size, blocks: cells(), tails: cells(), whole: OnceCell::new() };
-        if size <= SMALL {
-            stored.read_whole().map_err(Error::at(path))?;
+        let mut stored = Self { file, size, blocks: cells(), tails: cells(), whole: OnceCell::new() };
+        if first.len() == size {
+            stored.whole = first.into();
+        } else if let Some(block) = stored.blocks.first_mut() {
+            *block = first.into();
         }
         Ok(stored)
     }
