@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use bstr::ByteSlice;
+
 /// One logical line that is neither empty nor a comment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
@@ -35,7 +37,7 @@ impl<'a> Lines<'a> {
             return None;
         }
         self.number = self.number.saturating_add(1);
-        let special = self.rest.iter().position(|byte| matches!(byte, b'\n' | b'\\'));
+        let special = self.rest.find_byteset(b"\n\\");
         let (plain, tail) = self.rest.split_at(special.unwrap_or(self.rest.len()));
         if tail.first() != Some(&b'\\') {
             self.rest = tail.get(1..).unwrap_or_default();
@@ -85,7 +87,7 @@ impl<'a> Iterator for Lines<'a> {
 
 /// A C reader's view of the bytes: they end at the first NUL.
 pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
+    &bytes[..bytes.find_byte(0).unwrap_or(bytes.len())]
 }
 
 fn is_blank(byte: u8) -> bool {
