@@ -1,11 +1,12 @@
 //! The decompressors under a small limit: an answer or an error, never more than the limit, and the same answer from a
-//! decoder that has just failed or succeeded on something else.
+//! decoder that has just failed or succeeded on something else. The blocks of an .xz file one by one are the same as
+//! the file.
 #![no_main]
 
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::sys::decompress::{Compression, Decompressor};
+use oxmod::sys::decompress::{Blocks, Compression, Decompressor};
 
 const LIMIT: usize = 1 << 20;
 
@@ -25,4 +26,21 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(&fresh, output);
         }
     });
+    let read = |offset: u64, len: usize| {
+        let start = usize::try_from(offset).unwrap();
+        Ok(bytes[start..start + len].to_vec())
+    };
+    let Some(blocks) = Blocks::find(bytes.len() as u64, read).unwrap() else { return };
+    let mut joined = Vec::new();
+    for block in blocks.all() {
+        let packed = block.packed.start as usize..block.packed.end as usize;
+        let size = block.unpacked.end - block.unpacked.start;
+        match blocks.decode(block, &bytes[packed]) {
+            Ok(bytes) => joined.extend_from_slice(&bytes),
+            Err(_) => assert!(first.is_err(), "a block of {size} bytes is refused, the file is not"),
+        }
+    }
+    if first.is_ok() {
+        assert_eq!(joined, fresh);
+    }
 });

@@ -8,6 +8,7 @@
 //! content size; gzip files of several members. Whatever else follows the data is an error, except after gzip, where
 //! zlib (and so kmod) ignores it.
 
+mod blocks;
 mod gzip;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ mod xz;
 mod zstandard;
 
 use crate::error::{FormatError, FormatKind};
+
+pub use blocks::{Block, Blocks};
 
 /// The most bytes that a file may unfold to: 1 GiB. The largest real module has 40 MB, with debug info 500 MB.
 pub const MAX_OUTPUT: usize = 1 << 30;

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use super::{Compression, Decompressor};
+use xz2::stream::{Action, Check, Status, Stream};
+
+use super::{Block, Blocks, Compression, Decompressor};
 use crate::error::FormatKind;
 
 const ALL: [Compression; 3] = [Compression::Gzip, Compression::Xz, Compression::Zstd];
@@ -131,4 +133,81 @@ fn a_decoder_recovers_from_an_error() {
         decoder.decompress(compression, &packed, &mut output).unwrap();
         assert_eq!(output, data);
     }
+}
+
+/// The blocks of a file in memory; each read stays inside of it.
+fn blocks_of(file: &[u8]) -> Option<Blocks> {
+    let read = |offset: u64, len: usize| {
+        let start = usize::try_from(offset).unwrap();
+        Ok(file[start..start + len].to_vec())
+    };
+    Blocks::find(file.len() as u64, read).unwrap()
+}
+
+fn pack_blocks(parts: &[&[u8]], check: Check) -> Vec<u8> {
+    let mut stream = Stream::new_easy_encoder(0, check).unwrap();
+    let mut file = Vec::with_capacity(parts.concat().len() + 4096);
+    for (at, part) in parts.iter().enumerate() {
+        let action = if at + 1 == parts.len() { Action::Finish } else { Action::FullFlush };
+        let before = stream.total_in();
+        assert_eq!(stream.process_vec(part, &mut file, action).unwrap(), Status::StreamEnd, "in one go");
+        assert_eq!(stream.total_in() - before, part.len() as u64);
+    }
+    file
+}
+
+fn decode_all(file: &[u8]) -> Result<Vec<u8>, FormatKind> {
+    let blocks = blocks_of(file).unwrap();
+    let decode = |block: &Block| {
+        let range = usize::try_from(block.packed.start).unwrap()..usize::try_from(block.packed.end).unwrap();
+        let bytes = blocks.decode(block, &file[range]).map_err(|error| error.kind)?;
+        assert_eq!(bytes.len() as u64, block.unpacked.end - block.unpacked.start);
+        Ok(bytes)
+    };
+    Ok(blocks.all().iter().map(decode).collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+#[test]
+fn blocks_decode_one_by_one() {
+    let data = sample(700_000);
+    for check in [Check::None, Check::Crc32, Check::Crc64, Check::Sha256] {
+        let file = pack_blocks(&[&data[..300_000], &data[300_000..300_001], &data[300_001..]], check);
+        assert_eq!(unpack(&file), Ok(data.clone()));
+        let blocks = blocks_of(&file).unwrap();
+        assert_eq!((blocks.all().len(), blocks.unpacked_size()), (3, 700_000));
+        assert_eq!(decode_all(&file), Ok(data.clone()));
+    }
+}
+
+#[test]
+fn only_several_blocks_of_one_whole_stream_are_taken_apart() {
+    let data = sample(1000);
+    let two = pack_blocks(&[&data[..500], &data[500..]], Check::Crc32);
+    assert!(blocks_of(&two).is_some());
+    assert_eq!(blocks_of(&pack(Compression::Xz, &data)), None);
+    assert_eq!(blocks_of(&[&two[..], &two].concat()), None);
+    assert_eq!(blocks_of(&[&two[..], &[0; 4]].concat()), None);
+    assert_eq!(blocks_of(&pack(Compression::Gzip, &data)), None);
+    for len in 0..two.len() {
+        assert_eq!(blocks_of(&two[..len]), None, "{len}");
+    }
+}
+
+/// Whatever is damaged, a block is either what it was or an error, and the other one is left alone.
+#[test]
+fn a_damaged_block_is_an_error() {
+    let data = sample(1000);
+    let file = pack_blocks(&[&data[..500], &data[500..]], Check::Crc32);
+    let mut found = 0;
+    for at in 0..file.len() {
+        for bit in 0..8 {
+            let mut damaged = file.clone();
+            damaged[at] ^= 1 << bit;
+            if blocks_of(&damaged).is_some() {
+                found += 1;
+                assert_eq!(decode_all(&damaged), Err(FormatKind::Malformed), "byte {at} bit {bit}");
+            }
+        }
+    }
+    assert!(found > 4000, "{found}");
 }

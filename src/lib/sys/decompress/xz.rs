@@ -10,11 +10,12 @@ use crate::error::{FormatError, FormatKind};
 
 /// The most working memory that a file may ask for: 1 GiB and a bit, which lets a dictionary of 1 GiB pass. `xz -9`
 /// uses 65 MiB. kmod sets no limit.
-const MEMORY_LIMIT: u64 = (1 << 30) + (1 << 20);
+pub(super) const MEMORY_LIMIT: u64 = (1 << 30) + (1 << 20);
 
 pub(super) fn decode(input: &[u8], output: &mut Output<'_>) -> Result<(), FormatError> {
     let mut stream = Stream::new_stream_decoder(MEMORY_LIMIT, CONCATENATED).map_err(reason)?;
-    output.expect(expected_size(input).unwrap_or(0))?;
+    // One more, so that the end of the data is seen without further room.
+    output.expect(expected_size(input).map_or(0, |size| size.saturating_add(1)))?;
     loop {
         output.make_room()?;
         let rest =
@@ -28,7 +29,7 @@ pub(super) fn decode(input: &[u8], output: &mut Output<'_>) -> Result<(), Format
     }
 }
 
-fn reason(error: Error) -> FormatError {
+pub(super) fn reason(error: Error) -> FormatError {
     match error {
         Error::MemLimit => FormatError::new(FormatKind::Limit, "xz data needs more than 1 GiB of memory"),
         Error::Mem => FormatError::new(FormatKind::Limit, "out of memory"),
@@ -58,7 +59,7 @@ fn expected_size(input: &[u8]) -> Option<u64> {
 }
 
 /// A variable-length integer: seven bits a byte, lowest first, the top bit set on all but the last byte.
-fn number(bytes: &mut &[u8]) -> Option<u64> {
+pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;

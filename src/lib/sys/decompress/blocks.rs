@@ -1,0 +1,188 @@
+//! The blocks of an .xz file: where they are, and the decoding of a single one.
+//!
+//! `xz -T` and everything that compresses in threads cut the data into blocks (of 3 MiB in Debian's kernels), each of
+//! which can be decoded without the others. The index at the file's end tells their sizes. Owns the reading of that
+//! index and the feeding of one block to liblzma, as a stream that has no other: header, block, an index of one record,
+//! footer. So liblzma itself checks that the block is what the index says, to its checksum.
+//!
+//! Only files of a single stream without padding are taken apart; whatever else there is, damage included, is left to
+//! the decoder of whole files, which knows what to say about it.
+//!
+//! Contract: the .xz file format 1.2.1, sections 2 to 4.
+
+use std::io;
+use std::ops::Range;
+
+use xz2::stream::{Action, Status, Stream};
+
+use super::xz::{MEMORY_LIMIT, number, reason};
+use super::{MAX_OUTPUT, Output};
+use crate::error::FormatError;
+
+/// The size of a stream's header and of its footer.
+const HEADER: usize = 12;
+const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
+const FOOTER_MAGIC: [u8; 2] = *b"YZ";
+/// The largest index that is looked at, 64 KiB: some 8,000 blocks, or 24 GB in blocks of 3 MiB.
+const MAX_INDEX: u64 = 64 << 10;
+
+/// The blocks of one file; there are two or more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocks {
+    header: [u8; HEADER],
+    blocks: Vec<Block>,
+}
+
+/// One block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Where it is in the file, its padding included.
+    pub packed: Range<u64>,
+    /// Where its contents are in the unfolded data.
+    pub unpacked: Range<u64>,
+    /// Its size without padding, as the index has it.
+    unpadded: u64,
+}
+
+impl Blocks {
+    /// Finds the blocks of a file of `size` bytes, of which `read` hands over a number at an offset. `None` when the file
+    /// does not consist of several blocks, would unfold to more than [`MAX_OUTPUT`], or is damaged.
+    ///
+    /// Errors: those of `read`.
+    pub fn find(
+        size: u64,
+        mut read: impl FnMut(u64, usize) -> io::Result<Vec<u8>>,
+    ) -> io::Result<Option<Self>> {
+        let Some(footer_at) = size.checked_sub(HEADER as u64).filter(|&at| at >= HEADER as u64) else {
+            return Ok(None);
+        };
+        let footer = read(footer_at, HEADER)?;
+        let Some(index_size) = index_size(&footer) else { return Ok(None) };
+        let Some(index_at) = footer_at.checked_sub(index_size).filter(|_| index_size <= MAX_INDEX) else {
+            return Ok(None);
+        };
+        let header = read(0, HEADER)?;
+        let index = read(index_at, usize::try_from(index_size).unwrap_or(usize::MAX))?;
+        Ok(Self::parse(&header, &index, &footer, index_at))
+    }
+
+    fn parse(header: &[u8], index: &[u8], footer: &[u8], index_at: u64) -> Option<Self> {
+        let header: [u8; HEADER] = header.try_into().ok()?;
+        let flags = header.get(6..8)?;
+        if !header.starts_with(&MAGIC) || footer.get(8..10)? != flags || !ends_in_crc(&header, flags) {
+            return None;
+        }
+        let blocks = records(index)?;
+        let whole = blocks.len() > 1 && blocks.last()?.packed.end == index_at;
+        let small = blocks.last()?.unpacked.end <= MAX_OUTPUT as u64;
+        (whole && small).then_some(Self { header, blocks })
+    }
+
+    /// All blocks, in the order of the file.
+    pub fn all(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The number of bytes that the file unfolds to.
+    pub fn unpacked_size(&self) -> u64 {
+        self.blocks.last().map_or(0, |block| block.unpacked.end)
+    }
+
+    /// Decodes `block`, whose bytes in the file are `packed`.
+    ///
+    /// Errors: malformed when the block is damaged or not as the index says; limit and unsupported as for a whole file.
+    pub fn decode(&self, block: &Block, packed: &[u8]) -> Result<Vec<u8>, FormatError> {
+        let mut stream = Stream::new_stream_decoder(MEMORY_LIMIT, 0).map_err(reason)?;
+        let expected = block.unpacked.end.saturating_sub(block.unpacked.start);
+        let limit = usize::try_from(expected).unwrap_or(usize::MAX);
+        let mut bytes = Vec::new();
+        let mut output = Output { bytes: &mut bytes, limit };
+        // One more, so that the end of the block is seen without further room.
+        output.expect(expected.saturating_add(1))?;
+        let (index, footer) = self.closing(block);
+        let mut status = Status::Ok;
+        for part in [&self.header, packed, &index, &footer] {
+            status = feed(&mut stream, part, &mut output)?;
+        }
+        let complete = matches!(status, Status::StreamEnd) && bytes.len() as u64 == expected;
+        if complete { Ok(bytes) } else { Err(FormatError::malformed("xz data is truncated")) }
+    }
+
+    /// The index and the footer of a stream that has this block alone.
+    fn closing(&self, block: &Block) -> (Vec<u8>, Vec<u8>) {
+        let mut index = vec![0, 1];
+        put_number(&mut index, block.unpadded);
+        put_number(&mut index, block.unpacked.end.saturating_sub(block.unpacked.start));
+        index.resize(index.len().next_multiple_of(4), 0);
+        index.extend(crc(&index));
+        let units = u32::try_from(index.len() / 4).unwrap_or(u32::MAX).saturating_sub(1);
+        let mut fields = units.to_le_bytes().to_vec();
+        fields.extend_from_slice(self.header.get(6..8).unwrap_or_default());
+        let footer = [&crc(&fields)[..], &fields, &FOOTER_MAGIC].concat();
+        (index, footer)
+    }
+}
+
+/// Lets the decoder consume all of `part`.
+fn feed(stream: &mut Stream, mut part: &[u8], output: &mut Output<'_>) -> Result<Status, FormatError> {
+    loop {
+        output.make_room()?;
+        let before = stream.total_in();
+        let status = stream.process_vec(part, output.bytes, Action::Run).map_err(reason)?;
+        if output.bytes.len() > output.limit {
+            return Err(FormatError::malformed("xz data is corrupt"));
+        }
+        let consumed = usize::try_from(stream.total_in() - before).unwrap_or(usize::MAX);
+        part = part.get(consumed..).unwrap_or_default();
+        if part.is_empty() || !matches!(status, Status::Ok | Status::GetCheck) {
+            return Ok(status);
+        }
+    }
+}
+
+/// The size of the index, by the footer.
+fn index_size(footer: &[u8]) -> Option<u64> {
+    let (crc_stored, fields) = footer.strip_suffix(&FOOTER_MAGIC)?.split_at_checked(4)?;
+    let units: [u8; 4] = fields.get(..4)?.try_into().ok()?;
+    (crc(fields) == crc_stored).then_some((u64::from(u32::from_le_bytes(units)) + 1) * 4)
+}
+
+/// Whether `bytes` end in the CRC of `covered`.
+fn ends_in_crc(bytes: &[u8], covered: &[u8]) -> bool {
+    bytes.ends_with(&crc(covered))
+}
+
+/// The records of an index: zero, their number, sizes with and without compression, padding, CRC.
+fn records(index: &[u8]) -> Option<Vec<Block>> {
+    let body = index.get(..index.len().checked_sub(4)?)?;
+    if !ends_in_crc(index, body) {
+        return None;
+    }
+    let mut rest = body.strip_prefix(&[0])?;
+    let count = number(&mut rest)?;
+    let (mut blocks, mut packed_at, mut unpacked_at) = (Vec::new(), HEADER as u64, 0_u64);
+    // A record takes at least two bytes, so a lie about their number ends this quickly.
+    for _ in 0..count {
+        let (unpadded, size) = (number(&mut rest)?, number(&mut rest)?);
+        let packed_end = packed_at.checked_add(unpadded.checked_next_multiple_of(4)?)?;
+        let unpacked_end = unpacked_at.checked_add(size)?;
+        blocks.push(Block { packed: packed_at..packed_end, unpacked: unpacked_at..unpacked_end, unpadded });
+        (packed_at, unpacked_at) = (packed_end, unpacked_end);
+    }
+    (rest.len() < 4 && rest.iter().all(|&byte| byte == 0)).then_some(blocks)
+}
+
+fn crc(bytes: &[u8]) -> [u8; 4] {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum().to_le_bytes()
+}
+
+/// The opposite of [`number`].
+fn put_number(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value.to_le_bytes()[0]);
+}
