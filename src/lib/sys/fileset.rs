@@ -16,6 +16,8 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
+use super::parallel;
+
 /// Begins the names of temporary files; what is left of a killed run can be told by it.
 pub const TEMPORARY_PREFIX: &str = ".modules-new-";
 
@@ -45,6 +47,7 @@ pub fn publish<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])> 
         .clone()
         .map(|(name, bytes)| write_temporary(dir, bytes).map_err(|error| Error::new(dir.join(name), error)))
         .collect::<Result<Vec<_>>>()?;
+    make_durable(dir, files.clone().map(|(name, _)| name), &written)?;
     for ((name, _), temporary) in files.zip(written) {
         let path = dir.join(name);
         temporary.persist(&path).map_err(|error| Error::new(&path, error.error))?;
@@ -85,12 +88,22 @@ fn write_temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).make_in(dir, create)?;
     // Through the file itself: the wrapper would hide the errno.
     file.as_file_mut().write_all(bytes)?;
-    file.as_file().sync_all()?;
     // What the file system says it has must be what was given.
     if file.as_file().metadata()?.len() != bytes.len() as u64 {
         return Err(io::Error::from_raw_os_error(libc::EIO));
     }
     Ok(file)
+}
+
+/// Waits until all files are on the disk; together, since a file system that keeps a journal then commits it once
+/// instead of once a file.
+fn make_durable<'a>(
+    dir: &Path,
+    names: impl Iterator<Item = &'a str>,
+    written: &[NamedTempFile],
+) -> Result<()> {
+    let synced = parallel::map(written.len(), written, || (), |(), file| file.as_file().sync_all());
+    names.zip(synced).try_for_each(|(name, synced)| synced.map_err(|error| Error::new(dir.join(name), error)))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod file;
 pub mod fileset;
 pub mod host;
 pub mod module;
+pub mod parallel;
 pub mod proc;
 pub mod process;
 #[allow(unsafe_code)]

@@ -1,0 +1,63 @@
+//! The same work on many things, on several threads.
+//!
+//! Owns the sharing out; what comes back has the order of what was given, so that scheduling never shows.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// What `work` makes of each of `items`, in their order, on up to `threads` threads, of which the caller's is one.
+///
+/// They are begun in their order too: the longest first makes an even end. Each thread calls `start` once for what it
+/// needs all along. Where no more threads are to be had, those that there are do all the work.
+pub fn map<T: Sync, S, R: Send>(
+    threads: usize,
+    items: &[T],
+    start: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> R + Sync,
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(items.len()));
+    let run = || {
+        let (mut state, mut mine) = (start(), Vec::new());
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { break };
+            mine.push((at, work(&mut state, item)));
+        }
+        results.lock().unwrap_or_else(PoisonError::into_inner).extend(mine);
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.min(items.len()) {
+            if thread::Builder::new().spawn_scoped(scope, run).is_err() {
+                break;
+            }
+        }
+        run();
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn everything_once_and_in_order() {
+        for threads in [0, 1, 2, 7, 5000] {
+            let items: Vec<usize> = (0..2000).collect();
+            let doubled = super::map(
+                threads,
+                &items,
+                || 0,
+                |seen, item| {
+                    *seen += 1;
+                    (item * 2, *seen)
+                },
+            );
+            assert!(doubled.iter().map(|(double, _)| *double).eq((0..2000).map(|item| item * 2)));
+            assert!(doubled.iter().all(|&(_, seen)| seen > 0));
+        }
+        assert!(super::map(4, &[(); 0], || (), |(), ()| ()).is_empty());
+    }
+}
