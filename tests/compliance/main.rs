@@ -1,5 +1,6 @@
 //! Behaviour, compared between ours and the reference; one file an applet.
 
+mod blocks;
 mod depmod;
 mod formats;
 mod getopt;

@@ -92,6 +92,10 @@ impl Links {
     }
 }
 
+/// The sections that [`Module::links`] looks at, those for modules of old or odd kernels left out.
+pub const LINK_SECTIONS: [&str; 6] =
+    [".symtab", ".strtab", "__versions", "__ksymtab_strings", "__kcrctab", "__kcrctab_gpl"];
+
 impl Module<'_> {
     /// Exports and needs, by one walk over the symbol table.
     ///

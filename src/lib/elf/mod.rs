@@ -22,7 +22,7 @@ mod versions;
 
 pub use exports::Export;
 pub use force::{without_vermagic, without_versions};
-pub use links::{Bind, Links, Need};
+pub use links::{Bind, LINK_SECTIONS, Links, Need};
 pub use module::Module;
 pub use source::Source;
 pub use versions::{Version, Versions};

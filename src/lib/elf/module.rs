@@ -4,6 +4,7 @@
 //! before a section is asked for: of a plain module on a disk the rest never leaves the page cache.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::header::{
@@ -53,6 +54,16 @@ impl<'s> Module<'s> {
     /// Errors: malformed when the section reaches beyond the file's end; else what the source answered.
     pub fn section(&self, name: &str) -> Result<Option<Cow<'s, [u8]>>> {
         self.find(name).map(|index| self.contents(index)).transpose()
+    }
+
+    /// Tells the source that the sections of these names are going to be asked for.
+    pub fn announce(&self, names: &[&str]) {
+        let sections = names.iter().filter_map(|name| self.sections.get(self.find(name)?));
+        let ranges: Vec<Range<u64>> = sections
+            .filter(|section| section.sh_type != SHT_NOBITS)
+            .filter_map(|section| Some(section.sh_offset..section.sh_offset.checked_add(section.sh_size)?))
+            .collect();
+        self.source.announce(&ranges);
     }
 
     /// Where the bytes of the section called `name` begin in the file, and the bytes.

@@ -4,6 +4,7 @@
 //! implementation that reads a plain module part by part belongs to whoever opened the file.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::{Result, malformed};
 
@@ -17,6 +18,9 @@ pub trait Source {
     /// Errors: malformed when the range is not wholly inside; else what reading answered. The caller has
     /// usually checked the range against [`Source::size`], so that an implementation may allocate `len`.
     fn bytes(&self, offset: u64, len: u64) -> Result<Cow<'_, [u8]>>;
+
+    /// Hears which ranges will be asked for next, to get them together if that is cheaper. They may reach outside.
+    fn announce(&self, _ranges: &[Range<u64>]) {}
 }
 
 impl Source for &[u8] {

@@ -11,11 +11,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::elf;
+use crate::elf::{self, Source};
 use crate::error::{Error, FormatError, Result};
 use crate::ops::module_file::Opener;
 use crate::sys::decompress::Compression;
-use crate::sys::{file, module};
+use crate::sys::module;
 
 /// Which of the kernel's checks to pass over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,10 +70,9 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Way> {
 fn insert_image(path: &Path, parameters: &std::ffi::CStr, force: Force) -> Result<()> {
     let mut opener = Opener::default();
     let source = opener.open(path)?;
-    let mut image = match source.decoded() {
-        Some(bytes) => bytes.to_vec(),
-        None => file::read(path)?,
-    };
+    let whole = 0..source.size();
+    source.announce(std::slice::from_ref(&whole));
+    let mut image = source.bytes(0, source.size()).map_err(Error::at(path))?.into_owned();
     if force.vermagic {
         elf::without_vermagic(&mut image).map_err(Error::at(path))?;
     }

@@ -130,6 +130,13 @@ pub fn times(path: &Path) -> io::Result<Times> {
     })
 }
 
+/// The size in bytes of what `path` leads to.
+///
+/// Errors: whatever stat answers.
+pub fn size(path: &Path) -> io::Result<u64> {
+    Ok(std::fs::metadata(path)?.len())
+}
+
 /// Opens `path` for reading and tells its size in bytes.
 ///
 /// Errors: whatever open and fstat answer; `EISDIR` for a directory, `EINVAL` for anything else that is no regular file.
@@ -192,11 +199,20 @@ fn populate(buffer: &mut Vec<u8>) {
 /// Reserves `len` bytes, which the caller must have checked against the file's size.
 pub fn read_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.clear();
-    let room = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    bytes.try_reserve_exact(room).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    populate(bytes);
-    while bytes.len() < room {
-        if append_at(file, offset + bytes.len() as u64, room - bytes.len(), bytes)? == 0 {
+    append_range(file, offset, len, bytes)
+}
+
+/// Like [`read_range`], behind what `bytes` holds.
+pub fn append_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let start = bytes.len();
+    if bytes.capacity() - start < len {
+        bytes.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        populate(bytes);
+    }
+    while bytes.len() - start < len {
+        let filled = bytes.len() - start;
+        if append_at(file, offset.saturating_add(filled as u64), len - filled, bytes)? == 0 {
             break;
         }
     }

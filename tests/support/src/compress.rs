@@ -53,3 +53,20 @@ fn xz(bytes: &[u8], check: xz2::stream::Check) -> Vec<u8> {
     writer.write_all(bytes).expect("xz");
     writer.finish().expect("xz")
 }
+
+/// xz with a CRC32 check in blocks of `size` bytes, as `xz -T` cuts large files.
+///
+/// # Panics
+/// When the codec fails.
+pub fn xz_in_blocks(bytes: &[u8], size: usize) -> Vec<u8> {
+    use xz2::stream::{Action, Check, Status, Stream};
+    let mut stream = Stream::new_easy_encoder(6, Check::Crc32).expect("xz");
+    let mut file = Vec::with_capacity(bytes.len() * 2 + 4096);
+    let blocks: Vec<&[u8]> = bytes.chunks(size).collect();
+    for (at, block) in blocks.iter().enumerate() {
+        let action = if at + 1 == blocks.len() { Action::Finish } else { Action::FullFlush };
+        let status = stream.process_vec(block, &mut file, action).expect("xz");
+        assert_eq!(status, Status::StreamEnd, "room for all of it");
+    }
+    file
+}

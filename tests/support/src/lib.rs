@@ -26,7 +26,7 @@ mod sandbox;
 mod signature;
 
 pub use compare::{differs_because, each, same, sides};
-pub use compress::{Compression, compress};
+pub use compress::{Compression, compress, xz_in_blocks};
 pub use elf::{Crcs, Module};
 pub use lab::{Kernel, kernels, ours, reference, running_release};
 pub use root::{RELEASE, Root};

@@ -3,17 +3,15 @@
 //! On all processors, since decoding compressed modules is nearly all of depmod's work; results come
 //! back in the order of the list, so that scheduling never shows in the output.
 
-use std::num::NonZero;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::cmp::Reverse;
 
 use bstr::BString;
 
-use crate::elf::{Links, Module};
+use crate::elf::{LINK_SECTIONS, Links, Module};
 use crate::error::{Error, FormatKind, Result};
 use crate::modinfo;
 use crate::ops::module_file::Opener;
+use crate::sys::{file, host, parallel};
 
 use super::scan::ModuleFile;
 
@@ -33,36 +31,31 @@ pub(super) struct Facts {
 }
 
 /// Reads every module of `files`; the answers stand in the order of `files`.
+///
+/// The largest are read first, so that no thread is left alone with one at the end, and one that makes up more than a
+/// thread's share is read by several.
 pub(super) fn load_all(files: &[&ModuleFile]) -> Vec<Facts> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
-    if threads < 2 {
-        let mut opener = Opener::default();
-        return files.iter().map(|file| load(file, &mut opener)).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Vec::with_capacity(files.len()));
-    let work = || {
-        let mut opener = Opener::default();
-        let mut mine = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = files.get(at) else { break };
-            mine.push((at, load(file, &mut opener)));
-        }
-        results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(mine);
-    };
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            // Where no more threads are to be had, those that there are do all the work.
-            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
+    let processors = host::processors();
+    // What cannot be examined is not going to take long.
+    let sizes = parallel::map(processors, files, || (), |(), file| file::size(&file.path).unwrap_or(0));
+    let total: u64 = sizes.iter().sum();
+    let mut largest_first: Vec<(usize, u64)> = sizes.into_iter().enumerate().collect();
+    largest_first.sort_by_key(|&(_, size)| Reverse(size));
+    let loaded = parallel::map(processors, &largest_first, Opener::default, |opener, &(at, size)| {
+        opener.use_threads(threads_for(size, total, processors));
+        (at, files.get(at).map(|file| load(file, opener)).unwrap_or_default())
     });
-    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.sort_unstable_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, facts)| facts).collect()
+    let mut facts: Vec<Facts> = files.iter().map(|_| Facts::default()).collect();
+    for (at, of) in loaded {
+        facts[at] = of;
+    }
+    facts
+}
+
+/// How many threads a file of `size` bytes may have when there are `total` bytes to be read.
+fn threads_for(size: u64, total: u64, processors: usize) -> usize {
+    let share = u128::from(size) * processors as u128;
+    usize::try_from(share.div_ceil(u128::from(total.max(1)))).unwrap_or(processors).clamp(1, processors)
 }
 
 fn load(file: &ModuleFile, opener: &mut Opener) -> Facts {
@@ -76,6 +69,7 @@ impl Facts {
     fn read(&mut self, file: &ModuleFile, opener: &mut Opener) -> Result<()> {
         let source = opener.open(&file.path)?;
         let module = Module::parse(&source).map_err(Error::at(&file.path))?;
+        module.announce(&[&[".modinfo"][..], &LINK_SECTIONS].concat());
         let links = module.links();
         match module.modinfo() {
             Ok(section) => self.take_strings(&section),
