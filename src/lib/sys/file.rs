@@ -142,7 +142,7 @@ pub fn size(path: &Path) -> io::Result<u64> {
 /// Errors: whatever open and fstat answer; `EISDIR` for a directory, `EINVAL` for anything else that is no regular file.
 pub fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = open_unread(path)?;
-    let size = size(&file)?;
+    let size = size_of(&file)?;
     Ok((file, size))
 }
 
@@ -154,7 +154,7 @@ pub fn open_beginning(path: &Path, len: usize) -> io::Result<(File, u64, Vec<u8>
     let file = open_unread(path)?;
     let mut bytes = Vec::with_capacity(len);
     let read = append_at(&file, 0, len, &mut bytes)?;
-    let size = if read < len { read as u64 } else { size(&file)? };
+    let size = if read < len { read as u64 } else { size_of(&file)? };
     Ok((file, size, bytes))
 }
 
@@ -164,7 +164,7 @@ fn open_unread(path: &Path) -> io::Result<File> {
 }
 
 /// The size of a regular file.
-fn size(file: &File) -> io::Result<u64> {
+fn size_of(file: &File) -> io::Result<u64> {
     let metadata = file.metadata()?;
     if metadata.is_file() {
         return Ok(metadata.len());
