@@ -133,7 +133,7 @@ pub fn times(path: &Path) -> io::Result<Times> {
 /// The size in bytes of what `path` leads to.
 ///
 /// Errors: whatever stat answers.
-pub fn size_of(path: &Path) -> io::Result<u64> {
+pub fn size(path: &Path) -> io::Result<u64> {
     Ok(std::fs::metadata(path)?.len())
 }
 

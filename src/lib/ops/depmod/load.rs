@@ -37,7 +37,7 @@ pub(super) struct Facts {
 pub(super) fn load_all(files: &[&ModuleFile]) -> Vec<Facts> {
     let processors = host::processors();
     // What cannot be examined is not going to take long.
-    let sizes = parallel::map(processors, files, || (), |(), file| file::size_of(&file.path).unwrap_or(0));
+    let sizes = parallel::map(processors, files, || (), |(), file| file::size(&file.path).unwrap_or(0));
     let total: u64 = sizes.iter().sum();
     let mut largest_first: Vec<(usize, u64)> = sizes.into_iter().enumerate().collect();
     largest_first.sort_by_key(|&(_, size)| Reverse(size));
