@@ -5,14 +5,28 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 
+/// Where a command writes what it has for standard output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Output {
+    /// To this process's standard output.
+    #[default]
+    Inherited,
+    /// To its standard error.
+    Error,
+}
+
 /// Runs `command` by `/bin/sh -c` with `variables` added to the environment and waits for it: its exit
 /// code, or the signal that ended it, negated.
 ///
 /// Errors: the shell cannot be started.
-pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)]) -> io::Result<i32> {
+pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: Output) -> io::Result<i32> {
     let mut shell = Command::new("/bin/sh");
     // As system(3) names it; it is in the shell's own messages.
     shell.arg0("sh").arg("-c").arg(command).envs(variables.iter().copied()).stdin(Stdio::inherit());
+    shell.stdout(match output {
+        Output::Inherited => Stdio::inherit(),
+        Output::Error => Stdio::from(io::stderr()),
+    });
     let status = shell.status()?;
     Ok(status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1))
 }
@@ -23,8 +37,8 @@ mod tests {
 
     #[test]
     fn status_and_environment() {
-        let run =
-            |command: &str| shell(OsStr::new(command), &[("MODPROBE_MODULE", OsStr::new("x"))]).unwrap();
+        let variables = [("MODPROBE_MODULE", OsStr::new("x"))];
+        let run = |command: &str| shell(OsStr::new(command), &variables, Output::Inherited).unwrap();
         assert_eq!(run("test \"$MODPROBE_MODULE\" = x"), 0);
         assert_eq!(run("exit 3"), 3);
         assert_eq!(run("kill -9 $$"), -9);

@@ -7,7 +7,7 @@ use oxmod_test_support::{Root, Run, Side, differs_because};
 use serde_json::{Value, json};
 
 use super::schema::{Schema, bytes};
-use super::{checked, lsmod, modinfo};
+use super::{checked, lsmod, modinfo, modprobe};
 
 fn manual() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/oxmod-json.5");
@@ -59,6 +59,9 @@ fn runs() -> Vec<(Root, Run)> {
     vec![
         run(lsmod::tree(), |root| Run::new("lsmod").inside(root)),
         run(modinfo::tree(), |root| modinfo::modinfo(root, &["odd-one", "nosuch", "broken"])),
+        run(modprobe::configured(), |root| {
+            super::super::modprobe::modprobe(root).args(["-b", "-a", "nosuch", "e", "i", "gone", "torn"])
+        }),
     ]
 }
 
@@ -106,7 +109,7 @@ fn wrong_documents_would_be_found() {
 
 #[test]
 fn kmod_has_no_such_option() {
-    for tool in ["lsmod", "modinfo"] {
+    for tool in ["lsmod", "modinfo", "modprobe"] {
         let theirs = format!("/sbin/{tool}: unrecognized option '--json'\n");
         differs_because("answers as JSON", &String::new(), &theirs, |side| {
             let answer = Run::new(tool).args(["--json", "-h"]).on(side);

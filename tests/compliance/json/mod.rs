@@ -5,6 +5,7 @@
 mod documented;
 mod lsmod;
 mod modinfo;
+mod modprobe;
 mod schema;
 
 use oxmod_test_support::{Answer, Run, Side, each};

@@ -3,12 +3,13 @@
 //! Owns the envelope and, one file a tool, what stands in it. What is looked up and in which order is the applets'; no
 //! other file knows JSON. A change that only adds members keeps [`VERSION`], any other raises it.
 //!
-//! A document is `{"oxmod": {...}, LIST: [...], "messages": [...], "exit": N}` and a newline. The list is written item
+//! A document is `{"oxmod": {...}, LIST: [...], ..., "messages": [...], "exit": N}` and a newline. The list is written item
 //! by item, so that thousands of modules need not be held; whatever fails, the document is completed, unless standard
 //! output itself takes no more.
 
 pub mod lsmod;
 pub mod modinfo;
+pub mod modprobe;
 mod object;
 
 use std::os::unix::ffi::OsStrExt;
@@ -36,7 +37,7 @@ pub struct Format {
 pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
     report.record();
     let envelope = Object::new().set("format", format.name).set("version", VERSION);
-    let mut list = List { out: Out::open(), empty: true };
+    let mut list = List { out: Out::open(), empty: true, more: Object::new() };
     list.out.bytes(b"{\"oxmod\":")?;
     list.out.bytes(&envelope.into_bytes())?;
     list.out.print(format_args!(",\"{}\":[", format.list))?;
@@ -47,8 +48,10 @@ pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> O
     let messages = report.recorded().into_iter().map(|(level, text)| {
         Object::new().set("level", level.word().to_ascii_lowercase()).text("text", &text)
     });
-    let tail =
-        Object::new().objects("messages", messages).set("exit", u8::from(outcome.is_err())).into_bytes();
+    let tail = std::mem::take(&mut list.more)
+        .objects("messages", messages)
+        .set("exit", u8::from(outcome.is_err()))
+        .into_bytes();
     list.out.bytes(b"],")?;
     list.out.bytes(tail.strip_prefix(b"{").unwrap_or(&tail))?;
     list.out.bytes(b"\n")?;
@@ -63,6 +66,22 @@ pub enum Kind {
     NotFound,
     /// A module's file cannot be opened, or is none.
     Unreadable,
+    /// The failure of an earlier operand ended the run.
+    NotTried,
+    /// There is no module of this name.
+    Missing,
+    /// The kernel did not do it, or the file cannot be opened.
+    Refused,
+    /// A command of the configuration failed.
+    Command,
+    /// The module is loaded already.
+    Loaded,
+    /// The module is not loaded.
+    NotLoaded,
+    /// The module is part of the kernel.
+    Builtin,
+    /// Something uses the module.
+    InUse,
 }
 
 impl Kind {
@@ -70,6 +89,14 @@ impl Kind {
         match self {
             Self::NotFound => "not_found",
             Self::Unreadable => "unreadable",
+            Self::NotTried => "not_tried",
+            Self::Missing => "missing",
+            Self::Refused => "refused",
+            Self::Command => "command",
+            Self::Loaded => "loaded",
+            Self::NotLoaded => "not_loaded",
+            Self::Builtin => "builtin",
+            Self::InUse => "in_use",
         }
     }
 }
@@ -79,11 +106,14 @@ fn failure(kind: Kind, text: &str) -> Object {
     Object::new().set("kind", kind.word()).set("text", text)
 }
 
+/// An `error` object about the system's answer.
+fn system_failure(kind: Kind, errno: i32) -> Object {
+    failure(kind, &errno::strerror(errno)).set("errno", errno).set("code", errno::name(errno))
+}
+
 /// An `error` object about a file: the path, the errno, the reason where that lies in the file's bytes.
 fn file_failure(kind: Kind, error: &Error) -> Object {
-    let object = failure(kind, &errno::strerror(error.errno()))
-        .set("errno", error.errno())
-        .set("code", errno::name(error.errno()));
+    let object = system_failure(kind, error.errno());
     let object = match &error.cause {
         Cause::Io(_) => object,
         Cause::Format(reason) => object.set("reason", reason.to_string()),
@@ -96,9 +126,16 @@ fn file_failure(kind: Kind, error: &Error) -> Object {
 pub struct List {
     out: Out,
     empty: bool,
+    /// What else the document says, behind the list.
+    more: Object,
 }
 
 impl List {
+    /// Adds members to the document itself.
+    pub fn beside(&mut self, members: Object) {
+        self.more = members;
+    }
+
     /// Writes the next item.
     pub fn push(&mut self, item: Object) -> Outcome {
         if !std::mem::take(&mut self.empty) {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 /// An object under construction.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Object(Map<String, Value>);
 
 impl Object {

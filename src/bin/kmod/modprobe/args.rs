@@ -12,6 +12,7 @@ use bstr::{BString, ByteSlice};
 use oxmod::context::ConfigSource;
 use oxmod::ops::insert::Force;
 use oxmod::ops::probe;
+use oxmod::sys::process::Output;
 use oxmod::sys::{host, stdio};
 
 use super::{environment, load_list};
@@ -70,8 +71,18 @@ pub struct Settings {
     pub jobs: usize,
     /// The module whose install command started this process.
     pub within: Option<OsString>,
+    /// `--json`.
+    pub json: bool,
     /// `MODPROBE_OPTIONS` for child processes.
     pub environment: OsString,
+}
+
+/// A command line that has been read, but for the lists that it names.
+pub struct CommandLine {
+    /// How things are to be done.
+    pub settings: Settings,
+    given: Given,
+    operands: Vec<OsString>,
 }
 
 /// What one option at a time leaves behind.
@@ -88,6 +99,11 @@ struct Given {
 }
 
 impl Settings {
+    /// Where commands of the configuration write to: a document must stay one.
+    pub fn output(&self) -> Output {
+        if self.json { Output::Error } else { Output::Inherited }
+    }
+
     /// Which configuration counts.
     pub fn config_source(&self) -> ConfigSource {
         if self.config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(self.config.clone()) }
@@ -95,7 +111,7 @@ impl Settings {
 }
 
 /// Reads argv and `MODPROBE_OPTIONS`.
-pub fn parse(invocation: &Invocation, report: &Report) -> Result<(Job, Settings), Exit> {
+pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Exit> {
     let variable = std::env::var_os(environment::NAME);
     let args = environment::prepend(variable.as_deref(), &invocation.args);
     let mut settings = Settings {
@@ -115,18 +131,25 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<(Job, Settings)
             given.take(option.id, option.value, &mut settings, report)?;
         }
     }
-    let given_operands = walk.operands();
+    let operands = walk.operands();
     if use_syslog {
         // Whatever went wrong on the command line itself has gone to standard error.
         report.use_syslog();
     }
     settings.show = given.show || report.shows(Level::Notice);
-    let listed = !given.lists.is_empty();
-    settings.all |= listed;
-    let mut operands = load_list::read_all(&given.lists, report)?;
-    operands.extend(given_operands);
-    let job = given.job(operands, listed, &settings).ok_or_else(|| report.missing_parameters())?;
-    Ok((job, settings))
+    settings.all |= !given.lists.is_empty();
+    Ok(CommandLine { settings, given, operands })
+}
+
+impl CommandLine {
+    /// What is to be done, with the operands that lists hold before the others.
+    pub fn job(self, report: &Report) -> Result<(Job, Settings), Exit> {
+        let Self { settings, given, operands } = self;
+        let mut all = load_list::read_all(&given.lists, report)?;
+        all.extend(operands);
+        let job = given.job(all, &settings).ok_or_else(|| report.missing_parameters())?;
+        Ok((job, settings))
+    }
 }
 
 impl Given {
@@ -142,6 +165,7 @@ impl Given {
             "remove" => self.remove = true,
             "remove-holders" => settings.holders = true,
             "jobs" => settings.jobs = jobs_value(&value.unwrap_or_default(), report)?,
+            "json" => settings.json = true,
             "load-list" => self.lists.extend(value),
             "wait" => settings.wait = wait_value(&value.unwrap_or_default(), report)?,
             "force" => settings.force = Force { vermagic: true, modversions: true },
@@ -182,12 +206,12 @@ impl Given {
     }
 
     /// `None` when the job lacks its operands; a list may be empty.
-    fn job(self, mut operands: Vec<OsString>, listed: bool, settings: &Settings) -> Option<Job> {
+    fn job(self, mut operands: Vec<OsString>, settings: &Settings) -> Option<Job> {
         if self.show_config {
             return Some(Job::ShowConfig);
         }
         let one = self.show_modversions || self.show_exports;
-        if operands.is_empty() && (one || !listed) {
+        if operands.is_empty() && (one || self.lists.is_empty()) {
             return None;
         }
         Some(if self.show_modversions {

@@ -1,14 +1,13 @@
-//! modprobe's main job: from operands to plans, printed or carried out.
+//! modprobe's main job: from operands to plans, shown or carried out.
 //!
-//! Owns which operands become which requests, what is printed of a plan, and whether requests are
-//! served in turn or at the same time. The order of steps and their taking are the library's.
+//! Owns which operands become which requests, and whether requests are served in turn or at the same
+//! time. The order of steps and their taking are the library's, what is shown of them the view's.
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 use oxmod::context::{Context, Module, absolute};
 use oxmod::notice::Sink;
 use oxmod::ops::probe::{self, Action, Answers, Done, Failure, Means, Plan, Request, Scheduled, Step};
@@ -16,8 +15,8 @@ use oxmod::sys::file;
 
 use super::args::Settings;
 use super::environment;
+use super::view::View;
 use crate::report::{Exit, Outcome, Report};
-use crate::stdout::Out;
 
 /// What all operands share.
 pub struct Loader<'l, 'c> {
@@ -29,50 +28,57 @@ pub struct Loader<'l, 'c> {
     pub report: &'l Report,
     /// What the library notices.
     pub sink: Sink<'l>,
-    /// The lines that a dry run has printed: what one operand brings in, the next would find loaded.
-    pub printed: BTreeSet<BString>,
 }
 
 impl Loader<'_, '_> {
     /// Each operand; one that fails does not stop the others.
-    pub fn all(&mut self, operands: &[OsString], parameters: &BStr, out: &mut Out) -> Outcome {
+    pub fn all(&self, operands: &[OsString], parameters: &BStr, view: &mut dyn View) -> Outcome {
         if self.settings.jobs > 1 && !self.settings.dry_run && !self.settings.resolve {
-            return self.at_once(operands, parameters, out);
+            return self.at_once(operands, parameters, view);
         }
         each(operands, |operand| {
-            let modules = self.find(operand)?;
-            each(&modules, |module| self.module(module, parameters, out))
+            let modules = self.find(operand, view)?;
+            each(&modules, |module| self.module(module, parameters, view))
         })
     }
 
     /// The modules that an operand stands for: those of this name or alias, or the one in the file if it
     /// begins with `/` or `./`. Never none: that is a failure, and has been told.
-    fn find(&self, operand: &OsStr) -> Result<Vec<Module>, Exit> {
+    fn find(&self, operand: &OsStr, view: &mut dyn View) -> Result<Vec<Module>, Exit> {
+        view.operand(operand);
         let bytes = operand.as_bytes();
         if bytes.starts_with(b"/") || bytes.starts_with(b"./") {
             // The path is kept as it was given: modprobe shows it, and the kernel is not asked here.
             let path = absolute(operand).and_then(|path| file::exists(Path::new(&path)).map(|()| path));
             let module = path.map(|path| vec![Module::from_file(Path::new(&path))]);
-            return module.map_err(|error| self.report.no_module_at(operand, &error, self.settings.all));
+            return module.map_err(|error| {
+                view.not_found(Some(&error));
+                self.report.no_module_at(operand, &error, self.settings.all)
+            });
         }
         let found = self.context.lookup(bytes).unwrap_or_default();
         if found.is_empty() {
+            view.not_found(None);
             return Err(self.report.not_found_in(operand, self.context.dir(), self.settings.all));
         }
         Ok(found)
     }
 
-    fn module(&mut self, module: &Module, parameters: &BStr, out: &mut Out) -> Outcome {
+    fn module(&self, module: &Module, parameters: &BStr, view: &mut dyn View) -> Outcome {
         if self.settings.resolve {
-            out.bytes(&module.name)?;
-            return out.bytes(b"\n");
+            return view.resolved(module);
         }
-        let steps = self.plan(module, parameters)?;
-        if self.settings.dry_run { self.dry_run(&steps, out) } else { self.in_turn(module, &steps, out) }
+        let (plan, steps) = self.plan(module, parameters, view)?;
+        if self.settings.dry_run { Ok(()) } else { self.in_turn(plan, module, &steps, view) }
     }
 
-    /// The steps for a module; none where nothing is to be done.
-    fn plan(&self, module: &Module, parameters: &BStr) -> Result<Vec<Step>, Exit> {
+    /// The steps for a module, none where nothing is to be done, and the view's number for them.
+    fn plan(
+        &self,
+        module: &Module,
+        parameters: &BStr,
+        view: &mut dyn View,
+    ) -> Result<(usize, Vec<Step>), Exit> {
         let request = Request {
             options: (!parameters.is_empty()).then_some(parameters),
             ignore_commands: self.settings.ignore_commands,
@@ -80,46 +86,39 @@ impl Loader<'_, '_> {
             blacklist_names: self.settings.use_blacklist,
             within: self.settings.within.as_ref().map(|name| name.as_bytes().as_bstr()),
         };
-        match probe::plan(self.context, module, &request, self.sink) {
-            Plan::Steps(steps) => Ok(steps),
+        let plan = probe::plan(self.context, module, &request, self.sink);
+        let number = view.planned(module, &plan)?;
+        match plan {
+            Plan::Steps(steps) => Ok((number, steps)),
             Plan::Loaded if self.settings.first_time => {
                 Err(self.report.already_loaded(module.name.as_bstr()))
             }
-            Plan::Loaded | Plan::Blacklisted(_) => Ok(Vec::new()),
+            Plan::Loaded | Plan::Blacklisted(_) => Ok((number, Vec::new())),
         }
-    }
-
-    fn dry_run(&mut self, steps: &[Step], out: &mut Out) -> Outcome {
-        for step in steps.iter().filter(|step| self.settings.show && !step.loaded) {
-            let line = shown(step);
-            if self.printed.insert(line.clone()) {
-                out.bytes(&line)?;
-            }
-        }
-        Ok(())
     }
 
     /// Step by step, each announced before it is taken.
-    fn in_turn(&self, module: &Module, steps: &[Step], out: &mut Out) -> Outcome {
+    fn in_turn(&self, plan: usize, module: &Module, steps: &[Step], view: &mut dyn View) -> Outcome {
         let variables = [(environment::NAME, self.settings.environment.as_os_str())];
         let means = self.means(&variables);
-        for step in steps.iter().filter(|step| !step.loaded) {
-            self.announce(step, out)?;
-            // What a command prints comes after the line that announces it.
-            out.flush()?;
-            self.conclude(module, step, step.take(&means))?;
+        for (place, step) in steps.iter().enumerate().filter(|(_, step)| !step.loaded) {
+            view.taking(step)?;
+            let answer = step.take(&means);
+            view.taken(plan, place, step, &answer);
+            self.conclude(module, step, answer)?;
         }
         Ok(())
     }
 
     /// All operands' steps by several threads. What is said comes in the order of the operands, first of
     /// what is not to be found, then of what was done.
-    fn at_once(&self, operands: &[OsString], parameters: &BStr, out: &mut Out) -> Outcome {
-        let mut plans = Vec::new();
+    fn at_once(&self, operands: &[OsString], parameters: &BStr, view: &mut dyn View) -> Outcome {
+        let (mut plans, mut numbers) = (Vec::new(), Vec::new());
         let mut outcome = each(operands, |operand| {
-            let modules = self.find(operand)?;
+            let modules = self.find(operand, view)?;
             each(&modules, |module| {
-                let steps = self.plan(module, parameters)?;
+                let (number, steps) = self.plan(module, parameters, view)?;
+                numbers.push(number);
                 plans.push(Scheduled::new(self.context, module.clone(), steps));
                 Ok(())
             })
@@ -129,7 +128,8 @@ impl Loader<'_, '_> {
         }
         let variables = [(environment::NAME, self.settings.environment.as_os_str())];
         let served = probe::in_parallel(&plans, self.settings.jobs, &self.means(&variables), |answers| {
-            each(&plans, |plan| self.serve(plan, answers, out))
+            let plans: Vec<(&Scheduled, &usize)> = plans.iter().zip(&numbers).collect();
+            each(&plans, |(plan, number)| self.serve(**number, plan, answers, view))
         });
         if outcome.is_ok() {
             outcome = served;
@@ -138,12 +138,18 @@ impl Loader<'_, '_> {
     }
 
     /// Tells of one request's steps as they come to their end.
-    fn serve(&self, plan: &Scheduled, answers: &mut Answers<'_>, out: &mut Out) -> Outcome {
+    fn serve(
+        &self,
+        number: usize,
+        plan: &Scheduled,
+        answers: &mut Answers<'_>,
+        view: &mut dyn View,
+    ) -> Outcome {
         let mut outcome = Ok(());
-        for step in &plan.steps {
+        for (place, step) in plan.steps.iter().enumerate() {
             let Some(answer) = answers.wait() else { continue };
-            self.announce(step, out)?;
-            out.flush()?;
+            view.taking(step)?;
+            view.taken(number, place, step, &answer);
             // One reason for each request, the first.
             if outcome.is_ok() || answer.is_ok() || !step.required {
                 outcome = outcome.and(self.conclude(&plan.module, step, answer));
@@ -153,11 +159,8 @@ impl Loader<'_, '_> {
     }
 
     fn means<'m>(&self, variables: &'m [(&'m str, &'m OsStr)]) -> Means<'m> {
-        Means { force: self.settings.force, first_time: self.settings.first_time, variables }
-    }
-
-    fn announce(&self, step: &Step, out: &mut Out) -> Outcome {
-        if self.settings.show { out.bytes(&shown(step)) } else { Ok(()) }
+        let Settings { force, first_time, .. } = *self.settings;
+        Means { force, first_time, variables, output: self.settings.output() }
     }
 
     /// Says what came of a step. A soft dependency may fail unheard, but for its install command.
@@ -186,15 +189,4 @@ fn each<T>(items: &[T], mut action: impl FnMut(&T) -> Outcome) -> Outcome {
         }
     }
     outcome
-}
-
-/// The line that stands for a step; scripts and builders of initial file systems parse it.
-fn shown(step: &Step) -> BString {
-    let (keyword, object): (&str, &[u8]) = match &step.action {
-        Action::Insert(path) => ("insmod", path.as_os_str().as_bytes()),
-        Action::Install(command) => ("install", command),
-        Action::BuiltIn => return [b"builtin ", step.module.as_bytes(), b"\n"].concat().into(),
-        Action::Missing => return BString::default(),
-    };
-    [keyword.as_bytes(), b" ", object, b" ", &step.options, b"\n"].concat().into()
 }

@@ -6,8 +6,9 @@ mod load;
 mod load_list;
 mod remove;
 mod show;
+mod text;
+mod view;
 
-use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 
 use bstr::ByteSlice;
@@ -16,14 +17,16 @@ use oxmod::context::{Context, module_dir};
 use oxmod::notice::Notice;
 
 use crate::applet::Invocation;
+use crate::json;
 use crate::options::{self, flag, ours, value};
 use crate::report::{Level, Outcome, Report};
-use crate::stdout::Out;
 
-pub use args::parameters;
+pub use args::{Job, Settings, parameters};
+pub use view::{End, View};
 
-use args::Job;
+use args::CommandLine;
 use load::Loader;
+use text::Text;
 
 /// Name, value and help of the options that kmod has not.
 const OWN: [(&str, &str, &str); 2] = [
@@ -68,6 +71,7 @@ pub fn command() -> Command {
             options::version(),
             options::help(),
         ])
+        .arg(options::json())
         .args(OWN.map(|(name, value_name, help)| ours(value(None, name, value_name, help))))
         .arg(options::operands("MODULE", "Module name, alias, or path starting with / or ./"))
 }
@@ -75,26 +79,30 @@ pub fn command() -> Command {
 /// Runs modprobe.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
-    let (job, settings) = args::parse(invocation, &report)?;
+    let line = args::parse(invocation, &report)?;
+    if line.settings.json {
+        return json::modprobe::answer(&report, |view| work(line, &report, view));
+    }
+    let mut text = Text::new();
+    work(line, &report, &mut text)?;
+    text.finish()
+}
+
+fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
+    let (job, settings) = line.job(report)?;
     let dir = module_dir(settings.root.as_deref(), settings.release.as_deref())
         .map_err(|error| report.no_module_directory(&error))?;
     let sink = |notice: &Notice| report.library(notice);
     // Given back piece by piece at the end it would take as long as a tenth of the whole run.
     let context = ManuallyDrop::new(Context::open(dir, &settings.config_source(), &sink));
-    let mut loader = Loader {
-        context: &context,
-        settings: &settings,
-        report: &report,
-        sink: &sink,
-        printed: BTreeSet::new(),
-    };
-    let mut out = Out::open();
+    view.begin(&job, &settings, &context);
+    let loader = Loader { context: &context, settings: &settings, report, sink: &sink };
     match job {
-        Job::ShowConfig => show::config(&context, &mut out),
-        Job::ShowModversions(operand) => show::modversions(&context, &operand, &mut out, &report),
-        Job::ShowExports(operand) => show::exports(&context, &operand, &mut out, &report),
-        Job::Remove(operands) => remove::all(&loader, &operands, &mut out),
-        Job::Insert(operands, parameters) => loader.all(&operands, parameters.as_bstr(), &mut out),
+        Job::Remove(operands) => remove::all(&loader, &operands, view),
+        Job::Insert(operands, parameters) => loader.all(&operands, parameters.as_bstr(), view),
+        question => match view.out() {
+            Some(out) => show::answer(&context, &question, out, report),
+            None => Err(report.text_only()),
+        },
     }
-    .and_then(|()| out.finish())
 }

@@ -12,18 +12,18 @@ use oxmod::sys::process;
 
 use super::environment;
 use super::load::Loader;
+use super::view::{End, View};
 use crate::report::{Exit, Level, Outcome};
-use crate::stdout::Out;
 
 /// The first pause between two tries with `-w`; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
 /// Removes every operand in turn. What cannot be removed ends the run, except that a kernel's refusal
 /// lets the next operand have its try, and so does everything with `-q`.
-pub fn all(loader: &Loader<'_, '_>, operands: &[OsString], out: &mut Out) -> Outcome {
+pub fn all(loader: &Loader<'_, '_>, operands: &[OsString], view: &mut dyn View) -> Outcome {
     let mut outcome = Ok(());
     for operand in operands {
-        match one(loader, operand, out) {
+        match one(loader, operand, view) {
             Ok(true) => {}
             Ok(false) => outcome = Err(Exit::Failure),
             Err(exit) => return Err(exit),
@@ -33,10 +33,12 @@ pub fn all(loader: &Loader<'_, '_>, operands: &[OsString], out: &mut Out) -> Out
 }
 
 /// Whether it worked; an error ends the run.
-fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Result<bool, Exit> {
+fn one(loader: &Loader<'_, '_>, operand: &OsString, view: &mut dyn View) -> Result<bool, Exit> {
     let settings = loader.settings;
+    view.operand(operand);
     let found = loader.context.lookup(operand.as_bytes()).unwrap_or_default();
     if found.is_empty() {
+        view.not_found(None);
         return loader.report.not_found(operand).map(|()| false);
     }
     let request = Request {
@@ -47,10 +49,12 @@ fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Result<boo
         lenient: !loader.report.shows(Level::Fatal),
     };
     for module in &found {
-        let mut remover = Remover { loader, out, stdout: Ok(()) };
+        view.unwanted(module);
+        let mut remover = Remover { loader, view, stdout: Ok(()) };
         let outcome = remove::remove(loader.context, module, request, &mut remover);
         remover.stdout?;
         if let Err(failure) = outcome {
+            view.stays(&failure);
             return loader.report.not_removed(&failure).map(|()| false);
         }
     }
@@ -60,19 +64,16 @@ fn one(loader: &Loader<'_, '_>, operand: &OsString, out: &mut Out) -> Result<boo
 /// Shows each step, and does it unless this is a dry run.
 struct Remover<'r, 'l, 'c> {
     loader: &'r Loader<'l, 'c>,
-    out: &'r mut Out,
+    view: &'r mut dyn View,
     /// The first failure to write to standard output.
     stdout: Outcome,
 }
 
 impl Remover<'_, '_, '_> {
-    fn show(&mut self, word: &str, object: &[u8]) {
-        if self.loader.settings.show {
-            let line = [word.as_bytes(), b" ", object, b"\n"].concat();
-            let written = self.out.bytes(&line).and_then(|()| self.out.flush());
-            if self.stdout.is_ok() {
-                self.stdout = written;
-            }
+    fn show(&mut self, module: &BStr, command: Option<&BStr>) {
+        let written = self.view.removing(module, command);
+        if self.stdout.is_ok() {
+            self.stdout = written;
         }
     }
 
@@ -94,10 +95,10 @@ impl Remover<'_, '_, '_> {
         }
     }
 
-    fn run(&self, command: &[u8], module: &BStr) -> bool {
+    fn run(&self, command: &[u8], module: &BStr) -> io::Result<i32> {
         let environment = (environment::NAME, self.loader.settings.environment.as_os_str());
         let variables = [(probe::MODULE_VARIABLE, OsStr::from_bytes(module)), environment];
-        process::shell(OsStr::from_bytes(command), &variables).is_ok_and(|status| status == 0)
+        process::shell(OsStr::from_bytes(command), &variables, self.loader.settings.output())
     }
 
     fn by_kernel(&self, module: &BStr) -> io::Result<()> {
@@ -108,19 +109,26 @@ impl Remover<'_, '_, '_> {
 
 impl Hand for Remover<'_, '_, '_> {
     fn remove(&mut self, module: &BStr) -> io::Result<()> {
-        self.show("rmmod", module);
+        self.show(module, None);
         if self.loader.settings.dry_run {
             return Ok(());
         }
-        match self.loader.settings.wait {
+        let answer = match self.loader.settings.wait {
             Some(time) => self.wait(module, time),
             None => self.by_kernel(module),
-        }
+        };
+        self.view.removed(&End::Kernel(&answer));
+        answer
     }
 
     fn command(&mut self, module: &BStr, command: &BStr) -> bool {
         let whole = command.replace("$CMDLINE_OPTS", "");
-        self.show("remove", &whole);
-        self.loader.settings.dry_run || self.run(&whole, module)
+        self.show(module, Some(whole.as_bstr()));
+        if self.loader.settings.dry_run {
+            return true;
+        }
+        let status = self.run(&whole, module);
+        self.view.removed(&End::Command(&status));
+        status.is_ok_and(|status| status == 0)
     }
 }

@@ -15,6 +15,7 @@ use oxmod::error::{Cause, Error, FormatError, FormatKind};
 use oxmod::ops::module_file::Opener;
 use oxmod::sys::file;
 
+use super::args::Job;
 use crate::report::{Exit, Outcome, Report};
 use crate::stdout::Out;
 
@@ -22,8 +23,18 @@ use crate::stdout::Out;
 /// standard output.
 const CHUNK: usize = 32 << 10;
 
+/// Answers the question that a job is; the others are none.
+pub fn answer(context: &Context<'_>, job: &Job, out: &mut Out, report: &Report) -> Outcome {
+    match job {
+        Job::ShowConfig => config(context, out),
+        Job::ShowModversions(operand) => modversions(context, operand, out, report),
+        Job::ShowExports(operand) => exports(context, operand, out, report),
+        Job::Remove(_) | Job::Insert(..) => Ok(()),
+    }
+}
+
 /// `-c`: the configuration by directive, then the indexes.
-pub fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
+fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
     directives(context.config(), out)?;
     out.bytes(b"\n# End of configuration files. Dumping indexes now:\n\n")?;
     for kind in [IndexKind::Alias, IndexKind::Symbol] {
@@ -97,7 +108,7 @@ fn spaced(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome
 }
 
 /// `--show-modversions`: the version of each symbol that a module needs, in the file's order.
-pub fn modversions(context: &Context<'_>, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
+fn modversions(context: &Context<'_>, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
     let Some(path) = file_of(context, operand, report)? else { return Err(Exit::Failure) };
     let print = |out: &mut Out, module: &elf::Module<'_>| -> Result<Outcome, Cause> {
         let versions = module.versions()?;
@@ -113,7 +124,7 @@ pub fn modversions(context: &Context<'_>, operand: &OsStr, out: &mut Out, report
 }
 
 /// `--show-exports`: the version of each symbol that a module exports, in the file's order.
-pub fn exports(context: &Context<'_>, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
+fn exports(context: &Context<'_>, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
     let Some(path) = file_of(context, operand, report)? else { return Err(Exit::Failure) };
     let print = |out: &mut Out, module: &elf::Module<'_>| -> Result<Outcome, Cause> {
         let links = module.links()?;

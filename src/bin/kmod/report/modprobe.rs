@@ -39,6 +39,14 @@ impl Report {
         Exit::Failure
     }
 
+    /// `--json` with a question that has no document.
+    pub fn text_only(&self) -> Exit {
+        self.error(format_args!(
+            "--json does not go with --show-config, --show-modversions and --show-exports"
+        ));
+        Exit::Failure
+    }
+
     /// Neither the release nor the working directory could be had.
     pub fn no_module_directory(&self, error: &io::Error) -> Exit {
         self.error(format_args!("could not find the module directory: {error}"));

@@ -9,7 +9,8 @@ use bstr::{BString, ByteSlice};
 use super::plan::{Action, Step};
 use crate::error::Error;
 use crate::ops::insert::{Force, Way, insert};
-use crate::sys::{module, process};
+use crate::sys::module;
+use crate::sys::process::{self, Output};
 
 /// Tells a command of the configuration which module it is run for.
 pub const MODULE_VARIABLE: &str = "MODPROBE_MODULE";
@@ -23,6 +24,8 @@ pub struct Means<'m> {
     pub first_time: bool,
     /// What install commands find in their environment, beside `MODPROBE_MODULE`.
     pub variables: &'m [(&'m str, &'m OsStr)],
+    /// Where they write to.
+    pub output: Output,
 }
 
 /// What a step came to when it went well.
@@ -85,7 +88,7 @@ impl Step {
         let whole = command.replace("$CMDLINE_OPTS", self.options.as_slice());
         let mut variables = vec![(MODULE_VARIABLE, OsStr::from_bytes(&self.module))];
         variables.extend_from_slice(means.variables);
-        let status = process::shell(OsStr::from_bytes(&whole), &variables)
+        let status = process::shell(OsStr::from_bytes(&whole), &variables, means.output)
             .unwrap_or_else(|error| -error.raw_os_error().unwrap_or(libc::EIO));
         if status == 0 { Ok(Done::Installed) } else { Err(Failure::Command(whole.into(), status)) }
     }
