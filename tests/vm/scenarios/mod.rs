@@ -5,6 +5,7 @@ mod config;
 mod files;
 mod insert;
 mod jobs;
+mod json;
 mod real;
 mod remove;
 
@@ -38,7 +39,7 @@ pub(crate) struct Difference {
 
 /// All of them, in the order in which they run.
 pub(crate) fn all() -> Vec<Scenario> {
-    [insert::all(), config::all(), files::all(), jobs::all(), remove::all(), real::all()]
+    [insert::all(), config::all(), files::all(), jobs::all(), json::all(), remove::all(), real::all()]
         .into_iter()
         .flatten()
         .collect()
