@@ -7,9 +7,9 @@ use std::path::Path;
 
 use bstr::BString;
 
-use super::Origin;
 use super::directives::{Verdict, read};
 use super::lex::Fields;
+use super::{Author, Origin};
 use crate::notice::Sink;
 
 /// One word of a `search` line.
@@ -94,7 +94,7 @@ impl DepmodConfig {
     /// Bad lines are skipped with [`BadConfigLine`](crate::notice::Notice::BadConfigLine); `include` and `make_map_files` are
     /// accepted and reported with [`IgnoredDirective`](crate::notice::Notice::IgnoredDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
-        read(path, bytes, sink, |directive, words, origin| match directive {
+        read(path, bytes, Author::Administrator, sink, |directive, words, origin| match directive {
             b"include" | b"make_map_files" => Verdict::Ignored,
             directive => self.add(directive, words, origin).into(),
         });

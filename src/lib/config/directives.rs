@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lex::{Fields, fields, lines};
-use super::model::Origin;
+use super::model::{Author, Origin};
 use crate::notice::{Notice, Sink};
 
 /// What became of a line.
@@ -32,6 +32,7 @@ impl From<Option<()>> for Verdict {
 pub(super) fn read(
     path: &Path,
     bytes: &[u8],
+    author: Author,
     sink: Sink<'_>,
     mut take: impl FnMut(&[u8], Fields<'_>, Origin) -> Verdict,
 ) {
@@ -39,7 +40,7 @@ pub(super) fn read(
     for line in lines(bytes) {
         let mut words = fields(&line.text);
         let Some(directive) = words.next() else { continue };
-        let origin = Origin { path: Arc::clone(&shared), line: line.number };
+        let origin = Origin { path: Arc::clone(&shared), line: line.number, author };
         let (line, word) = (line.number, || directive.into());
         match take(directive, words, origin) {
             Verdict::Taken => {}

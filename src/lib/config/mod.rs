@@ -12,4 +12,4 @@ pub mod load_list;
 mod model;
 mod parse;
 
-pub use model::{Alias, Blacklist, Command, Config, Options, Origin, Softdep, Weakdep};
+pub use model::{Alias, Author, Blacklist, Command, Config, Options, Origin, Softdep, Softdeps, Weakdep};

@@ -4,12 +4,23 @@
 //! know the grammar. Keys are normalised (`-` is `_` outside `[...]`), names inside dependency lists
 //! are as written.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use bstr::BString;
 
 use crate::name;
+
+/// Whose word an entry is. Where several lines add up, those of the first come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Author {
+    /// A person's or a package's: files of the configuration, the kernel command line.
+    Administrator,
+    /// The modules' own, collected by depmod: `modules.softdep`, `modules.weakdep`.
+    Modules,
+}
 
 /// Where an entry was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +30,8 @@ pub struct Origin {
     /// The last physical line of the logical line, counted from 1; 0 where lines mean nothing
     /// (the kernel command line).
     pub line: u32,
+    /// Whose word it is.
+    pub author: Author,
 }
 
 /// `alias PATTERN MODULE`.
@@ -87,6 +100,15 @@ pub struct Weakdep {
     pub origin: Origin,
 }
 
+/// The soft dependencies of one module, from all the lines that are for it: names as written, none twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Softdeps<'c> {
+    /// To be loaded before the module, in this order.
+    pub pre: Vec<&'c BString>,
+    /// To be loaded after the module, in this order.
+    pub post: Vec<&'c BString>,
+}
+
 /// All configuration of modprobe, each list in the order parsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
@@ -141,17 +163,40 @@ impl Config {
         first_match(&self.removes, module)
     }
 
-    /// The soft dependencies of the normalised `module`; the first matching line counts alone.
-    pub fn softdep_for(&self, module: &[u8]) -> Option<&Softdep> {
-        self.softdeps.iter().find(|entry| name::fnmatch(&entry.pattern, module))
+    /// The soft dependencies of the normalised `module`: all lines that match add up in the order
+    /// parsed, the administrator's before those of the modules.
+    pub fn softdeps_of(&self, module: &[u8]) -> Softdeps<'_> {
+        let matching = self.softdeps.iter().filter(|entry| name::fnmatch(&entry.pattern, module));
+        let lines = by_author(matching, |entry| entry.origin.author);
+        Softdeps {
+            pre: distinct(lines.iter().flat_map(|entry| &entry.pre)),
+            post: distinct(lines.iter().flat_map(|entry| &entry.post)),
+        }
     }
 
-    /// The weak dependencies of the normalised `module`; the first matching line counts alone.
-    pub fn weakdep_for(&self, module: &[u8]) -> Option<&Weakdep> {
-        self.weakdeps.iter().find(|entry| name::fnmatch(&entry.pattern, module))
+    /// The weak dependencies of the normalised `module`; lines add up as those of
+    /// [`softdeps_of`](Self::softdeps_of) do.
+    pub fn weakdeps_of(&self, module: &[u8]) -> Vec<&BString> {
+        let matching = self.weakdeps.iter().filter(|entry| name::fnmatch(&entry.pattern, module));
+        let lines = by_author(matching, |entry| entry.origin.author);
+        distinct(lines.iter().flat_map(|entry| &entry.modules))
     }
 }
 
 fn first_match<'a>(commands: &'a [Command], module: &[u8]) -> Option<&'a Command> {
     commands.iter().find(|entry| name::fnmatch(&entry.pattern, module))
+}
+
+/// The administrator's entries, then the modules', each in the order parsed.
+fn by_author<'c, T>(entries: impl Iterator<Item = &'c T>, author: fn(&T) -> Author) -> Vec<&'c T> {
+    let mut entries: Vec<&T> = entries.collect();
+    entries.sort_by_key(|entry| author(entry));
+    entries
+}
+
+/// The first of each name; `-` and `_` make no other name of it.
+fn distinct<'c>(names: impl Iterator<Item = &'c BString>) -> Vec<&'c BString> {
+    let mut seen = BTreeSet::new();
+    let key = |name: &'c BString| name::normalize_alias(name).unwrap_or(Cow::Borrowed(name.as_slice()));
+    names.filter(|name| seen.insert(key(name))).collect()
 }

@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::config::Softdeps;
 use crate::notice::Notice;
 
 fn parse(text: &[u8]) -> (Config, Vec<String>) {
@@ -71,8 +72,23 @@ fn softdep_lists_switch_and_drop_what_comes_first() {
     let (config, _) = parse(b"softdep a x pre: b-c pre:d post: e\x0bf\r pre: g\nsoftdep a* post: z\n");
     assert_eq!(config.softdeps[0].pre, ["b-c", "pre:d", "g"]);
     assert_eq!(config.softdeps[0].post, ["e", "f"]);
-    assert_eq!(config.softdep_for(b"a").map(|entry| entry.origin.line), Some(1));
-    assert_eq!(config.softdep_for(b"ab").map(|entry| entry.origin.line), Some(2));
+    assert_eq!(config.softdeps_of(b"a").post, ["e", "f", "z"]);
+    assert_eq!(config.softdeps_of(b"ab").post, ["z"]);
+    assert_eq!(config.softdeps_of(b"b"), Softdeps::default());
+}
+
+#[test]
+fn dependency_lines_add_up_the_modules_own_last() {
+    let mut config = Config::default();
+    let modules = b"softdep a pre: b-c d post: z\nweakdep a d\n";
+    config.parse_of(Author::Modules, Path::new("/m/modules.softdep"), modules, &|_| {});
+    config.parse(Path::new("/d/n.conf"), b"softdep a pre: x y\nsoftdep a pre: b_c x post: y\n", &|_| {});
+    config.parse(Path::new("/d/o.conf"), b"weakdep [ab] e d-e [ [\nweakdep a d_e\n", &|_| {});
+    let softdeps = config.softdeps_of(b"a");
+    assert_eq!(softdeps.pre, ["x", "y", "b_c", "d"]);
+    assert_eq!(softdeps.post, ["y", "z"]);
+    assert_eq!(config.weakdeps_of(b"a"), ["e", "d-e", "[", "d"]);
+    assert_eq!(config.weakdeps_of(b"b"), ["e", "d-e", "["]);
 }
 
 #[test]

@@ -80,6 +80,13 @@ impl Context<'_> {
         first_hit(stages.iter().map(|stage| stage(self, &key)))
     }
 
+    /// What modules.dep says that a normalised module name needs, in its order: the one to be loaded
+    /// first comes last.
+    pub fn dependencies(&self, name: &[u8]) -> Vec<Module> {
+        let Some(dep) = self.dep(name) else { return Vec::new() };
+        dep.dependencies().map(|path| Module::named(name::from_path(path).into_owned())).collect()
+    }
+
     fn by_config_alias(&self, key: &[u8]) -> Vec<Module> {
         let found = self.config().aliases_of(key);
         found.map(|alias| Module::aliased(&alias.module, &alias.pattern)).collect()

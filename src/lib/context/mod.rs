@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
-use crate::config::Config;
+use crate::config::{Author, Config};
 use crate::index::text::Dep;
 use crate::notice::{Notice, Sink};
 use crate::sys;
@@ -161,15 +161,17 @@ impl<'a> Context<'a> {
 fn load_config(dir: &Path, sources: &[PathBuf], sink: Sink<'_>) -> Config {
     let mut files = conf::ConfFiles::default();
     // Added first: no administrator's file of the same name can take their place.
-    for name in ["modules.softdep", "modules.weakdep"] {
-        files.add_file(&dir.join(name), sink);
+    let of_modules = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
+    for path in &of_modules {
+        files.add_file(path, sink);
     }
     for source in sources {
         files.add(source, sink);
     }
     let mut config = Config::default();
     for file in files.into_vec() {
-        config.parse(&file.path, &file.bytes, sink);
+        let author = if of_modules.contains(&file.path) { Author::Modules } else { Author::Administrator };
+        config.parse_of(author, &file.path, &file.bytes, sink);
     }
     let cmdline = Path::new("/proc/cmdline");
     match sys::file::unless_absent(sys::file::read_text(cmdline)) {

@@ -8,6 +8,7 @@ use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use crate::config::Softdeps;
 use crate::context::{Context, Module};
 use crate::name;
 use crate::ops::loaded;
@@ -92,15 +93,14 @@ impl Walk<'_, '_> {
 
     fn surrounded(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
         let config = self.context.config();
-        let softdep = if request.ignore_commands { None } else { config.softdep_for(&module.name) };
+        let softdeps =
+            if request.ignore_commands { Softdeps::default() } else { config.softdeps_of(&module.name) };
         let command = if request.ignore_commands { None } else { config.remove_for(&module.name) };
         if command.is_none() && !self.is_removable(module, request)? {
             return Ok(());
         }
         let below = Request { holders: false, ..request };
-        if let Some(softdep) = softdep {
-            self.several(softdep.post.iter().rev(), below)?;
-        }
+        self.several(&softdeps.post, below)?;
         if request.holders {
             for holder in loaded::holders(&module.name).unwrap_or_default().into_iter().rev() {
                 self.one(&Module::named(holder), below)?;
@@ -114,10 +114,7 @@ impl Walk<'_, '_> {
             self.itself(module, request)?;
             self.dependencies(module);
         }
-        if let Some(softdep) = softdep {
-            self.several(softdep.pre.iter().rev(), below)?;
-        }
-        Ok(())
+        self.several(&softdeps.pre, below)
     }
 
     /// Whether there is anything to remove.
@@ -156,13 +153,10 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Soft dependencies: the kernel's refusal is passed over, anything else ends it all, as with kmod.
-    fn several<'n>(
-        &mut self,
-        names: impl Iterator<Item = &'n BString>,
-        request: Request,
-    ) -> Result<(), Failure> {
-        for name in names {
+    /// Soft dependencies, the last first: the kernel's refusal is passed over, anything else ends it all, as
+    /// with kmod.
+    fn several(&mut self, names: &[&BString], request: Request) -> Result<(), Failure> {
+        for &name in names.iter().rev() {
             for module in self.context.lookup(name).unwrap_or_default().into_iter().rev() {
                 match self.one(&module, request) {
                     Err(failure) if !request.lenient && !matches!(failure, Failure::Kernel(..)) => {

@@ -2,7 +2,7 @@
 //!
 //! Skipped with a word where there is no kernel or no reference: `scripts/lab` fetches them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Mutex;
@@ -37,6 +37,39 @@ impl Indexed {
 
     fn modprobe(&self) -> Run {
         Run::new("modprobe").args(["-C", "/dev/null", "-S", &self.release, "-d"]).arg(self.dir.path())
+    }
+
+    /// One line for each module in modules.softdep, with the names of all its lines: what several lines
+    /// mean to us, said so that the reference understands it too. Answers with the modules that had
+    /// several.
+    fn merge_softdeps(&self) -> Vec<String> {
+        let text = self.text("modules.softdep");
+        let mut merged: BTreeMap<&str, (usize, [Vec<&str>; 2])> = BTreeMap::new();
+        for line in text.lines().filter_map(|line| line.strip_prefix("softdep ")) {
+            let mut words = line.split_whitespace();
+            let (lines, lists) = merged.entry(words.next().unwrap()).or_default();
+            *lines += 1;
+            let mut list = None;
+            for word in words {
+                match (word, list) {
+                    ("pre:", _) => list = Some(0),
+                    ("post:", _) => list = Some(1),
+                    (name, Some(list)) => lists[list].push(name),
+                    // Names before any switch count nowhere.
+                    (_, None) => {}
+                }
+            }
+        }
+        let lines = merged.iter().map(|(module, (_, [pre, post]))| {
+            format!("softdep {module} pre: {} post: {}\n", pre.join(" "), post.join(" "))
+        });
+        self.write("modules.softdep", &lines.collect::<String>());
+        let several = merged.iter().filter(|(_, (lines, _))| *lines > 1);
+        several.map(|(module, _)| (*module).to_owned()).collect()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.dir.path().join("lib/modules").join(&self.release).join(name), text).unwrap();
     }
 
     fn text(&self, name: &str) -> String {
@@ -89,6 +122,16 @@ fn dependencies_of_every_module() {
         let modules = kernel.modules();
         let name = |path: &String| path.rsplit('/').next().unwrap().split('.').next().unwrap().to_owned();
         let runs: Vec<Run> = modules.iter().map(|path| kernel.modprobe().args(["-D", &name(path)])).collect();
+        // Listed difference: the lines of one module add up.
+        let lines = kernel.text("modules.softdep");
+        let several = kernel.merge_softdeps();
+        let plans = || -> Vec<Answer> {
+            several.iter().map(|name| kernel.modprobe().args(["-D", name]).on(Side::Ours)).collect()
+        };
+        let merged = plans();
+        kernel.write("modules.softdep", &lines);
+        assert!(several.len() >= 3 && plans() == merged, "{several:?}");
+        kernel.merge_softdeps();
         let repeated = Mutex::new(BTreeSet::new());
         let lines = all_same(&runs, |side, answer| {
             let (answer, dropped) = without_repetitions(side, answer);

@@ -9,6 +9,8 @@ const CONF: &str = "options a p=1 q=\"x y\"\noptions dd z=9\noptions myal m=1\no
     install h echo hi $CMDLINE_OPTS\ninstall nofile echo nofile\ninstall d-x echo inst\nremove remonly true\n\
     blacklist b\nsoftdep i pre: h\nsoftdep c post: i\nsoftdep f pre: g\n";
 
+const SEVERAL: &str = "Several softdep or weakdep lines for a module";
+
 fn configured() -> Root {
     let root = tree();
     root.file("etc/modprobe.d/t.conf", CONF);
@@ -183,14 +185,67 @@ fn soft_dependencies_are_looked_up_and_loops_end() {
 }
 
 #[test]
-fn keys_of_commands_and_soft_dependencies_are_patterns_and_the_first_counts() {
+fn keys_of_commands_are_patterns_and_the_first_counts() {
     let root = tree();
-    let conf = "install h* first\ninstall h second\nsoftdep [ab] pre: h\nsoftdep a pre: i\nsoftdep i pre: f\n\
+    let conf = "install h* first\ninstall h second\nsoftdep [ab] pre: h\nsoftdep i pre: f\n\
         options * x=1\noptions i y=2\ninstall d-* third\n";
     root.file("etc/modprobe.d/t.conf", conf);
     shows(&root, &["-D", "a"], "install first \ninsmod K/a.ko \n");
     shows(&root, &["-D", "i"], "insmod K/f.ko \ninsmod K/i.ko y=2 \n");
     shows(&root, &["-D", "d-x"], "install first \ninsmod K/a.ko \ninstall third \n");
+}
+
+#[test]
+fn several_soft_dependency_lines_of_a_module_add_up() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/t.conf",
+        "softdep [hz] pre: i\nsoftdep h pre: f i post: a\nsoftdep h post: b\n",
+    );
+    let steps = |names: &[&str]| {
+        let line = |name: &&str| format!("insmod /lib/modules/{RELEASE}/kernel/{name}.ko \n");
+        names.iter().map(line).collect::<String>()
+    };
+    let plan = |side| modprobe(&root).args(["-D", "h"]).on(side).stdout_text();
+    differs_because(SEVERAL, &steps(&["i", "f", "h", "a", "b"]), &steps(&["i", "h"]), plan);
+    // One line with all of it is the same to both.
+    root.file("etc/modprobe.d/t.conf", "softdep h pre: i f post: a b\n");
+    assert_eq!(
+        same(|side| without_repetitions(side, modprobe(&root).args(["-D", "h"]).on(side)).0).stdout_text(),
+        steps(&["i", "f", "h", "a", "b"])
+    );
+}
+
+#[test]
+fn the_administrators_soft_dependencies_come_before_the_modules_own() {
+    let root = tree();
+    let line = |name: &str| format!("insmod /lib/modules/{RELEASE}/kernel/{name}.ko \n");
+    let (with, own) = (["h", "f", "i"].map(line).concat(), ["f", "i"].map(line).concat());
+    root.file(root.in_modules("modules.softdep"), "softdep i pre: f\n");
+    // To kmod the name of the file decides, and this one comes after `modules.softdep`.
+    root.file("etc/modprobe.d/z.conf", "softdep i pre: h\n");
+    let plan = |side| modprobe(&root).args(["-D", "i"]).on(side).stdout_text();
+    differs_because(SEVERAL, &with, &own, plan);
+    std::fs::rename(root.path("etc/modprobe.d/z.conf"), root.path("etc/modprobe.d/a.conf")).unwrap();
+    differs_because(SEVERAL, &with, &["h", "i"].map(line).concat(), plan);
+    // A file with the name of depmod's is none of depmod's.
+    root.file("etc/modules.weakdep", "softdep i pre: g\n");
+    std::fs::remove_file(root.path(root.in_modules("modules.weakdep"))).unwrap();
+    let plan = |side| modprobe(&root).args(["-C", "/etc/modules.weakdep", "-D", "i"]).on(side).stdout_text();
+    differs_because(SEVERAL, &["g", "f", "i"].map(line).concat(), &own, plan);
+}
+
+#[test]
+fn removal_follows_all_soft_dependency_lines() {
+    let root = tree();
+    root.file("etc/modprobe.d/t.conf", "softdep h pre: f\nsoftdep h pre: i post: a\n");
+    for name in ["f", "i", "h", "a"] {
+        root.loaded(name, 1000, 0, &[]);
+    }
+    let steps = |names: &[&str]| names.iter().map(|name| ["rmmod ", name, "\n"].concat()).collect::<String>();
+    differs_because(SEVERAL, &steps(&["a", "h", "i", "f"]), &steps(&["h", "f"]), |side| {
+        modprobe(&root).args(["-r", "-n", "-v", "h"]).on(side).stdout_text()
+    });
 }
 
 #[test]

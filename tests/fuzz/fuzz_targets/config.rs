@@ -5,6 +5,7 @@
 //! have to escape them.
 #![no_main]
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
@@ -17,7 +18,11 @@ fuzz_target!(|data: &[u8]| {
         let _ = config.aliases_of(name).count();
         let _ = config.options_for(name, Some(b"alias"));
         let _ = (config.blacklisted(name), config.install_for(name), config.remove_for(name));
-        let _ = (config.softdep_for(name), config.weakdep_for(name));
+        let softdeps = config.softdeps_of(name);
+        for names in [softdeps.pre, softdeps.post, config.weakdeps_of(name)] {
+            let distinct: HashSet<_> = names.iter().collect();
+            assert_eq!(distinct.len(), names.len());
+        }
     }
     if data.iter().any(|byte| b"\\#\0\x0b\x0c\r".contains(byte)) {
         return;

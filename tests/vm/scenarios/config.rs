@@ -9,11 +9,13 @@ const KILLED: &str = "Install commands that a signal ends";
 /// What a command prints comes after its announcement.
 const FLUSHED: &str = "Steps are announced before they are taken";
 
+/// The first line counts for kmod.
+const SEVERAL: &str = "Several softdep or weakdep lines for a module";
 /// The command is passed over the second time.
 const CIRCLE: &str = "Install commands that call modprobe for their own module";
 
 pub(super) fn all() -> Vec<Scenario> {
-    [install(), install_in_plans(), install_environment(), remove(), blacklist()]
+    [install(), install_in_plans(), install_environment(), remove(), blacklist(), softdep_lines()]
         .into_iter()
         .flatten()
         .collect()
@@ -227,5 +229,23 @@ fn blacklist() -> Vec<Scenario> {
             "echo 'blacklist ox_base' | config; modprobe -ab ox_base ox_plain",
             &["ox_plain 0"],
         ),
+    ]
+}
+
+fn softdep_lines() -> Vec<Scenario> {
+    vec![
+        same(
+            "softdep-lines",
+            "printf 'softdep ox_base pre: ox_plain\\nsoftdep ox_base pre: ox_params post: ox_firmware\\n' | config; \
+             modprobe ox_base; loaded; modprobe -r ox_base; loaded",
+            &["loaded: ox_firmware ox_base ox_params ox_plain", "loaded:\n"],
+        )
+        .differs(SEVERAL, &["stdout"], "loaded: ox_base ox_plain"),
+        same(
+            "softdep-lines-over-modules",
+            "echo 'softdep ox_soft pre: ox_plain' | config z.conf; modprobe ox_soft; loaded",
+            &["ox_plain"],
+        )
+        .differs(SEVERAL, &["stdout", "modules"], ""),
     ]
 }

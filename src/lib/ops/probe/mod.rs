@@ -1,10 +1,11 @@
 //! Loading a module with all it needs: first a plan, then the taking of its steps.
 //!
-//! Owns the order of steps, the rules about blacklists, install commands and options, and what may
-//! happen at the same time. A dry run, `-D`, `-v` and the real insertion all read the same plan. Must
-//! not print, and the plan must not change the system. Contract: kmod's
+//! Owns the order of steps, the rules about blacklists, install commands and
+//! options, and what may happen at the same time. A dry run, `-D`, `-v` and the real insertion all read
+//! the same plan. Must not print, and the plan must not change the system. Contract: kmod's
 //! `kmod_module_probe_insert_module`, with these differences: an install command also counts for a
-//! module that has soft dependencies, and no step comes twice.
+//! module that has soft dependencies, all of its softdep lines count, and no
+//! step comes twice.
 
 mod act;
 mod order;

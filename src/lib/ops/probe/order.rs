@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::BString;
 
 use crate::context::{Context, Module};
 use crate::name;
@@ -49,7 +49,7 @@ pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Si
         match task {
             Task::Expand(module) => {
                 if expanded.insert((module.name.clone(), module.alias.clone())) {
-                    let (path, needs) = line(context, module.name.as_bstr());
+                    let (path, needs) = line(context, &module.name);
                     // The first to be expanded is the top.
                     if expanded.len() == 1 {
                         required.extend(needs.iter().map(|(module, _)| module.name.clone()));
@@ -73,18 +73,15 @@ pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Si
 
 /// Puts a module's soft dependencies before and after it.
 fn surround(context: &Context<'_>, listed: Listed, tasks: &mut Vec<Task>, sink: Sink<'_>) {
-    let Some(entry) = context.config().softdep_for(&listed.0.name) else {
-        tasks.push(Task::Take(listed));
-        return;
-    };
+    let softdeps = context.config().softdeps_of(&listed.0.name);
     // On a stack the first comes last.
-    let expand = |names: &[BString]| {
+    let expand = |names: &[&BString]| {
         let mut found: Vec<Task> =
             names.iter().flat_map(|name| found(context, name, sink)).map(Task::Expand).collect();
         found.reverse();
         found
     };
-    let (pre, post) = (expand(&entry.pre), expand(&entry.post));
+    let (pre, post) = (expand(&softdeps.pre), expand(&softdeps.post));
     tasks.extend(post);
     tasks.push(Task::Take(listed));
     tasks.extend(pre);
@@ -98,13 +95,8 @@ pub(super) fn found(context: &Context<'_>, name: &BString, sink: Sink<'_>) -> Ve
     })
 }
 
-/// The dependencies of a module of this name, in the order of modules.dep.
-pub(super) fn dependencies(context: &Context<'_>, module: &BStr) -> Vec<Module> {
-    line(context, module).1.into_iter().map(|(module, _)| module).collect()
-}
-
 /// A module's line of modules.dep: its file, and its dependencies in the order written.
-fn line(context: &Context<'_>, module: &BStr) -> (Option<PathBuf>, Vec<Listed>) {
+fn line(context: &Context<'_>, module: &[u8]) -> (Option<PathBuf>, Vec<Listed>) {
     let Some(dep) = context.dep(module) else { return (None, Vec::new()) };
     let listed = |path| (Module::named(name::from_path(path).into_owned()), Some(context.in_dir(path)));
     (Some(context.in_dir(dep.path)), dep.dependencies().map(listed).collect())

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::order::{dependencies, found};
+use super::order::found;
 use super::plan::Step;
 use crate::context::{Context, Module};
 
@@ -65,7 +65,6 @@ fn needs(context: &Context<'_>, steps: &[Step]) -> Vec<Vec<Need>> {
 }
 
 /// The soft dependencies of a module, as names of modules.
-#[derive(Default)]
 struct Around {
     pre: Vec<BString>,
     post: Vec<BString>,
@@ -83,17 +82,15 @@ impl Edges<'_, '_> {
         if self.around.contains_key(&step.module) {
             return;
         }
-        let mut around = Around::default();
-        if let Some(entry) = self.context.config().softdep_for(&step.module) {
-            // What is wrong with them was told when the plan was made.
-            let names = |list: &[BString]| -> Vec<BString> {
-                list.iter()
-                    .flat_map(|name| found(self.context, name, &|_| {}))
-                    .map(|module| module.name)
-                    .collect()
-            };
-            around = Around { pre: names(&entry.pre), post: names(&entry.post) };
-        }
+        // What is wrong with them was told when the plan was made.
+        let names = |list: &[&BString]| -> Vec<BString> {
+            list.iter()
+                .flat_map(|name| found(self.context, name, &|_| {}))
+                .map(|module| module.name)
+                .collect()
+        };
+        let softdeps = self.context.config().softdeps_of(&step.module);
+        let around = Around { pre: names(&softdeps.pre), post: names(&softdeps.post) };
         for name in &around.post {
             self.owners.entry(name.clone()).or_default().push(step.module.clone());
         }
@@ -104,7 +101,7 @@ impl Edges<'_, '_> {
     /// equals.
     fn before(&self, module: &BStr) -> Vec<(BString, bool)> {
         let mut names = vec![(BString::from(module), false)];
-        for dependency in dependencies(self.context, module) {
+        for dependency in self.context.dependencies(module) {
             if let Some(around) = self.around.get(&dependency.name) {
                 names.extend(around.post.iter().map(|name| (name.clone(), false)));
             }
