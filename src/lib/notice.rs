@@ -48,6 +48,19 @@ pub enum Notice {
     BadCommandLineName(BString),
     /// A name in a soft dependency whose brackets do not pair; it is passed over.
     BadSoftdepName(BString),
+    /// A soft dependency that is passed over because it, or something that it needs, is forbidden.
+    ForbiddenSoftdep {
+        /// The soft dependency.
+        softdep: BString,
+        /// The forbidden module: the soft dependency itself or a dependency of it.
+        module: BString,
+        /// The file that forbids it.
+        path: PathBuf,
+        /// The last physical line of the logical line, counted from 1.
+        line: u32,
+        /// The reason that the line gives.
+        reason: Option<BString>,
+    },
     /// A directory inside a configuration directory; its files are not read.
     ConfigSubdirectory(PathBuf),
     /// A configuration file that is listed but cannot be looked at, such as a dangling link.

@@ -16,6 +16,7 @@ use oxmod::notice::Notice;
 use oxmod::sys::{errno, stdio, syslog};
 
 mod depmod;
+mod forbid;
 mod insmod;
 mod modprobe;
 
@@ -202,6 +203,9 @@ impl Report {
             )),
             Notice::BadSoftdepName(name) => self
                 .error(format_args!("failed to lookup dependency '{}', continuing anyway.", verbatim(name))),
+            Notice::ForbiddenSoftdep { softdep, module, path, line, reason } => {
+                self.forbidden_softdep(softdep, module, path, *line, reason.as_ref());
+            }
             Notice::ConfigSubdirectory(path) => self.error(format_args!(
                 "Directories inside directories are not supported: {}",
                 verbatim_path(path)

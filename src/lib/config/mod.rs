@@ -2,7 +2,8 @@
 //!
 //! Owns the grammar and the model. Must not read files, print, or know directories; the
 //! [`context`](crate::context) finds and reads the files, in the order that decides precedence.
-//! Contract: modprobe.d(5) and depmod.d(5) as kmod 34 parses them, quirks included.
+//! Contract: modprobe.d(5) and depmod.d(5) as kmod 34 parses them, quirks included;
+//! `forbid` is our own.
 
 mod cmdline;
 pub mod depmod;
@@ -12,4 +13,6 @@ pub mod load_list;
 mod model;
 mod parse;
 
-pub use model::{Alias, Author, Blacklist, Command, Config, Options, Origin, Softdep, Softdeps, Weakdep};
+pub use model::{
+    Alias, Author, Blacklist, Command, Config, Forbid, Options, Origin, Softdep, Softdeps, Weakdep,
+};

@@ -76,6 +76,17 @@ pub struct Command {
     pub origin: Origin,
 }
 
+/// `forbid PATTERN [REASON]`: not to be loaded, whoever asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forbid {
+    /// Which modules it is for, an fnmatch pattern.
+    pub pattern: BString,
+    /// What people are told, without the blanks around it.
+    pub reason: Option<BString>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
 /// `softdep PATTERN pre: ... post: ...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Softdep {
@@ -126,6 +137,8 @@ pub struct Config {
     pub softdeps: Vec<Softdep>,
     /// The `weakdep` lines.
     pub weakdeps: Vec<Weakdep>,
+    /// The `forbid` lines.
+    pub forbids: Vec<Forbid>,
 }
 
 impl Config {
@@ -161,6 +174,11 @@ impl Config {
     /// The command that replaces the removal of the normalised `module`; the first match counts.
     pub fn remove_for(&self, module: &[u8]) -> Option<&Command> {
         first_match(&self.removes, module)
+    }
+
+    /// The line that forbids the normalised `module`; the first match is the one to tell.
+    pub fn forbidden(&self, module: &[u8]) -> Option<&Forbid> {
+        self.forbids.iter().find(|entry| name::fnmatch(&entry.pattern, module))
     }
 
     /// The soft dependencies of the normalised `module`: all lines that match add up in the order

@@ -2,7 +2,8 @@
 //!
 //! Owns the directives. A key is normalised where the directive names a module or pattern; the rest
 //! of a line is kept byte for byte, since commands and parameters are not ours to interpret.
-//! Contract: modprobe.d(5) as kmod 34 reads it; a bad line is skipped and never fatal.
+//! Contract: modprobe.d(5) as kmod 34 reads it, and `forbid`, which kmod takes for a bad line; a bad
+//! line is skipped and never fatal.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use bstr::{BString, ByteSlice};
 
 use super::directives::{Verdict, read};
 use super::lex::Fields;
-use super::model::{Alias, Author, Blacklist, Command, Config, Options, Origin, Softdep, Weakdep};
+use super::model::{Alias, Author, Blacklist, Command, Config, Forbid, Options, Origin, Softdep, Weakdep};
 use crate::name;
 use crate::notice::Sink;
 
@@ -46,6 +47,7 @@ impl Config {
                 let text = words.rest()?.replace(b"\t", b" ").into();
                 self.options.push(Options { module, text, origin });
             }
+            b"forbid" => self.forbids.push(forbid(words, origin)?),
             b"install" => self.installs.push(command(words, origin)?),
             b"remove" => self.removes.push(command(words, origin)?),
             b"softdep" => self.softdeps.push(softdep(words, origin)?),
@@ -67,6 +69,13 @@ fn key(words: &mut Fields<'_>) -> Option<BString> {
 
 fn command(mut words: Fields<'_>, origin: Origin) -> Option<Command> {
     Some(Command { pattern: key(&mut words)?, command: words.rest()?.into(), origin })
+}
+
+/// Unlike with other directives, nothing need follow the key.
+fn forbid(mut words: Fields<'_>, origin: Origin) -> Option<Forbid> {
+    let pattern = key(&mut words)?;
+    let reason = words.rest().map(<[u8]>::trim_ascii).filter(|text| !text.is_empty());
+    Some(Forbid { pattern, reason: reason.map(BString::from), origin })
 }
 
 /// Exactly `pre:` and `post:` switch lists; names before the first switch are dropped.

@@ -92,6 +92,22 @@ fn dependency_lines_add_up_the_modules_own_last() {
 }
 
 #[test]
+fn forbidden_modules_and_why() {
+    let (config, bad) = parse(
+        b"forbid x-y\nforbid a*  CVE-1,  see\twiki \r\nforbid ab later\nforbid\nforbid [ x\nforbid c  \n",
+    );
+    assert_eq!(bad, ["4 forbid", "5 forbid"]);
+    let told = |module: &[u8]| {
+        let entry = config.forbidden(module)?;
+        Some((entry.origin.line, entry.reason.as_ref().map(ToString::to_string)))
+    };
+    assert_eq!(told(b"x_y"), Some((1, None)));
+    assert_eq!(told(b"ab"), Some((2, Some("CVE-1,  see\twiki".to_owned()))));
+    assert_eq!(told(b"c"), Some((6, None)));
+    assert_eq!(told(b"x"), None);
+}
+
+#[test]
 fn questions() {
     let (config, _) = parse(
         b"options a x=1\noptions al-ias y=2\noptions b z=3\noptions a w=4\nalias p* a\nalias pq b\n\

@@ -97,6 +97,16 @@ fn verdicts_without_steps() {
     let black = request(&modprobe(&root).args(["-n", "-b", "e"]));
     assert_eq!(black["modules"][0]["verdict"], "blacklisted");
     assert_eq!(black["modules"][0]["origin"], json!({"path": "/etc/modprobe.d/t.conf", "line": 5}));
+    root.file("etc/modprobe.d/f.conf", "forbid a for a reason\nforbid g\n");
+    let forbidden = document(&modprobe(&root).args(["-n", "e"]));
+    let module = &forbidden["requests"][0]["modules"][0];
+    assert_eq!((&forbidden["exit"], &module["verdict"]), (&json!(1), &json!("forbidden")));
+    assert_eq!(module["origin"], json!({"path": "/etc/modprobe.d/f.conf", "line": 1}));
+    assert_eq!(
+        module["error"],
+        json!({"kind": "forbidden", "text": "Module is forbidden", "module": "a", "reason": "for a reason"})
+    );
+    root.file("etc/modprobe.d/f.conf", "");
     let builtin = request(&modprobe(&root).args(["-D", "bi"]));
     assert_eq!(builtin["modules"][0]["steps"][0]["action"], "builtin");
     let missing = request(&modprobe(&root).args(["-n", "off-alias"]));

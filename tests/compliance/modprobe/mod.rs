@@ -6,6 +6,7 @@ mod cmdline;
 mod conf_files;
 mod config;
 mod environment;
+mod forbid;
 mod jobs;
 mod kernels;
 mod lookup;

@@ -18,6 +18,7 @@ fuzz_target!(|data: &[u8]| {
         let _ = config.aliases_of(name).count();
         let _ = config.options_for(name, Some(b"alias"));
         let _ = (config.blacklisted(name), config.install_for(name), config.remove_for(name));
+        let _ = config.forbidden(name);
         let softdeps = config.softdeps_of(name);
         for names in [softdeps.pre, softdeps.post, config.weakdeps_of(name)] {
             let distinct: HashSet<_> = names.iter().collect();
@@ -60,6 +61,10 @@ fn texts(config: &Config) -> Vec<Vec<u8>> {
         let mut parts: Vec<&[u8]> = vec![b"weakdep", &entry.pattern, b" "];
         parts.extend(entry.modules.iter().map(|name| name.as_slice()));
         line(&parts);
+    }
+    for entry in &config.forbids {
+        let reason = entry.reason.as_ref().map_or(&b""[..], |reason| reason);
+        line(&[b"forbid", &entry.pattern, reason]);
     }
     lines
 }

@@ -9,13 +9,15 @@ const KILLED: &str = "Install commands that a signal ends";
 /// What a command prints comes after its announcement.
 const FLUSHED: &str = "Steps are announced before they are taken";
 
+/// The directive is ours alone.
+const FORBID: &str = "Modules can be forbidden";
 /// The first line counts for kmod.
 const SEVERAL: &str = "Several softdep or weakdep lines for a module";
 /// The command is passed over the second time.
 const CIRCLE: &str = "Install commands that call modprobe for their own module";
 
 pub(super) fn all() -> Vec<Scenario> {
-    [install(), install_in_plans(), install_environment(), remove(), blacklist(), softdep_lines()]
+    [install(), install_in_plans(), install_environment(), remove(), blacklist(), forbid(), softdep_lines()]
         .into_iter()
         .flatten()
         .collect()
@@ -229,6 +231,76 @@ fn blacklist() -> Vec<Scenario> {
             "echo 'blacklist ox_base' | config; modprobe -ab ox_base ox_plain",
             &["ox_plain 0"],
         ),
+    ]
+}
+
+fn forbid() -> Vec<Scenario> {
+    let forbid = |name, script, shows| {
+        same(name, script, shows).differs(
+            FORBID,
+            &["code", "stdout", "stderr", "modules"],
+            "ignoring bad line",
+        )
+    };
+    let warns = |name, script, shows| {
+        same(name, script, shows).differs(FORBID, &["stdout", "stderr", "modules"], "ignoring bad line")
+    };
+    vec![
+        forbid(
+            "forbid-name",
+            "echo 'forbid ox-base too old' | config; modprobe -v ox_base",
+            &["'ox_base': forbidden by /etc/modprobe.d/a.conf line 1: too old", "= 1"],
+        ),
+        forbid(
+            "forbid-glob",
+            "echo 'forbid ox_b*' | config; modprobe ox_base; modprobe -q ox_base",
+            &["= 1"],
+        ),
+        forbid(
+            "forbid-alias",
+            "echo 'forbid ox_aliases' | config; modprobe ox-dashed-alias",
+            &["'ox_aliases': forbidden"],
+        ),
+        same(
+            "forbid-dependency",
+            "echo 'forbid ox_base' | config; modprobe ox_top",
+            &["'ox_top': ox_base is forbidden"],
+        )
+        .differs(FORBID, &["code", "stdout", "stderr", "modules", "log"], "ignoring bad line"),
+        forbid(
+            "forbid-path",
+            "echo 'forbid ox_base' | config; modprobe $EXTRA/ox_base.ko",
+            &["forbidden by"],
+        ),
+        forbid(
+            "forbid-over-install",
+            "printf 'install ox_base /sbin/modprobe -i ox_base\\nforbid ox_base\\n' | config; modprobe -i ox_base; \
+             modprobe ox_base",
+            &["= 1"],
+        ),
+        warns(
+            "forbid-softdep",
+            "echo 'forbid ox_base broken' | config; modprobe ox_soft; loaded",
+            &["WARNING: passing over soft dependency 'ox_base': forbidden by", "line 1: broken", "= 0"],
+        ),
+        forbid(
+            "forbid-all",
+            "echo 'forbid ox_base' | config; modprobe -a ox_base ox_plain; [ $code = 0 ]",
+            &["ox_plain 0", "= 1"],
+        ),
+        same(
+            "forbid-loaded",
+            "modprobe ox_base; echo 'forbid ox_base' | config; modprobe ox_base",
+            &["= 0\n        = 0"],
+        )
+        .differs(FORBID, &["stderr"], "ignoring bad line"),
+        same(
+            "forbid-ignored",
+            "printf 'forbid ox_*\\ninstall ox_base /sbin/modprobe -i ox_base\\n' | config; \
+             modprobe --ignore-forbid -v ox_top",
+            &["insmod", "ox_top 0", "ox_base 2", "= 0"],
+        )
+        .differs(FORBID, &["code", "stdout", "stderr", "modules", "log"], "unrecognized option"),
     ]
 }
 

@@ -82,6 +82,8 @@ pub enum Kind {
     Builtin,
     /// Something uses the module.
     InUse,
+    /// The configuration forbids the module, or one that it depends on.
+    Forbidden,
 }
 
 impl Kind {
@@ -97,6 +99,7 @@ impl Kind {
             Self::NotLoaded => "not_loaded",
             Self::Builtin => "builtin",
             Self::InUse => "in_use",
+            Self::Forbidden => "forbidden",
         }
     }
 }

@@ -11,7 +11,7 @@ use bstr::BStr;
 use oxmod::config::Origin;
 use oxmod::context::{Context, Module};
 use oxmod::error::Cause;
-use oxmod::ops::probe::{Action, Answer, Done, Failure, Plan, Step};
+use oxmod::ops::probe::{Action, Answer, Done, Failure, Forbidden, Plan, Step};
 use oxmod::ops::remove;
 use serde_json::Value;
 
@@ -161,6 +161,11 @@ impl View for Told {
                 entry.head = written(std::mem::take(&mut entry.head), &line.origin);
                 "blacklisted"
             }
+            Plan::Forbidden(forbidden) => {
+                entry.head = written(std::mem::take(&mut entry.head), &forbidden.line.origin);
+                entry.error = Some(prohibition(forbidden));
+                "forbidden"
+            }
         };
         entry.head = entry.head.set("verdict", verdict);
         self.add(entry);
@@ -254,6 +259,15 @@ fn written(object: Object, origin: &Origin) -> Object {
         .text("path", origin.path.as_os_str().as_bytes())
         .set("line", if origin.line == 0 { Value::Null } else { origin.line.into() });
     object.object("origin", origin)
+}
+
+/// The module that is forbidden need not be the one that was asked for.
+fn prohibition(forbidden: &Forbidden<'_>) -> Object {
+    let object = failure(Kind::Forbidden, "Module is forbidden").text("module", &forbidden.module.name);
+    match &forbidden.line.reason {
+        Some(reason) => object.text("reason", reason),
+        None => object,
+    }
 }
 
 fn with_error(object: Object, error: Option<Object>) -> Object {

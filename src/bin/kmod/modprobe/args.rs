@@ -55,6 +55,8 @@ pub struct Settings {
     pub ignore_commands: bool,
     /// `-b`.
     pub use_blacklist: bool,
+    /// `--ignore-forbid`.
+    pub ignore_forbid: bool,
     /// `-d`.
     pub root: Option<OsString>,
     /// `-S`.
@@ -174,6 +176,10 @@ impl Given {
             "resolve-alias" => settings.resolve = true,
             "first-time" => settings.first_time = true,
             "ignore-install" => settings.ignore_commands = true,
+            "ignore-forbid" => {
+                environment::append(&mut settings.environment, OsStr::new("--ignore-forbid"));
+                settings.ignore_forbid = true;
+            }
             "use-blacklist" => settings.use_blacklist = true,
             "show-depends" => {
                 settings.ignore_loaded = true;

@@ -84,6 +84,7 @@ impl Loader<'_, '_> {
             ignore_commands: self.settings.ignore_commands,
             ignore_loaded: self.settings.ignore_loaded,
             blacklist_names: self.settings.use_blacklist,
+            ignore_forbid: self.settings.ignore_forbid,
             within: self.settings.within.as_ref().map(|name| name.as_bytes().as_bstr()),
         };
         let plan = probe::plan(self.context, module, &request, self.sink);
@@ -94,6 +95,7 @@ impl Loader<'_, '_> {
                 Err(self.report.already_loaded(module.name.as_bstr()))
             }
             Plan::Loaded | Plan::Blacklisted(_) => Ok((number, Vec::new())),
+            Plan::Forbidden(why) => Err(self.report.forbidden(module.name.as_bstr(), &why)),
         }
     }
 

@@ -28,7 +28,7 @@ use args::CommandLine;
 use load::Loader;
 use text::Text;
 
-/// Name, value and help of the options that kmod has not.
+/// Name, value and help of the options with a value that kmod has not.
 const OWN: [(&str, &str, &str); 2] = [
     ("jobs", "N", "Load up to N modules at a time, 0 for one for each processor"),
     ("load-list", "FILE", "Load the modules that FILE names, one a line (- for standard input)"),
@@ -72,6 +72,7 @@ pub fn command() -> Command {
             options::help(),
         ])
         .arg(options::json())
+        .arg(ours(flag(None, "ignore-forbid", "Load what the configuration forbids")))
         .args(OWN.map(|(name, value_name, help)| ours(value(None, name, value_name, help))))
         .arg(options::operands("MODULE", "Module name, alias, or path starting with / or ./"))
 }

@@ -87,6 +87,11 @@ fn directives(config: &Config, out: &mut Out) -> Outcome {
         let names: Vec<&[u8]> = entry.modules.iter().map(|name| name.as_slice()).collect();
         spaced(out, "weakdep", entry.pattern.as_bstr(), &names)?;
     }
+    // Last: kmod's sections stay where readers of this output look for them.
+    for entry in &config.forbids {
+        let reason = entry.reason.as_ref().map(|reason| reason.as_slice());
+        line(out, "forbid", entry.pattern.as_bstr(), reason.as_slice())?;
+    }
     Ok(())
 }
 

@@ -100,7 +100,7 @@ impl Report {
         self.not_inserted(module, format_args!("{}", kernel_answer(libc::EEXIST)))
     }
 
-    fn not_inserted(&self, module: &BStr, why: std::fmt::Arguments<'_>) -> Exit {
+    pub(super) fn not_inserted(&self, module: &BStr, why: std::fmt::Arguments<'_>) -> Exit {
         self.error(format_args!("could not insert '{}': {why}", verbatim(module)));
         Exit::Failure
     }

@@ -1,13 +1,15 @@
 //! The order in which a module, its dependencies and soft dependencies are to be loaded.
 //!
 //! Owns the walk over modules.dep and softdep lines. Loops of soft dependencies end where they come
-//! back to a module already being expanded. Must not know commands, options or the kernel's state.
+//! back to a module already being expanded; one that is forbidden is passed over with all that it would
+//! bring. Must not know commands, options or the kernel's state.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use bstr::BString;
 
+use super::forbid::Gate;
 use crate::context::{Context, Module};
 use crate::name;
 use crate::notice::{Notice, Sink};
@@ -40,15 +42,21 @@ enum Task {
 
 /// The sequence for `top`. With `bare`, its own soft dependencies are left out, not those of its
 /// dependencies. Repetitions are kept: what makes two steps equal is for the plan to say.
-pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Sink<'_>) -> Vec<Entry> {
+///
+/// The gate has let `top` pass.
+pub(super) fn sequence(gate: Gate<'_, '_>, top: &Module, bare: bool, sink: Sink<'_>) -> Vec<Entry> {
+    let context = gate.context;
     let mut required: BTreeSet<BString> = BTreeSet::from([top.name.clone()]);
     let mut expanded: BTreeSet<Identity> = BTreeSet::new();
+    let mut passed_over = BTreeSet::new();
     let mut sequence = Vec::new();
     let mut tasks = vec![Task::Expand(top.clone())];
     while let Some(task) = tasks.pop() {
         match task {
             Task::Expand(module) => {
-                if expanded.insert((module.name.clone(), module.alias.clone())) {
+                if expanded.insert((module.name.clone(), module.alias.clone()))
+                    && passes(gate, &module, &mut passed_over, sink)
+                {
                     let (path, needs) = line(context, &module.name);
                     // The first to be expanded is the top.
                     if expanded.len() == 1 {
@@ -69,6 +77,21 @@ pub(super) fn sequence(context: &Context<'_>, top: &Module, bare: bool, sink: Si
         }
     }
     sequence
+}
+
+/// Whether a module asked for by name may be loaded; of each that may not, one notice.
+fn passes(gate: Gate<'_, '_>, module: &Module, passed_over: &mut BTreeSet<BString>, sink: Sink<'_>) -> bool {
+    let Some(forbidden) = gate.stops(module) else { return true };
+    if passed_over.insert(module.name.clone()) {
+        sink(&Notice::ForbiddenSoftdep {
+            softdep: module.name.clone(),
+            module: forbidden.module.name,
+            path: forbidden.line.origin.path.to_path_buf(),
+            line: forbidden.line.origin.line,
+            reason: forbidden.line.reason.clone(),
+        });
+    }
+    false
 }
 
 /// Puts a module's soft dependencies before and after it.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bstr::{BStr, BString};
 use indexmap::IndexSet;
 
+use super::forbid::{Forbidden, Gate};
 use super::order::{self, Entry};
 use crate::config::{Blacklist, Command};
 use crate::context::{Context, Module};
@@ -14,6 +15,7 @@ use crate::sys::module;
 
 /// What is asked for beyond the module itself.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Request<'r> {
     /// Parameters for the requested module, behind those of the configuration.
     pub options: Option<&'r BStr>,
@@ -25,6 +27,8 @@ pub struct Request<'r> {
     pub within: Option<&'r BStr>,
     /// Let the blacklist apply to a module that was asked for by its own name too (`-b`).
     pub blacklist_names: bool,
+    /// Load what `forbid` lines forbid (`--ignore-forbid`).
+    pub ignore_forbid: bool,
 }
 
 /// What one step does.
@@ -66,8 +70,10 @@ pub enum Plan<'c> {
     Steps(Vec<Step>),
     /// Nothing: the module is in the kernel.
     Loaded,
-    /// Nothing: this entry forbids it.
+    /// Nothing: this entry says that it is not wanted.
     Blacklisted(&'c Blacklist),
+    /// Nothing: it must not be loaded.
+    Forbidden(Forbidden<'c>),
 }
 
 /// Plans the insertion of `module`.
@@ -80,12 +86,16 @@ pub fn plan<'c>(
     if !request.ignore_loaded && in_kernel(context, module) {
         return Plan::Loaded;
     }
+    let gate = Gate { context, open: request.ignore_forbid, ignore_loaded: request.ignore_loaded };
+    if let Some(forbidden) = gate.stops(module) {
+        return Plan::Forbidden(forbidden);
+    }
     if let Some(entry) = context.config().blacklisted(&module.name)
         && (module.alias.is_some() || request.blacklist_names)
     {
         return Plan::Blacklisted(entry);
     }
-    let sequence = order::sequence(context, module, request.ignore_commands, sink);
+    let sequence = order::sequence(gate, module, request.ignore_commands, sink);
     let steps = sequence.into_iter().map(|entry| {
         let requested = entry.module == *module;
         step(context, entry, requested, request)
