@@ -2,6 +2,7 @@
 
 mod blocks;
 mod depmod;
+mod faults;
 mod formats;
 mod getopt;
 mod json;

@@ -3,6 +3,7 @@
 //! Which steps there are depends on what each step did to use counts, so this is no plan but a walk
 //! over a [`Hand`], which removes in earnest or only shows. Contract: modprobe -r of kmod 34.
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
 
@@ -68,60 +69,124 @@ pub fn remove(
     request: Request,
     hand: &mut dyn Hand,
 ) -> Result<(), Failure> {
-    Walk { context, hand, open: Vec::new() }.one(module, request)
+    let mut walk = Walk { context, hand, open: HashSet::new(), tasks: Vec::new() };
+    walk.tasks.push(Task::Begin(module.clone(), request, Place::Asked));
+    while let Some(task) = walk.tasks.pop() {
+        if let Err(failure) = walk.take(task) {
+            walk.unwind(failure)?;
+        }
+    }
+    Ok(())
+}
+
+/// Work still to be done, the next piece on top of the stack: chains of soft dependencies may be long.
+enum Task {
+    /// A module with all that goes before and after it.
+    Begin(Module, Request, Place),
+    /// What holds the module.
+    Holders(BString, Request),
+    /// The module itself, by its remove command or by the kernel.
+    Itself(Module, Request),
+    /// The module is done with.
+    End(BString, Request, Place),
+}
+
+/// Why a module is to go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It was asked for.
+    Asked,
+    /// It holds one that is to go.
+    Holder,
+    /// It is a soft dependency of one that is to go.
+    Soft,
 }
 
 struct Walk<'w, 'c> {
     context: &'w Context<'c>,
     hand: &'w mut dyn Hand,
-    /// The modules whose removal has begun and not ended, outermost first.
-    open: Vec<BString>,
+    /// The modules whose removal has begun and not ended.
+    open: HashSet<BString>,
+    tasks: Vec<Task>,
 }
 
 impl Walk<'_, '_> {
-    /// A module with its soft dependencies, theirs, and so on. A loop of them ends where it comes back to a
-    /// module that is being removed.
-    fn one(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
-        if self.open.contains(&module.name) {
-            return Ok(());
+    fn take(&mut self, task: Task) -> Result<(), Failure> {
+        match task {
+            Task::Begin(module, request, place) => self.begin(module, request, place),
+            Task::Holders(name, request) => {
+                // On a stack the last comes first, as it should.
+                let holders = loaded::holders(&name).unwrap_or_default().into_iter();
+                let begin = |holder| Task::Begin(Module::named(holder), request, Place::Holder);
+                self.tasks.extend(holders.map(begin));
+                Ok(())
+            }
+            Task::Itself(module, request) => self.itself(&module, request),
+            Task::End(name, ..) => {
+                self.open.remove(&name);
+                Ok(())
+            }
         }
-        self.open.push(module.name.clone());
-        let outcome = self.surrounded(module, request);
-        self.open.pop();
-        outcome
     }
 
-    fn surrounded(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
-        let config = self.context.config();
-        let softdeps =
-            if request.ignore_commands { Softdeps::default() } else { config.softdeps_of(&module.name) };
-        let command = if request.ignore_commands { None } else { config.remove_for(&module.name) };
-        if command.is_none() && !self.is_removable(module, request)? {
+    /// Gives up the modules that cannot go without the one that failed. What remains of the work goes on where
+    /// the failure was that of a soft dependency: the kernel's refusal is passed over, anything else ends it all, as
+    /// with kmod.
+    fn unwind(&mut self, failure: Failure) -> Result<(), Failure> {
+        while let Some(task) = self.tasks.pop() {
+            let Task::End(name, request, place) = task else { continue };
+            self.open.remove(&name);
+            match place {
+                Place::Holder => {}
+                Place::Soft if request.lenient || matches!(failure, Failure::Kernel(..)) => return Ok(()),
+                Place::Soft | Place::Asked => break,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Lays out the work for one module. A loop of soft dependencies ends where it comes back to a module that is
+    /// being removed.
+    fn begin(&mut self, module: Module, request: Request, place: Place) -> Result<(), Failure> {
+        let name = module.name.clone();
+        if !self.open.insert(name.clone()) {
+            return Ok(());
+        }
+        self.tasks.push(Task::End(name.clone(), request, place));
+        if self.command(&name, request).is_none() && !self.is_removable(&module, request, place)? {
             return Ok(());
         }
         let below = Request { holders: false, ..request };
-        self.several(&softdeps.post, below)?;
+        let config = self.context.config();
+        let softdeps = if request.ignore_commands { Softdeps::default() } else { config.softdeps_of(&name) };
+        // The last one first: it lies on top, of the names as of the modules that a name stands for.
+        self.soft(&softdeps.pre, below);
+        self.tasks.push(Task::Itself(module, request));
         if request.holders {
-            for holder in loaded::holders(&module.name).unwrap_or_default().into_iter().rev() {
-                self.one(&Module::named(holder), below)?;
-            }
+            self.tasks.push(Task::Holders(name, below));
         }
-        if let Some(command) = command {
-            if !self.hand.command(module.name.as_bstr(), command.command.as_bstr()) {
-                return Err(Failure::Command(module.name.clone()));
-            }
-        } else {
-            self.itself(module, request)?;
-            self.dependencies(module);
+        self.soft(&softdeps.post, below);
+        Ok(())
+    }
+
+    fn soft(&mut self, names: &[&BString], request: Request) {
+        for &name in names {
+            let found = self.context.lookup(name).unwrap_or_default().into_iter();
+            self.tasks.extend(found.map(|module| Task::Begin(module, request, Place::Soft)));
         }
-        self.several(&softdeps.pre, below)
+    }
+
+    fn command(&self, name: &BString, request: Request) -> Option<&BString> {
+        let config = self.context.config();
+        let command = if request.ignore_commands { None } else { config.remove_for(name) };
+        command.map(|command| &command.command)
     }
 
     /// Whether there is anything to remove.
-    fn is_removable(&self, module: &Module, request: Request) -> Result<bool, Failure> {
+    fn is_removable(&self, module: &Module, request: Request, place: Place) -> Result<bool, Failure> {
         let name = &module.name;
         if module.builtin || self.context.is_builtin(name) {
-            return if self.open.len() == 1 { Err(Failure::BuiltIn(name.clone())) } else { Ok(false) };
+            return if place == Place::Asked { Err(Failure::BuiltIn(name.clone())) } else { Ok(false) };
         }
         match module::state(name) {
             Some(State::Live | State::Coming | State::Going) => Ok(true),
@@ -132,16 +197,22 @@ impl Walk<'_, '_> {
 
     fn itself(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
         let name = &module.name;
+        if let Some(command) = self.command(name, request).cloned() {
+            let done = self.hand.command(name.as_bstr(), command.as_bstr());
+            return if done { Ok(()) } else { Err(Failure::Command(name.clone())) };
+        }
         if !request.count_ignored && loaded::count(name).is_ok_and(|count| count > 0) {
             return Err(Failure::InUse(name.clone()));
         }
-        self.hand.remove(name.as_bstr()).map_err(|error| Failure::Kernel(name.clone(), error))
+        self.hand.remove(name.as_bstr()).map_err(|error| Failure::Kernel(name.clone(), error))?;
+        self.dependencies(name.as_bstr());
+        Ok(())
     }
 
     /// Those of its dependencies that nothing uses any more, the one loaded first coming first: what only
     /// they needed stays, as it does with kmod.
-    fn dependencies(&mut self, module: &Module) {
-        let Some(dep) = self.context.dep(&module.name) else { return };
+    fn dependencies(&mut self, module: &BStr) {
+        let Some(dep) = self.context.dep(module) else { return };
         let mut paths: Vec<&[u8]> = dep.dependencies().collect();
         paths.reverse();
         for path in paths {
@@ -151,22 +222,6 @@ impl Walk<'_, '_> {
                 let _ = self.hand.remove(name.as_bstr());
             }
         }
-    }
-
-    /// Soft dependencies, the last first: the kernel's refusal is passed over, anything else ends it all, as
-    /// with kmod.
-    fn several(&mut self, names: &[&BString], request: Request) -> Result<(), Failure> {
-        for &name in names.iter().rev() {
-            for module in self.context.lookup(name).unwrap_or_default().into_iter().rev() {
-                match self.one(&module, request) {
-                    Err(failure) if !request.lenient && !matches!(failure, Failure::Kernel(..)) => {
-                        return Err(failure);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
     }
 }
 

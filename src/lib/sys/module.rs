@@ -72,6 +72,27 @@ pub const IGNORE_VERMAGIC: libc::c_int = 2;
 /// `finit_module` flag: the kernel decompresses.
 pub const COMPRESSED_FILE: libc::c_int = 4;
 
+/// How often a call is made that is interrupted each time.
+const TRIES: u32 = 3;
+
+/// Calls again where a signal interrupted the call. No signal has a handler here: one that does not end the
+/// process is a stop and its end, or the freezing of all processes for a suspend, and the call was waiting for
+/// a lock or for another process that loads the same module. It has changed nothing, unless a module's own
+/// start answers so: hence the bound.
+fn uninterrupted(call: impl Fn() -> libc::c_long) -> io::Result<()> {
+    let mut tries = 1;
+    loop {
+        if call() == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted || tries == TRIES {
+            return Err(error);
+        }
+        tries += 1;
+    }
+}
+
 /// `finit_module(2)`: loads the module that `file` holds.
 ///
 /// Errors: the kernel's, see the manual page; `ENOSYS` before Linux 3.8.
@@ -79,18 +100,18 @@ pub const COMPRESSED_FILE: libc::c_int = 4;
 pub fn insert_file(file: &File, parameters: &CStr, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: the descriptor is open as long as `file` is borrowed; the parameters end in NUL and the
     // kernel copies them.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), parameters.as_ptr(), flags) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    uninterrupted(|| unsafe {
+        libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), parameters.as_ptr(), flags)
+    })
 }
 
 /// `init_module(2)`: loads the module whose ELF object is `image`.
 #[allow(unsafe_code)]
 pub fn insert_image(image: &[u8], parameters: &CStr) -> io::Result<()> {
     // SAFETY: the kernel reads `image.len()` bytes of the image and the parameters up to their NUL.
-    let answer =
-        unsafe { init_module(image.as_ptr().cast(), image.len() as libc::c_ulong, parameters.as_ptr()) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    uninterrupted(|| unsafe {
+        init_module(image.as_ptr().cast(), image.len() as libc::c_ulong, parameters.as_ptr()).into()
+    })
 }
 
 /// `delete_module(2)`, never waiting; `force` removes a module that is in use, if the kernel permits.
@@ -98,8 +119,7 @@ pub fn insert_image(image: &[u8], parameters: &CStr) -> io::Result<()> {
 pub fn remove(name: &CStr, force: bool) -> io::Result<()> {
     let flags = libc::O_NONBLOCK | if force { libc::O_TRUNC } else { 0 };
     // SAFETY: the name ends in NUL and the kernel copies it.
-    let answer = unsafe { delete_module(name.as_ptr(), flags.cast_unsigned()) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    uninterrupted(|| unsafe { delete_module(name.as_ptr(), flags.cast_unsigned()).into() })
 }
 
 /// What the kernel can decompress by itself: the word in /sys/module/compression, such as `xz`.

@@ -1,6 +1,6 @@
 //! Compression as kernel packagers do it. Panics on failure: this is for tests.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 /// How a module file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,4 +69,19 @@ pub fn xz_in_blocks(bytes: &[u8], size: usize) -> Vec<u8> {
         assert_eq!(status, Status::StreamEnd, "room for all of it");
     }
     file
+}
+
+/// Decompresses what looks compressed by its first bytes; `None` for anything else, and for damaged data.
+pub(crate) fn expand(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    if bytes.starts_with(b"\x1f\x8b") {
+        flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut plain).ok()?;
+    } else if bytes.starts_with(b"\xfd7zXZ\0") {
+        xz2::read::XzDecoder::new_multi_decoder(bytes).read_to_end(&mut plain).ok()?;
+    } else if bytes.starts_with(b"\x28\xb5\x2f\xfd") {
+        plain = zstd::stream::decode_all(bytes).ok()?;
+    } else {
+        return None;
+    }
+    Some(plain)
 }

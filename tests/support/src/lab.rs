@@ -67,9 +67,15 @@ pub(crate) fn links(binary: &Path) -> PathBuf {
     let dir = parent.join("kmod-links");
     MADE.get_or_init(|| {
         let _ = std::fs::create_dir_all(&dir);
+        // Relative, so that a copied build does not lead to the one that it was copied from.
+        let target = Path::new("..").join(binary.file_name().unwrap_or_default());
         for name in ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"] {
-            // Another process may have been quicker.
-            let _ = symlink(binary, dir.join(name));
+            let link = dir.join(name);
+            if std::fs::read_link(&link).ok().as_ref() != Some(&target) {
+                // Another process may be quicker, with the same result.
+                let _ = std::fs::remove_file(&link);
+                let _ = symlink(&target, &link);
+            }
         }
     });
     dir

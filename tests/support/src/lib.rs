@@ -5,6 +5,7 @@
 //! - [`Run`] is a command line of one of the tools; it runs on [`Side::Ours`] or [`Side::Theirs`],
 //!   if need be inside a [`Root`], where that tree's `/etc`, `/run`, `/proc`, `/sys` and
 //!   `/lib/modules` take the place of the machine's.
+//! - [`Shim`] takes the kernel's place: it answers module calls as told and writes them down.
 //! - [`same`] and [`differs_because`] run a scenario on both and judge the answers.
 //!
 //! ```no_run
@@ -23,6 +24,7 @@ mod lab;
 mod root;
 mod run;
 mod sandbox;
+mod shim;
 mod signature;
 
 pub use compare::{differs_because, each, same, sides};
@@ -31,4 +33,5 @@ pub use elf::{Crcs, Module};
 pub use lab::{Kernel, kernels, ours, reference, running_release};
 pub use root::{RELEASE, Root};
 pub use run::{Answer, Run, Side, Stream};
+pub use shim::{Shim, Shimmed};
 pub use signature::Trailer;

@@ -11,6 +11,7 @@ use bstr::BStr;
 use oxmod::config::Origin;
 use oxmod::context::{Context, Module};
 use oxmod::error::Cause;
+use oxmod::ops::command;
 use oxmod::ops::probe::{Action, Answer, Done, Failure, Forbidden, Plan, Step};
 use oxmod::ops::remove;
 use serde_json::Value;
@@ -215,14 +216,7 @@ impl View for Told {
             End::Kernel(answer) => {
                 ("removed", answer.as_ref().err().map(|error| system_failure(Kind::Refused, errno_of(error))))
             }
-            End::Command(status) => (
-                "ran",
-                match status {
-                    Ok(0) => None,
-                    Ok(status) => Some(of_command(*status)),
-                    Err(error) => Some(of_command(-errno_of(error))),
-                },
-            ),
+            End::Command(answer) => ("ran", answer.as_ref().err().map(of_command)),
         };
         let step = self.module().and_then(|entry| entry.steps.as_mut()?.last_mut());
         if let Some(step) = step {
@@ -308,7 +302,10 @@ fn reason(why: &Failure) -> Object {
     match why {
         Failure::Missing => failure(Kind::Missing, "There is no such module"),
         Failure::Loaded => system_failure(Kind::Loaded, libc::EEXIST),
-        Failure::Command(command, status) => of_command(*status).text("command", command),
+        Failure::Command(why) => {
+            let (command::Failure::Status(command, _) | command::Failure::Circle(command)) = why;
+            of_command(why).text("command", command)
+        }
         Failure::Refused(error) => match error.cause {
             Cause::Io(_) => file_failure(Kind::Refused, error),
             Cause::Format(_) => file_failure(Kind::Unreadable, error),
@@ -316,8 +313,13 @@ fn reason(why: &Failure) -> Object {
     }
 }
 
-fn of_command(status: i32) -> Object {
-    failure(Kind::Command, "The command failed").set("status", status)
+fn of_command(why: &command::Failure) -> Object {
+    match why {
+        command::Failure::Status(_, status) => {
+            failure(Kind::Command, "The command failed").set("status", *status)
+        }
+        command::Failure::Circle(_) => failure(Kind::Command, "The command runs inside itself"),
+    }
 }
 
 fn errno_of(error: &io::Error) -> i32 {

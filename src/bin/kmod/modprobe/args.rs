@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 use oxmod::context::ConfigSource;
+use oxmod::ops::command::{self, Surroundings};
 use oxmod::ops::insert::Force;
-use oxmod::ops::probe;
 use oxmod::sys::process::Output;
 use oxmod::sys::{host, stdio};
 
@@ -71,8 +71,8 @@ pub struct Settings {
     pub holders: bool,
     /// `--jobs`: how many modules to load at a time, at least one.
     pub jobs: usize,
-    /// The module whose install command started this process.
-    pub within: Option<OsString>,
+    /// Inside which modules' commands this process runs.
+    pub nesting: OsString,
     /// `--json`.
     pub json: bool,
     /// `MODPROBE_OPTIONS` for child processes.
@@ -110,6 +110,11 @@ impl Settings {
     pub fn config_source(&self) -> ConfigSource {
         if self.config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(self.config.clone()) }
     }
+
+    /// Where commands of the configuration are run.
+    pub fn surroundings<'s>(&'s self, variables: &'s [(&'s str, &'s OsStr)]) -> Surroundings<'s> {
+        Surroundings { nesting: &self.nesting, variables, output: self.output() }
+    }
 }
 
 /// Reads argv and `MODPROBE_OPTIONS`.
@@ -119,7 +124,7 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Ex
     let mut settings = Settings {
         environment: variable.unwrap_or_default(),
         jobs: 1,
-        within: std::env::var_os(probe::MODULE_VARIABLE),
+        nesting: std::env::var_os(command::NESTING_VARIABLE).unwrap_or_default(),
         ..Settings::default()
     };
     let mut given = Given::default();

@@ -85,7 +85,6 @@ impl Loader<'_, '_> {
             ignore_loaded: self.settings.ignore_loaded,
             blacklist_names: self.settings.use_blacklist,
             ignore_forbid: self.settings.ignore_forbid,
-            within: self.settings.within.as_ref().map(|name| name.as_bytes().as_bstr()),
         };
         let plan = probe::plan(self.context, module, &request, self.sink);
         let number = view.planned(module, &plan)?;
@@ -160,9 +159,9 @@ impl Loader<'_, '_> {
         outcome
     }
 
-    fn means<'m>(&self, variables: &'m [(&'m str, &'m OsStr)]) -> Means<'m> {
+    fn means<'m>(&'m self, variables: &'m [(&'m str, &'m OsStr)]) -> Means<'m> {
         let Settings { force, first_time, .. } = *self.settings;
-        Means { force, first_time, variables, output: self.settings.output() }
+        Means { force, first_time, surroundings: self.settings.surroundings(variables) }
     }
 
     /// Says what came of a step. A soft dependency may fail unheard, but for its install command.
@@ -172,9 +171,7 @@ impl Loader<'_, '_> {
             (Err(failure), _) if step.required => {
                 return Err(self.report.step_failed(module.name.as_bstr(), step, &failure));
             }
-            (Err(Failure::Command(command, status)), _) => {
-                self.report.install_command_failed(step, command.as_bstr(), status);
-            }
+            (Err(Failure::Command(failure)), _) => self.report.install_command_failed(step, &failure),
             _ => {}
         }
         Ok(())

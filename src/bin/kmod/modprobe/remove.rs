@@ -1,14 +1,13 @@
 //! modprobe -r: removes modules, shows what it would remove, and says why one stays.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use bstr::{BStr, ByteSlice};
-use oxmod::ops::probe;
+use oxmod::ops::command;
 use oxmod::ops::remove::{self, Hand, Request};
-use oxmod::sys::process;
 
 use super::environment;
 use super::load::Loader;
@@ -95,10 +94,9 @@ impl Remover<'_, '_, '_> {
         }
     }
 
-    fn run(&self, command: &[u8], module: &BStr) -> io::Result<i32> {
-        let environment = (environment::NAME, self.loader.settings.environment.as_os_str());
-        let variables = [(probe::MODULE_VARIABLE, OsStr::from_bytes(module)), environment];
-        process::shell(OsStr::from_bytes(command), &variables, self.loader.settings.output())
+    fn run(&self, module: &BStr, command: &BStr) -> Result<(), command::Failure> {
+        let variables = [(environment::NAME, self.loader.settings.environment.as_os_str())];
+        self.loader.settings.surroundings(&variables).run(module, command, BStr::new(""))
     }
 
     fn by_kernel(&self, module: &BStr) -> io::Result<()> {
@@ -118,17 +116,19 @@ impl Hand for Remover<'_, '_, '_> {
             None => self.by_kernel(module),
         };
         self.view.removed(&End::Kernel(&answer));
-        answer
+        answer.inspect_err(|error| self.loader.report.refused_to_remove(module, error))
     }
 
     fn command(&mut self, module: &BStr, command: &BStr) -> bool {
-        let whole = command.replace("$CMDLINE_OPTS", "");
-        self.show(module, Some(whole.as_bstr()));
+        self.show(module, Some(command::expanded(command, BStr::new("")).as_bstr()));
         if self.loader.settings.dry_run {
             return true;
         }
-        let status = self.run(&whole, module);
-        self.view.removed(&End::Command(&status));
-        status.is_ok_and(|status| status == 0)
+        let answer = self.run(module, command);
+        self.view.removed(&End::Command(&answer));
+        if let Err(command::Failure::Circle(command)) = &answer {
+            self.loader.report.circle("remove", command, module);
+        }
+        answer.is_ok()
     }
 }

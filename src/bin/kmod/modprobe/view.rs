@@ -9,6 +9,7 @@ use std::io;
 
 use bstr::BStr;
 use oxmod::context::{Context, Module};
+use oxmod::ops::command;
 use oxmod::ops::probe::{Answer, Plan, Step};
 use oxmod::ops::remove;
 
@@ -60,6 +61,6 @@ pub trait View {
 pub enum End<'e> {
     /// The kernel's answer.
     Kernel(&'e io::Result<()>),
-    /// The command's exit code or, negated, the signal that ended it.
-    Command(&'e io::Result<i32>),
+    /// How the command went.
+    Command(&'e Result<(), command::Failure>),
 }

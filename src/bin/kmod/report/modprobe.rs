@@ -5,8 +5,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bstr::BStr;
+use bstr::{BStr, BString, ByteSlice};
 use oxmod::error::{Cause, Error};
+use oxmod::ops::command;
 use oxmod::ops::insert::Way;
 use oxmod::ops::probe::{self, Step};
 use oxmod::ops::remove;
@@ -79,8 +80,8 @@ impl Report {
                 libc::ENOENT
             }
             probe::Failure::Loaded => libc::EEXIST,
-            probe::Failure::Command(command, status) => {
-                self.install_command_failed(step, command.as_slice().into(), *status);
+            probe::Failure::Command(failure) => {
+                self.install_command_failed(step, failure);
                 libc::EINVAL
             }
             probe::Failure::Refused(error) => match &error.cause {
@@ -105,11 +106,24 @@ impl Report {
         Exit::Failure
     }
 
-    /// An install command ended with this exit code or, negated, by this signal.
-    pub fn install_command_failed(&self, step: &Step, command: &BStr, status: i32) {
-        let (command, name) = (verbatim(command), verbatim(&step.module));
+    /// An install command did not succeed.
+    pub fn install_command_failed(&self, step: &Step, failure: &command::Failure) {
+        let name = verbatim(&step.module);
+        match failure {
+            command::Failure::Status(command, status) => self.error(format_args!(
+                "Error running install command '{}' for module {name}: retcode {status}",
+                verbatim(command)
+            )),
+            command::Failure::Circle(command) => self.circle("install", command, step.module.as_bstr()),
+        }
+    }
+
+    /// A command that calls modprobe for its own module, and again, is not run once more.
+    pub fn circle(&self, which: &str, command: &BString, module: &BStr) {
         self.error(format_args!(
-            "Error running install command '{command}' for module {name}: retcode {status}"
+            "Error running {which} command '{}' for module {}: it runs inside itself; -i would prevent that",
+            verbatim(command),
+            verbatim(module)
         ));
     }
 
@@ -141,11 +155,14 @@ impl Report {
             remove::Failure::Command(name) => {
                 self.fatal(format_args!("Error running remove command for {}", verbatim(name)))
             }
-            remove::Failure::Kernel(name, error) => {
-                self.error(format_args!("could not remove '{}': {}", verbatim(name), io_text(error)));
-                Ok(())
-            }
+            // Told when it happened, see `refused_to_remove`.
+            remove::Failure::Kernel(..) => Ok(()),
         }
+    }
+
+    /// The kernel keeps a module, be it the one that was asked for or one that was to go with it.
+    pub fn refused_to_remove(&self, module: &BStr, error: &io::Error) {
+        self.error(format_args!("could not remove '{}': {}", verbatim(module), io_text(error)));
     }
 
     /// `--show-modversions` or `--show-exports`, of a file that has none or is none.

@@ -1,19 +1,14 @@
 //! One step of a plan, taken.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bstr::{BString, ByteSlice};
 
 use super::plan::{Action, Step};
 use crate::error::Error;
+use crate::ops::command::{self, Surroundings};
 use crate::ops::insert::{Force, Way, insert};
 use crate::sys::module;
-use crate::sys::process::{self, Output};
-
-/// Tells a command of the configuration which module it is run for.
-pub const MODULE_VARIABLE: &str = "MODPROBE_MODULE";
 
 /// How steps are to be taken.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,10 +17,8 @@ pub struct Means<'m> {
     pub force: Force,
     /// A requested module that is loaded already is a failure (`--first-time`).
     pub first_time: bool,
-    /// What install commands find in their environment, beside `MODPROBE_MODULE`.
-    pub variables: &'m [(&'m str, &'m OsStr)],
-    /// Where they write to.
-    pub output: Output,
+    /// Where install commands are run.
+    pub surroundings: Surroundings<'m>,
 }
 
 /// What a step came to when it went well.
@@ -48,9 +41,8 @@ pub enum Failure {
     Missing,
     /// It is loaded, and the request called that a failure.
     Loaded,
-    /// The install command, as it was run, ended with this exit code, or the signal that ended it or
-    /// the errno that kept it from starting, negated.
-    Command(BString, i32),
+    /// The install command did not succeed.
+    Command(command::Failure),
     /// The file could not be read, or the kernel refused the module.
     Refused(Error),
 }
@@ -85,11 +77,8 @@ impl Step {
     }
 
     fn install(&self, command: &BString, means: &Means<'_>) -> Answer {
-        let whole = command.replace("$CMDLINE_OPTS", self.options.as_slice());
-        let mut variables = vec![(MODULE_VARIABLE, OsStr::from_bytes(&self.module))];
-        variables.extend_from_slice(means.variables);
-        let status = process::shell(OsStr::from_bytes(&whole), &variables, means.output)
-            .unwrap_or_else(|error| -error.raw_os_error().unwrap_or(libc::EIO));
-        if status == 0 { Ok(Done::Installed) } else { Err(Failure::Command(whole.into(), status)) }
+        let (module, options) = (self.module.as_bstr(), self.options.as_bstr());
+        let answer = means.surroundings.run(module, command.as_bstr(), options);
+        answer.map(|()| Done::Installed).map_err(Failure::Command)
     }
 }

@@ -14,7 +14,7 @@ mod parallel;
 mod plan;
 mod wait;
 
-pub use act::{Answer, Done, Failure, MODULE_VARIABLE, Means};
+pub use act::{Answer, Done, Failure, Means};
 pub use forbid::Forbidden;
 pub use parallel::{Answers, in_parallel};
 pub use plan::{Action, Plan, Request, Step, plan};

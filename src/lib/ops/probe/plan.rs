@@ -23,8 +23,6 @@ pub struct Request<'r> {
     pub ignore_commands: bool,
     /// Plan as if nothing were loaded or built in (`-D`).
     pub ignore_loaded: bool,
-    /// The module whose install command started this process: that command is not run again.
-    pub within: Option<&'r BStr>,
     /// Let the blacklist apply to a module that was asked for by its own name too (`-b`).
     pub blacklist_names: bool,
     /// Load what `forbid` lines forbid (`--ignore-forbid`).
@@ -113,10 +111,7 @@ fn step(context: &Context<'_>, entry: Entry, requested: bool, request: &Request<
     // That the requested one is not loaded has been seen already.
     let loaded = !request.ignore_loaded && !requested && in_kernel(context, &module);
     let action = match command {
-        Some(Command { command, .. })
-            if !(requested && request.ignore_commands)
-                && request.within.is_none_or(|within| within != module.name) =>
-        {
+        Some(Command { command, .. }) if !(requested && request.ignore_commands) => {
             Action::Install(command.clone())
         }
         _ => match module.file.or(path) {

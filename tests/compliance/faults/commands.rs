@@ -1,0 +1,117 @@
+//! Install and remove commands that call modprobe: for others, for themselves, without end.
+
+use std::fs;
+
+use oxmod_test_support::{Root, Shim, Side, sides};
+
+use super::{Case, all, failed, fine, modprobe, seen, tree};
+
+fn configured(conf: &str) -> Root {
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", conf);
+    root
+}
+
+/// No variable makes a module be loaded past its command.
+#[test]
+fn the_environment_opens_no_way_around_a_command() {
+    let root = configured("install base exit 1\nremove pre exit 1\n");
+    root.loaded("pre", 1, 0, &[]);
+    for (name, value) in [
+        ("MODPROBE_MODULE", "base"),
+        ("MODPROBE_MODULE", "pre"),
+        ("MODPROBE_NESTING", "base"),
+        ("MODPROBE_NESTING", "pre base pre base pre base"),
+        ("MODPROBE_NESTING", "  "),
+    ] {
+        let install = "modprobe: ERROR: Error running install command 'exit 1' for module base: retcode 1\n\
+                       modprobe: ERROR: could not insert 'base': Invalid argument\n";
+        let remove = "modprobe: FATAL: Error running remove command for pre\n";
+        let run = |args: &[&str]| modprobe(args).env(name, value);
+        all(
+            &root,
+            [
+                Case::same(&Shim::new(), run(&["base"]), failed(install, "")),
+                Case::same(&Shim::new(), run(&["-r", "pre"]), failed(remove, "")),
+                Case::same(&Shim::new(), run(&["-i", "base"]), fine("finit base.ko \"\" 0 = 0\n")),
+            ],
+        );
+    }
+}
+
+/// Each runs twice, and ends by itself.
+#[test]
+fn commands_that_find_the_way_out() {
+    let root = configured(
+        "install base if test \"$AGAIN\"; then modprobe -S 6.1.0-test -i base; else AGAIN=1 modprobe -S 6.1.0-test base; fi\n\
+         remove pre if test \"$AGAIN\"; then modprobe -S 6.1.0-test -r -i pre; else AGAIN=1 modprobe -S 6.1.0-test -r pre; fi\n",
+    );
+    root.loaded("pre", 1, 0, &[]);
+    let base = fine("finit base.ko \"\" 0 = 0\n");
+    all(
+        &root,
+        [
+            Case::same(&Shim::new(), modprobe(&["base"]), base),
+            Case::same(&Shim::new(), modprobe(&["-r", "pre"]), fine("delete pre 04000 = 0\n")),
+        ],
+    );
+}
+
+/// Theirs is stopped by the command itself, at the fortieth time.
+#[test]
+fn a_command_that_goes_round_in_circles() {
+    for (conf, args) in [
+        (
+            "install base echo >>/ran; test $(wc -l </ran) -lt 40 && modprobe -S 6.1.0-test base\n",
+            &["base"][..],
+        ),
+        (
+            "remove pre echo >>/ran; test $(wc -l </ran) -lt 40 && modprobe -S 6.1.0-test -r pre\n",
+            &["-r", "pre"],
+        ),
+    ] {
+        let root = configured(conf);
+        root.loaded("pre", 1, 0, &[]);
+        let (word, verb) = if args.len() == 1 { ("install", "base") } else { ("remove", "pre") };
+        for &side in sides() {
+            root.file("ran", "");
+            let (code, _, stderr, calls) = seen(&Shim::new().run(&root, &modprobe(args), side));
+            let ran = fs::read_to_string(root.path("ran")).unwrap().lines().count();
+            assert_eq!((code, calls.as_str()), (1, ""), "{side:?}");
+            assert_eq!(ran, if side == Side::Ours { 4 } else { 40 }, "{side:?}");
+            let command = conf.split_once(' ').unwrap().1.split_once(' ').unwrap().1.trim_end();
+            let told = format!(
+                "modprobe: ERROR: Error running {word} command '{command}' for module {verb}: \
+                 it runs inside itself; -i would prevent that\n"
+            );
+            assert_eq!(stderr.matches(&told).count(), usize::from(side == Side::Ours), "{stderr}");
+        }
+    }
+}
+
+/// Two commands that call each other, and each twice: what one modprobe ends, no other begins again for long.
+#[test]
+fn circles_of_several_commands() {
+    let root = configured(
+        "install pre echo >>/ran; modprobe -S 6.1.0-test post; modprobe -S 6.1.0-test post\n\
+         install post modprobe -S 6.1.0-test pre\n",
+    );
+    root.file("ran", "");
+    let (code, _, stderr, calls) = seen(&Shim::new().run(&root, &modprobe(&["pre"]), Side::Ours));
+    let ran = fs::read_to_string(root.path("ran")).unwrap().lines().count();
+    assert_eq!((code, calls.as_str(), ran), (1, "", 15), "{stderr}");
+}
+
+/// In a document the reason stands in place of the command's exit code.
+#[test]
+fn circles_in_documents() {
+    let root = configured("install base true\nremove pre true\n");
+    root.loaded("pre", 1, 0, &[]);
+    for (args, module) in [(&["--json", "base"][..], "base"), (&["--json", "-r", "pre"], "pre")] {
+        let run = modprobe(args).env("MODPROBE_NESTING", [module; 4].join(" "));
+        let (code, stdout, _, calls) = seen(&Shim::new().run(&root, &run, Side::Ours));
+        assert_eq!((code, calls.as_str()), (1, ""));
+        assert!(stdout.contains("\"text\":\"The command runs inside itself\""), "{stdout}");
+        assert!(!stdout.contains("\"status\""), "{stdout}");
+    }
+}

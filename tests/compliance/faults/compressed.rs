@@ -1,0 +1,180 @@
+//! Compressed modules: which the kernel is given as they are, and what follows when it cannot unfold one.
+
+use oxmod_test_support::{Root, Run, Shim};
+
+use super::{Case, ERRNOS, FEW, Seen, all, failed, fine, modprobe, strerror, tree};
+
+/// What the kernel calls its compression, and the module that has it.
+const KINDS: [(&str, &str, &str); 3] =
+    [("zstd", "zstd", "zstd.ko.zst"), ("xz", "xz", "xz.ko.xz"), ("gzip", "gzip", "gzip.ko.gz")];
+
+/// The errnos by which kernels say that they cannot unfold a file, and by which they say many other things.
+const OF_DECOMPRESSION: [i32; 4] = [libc::EINVAL, libc::ENOMEM, libc::EOPNOTSUPP, libc::ENOEXEC];
+
+fn kernel_with(word: &str) -> Root {
+    let root = tree();
+    root.file("sys/module/compression", format!("{word}\n"));
+    root
+}
+
+fn refused(name: &str, errno: i32, calls: &str) -> Seen {
+    let words = match errno {
+        libc::EEXIST => "Module already in kernel".into(),
+        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
+        errno => strerror(errno),
+    };
+    failed(&format!("modprobe: ERROR: could not insert '{name}': {words}\n"), calls)
+}
+
+/// The reference of Debian has no gzip: it does not know what to do with a file that the kernel does not take.
+fn theirs(name: &str, expected: &Seen) -> Seen {
+    if name == "gzip" { refused(name, libc::ENOSYS, "") } else { expected.clone() }
+}
+
+#[test]
+fn the_kernel_gets_the_file_if_it_knows_the_compression() {
+    for (word, name, file) in KINDS {
+        let root = kernel_with(word);
+        let mut cases = Vec::new();
+        let mut case = |errno: i32, option: &[&str], flags: i32| {
+            let shim = Shim::new().answer("finit", "*", errno);
+            let calls = format!("finit {file} \"p=1\" {flags} = {errno}\n");
+            let expected = match errno {
+                0 | libc::EEXIST => fine(&calls),
+                errno => refused(name, errno, &calls),
+            };
+            cases.push(Case::same(&shim, modprobe(&[option, &[name, "p=1"]].concat()), expected));
+        };
+        for errno in ERRNOS.into_iter().filter(|errno| !OF_DECOMPRESSION.contains(errno)).chain([0]) {
+            case(errno, &[], 4);
+        }
+        for errno in [0, libc::EPERM] {
+            case(errno, &["-f"], 7);
+            case(errno, &["--force-vermagic"], 6);
+            case(errno, &["--force-modversion"], 5);
+        }
+        all(&root, cases);
+    }
+}
+
+#[test]
+fn the_kernel_gets_the_contents_otherwise() {
+    for (word, _, _) in KINDS {
+        let root = kernel_with(word);
+        let others = || KINDS.into_iter().filter(move |(other, ..)| *other != word);
+        let cases = others().flat_map(|(_, name, file)| {
+            FEW.into_iter().chain([0]).map(move |errno| {
+                let shim = Shim::new().answer("init", "*", errno);
+                let calls = format!("init <{file} \"p=1\" = {errno}\n");
+                let ours = match errno {
+                    0 | libc::EEXIST => fine(&calls),
+                    errno => refused(name, errno, &calls),
+                };
+                let theirs = theirs(name, &ours);
+                Case(shim, modprobe(&[name, "p=1"]), ours, theirs)
+            })
+        });
+        all(&root, cases);
+    }
+    // No word at all: a kernel that unfolds nothing.
+    let cases = KINDS.map(|(_, name, file)| {
+        let ours = fine(&format!("init <{file} \"\" = 0\n"));
+        let theirs = theirs(name, &ours);
+        Case(Shim::new(), modprobe(&[name]), ours, theirs)
+    });
+    all(&tree(), cases);
+}
+
+/// The one that is unfolded here has its checks taken away byte for byte as the reference does it.
+#[test]
+fn forced_contents() {
+    let root = tree();
+    for option in ["-f", "--force-vermagic", "--force-modversion"] {
+        for name in ["zstd", "xz"] {
+            let calls = oxmod_test_support::same(|side| {
+                super::seen(&Shim::new().run(&root, &modprobe(&[option, name]), side))
+            });
+            assert_eq!((calls.0, calls.2.as_str()), (0, ""), "{option} {name}: {calls:?}");
+            let changed = option != "--force-modversion";
+            assert_eq!(calls.3.starts_with("init <"), !changed, "{option} {name}: {calls:?}");
+        }
+    }
+}
+
+fn unfolded(file: &str, errno: i32) -> String {
+    let words = strerror(errno);
+    format!("WARNING: the kernel could not decompress M/{file} ({words}): decompressed it for the kernel\n")
+}
+
+/// Listed difference: `Compressed modules that the kernel refuses`.
+#[test]
+fn a_file_that_the_kernel_cannot_unfold_is_unfolded_here() {
+    for (word, name, file) in KINDS {
+        let root = kernel_with(word);
+        let cases = OF_DECOMPRESSION.into_iter().flat_map(|errno| {
+            let tried = format!("finit {file} \"p=1\" 4 = {errno}\n");
+            let theirs = refused(name, errno, &tried);
+            let second = move |answer: i32| {
+                let calls = format!("finit {file} \"p=1\" 4 = {errno}\ninit <{file} \"p=1\" = {answer}\n");
+                let message = format!("modprobe: {}", unfolded(file, errno));
+                match answer {
+                    0 => (0, String::new(), message, calls),
+                    // It has come meanwhile, by somebody else.
+                    libc::EEXIST => fine(&calls),
+                    answer => refused(name, answer, &calls),
+                }
+            };
+            // The second answer is what counts: a module that is wrong in itself is wrong unfolded too.
+            FEW.into_iter().chain([0, libc::ENOSYS]).map(move |answer| {
+                let shim = Shim::new().answer("finit", "*", errno).answer("init", "*", answer);
+                Case(shim, modprobe(&[name, "p=1"]), second(answer), theirs.clone())
+            })
+        });
+        all(&root, cases);
+    }
+}
+
+#[test]
+fn the_warning_is_quiet_where_warnings_are() {
+    let root = kernel_with("xz");
+    let shim = Shim::new().answer("finit", "*", libc::EINVAL);
+    let path = format!("/lib/modules/{}/xz.ko.xz", oxmod_test_support::RELEASE);
+    let insmod = |args: &[&str]| Run::new("insmod").args(args).arg(&path);
+    let calls = "finit xz.ko.xz \"\" 4 = 22\ninit <xz.ko.xz \"\" = 0\n";
+    let tried = "finit xz.ko.xz \"\" 4 = 22\n";
+    let said = |tool: &str| {
+        (0, String::new(), format!("{tool}: {}", unfolded("xz.ko.xz", libc::EINVAL)), calls.into())
+    };
+    let theirs = failed("insmod: ERROR: could not insert module M/xz.ko.xz: Invalid parameters\n", tried);
+    all(
+        &root,
+        [
+            Case(
+                shim.clone(),
+                modprobe(&["-q", "xz"]),
+                fine(calls),
+                (1, String::new(), String::new(), tried.into()),
+            ),
+            Case(shim.clone(), insmod(&[]), fine(calls), theirs.clone()),
+            Case(shim.clone(), insmod(&["-v"]), said("insmod"), theirs),
+            Case(shim, modprobe(&["xz"]), said("modprobe"), refused("xz", libc::EINVAL, tried)),
+        ],
+    );
+}
+
+/// A kernel whose compression has a name that we do not know unfolds nothing of ours, which is no news.
+#[test]
+fn a_compression_that_nobody_knows() {
+    for word in ["lz4\n", "none\n", "\n", ""] {
+        let root = tree();
+        root.file("sys/module/compression", word);
+        for (name, calls) in [("base", "finit base.ko \"\" 0 = 0\n"), ("xz", "init <xz.ko.xz \"\" = 0\n")] {
+            let line = word.trim_end();
+            let end = if word.is_empty() { "" } else { "\n" };
+            let told =
+                format!("libkmod: ERROR: get_kernel_compression: unknown kernel compression {line}{end}");
+            let theirs = (0, String::new(), told, calls.to_owned());
+            all(&root, [Case(Shim::new(), modprobe(&["-q", name]), fine(calls), theirs)]);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! modprobe and insmod: what the kernel answers, for the module itself, for what it needs, and for the soft ones.
+
+use oxmod_test_support::{RELEASE, Run, Shim};
+
+use super::{Case, ERRNOS, FEW, Seen, all, failed, fine, modprobe, strerror, tree};
+
+fn refused(name: &str, errno: i32, calls: &str) -> Seen {
+    let words = match errno {
+        libc::EEXIST => "Module already in kernel".into(),
+        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
+        errno => strerror(errno),
+    };
+    failed(&format!("modprobe: ERROR: could not insert '{name}': {words}\n"), calls)
+}
+
+/// A module that has come meanwhile is what was wanted.
+#[test]
+fn the_kernel_refuses_the_module() {
+    let root = tree();
+    let cases = ERRNOS.into_iter().flat_map(|errno| {
+        let shim = Shim::new().answer("finit", "*", errno);
+        let calls = |flags: i32| format!("finit base.ko \"x=1\" {flags} = {errno}\n");
+        let expected = |flags| match errno {
+            libc::EEXIST => fine(&calls(flags)),
+            errno => refused("base", errno, &calls(flags)),
+        };
+        let (code, _, _, _) = expected(0);
+        let mut cases = vec![
+            (vec!["base", "x=1"], expected(0)),
+            (vec!["--first-time", "base", "x=1"], refused("base", errno, &calls(0))),
+        ];
+        let further = [
+            (vec!["-q", "base", "x=1"], (code, String::new(), String::new(), calls(0))),
+            (vec!["-f", "base", "x=1"], expected(3)),
+            (vec!["--force-vermagic", "base", "x=1"], expected(2)),
+            (vec!["--force-modversion", "base", "x=1"], expected(1)),
+            (vec!["-i", "-b", "base", "x=1"], expected(0)),
+        ];
+        if FEW.contains(&errno) {
+            cases.extend(further);
+        }
+        cases
+            .into_iter()
+            .map(|(args, expected)| Case::same(&shim, modprobe(&args), expected))
+            .collect::<Vec<_>>()
+    });
+    all(&root, cases);
+}
+
+#[test]
+fn the_kernel_refuses_what_the_module_needs() {
+    let root = tree();
+    let cases = ERRNOS.into_iter().flat_map(|errno| {
+        let shim = Shim::new().answer("finit", "mid.ko", errno);
+        let calls = format!("finit base.ko \"\" 0 = 0\nfinit mid.ko \"\" 0 = {errno}\n");
+        let expected = match errno {
+            libc::EEXIST => fine(&format!("{calls}finit top.ko \"\" 0 = 0\n")),
+            errno => refused("top", errno, &calls),
+        };
+        let path = format!("/lib/modules/{RELEASE}/top.ko");
+        let mut cases = vec![vec!["top"]];
+        if FEW.contains(&errno) {
+            cases.extend([vec!["--first-time", "top"], vec![path.as_str()]]);
+        }
+        cases.into_iter().map(|args| Case::same(&shim, modprobe(&args), expected.clone())).collect::<Vec<_>>()
+    });
+    all(&root, cases);
+}
+
+#[test]
+fn the_kernel_refuses_soft_dependencies() {
+    let root = tree();
+    let calls = |pre: i32, post: i32| {
+        fine(&format!(
+            "finit base.ko \"\" 0 = 0\nfinit pre.ko \"\" 0 = {pre}\nfinit soft.ko \"\" 0 = 0\nfinit post.ko \"\" 0 = {post}\n"
+        ))
+    };
+    let cases = FEW.into_iter().chain([libc::ENODEV]).flat_map(|errno| {
+        [
+            (Shim::new().answer("finit", "pre.ko", errno), calls(errno, 0)),
+            (Shim::new().answer("finit", "post.ko", errno), calls(0, errno)),
+            (Shim::new().answer("finit", "#2", errno).answer("finit", "#4", errno), calls(errno, errno)),
+        ]
+        .map(|(shim, expected)| Case::same(&shim, modprobe(&["soft"]), expected))
+    });
+    all(&root, cases);
+}
+
+#[test]
+fn one_of_several_modules_is_refused() {
+    let root = tree();
+    let cases = [libc::EPERM, libc::ENOENT, libc::EINVAL, libc::ENODEV].map(|errno| {
+        let shim = Shim::new().answer("finit", "mid.ko", errno);
+        let (_, _, message, _) = refused("top", errno, "");
+        let calls = format!(
+            "finit base.ko \"\" 0 = 0\nfinit mid.ko \"\" 0 = {errno}\nfinit pre.ko \"\" 0 = 0\nfinit post.ko \"\" 0 = 0\n"
+        );
+        let absent = "modprobe: WARNING: Module nosuch not found in directory M\n";
+        let expected = failed(&format!("{message}{absent}"), &calls);
+        Case::same(&shim, modprobe(&["-a", "top", "nosuch", "pre", "post"]), expected)
+    });
+    all(&root, cases);
+}
+
+#[test]
+fn a_kernel_without_finit_module_gets_the_bytes() {
+    let root = tree();
+    let cases = ERRNOS.into_iter().chain([0]).map(|errno| {
+        let shim = Shim::new().answer("finit", "*", libc::ENOSYS).answer("init", "*", errno);
+        let calls = format!("finit base.ko \"a=1\" 0 = 38\ninit base.ko \"a=1\" = {errno}\n");
+        let expected = match errno {
+            0 | libc::EEXIST => fine(&calls),
+            errno => refused("base", errno, &calls),
+        };
+        Case::same(&shim, modprobe(&["base", "a=1"]), expected)
+    });
+    all(&root, cases);
+    let neither = Shim::new().answer("finit", "*", libc::ENOSYS).answer("init", "*", libc::ENOSYS);
+    let expected = refused("base", libc::ENOSYS, "finit base.ko \"\" 0 = 38\ninit base.ko \"\" = 38\n");
+    all(&root, [Case::same(&neither, modprobe(&["base"]), expected)]);
+}
+
+#[test]
+fn insmod_says_it_in_its_own_words() {
+    let root = tree();
+    let file = format!("/lib/modules/{RELEASE}/base.ko");
+    let cases = ERRNOS.into_iter().flat_map(|errno| {
+        let words = match errno {
+            libc::ENOEXEC => "Invalid module format".into(),
+            libc::ENOENT => "Unknown symbol in module".into(),
+            libc::ESRCH => "Module has wrong symbol version".into(),
+            libc::EINVAL => "Invalid parameters".into(),
+            errno => strerror(errno),
+        };
+        let shim = Shim::new().answer("finit", "*", errno);
+        let expected = |flags: i32| {
+            failed(
+                &format!("insmod: ERROR: could not insert module M/base.ko: {words}\n"),
+                &format!("finit base.ko \"a=1 b=\"c d\"\" {flags} = {errno}\n"),
+            )
+        };
+        let run = |option: &[&str]| Run::new("insmod").args(option).args([&file, "a=1", "b=c d"]);
+        [(&[][..], 0), (&["-f"], 3)].map(|(option, flags)| Case::same(&shim, run(option), expected(flags)))
+    });
+    all(&root, cases);
+}
+
+/// A call that a signal interrupted is made again; a module that always answers so is refused in the end.
+#[test]
+fn interrupted_calls() {
+    let root = tree();
+    let call = |errno: i32| format!("finit base.ko \"\" 0 = {errno}\n");
+    let theirs = refused("base", libc::EINTR, &call(libc::EINTR));
+    let once = Shim::new().answer("finit", "#1", libc::EINTR);
+    let then_there = once.clone().answer("finit", "*", libc::EEXIST);
+    let then_refused = once.clone().answer("finit", "*", libc::ENODEV);
+    let always = Shim::new().answer("finit", "*", libc::EINTR);
+    let run = || modprobe(&["base"]);
+    let interrupted = call(libc::EINTR);
+    let ours = [
+        (once, fine(&(interrupted.clone() + &call(0)))),
+        (then_there, fine(&(interrupted.clone() + &call(libc::EEXIST)))),
+        (then_refused, refused("base", libc::ENODEV, &(interrupted.clone() + &call(libc::ENODEV)))),
+        (always, refused("base", libc::EINTR, &interrupted.repeat(3))),
+    ];
+    all(&root, ours.map(|(shim, ours)| Case(shim, run(), ours, theirs.clone())));
+    let shim = Shim::new().answer("finit", "*", libc::ENOSYS).answer("init", "#1", libc::EINTR);
+    let calls = |rest| format!("finit base.ko \"\" 0 = 38\ninit base.ko \"\" = 4\n{rest}");
+    let ours = fine(&calls("init base.ko \"\" = 0\n"));
+    all(&root, [Case(shim, run(), ours, refused("base", libc::EINTR, &calls("")))]);
+}

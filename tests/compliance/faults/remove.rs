@@ -1,0 +1,216 @@
+//! modprobe -r and rmmod: what the kernel answers, for the module itself and for what goes with it.
+
+use std::fmt::Write as _;
+
+use oxmod_test_support::{Root, Run, Shim, Side};
+
+use super::{Case, ERRNOS, Seen, all, failed, fine, modprobe, seen, strerror, tree};
+
+/// The errnos of `delete_module(2)`, and some that it does not have.
+const OF_REMOVAL: [i32; 8] = [
+    libc::EBUSY,
+    libc::EFAULT,
+    libc::ENOENT,
+    libc::EPERM,
+    libc::EAGAIN,
+    libc::EINVAL,
+    libc::ENOSYS,
+    libc::EBADMSG,
+];
+
+/// Everything is loaded.
+fn loaded() -> Root {
+    let root = tree();
+    for name in ["top", "mid", "base", "pre", "soft", "post"] {
+        root.loaded(name, 1, 0, &[]);
+    }
+    root
+}
+
+fn kept(names: &[&str], errno: i32) -> String {
+    let line = |name| format!("modprobe: ERROR: could not remove '{name}': {}\n", strerror(errno));
+    names.iter().map(line).collect()
+}
+
+fn calls(flags: &str, answers: &[(&str, i32)]) -> String {
+    answers.iter().fold(String::new(), |mut calls, (name, errno)| {
+        writeln!(calls, "delete {name} {flags} = {errno}").unwrap();
+        calls
+    })
+}
+
+#[test]
+fn the_kernel_keeps_the_module() {
+    let root = loaded();
+    // No kernel answers EEXIST here; the reference takes it for a success.
+    let errnos = ERRNOS.into_iter().filter(|&errno| errno != libc::EEXIST);
+    let cases = errnos.chain([libc::ENOSYS]).flat_map(|errno| {
+        let shim = Shim::new().answer("delete", "top", errno);
+        let message = kept(&["top"], errno);
+        let once = |flags| failed(&message, &calls(flags, &[("top", errno)]));
+        let both = |message: &str| failed(message, &calls("04000", &[("top", errno), ("pre", 0)]));
+        let mut cases = vec![(vec!["-r", "top"], once("04000"))];
+        let further = [
+            (vec!["-r", "--first-time", "top"], once("04000")),
+            (vec!["-r", "-i", "top"], once("04000")),
+            (vec!["-rf", "top"], once("05000")),
+            (vec!["-r", "--force-vermagic", "top"], once("04000")),
+            (vec!["-r", "top", "pre"], both(&message)),
+            (vec!["-rq", "top", "pre"], both("")),
+        ];
+        if OF_REMOVAL.contains(&errno) {
+            cases.extend(further);
+        }
+        cases
+            .into_iter()
+            .map(|(args, expected)| Case::same(&shim, modprobe(&args), expected))
+            .collect::<Vec<_>>()
+    });
+    all(&root, cases);
+}
+
+/// What goes with the module is said to stay, and that is no failure.
+#[test]
+fn the_kernel_keeps_what_goes_with_it() {
+    let root = loaded();
+    let cases = OF_REMOVAL.into_iter().flat_map(|errno| {
+        let expected = |names: &[(&str, i32)]| -> Seen {
+            let stay: Vec<&str> = names.iter().filter(|name| name.1 != 0).map(|name| name.0).collect();
+            (0, String::new(), kept(&stay, errno), calls("04000", names))
+        };
+        let shim =
+            |names: &[&str]| names.iter().fold(Shim::new(), |shim, name| shim.answer("delete", name, errno));
+        let (top, soft) = (modprobe(&["-r", "top"]), modprobe(&["-r", "soft"]));
+        [
+            (shim(&["mid"]), &top, expected(&[("top", 0), ("base", 0), ("mid", errno)])),
+            (shim(&["mid", "base"]), &top, expected(&[("top", 0), ("base", errno), ("mid", errno)])),
+            (shim(&["post"]), &soft, expected(&[("post", errno), ("soft", 0), ("base", 0), ("pre", 0)])),
+            (
+                shim(&["post", "base", "pre"]),
+                &soft,
+                expected(&[("post", errno), ("soft", 0), ("base", errno), ("pre", errno)]),
+            ),
+        ]
+        .map(|(shim, run, expected)| Case::same(&shim, run.clone(), expected))
+    });
+    all(&root, cases);
+    let cases = OF_REMOVAL.map(|errno| {
+        let shim = Shim::new().answer("delete", "*", errno);
+        let expected =
+            failed(&kept(&["post", "soft"], errno), &calls("04000", &[("post", errno), ("soft", errno)]));
+        Case::same(&shim, modprobe(&["-r", "soft"]), expected)
+    });
+    all(&root, cases);
+}
+
+#[test]
+fn the_kernel_keeps_a_holder() {
+    let root = loaded();
+    root.link("sys/module/base/holders/mid", "../../mid");
+    let run = || modprobe(&["-r", "--remove-holders", "base"]);
+    let cases = OF_REMOVAL.into_iter().flat_map(|errno| {
+        // The holder takes its dependency along, which is then gone.
+        let taken = [("mid", 0), ("base", errno), ("base", errno)];
+        [
+            (
+                Shim::new().answer("delete", "mid", errno),
+                failed(&kept(&["mid"], errno), &calls("04000", &[("mid", errno)])),
+            ),
+            (
+                Shim::new().answer("delete", "base", errno),
+                failed(&kept(&["base", "base"], errno), &calls("04000", &taken)),
+            ),
+        ]
+        .map(|(shim, expected)| Case::same(&shim, run(), expected))
+    });
+    all(&root, cases);
+}
+
+#[test]
+fn waiting_for_a_module_in_use() {
+    let root = loaded();
+    let busy = Shim::new().answer("delete", "#1", libc::EAGAIN).answer("delete", "#2", libc::EAGAIN);
+    let run = || modprobe(&["-r", "-w", "10000", "pre"]);
+    let answers = [("pre", libc::EAGAIN), ("pre", libc::EAGAIN), ("pre", 0)];
+    all(&root, [Case::same(&busy, run(), fine(&calls("04000", &answers)))]);
+    // Any other answer is the last.
+    let refused = busy.answer("delete", "#3", libc::EPERM);
+    let answers = [("pre", libc::EAGAIN), ("pre", libc::EAGAIN), ("pre", libc::EPERM)];
+    let expected = failed(&kept(&["pre"], libc::EPERM), &calls("04000", &answers));
+    all(&root, [Case::same(&refused, run(), expected)]);
+    // The reference may wait for ever here.
+    let always = Shim::new().answer("delete", "*", libc::EAGAIN);
+    let (code, _, stderr, log) = seen(&always.run(&root, &modprobe(&["-r", "-w", "500", "pre"]), Side::Ours));
+    assert_eq!((code, stderr), (1, kept(&["pre"], libc::EAGAIN)));
+    assert!(log.lines().count() >= 3, "{log}");
+}
+
+#[test]
+fn rmmod_says_it_twice() {
+    let root = loaded();
+    let cases = OF_REMOVAL.into_iter().flat_map(|errno| {
+        let shim = Shim::new().answer("delete", "top", errno);
+        let words = strerror(errno);
+        let message = format!(
+            "rmmod: ERROR: could not remove 'top': {words}\nrmmod: ERROR: could not remove module top: {words}\n"
+        );
+        let answers = [("top", errno), ("pre", 0)];
+        [(vec!["top", "pre"], "04000"), (vec!["-f", "top", "pre"], "05000"), (vec!["-v", "top", "pre"], "04000")]
+            .map(|(args, flags)| Case::same(&shim, Run::new("rmmod").args(args), failed(&message, &calls(flags, &answers))))
+    });
+    all(&root, cases);
+}
+
+/// A call that a signal interrupted is made again.
+#[test]
+fn interrupted_calls() {
+    let root = loaded();
+    let once = Shim::new().answer("delete", "#1", libc::EINTR);
+    let always = Shim::new().answer("delete", "*", libc::EINTR);
+    let interrupted = ("pre", libc::EINTR);
+    let theirs = failed(&kept(&["pre"], libc::EINTR), &calls("04000", &[interrupted]));
+    let run = || modprobe(&["-r", "pre"]);
+    let words = strerror(libc::EINTR);
+    let rmmod = format!(
+        "rmmod: ERROR: could not remove 'pre': {words}\nrmmod: ERROR: could not remove module pre: {words}\n"
+    );
+    let again = calls("04000", &[interrupted, ("pre", 0)]);
+    all(
+        &root,
+        [
+            Case(once.clone(), run(), fine(&again), theirs.clone()),
+            Case(
+                always,
+                run(),
+                failed(&kept(&["pre"], libc::EINTR), &calls("04000", &[interrupted; 3])),
+                theirs,
+            ),
+            Case(
+                once,
+                Run::new("rmmod").arg("pre"),
+                fine(&again),
+                failed(&rmmod, &calls("04000", &[interrupted])),
+            ),
+        ],
+    );
+}
+
+/// Soft dependencies of soft dependencies, further than any stack reaches that is filled at each of them. The
+/// commands are only shown.
+#[test]
+fn a_long_chain_of_soft_dependencies() {
+    const LENGTH: usize = 10_000;
+    let root = tree();
+    let conf = (0..LENGTH).fold("remove m* true\n".to_owned(), |mut conf, n| {
+        writeln!(conf, "remove m{n} never\nsoftdep m{n} post: m{}", n + 1).unwrap();
+        conf
+    });
+    root.file("etc/modprobe.d/x.conf", conf);
+    let run = Run::shell("ulimit -s 256; exec modprobe -S 6.1.0-test -r -n -v m0").inside(&root);
+    let answer = run.on(Side::Ours);
+    assert_eq!((answer.code, answer.stderr_text().as_str()), (0, ""));
+    assert_eq!(answer.stdout_text(), "remove true\n".repeat(LENGTH));
+    if oxmod_test_support::sides().contains(&Side::Theirs) {
+        assert_eq!(run.on(Side::Theirs).code, 128 + libc::SIGSEGV);
+    }
+}

@@ -1,0 +1,135 @@
+//! A preloaded library in the kernel's place: module calls are answered by a script and written down, and chosen
+//! files cannot be opened or read. `shim/shim.c` is the library; it is compiled here, once a run, by `cc`.
+//!
+//! Only for dynamically linked programs, which ours is by default and the reference always.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::compress::expand;
+use crate::lab;
+use crate::root::Root;
+use crate::run::{Answer, Run, Side};
+
+/// The library's source.
+const SOURCE: &str = include_str!("../shim/shim.c");
+
+/// The script that the library reads, and the calls that it writes down, both at the top of the tree.
+const SCRIPT: &str = "shim-script";
+const CALLS: &str = "shim-calls";
+
+/// What the kernel is to answer. Whatever is not said succeeds.
+#[derive(Debug, Clone, Default)]
+pub struct Shim {
+    script: String,
+}
+
+/// What a command answered, and what it asked of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shimmed {
+    /// Exit code and output.
+    pub answer: Answer,
+    /// A line a call, such as `finit kernel/a.ko "x=1" 0 = 0`: the call, the module file whose contents (or, behind
+    /// `<`, whose decompressed contents) were handed over, parameters, flags, errno. An image that is in no file
+    /// is called by size and hash.
+    pub calls: String,
+}
+
+impl Shim {
+    /// A kernel that agrees to everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The errno for `call` (`finit`, `init` or `delete`) with `subject`: what the log calls the module, `#2` for the
+    /// second such call of a process, or `*`. The first that fits counts; 0 is success.
+    #[must_use]
+    pub fn answer(self, call: &str, subject: &str, errno: i32) -> Self {
+        self.line(format_args!("answer {call} {subject} {errno}"))
+    }
+
+    /// Opening this path, as the program spells it, fails.
+    #[must_use]
+    pub fn open(self, path: impl AsRef<Path>, errno: i32) -> Self {
+        self.line(format_args!("open {} {errno}", path.as_ref().display()))
+    }
+
+    /// Reading from this file fails.
+    #[must_use]
+    pub fn read(self, path: impl AsRef<Path>, errno: i32) -> Self {
+        self.line(format_args!("read {} {errno}", path.as_ref().display()))
+    }
+
+    fn line(mut self, line: std::fmt::Arguments<'_>) -> Self {
+        writeln!(self.script, "{line}").expect("memory");
+        self
+    }
+
+    /// Runs the command inside the tree with this kernel.
+    ///
+    /// # Panics
+    /// When the library cannot be made, or the tree not be written to.
+    pub fn run(&self, root: &Root, run: &Run, side: Side) -> Shimmed {
+        let mut script = format!("log /{CALLS}\n{}", self.script);
+        for (hash, name) in images(root) {
+            writeln!(script, "module {hash:016x} {name}").expect("memory");
+        }
+        root.file(SCRIPT, script).file(CALLS, "");
+        let run =
+            run.clone().inside(root).env("OXMOD_SHIM", format!("/{SCRIPT}")).env("LD_PRELOAD", library());
+        let answer = run.on(side);
+        Shimmed { answer, calls: fs::read_to_string(root.path(CALLS)).expect("the calls") }
+    }
+}
+
+/// The hashes of the module files of a tree, as they are and decompressed, each with the file's name.
+fn images(root: &Root) -> BTreeMap<u64, String> {
+    let mut images = BTreeMap::new();
+    let top = root.in_modules("");
+    for (path, bytes) in root.snapshot(&top) {
+        let name = path.display().to_string();
+        if !name.contains(".ko") {
+            continue;
+        }
+        if let Some(image) = expand(&bytes) {
+            images.insert(fnv1a(&image), format!("<{name}"));
+        }
+        images.insert(fnv1a(&bytes), name);
+    }
+    images
+}
+
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The compiled library. Made anew by each run of the tests, so that it is never an old one.
+fn library() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let dir = lab::ours().parent().unwrap_or(Path::new("/")).join("shim");
+        fs::create_dir_all(&dir).expect("a directory for the shim");
+        let (library, made) = (dir.join("shim.so"), dir.join(format!("shim.{}.so", std::process::id())));
+        let source = dir.join(format!("shim.{}.c", std::process::id()));
+        fs::write(&source, SOURCE).expect("the shim's source");
+        let cc = env::var_os("CC").unwrap_or_else(|| "cc".into());
+        let status = Command::new(cc)
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-o"])
+            .args([&made, &source])
+            .arg("-ldl")
+            .stdin(Stdio::null())
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "no C compiler (cc), or it refuses the shim");
+        fs::remove_file(&source).expect("the shim's source");
+        // Another process may have one of the same name open: it keeps what it has.
+        fs::rename(&made, &library).expect("the shim");
+        library
+    })
+}
