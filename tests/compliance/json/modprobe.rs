@@ -190,6 +190,37 @@ fn steps_that_fail() {
 }
 
 #[test]
+fn forbidden_modules() {
+    let root = configured();
+    root.file("etc/modprobe.d/v.conf", "forbid b see the wiki\nforbid h\nsoftdep a pre: h\n");
+    for args in [&["c"][..], &["-n", "c"], &["-D", "c"]] {
+        let document = document_of_ours(&root, args);
+        let text = "could not insert 'c': b is forbidden by /etc/modprobe.d/v.conf line 1: see the wiki";
+        assert_eq!(document["messages"], json!([{"level": "error", "text": text}]), "{args:?}");
+        assert_eq!(document["exit"], 1);
+        let module = &document["requests"][0]["modules"][0];
+        assert_eq!((&module["verdict"], &module["steps"]), (&json!("forbidden"), &json!([])));
+        assert_eq!(
+            (&module["error"]["module"], &module["error"]["kind"]),
+            (&json!("b"), &json!("forbidden"))
+        );
+    }
+    let itself = document_of_ours(&root, &["-q", "-n", "h"]);
+    let error = &itself["requests"][0]["modules"][0]["error"];
+    assert_eq!((&error["module"], error.get("reason")), (&json!("h"), None));
+    assert_eq!((&itself["messages"], &itself["exit"]), (&json!([]), &json!(1)));
+    let passed = document_of_ours(&root, &["-n", "a"]);
+    let text = "passing over soft dependency 'h': forbidden by /etc/modprobe.d/v.conf line 2";
+    assert_eq!(passed["messages"], json!([{"level": "warning", "text": text}]));
+    assert_eq!(list(&passed["requests"][0]["modules"][0]["steps"]).len(), 1);
+    let lifted = document_of_ours(&root, &["--ignore-forbid", "-n", "c"]);
+    assert_eq!(
+        (&lifted["requests"][0]["modules"][0]["verdict"], &lifted["exit"]),
+        (&json!("load"), &json!(0))
+    );
+}
+
+#[test]
 fn operands_that_are_nothing() {
     let root = configured();
     let several = document(&modprobe(&root).args(["-n", "-a", "nosuch", "./nosuch.ko", "a"]));
