@@ -103,8 +103,12 @@ impl Loader<'_, '_> {
         let variables = [(environment::NAME, self.settings.environment.as_os_str())];
         let means = self.means(&variables);
         for (place, step) in steps.iter().enumerate().filter(|(_, step)| !step.loaded) {
-            view.taking(step)?;
-            let answer = step.take(&means);
+            let answer = if let Some(answer) = step.overtaken(&means) {
+                answer
+            } else {
+                view.taking(step)?;
+                step.take(&means)
+            };
             view.taken(plan, place, step, &answer);
             self.conclude(module, step, answer)?;
         }
@@ -149,7 +153,9 @@ impl Loader<'_, '_> {
         let mut outcome = Ok(());
         for (place, step) in plan.steps.iter().enumerate() {
             let Some(answer) = answers.wait() else { continue };
-            view.taking(step)?;
+            if !matches!(answer, Ok(Done::Loaded) | Err(Failure::Loaded)) {
+                view.taking(step)?;
+            }
             view.taken(number, place, step, &answer);
             // One reason for each request, the first.
             if outcome.is_ok() || answer.is_ok() || !step.required {

@@ -51,10 +51,16 @@ pub enum Failure {
 pub type Answer = Result<Done, Failure>;
 
 impl Step {
-    /// Takes this step, whatever [`Step::loaded`] says.
+    /// What the step comes to where its module has been loaded since the plan was made, by another step, by
+    /// the command of one, or by another process. `None` where it is still to be taken.
+    pub fn overtaken(&self, means: &Means<'_>) -> Option<Answer> {
+        let loads = matches!(self.action, Action::Insert(_) | Action::Install(_));
+        (loads && module::is_live(&self.module)).then(|| self.already(means))
+    }
+
+    /// Takes this step, whatever [`Step::loaded`] and [`Step::overtaken`] say.
     pub fn take(&self, means: &Means<'_>) -> Answer {
         match &self.action {
-            Action::Insert(_) if module::is_live(&self.module) => Ok(Done::Loaded),
             Action::Insert(path) => self.insert(path, means),
             Action::Install(command) => self.install(command, means),
             Action::BuiltIn => Ok(Done::BuiltIn),
@@ -65,15 +71,13 @@ impl Step {
     fn insert(&self, path: &Path, means: &Means<'_>) -> Answer {
         match insert(path, &self.options, means.force) {
             Ok(way) => Ok(Done::Inserted(way)),
-            Err(error) if error.errno() == libc::EEXIST => {
-                if self.requested && means.first_time {
-                    Err(Failure::Loaded)
-                } else {
-                    Ok(Done::Loaded)
-                }
-            }
+            Err(error) if error.errno() == libc::EEXIST => self.already(means),
             Err(error) => Err(Failure::Refused(error)),
         }
+    }
+
+    fn already(&self, means: &Means<'_>) -> Answer {
+        if self.requested && means.first_time { Err(Failure::Loaded) } else { Ok(Done::Loaded) }
     }
 
     fn install(&self, command: &BString, means: &Means<'_>) -> Answer {

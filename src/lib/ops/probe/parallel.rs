@@ -11,7 +11,7 @@ use std::thread;
 
 use bstr::{BStr, ByteSlice};
 
-use super::act::{Answer, Done, Failure, Means};
+use super::act::{Answer, Means};
 use super::plan::Step;
 use super::wait::{Need, Scheduled};
 
@@ -72,8 +72,6 @@ impl Answers<'_> {
 struct Node<'s> {
     step: &'s Step,
     needs: Vec<Need>,
-    /// The step of an earlier request for the same module.
-    twin: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -93,8 +91,6 @@ struct State {
     outcomes: Vec<Outcome>,
     /// What must keep others from being taken: it failed though required, or was kept itself.
     stops: Vec<bool>,
-    /// Inserted by this run.
-    inserted: Vec<bool>,
     left: usize,
     halted: bool,
 }
@@ -118,6 +114,8 @@ impl Outcome {
 impl<'s> Schedule<'s> {
     fn new(plans: &'s [Scheduled]) -> Self {
         let mut nodes: Vec<Node<'s>> = Vec::new();
+        // For each node the step of an earlier request for the same module.
+        let mut twins: Vec<Option<usize>> = Vec::new();
         let mut last: HashMap<&BStr, usize> = HashMap::new();
         for Scheduled { steps, needs, .. } in plans {
             let first = nodes.len();
@@ -125,15 +123,15 @@ impl<'s> Schedule<'s> {
             for (index, step) in steps.iter().enumerate() {
                 let needs = needs.get(index).into_iter().flatten();
                 let needs = needs.map(|need| Need { step: first + need.step, ..*need }).collect();
-                let twin = last.get(step.module.as_bstr()).copied();
+                twins.push(last.get(step.module.as_bstr()).copied());
                 own.insert(step.module.as_bstr(), first + index);
-                nodes.push(Node { step, needs, twin });
+                nodes.push(Node { step, needs });
             }
             last.extend(own);
         }
         let mut waiting = vec![Vec::new(); nodes.len()];
-        for (index, node) in nodes.iter().enumerate() {
-            for need in node.needs.iter().map(|need| need.step).chain(node.twin) {
+        for (index, (node, twin)) in nodes.iter().zip(twins).enumerate() {
+            for need in node.needs.iter().map(|need| need.step).chain(twin) {
                 waiting[need].push(index);
             }
         }
@@ -157,9 +155,9 @@ impl<'s> Schedule<'s> {
         };
         let Some(node) = self.nodes.get(index) else { return false };
         let stopped = node.needs.iter().any(|need| need.hard && state.stops[need.step]);
-        let again = node.twin.is_some_and(|twin| state.inserted[twin]);
         drop(state);
-        let answer = if stopped || node.step.loaded { None } else { Some(answer(node.step, again, means)) };
+        let take = || node.step.overtaken(means).unwrap_or_else(|| node.step.take(means));
+        let answer = (!stopped && !node.step.loaded).then(take);
         self.end(index, answer, stopped);
         true
     }
@@ -168,8 +166,6 @@ impl<'s> Schedule<'s> {
         let mut state = self.lock();
         let required = self.nodes[index].step.required;
         state.stops[index] = stopped || (required && matches!(answer, Some(Err(_))));
-        let twin = self.nodes[index].twin.is_some_and(|twin| state.inserted[twin]);
-        state.inserted[index] = twin || matches!(answer, Some(Ok(Done::Inserted(_))));
         state.outcomes[index] = answer.map_or(Outcome::Passed, Outcome::Over);
         state.left -= 1;
         for &waiting in &self.waiting[index] {
@@ -191,15 +187,6 @@ impl<'s> Schedule<'s> {
     }
 }
 
-/// `again`: an earlier request of this run has inserted the module, which `--first-time` must not take
-/// for a race that was lost.
-fn answer(step: &Step, again: bool, means: &Means<'_>) -> Answer {
-    if again && step.requested && means.first_time {
-        return Err(Failure::Loaded);
-    }
-    step.take(means)
-}
-
 impl State {
     fn new(open_needs: Vec<usize>) -> Self {
         let len = open_needs.len();
@@ -208,7 +195,6 @@ impl State {
             ready: ready.collect(),
             outcomes: std::iter::repeat_with(|| Outcome::Open).take(len).collect(),
             stops: vec![false; len],
-            inserted: vec![false; len],
             left: len,
             open_needs,
             halted: false,
