@@ -15,10 +15,13 @@ pub enum Output {
     Error,
 }
 
+/// What system(3) answers where there is no shell.
+const NO_SHELL: i32 = 127;
+
 /// Runs `command` by `/bin/sh -c` with `variables` added to the environment and waits for it: its exit
-/// code, or the signal that ended it, negated.
+/// code, or the signal that ended it, negated; 127 where the shell cannot be executed, as system(3) has it.
 ///
-/// Errors: the shell cannot be started.
+/// Errors: there can be no further process.
 pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: Output) -> io::Result<i32> {
     let mut shell = Command::new("/bin/sh");
     // As system(3) names it; it is in the shell's own messages.
@@ -27,7 +30,12 @@ pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: Output) -> i
         Output::Inherited => Stdio::inherit(),
         Output::Error => Stdio::from(io::stderr()),
     });
-    let status = shell.status()?;
+    let status = match shell.status() {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ENOMEM)) => {
+            return Ok(NO_SHELL);
+        }
+        status => status?,
+    };
     Ok(status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1))
 }
 
