@@ -3,6 +3,7 @@
 //!
 //! Everything is copied from the lab and this build. Needs busybox (static) and strip.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -21,24 +22,20 @@ const APPLETS: [&str; 25] = [
     "dd", "mke2fs", "losetup", "cp", "sync", "poweroff", "kill", "ls", "test", "wc", "readlink", "sed",
 ];
 
-/// The real modules that scenarios load, with all they need.
-const REAL: [&str; 16] = [
-    "btrfs",
-    "xfs",
-    "ext4",
-    "loop",
-    "nfs",
-    "dm-crypt",
-    "kvm-intel",
-    "kvm-amd",
-    "e1000e",
-    "virtio_net",
-    "virtio_pci",
-    "dummy",
-    "snd-hda-intel",
-    "snd-hda-codec-generic",
-    "bfq",
-    "i2c-dev",
+/// The real modules that scenarios load and that devices ask for; all they need comes with them.
+const REAL: &str = "
+    btrfs crc32c_generic xxhash_generic sha256_generic xfs ext4 loop nfs nfsv4 dm-crypt xts kvm-intel kvm-amd
+    e1000e virtio_net virtio_pci dummy snd-hda-intel snd-hda-codec-generic bfq i2c-dev hid-generic usbhid sd_mod
+    button floppy qemu_fw_cfg i6300esb virtio_rng xhci_pci virtio_blk ata_generic ata_piix i2c-piix4 nvme ahci
+    pcspkr psmouse serio_raw evdev powernow-k8 acpi-cpufreq pcc-cpufreq amd64_edac crct10dif_generic
+    crc64_rocksoft_generic";
+
+/// File systems to mount: the program that makes one, and its options.
+const DISKS: [(&str, &str, &[&str]); 3] = [
+    ("btrfs", "mkfs.btrfs", &["-q", "--mixed"]),
+    // It finds so small a disk beneath it.
+    ("xfs", "mkfs.xfs", &["-q", "--unsupported"]),
+    ("ext4", "mkfs.ext4", &["-q"]),
 ];
 
 /// Writes the archive for `kernel` to `dir`/initrd.
@@ -59,6 +56,7 @@ fn put_tools(root: &Path) {
     for applet in APPLETS {
         symlink("busybox", root.join("bin").join(applet)).expect(applet);
     }
+    put_program(root, &which("dmsetup"), "bin/dmsetup");
     let theirs = reference().expect("no reference kmod: run scripts/lab");
     for (side, binary) in [("ours", ours()), ("theirs", theirs)] {
         let dir = root.join(side);
@@ -86,6 +84,13 @@ fn put_tools(root: &Path) {
     }
 }
 
+fn put_program(root: &Path, program: &Path, to: &str) {
+    copy(program, &root.join(to));
+    for library in libraries(program) {
+        copy(&library, &join(root, &library));
+    }
+}
+
 /// The shared objects of a program, as its own loader finds them; none if it is static.
 fn libraries(binary: &Path) -> Vec<PathBuf> {
     let output = Command::new(binary).env("LD_TRACE_LOADED_OBJECTS", "1").stdin(Stdio::null()).output();
@@ -101,25 +106,31 @@ fn put_modules(root: &Path, kernel: &Kernel) {
     for name in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         copy(&from.join(name), &to.join(name));
     }
-    for name in REAL {
-        for path in closure(kernel, name) {
-            let path = path.strip_prefix(&kernel.root).expect("a path below the kernel's root").to_owned();
-            copy(&kernel.root.join(&path), &root.join(&path));
-        }
+    for path in closure(kernel, REAL.split_whitespace()) {
+        let path = path.strip_prefix(&kernel.root).expect("a path below the kernel's root").to_owned();
+        copy(&kernel.root.join(&path), &root.join(&path));
     }
     put_small(&to.join("extra"), kernel);
     put_damaged(&root.join("x"), kernel);
+    put_disks(&root.join("x"));
     let depmod = reference().expect("reference").with_file_name("depmod");
     run(Command::new(depmod).arg("-b").arg(root).arg(&kernel.release));
 }
 
-/// The files that the reference would load for a name.
-fn closure(kernel: &Kernel, name: &str) -> Vec<PathBuf> {
+/// The files that the kernel has for devices of these aliases, and that are not in the image.
+pub(crate) fn left_out<'a>(kernel: &Kernel, aliases: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+    let there = closure(kernel, REAL.split_whitespace());
+    closure(kernel, aliases).into_iter().filter(|path| !there.contains(path)).collect()
+}
+
+/// The files that the reference would load for the names; a kernel may have a name built in, or not at all.
+fn closure<'n>(kernel: &Kernel, names: impl Iterator<Item = &'n str>) -> BTreeSet<PathBuf> {
     let modprobe = reference().expect("reference").with_file_name("modprobe");
     let output = Command::new(modprobe)
         .arg("-d")
         .arg(&kernel.root)
-        .args(["-C", "/nosuch", "-S", &kernel.release, "-D", name])
+        .args(["-C", "/nosuch", "-S", &kernel.release, "-aqD"])
+        .args(names)
         .output()
         .expect("modprobe -D");
     let text = String::from_utf8(output.stdout).expect("paths");
@@ -127,10 +138,19 @@ fn closure(kernel: &Kernel, name: &str) -> Vec<PathBuf> {
     files.collect()
 }
 
+/// One of our small modules, without debugging information as it would be installed.
 fn small(kernel: &Kernel, name: &str) -> Vec<u8> {
     let kbuild = kernel.kbuild.as_deref().expect("our small modules are not built: run scripts/lab modules");
     let path = kbuild.join(name).with_extension("ko");
-    fs::read(&path).unwrap_or_else(|error| panic!("{} ({error}): run scripts/lab modules", path.display()))
+    let whole = fs::read(&path);
+    let whole = whole.unwrap_or_else(|error| panic!("{} ({error}): run scripts/lab modules", path.display()));
+    // The signature behind the sections would go too.
+    if whole.ends_with(b"~Module signature appended~\n") {
+        return whole;
+    }
+    let stripped = tempfile::NamedTempFile::new().expect("a temporary file");
+    run(Command::new("strip").arg("-g").arg("-o").arg(stripped.path()).arg(&path));
+    fs::read(stripped.path()).expect("the stripped module")
 }
 
 /// Our own modules in the tree, some of them compressed.
@@ -213,10 +233,24 @@ fn replace(bytes: &mut [u8], what: &[u8], with: impl Fn(&mut [u8])) {
     }
 }
 
+/// An empty file system of each kind, compressed.
+fn put_disks(dir: &Path) {
+    for (name, program, options) in DISKS {
+        let image = dir.join(name).with_extension("img");
+        let file = fs::File::create(&image).and_then(|file| file.set_len(32 << 20));
+        file.unwrap_or_else(|error| panic!("{}: {error}", image.display()));
+        run(Command::new(which(program)).args(options).arg(&image));
+        let packed = compress(&fs::read(&image).expect("the image just made"), Compression::Xz);
+        write(&image.with_extension("img.xz"), &packed);
+        fs::remove_file(&image).expect("the image just made");
+    }
+}
+
 fn put_scripts(root: &Path, scenarios: &[&Scenario]) {
     let init = root.join("init");
     write(&init, include_bytes!("guest/init"));
     fs::set_permissions(&init, fs::Permissions::from_mode(0o755)).expect("init");
+    write(&root.join("etc/passwd"), b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n");
     write(&root.join("vm/prelude"), include_bytes!("guest/prelude"));
     let mut list = String::new();
     for scenario in scenarios {
@@ -240,7 +274,9 @@ fn pack(root: &Path, archive: &Path) -> PathBuf {
 /// When it is not installed.
 pub(crate) fn which(program: &str) -> PathBuf {
     let dirs = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&dirs).map(|dir| dir.join(program)).find(|path| path.exists());
+    // Those for the administrator are not on everyone's path.
+    let dirs = std::env::split_paths(&dirs).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let found = dirs.map(|dir| dir.join(program)).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("no {program} here: scripts/test installs what this needs"))
 }
 

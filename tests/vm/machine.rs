@@ -20,6 +20,18 @@ const LIMIT: Duration = Duration::from_secs(1200);
 const CMDLINE: &str = "console=ttyS0 quiet panic=-1 rcupdate.rcu_expedited=1 mitigations=off nokaslr audit=0 ox_params.usmall=5 ox_params.text=\"of the boot\" \
                        modprobe.blacklist=ox_devname module_blacklist=ox_signed_keyid";
 
+/// What coldplug finds: network without a wire to the host, sound, disks that hold nothing and need no file,
+/// and the like.
+const DEVICES: &str = "
+    -nic none -device e1000e,romfile= -device virtio-net-pci,romfile=
+    -audiodev none,id=sound -device intel-hda -device hda-duplex,audiodev=sound
+    -blockdev null-co,node-name=one,size=67108864,read-zeroes=on -device virtio-blk-pci,drive=one
+    -blockdev null-co,node-name=two,size=67108864,read-zeroes=on -device nvme,drive=two,serial=oxmod
+    -blockdev null-co,node-name=three,size=67108864,read-zeroes=on
+    -device ich9-ahci,id=ahci -device ide-hd,drive=three,bus=ahci.0
+    -device qemu-xhci -device usb-kbd -device i6300esb
+    -object rng-builtin,id=random -device virtio-rng-pci,rng=random";
+
 /// Boots on one emulated processor, and waits for the end.
 ///
 /// # Panics
@@ -29,10 +41,9 @@ pub(crate) fn boot(dir: &Path, kernel: &Kernel, initrd: &Path) -> String {
     let serial = |path: &Path| format!("file:{}", path.display());
     let mut qemu = Command::new(which("qemu-system-x86_64"))
         .args(["-accel", "tcg", "-icount", "shift=0,sleep=off", "-rtc", "clock=vm", "-seed", "1"])
-        .args(["-cpu", "qemu64", "-smp", "1", "-m", "1024", "-nodefaults", "-no-reboot"])
+        .args(["-cpu", "qemu64,+svm", "-smp", "1", "-m", "1024", "-nodefaults", "-no-reboot"])
         .args(["-display", "none", "-monitor", "none"])
-        .args(["-nic", "none", "-device", "e1000e,romfile=", "-device", "virtio-net-pci,romfile="])
-        .args(["-audiodev", "none,id=sound", "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound"])
+        .args(DEVICES.split_whitespace())
         .args(["-serial", &serial(&console), "-serial", &serial(&results)])
         .arg("-kernel")
         .arg(kernel.root.join(format!("boot/vmlinuz-{}", kernel.release)))

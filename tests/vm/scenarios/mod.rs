@@ -1,11 +1,14 @@
 //! The table of scenarios. Each is a shell script (see guest/prelude for what it has at hand), texts that
 //! must appear in what comes of it on our side, and, if the sides are to differ, where and why.
 
+mod conditions;
 mod config;
+mod devices;
 mod files;
 mod insert;
 mod jobs;
 mod json;
+mod races;
 mod real;
 mod remove;
 
@@ -39,10 +42,10 @@ pub(crate) struct Difference {
 
 /// All of them, in the order in which they run.
 pub(crate) fn all() -> Vec<Scenario> {
-    [insert::all(), config::all(), files::all(), jobs::all(), json::all(), remove::all(), real::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let small = [insert::all(), config::all(), files::all(), jobs::all(), json::all(), remove::all()];
+    let odd = [conditions::all(), races::all()];
+    let real = [real::all(), devices::all()];
+    small.into_iter().chain(odd).chain(real).flatten().collect()
 }
 
 /// A scenario with equal answers.

@@ -1,4 +1,4 @@
-//! Real stacks: loaded, used, removed; and the kernel asking for modules by itself.
+//! Real stacks: loaded, put to use, removed.
 
 use super::{Scenario, same};
 
@@ -6,53 +6,99 @@ use super::{Scenario, same};
 const SEVERAL: &str = "Several softdep or weakdep lines for a module";
 
 pub(super) fn all() -> Vec<Scenario> {
+    [file_systems(), block(), devices()].into_iter().flatten().collect()
+}
+
+fn file_systems() -> Vec<Scenario> {
     vec![
-        same("btrfs", "modprobe btrfs; lsmod; modprobe -r -v btrfs; loaded", &["raid6_pq", "= 0"]).differs(
-            SEVERAL,
-            &["stdout", "modules"],
-            "loaded: crc32c_generic",
+        same(
+            "btrfs",
+            "modprobe loop; modprobe btrfs; mount_disk btrfs; lsmod; modprobe -r btrfs; umount_disk; \
+             modprobe -r -v btrfs; loaded",
+            &["raid6_pq", "content of btrfs", "Module btrfs is in use", "rmmod btrfs"],
+        )
+        .differs(SEVERAL, &["stdout", "modules"], "loaded: crc32c_generic"),
+        // The kernel asks for the file system as it is mounted.
+        same(
+            "xfs",
+            "modprobe loop; mount_disk xfs; lsmod; rmmod xfs; umount_disk; modprobe -r -v xfs; loaded",
+            &["content of xfs", "Module xfs is in use", "rmmod xfs"],
         ),
-        same("xfs", "modprobe -v xfs; modprobe -r xfs; loaded", &["xfs"]),
-        same("kvm", "modprobe kvm-intel; modprobe kvm-amd; modprobe kvm; loaded", &["kvm"]),
-        same("dm-crypt", "modprobe -v dm-crypt; loaded; modprobe -r dm-crypt", &["dm_mod"]),
-        same("nfs", "modprobe -v nfs; modprobe -r nfs; loaded", &["sunrpc"]),
+        same(
+            "ext4",
+            "modprobe loop; mount_disk ext4; lsmod; modprobe -r ext4; umount_disk; \
+             modprobe -r ext4; modprobe -r loop; loaded",
+            &["jbd2", "content of ext4", "in use", "loaded:\n"],
+        ),
+        // There is no server; but the mount makes the kernel ask for version 4.
+        same(
+            "nfs",
+            "modprobe -v nfs; while read -r line; do case $line in *nfs*) echo $line; esac; done </proc/filesystems; \
+             ip link set lo up; mount -i -t nfs4 -o addr=127.0.0.1,clientaddr=127.0.0.1,soft,retrans=1,timeo=1 127.0.0.1:/ /mnt; \
+             loaded; ip link set lo down; modprobe -r nfsv4; modprobe -r nfs; loaded",
+            &["sunrpc", "nodev nfs4", "nfsv4", "Connection refused"],
+        ),
+    ]
+}
+
+fn block() -> Vec<Scenario> {
+    vec![
+        // Read through the mapping it is what was written, on the disk below it is not.
+        same(
+            "dm-crypt",
+            "key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f; \
+             modprobe loop; modprobe -v dm-crypt; dd if=/dev/zero of=disk bs=64k count=16 2>/dev/null; losetup /dev/loop0 disk; \
+             dmsetup create --noudevsync secret --table \"0 2048 crypt aes-xts-plain64 $key 0 /dev/loop0 0\"; echo $?; \
+             echo 'a plain text' | dd of=/dev/mapper/secret bs=512 conv=sync,fsync 2>/dev/null; \
+             dd if=/dev/mapper/secret bs=512 count=1 2>/dev/null | tr -d '\\0'; grep -c 'plain text' disk; \
+             loaded; modprobe -r dm-crypt; dmsetup remove --noudevsync secret; losetup -d /dev/loop0; \
+             modprobe -r -v dm-crypt; loaded",
+            &["dm_mod", "a plain text", "xts", "Module dm_crypt is in use", "rmmod dm_crypt"],
+        ),
+        same(
+            "disks",
+            "modprobe -a virtio_pci virtio_blk nvme ahci sd_mod; sleep 2; ls /sys/block; for disk in vda nvme0n1 sda; do \
+             dd if=/dev/$disk bs=64k count=1 2>/dev/null | sha256sum; done; modprobe -r -v -a virtio_blk nvme ahci sd_mod; loaded",
+            &["nvme0n1\n", "sda\n", "vda\n", "rmmod nvme\n"],
+        ),
+    ]
+}
+
+fn devices() -> Vec<Scenario> {
+    vec![
+        // The processor is AMD's: one of the two is refused.
+        same(
+            "kvm",
+            "modprobe kvm-intel; modprobe kvm-amd; ls /dev/kvm; exec 4<>/dev/kvm; lsmod; modprobe -r kvm-amd; \
+             exec 4>&-; modprobe -r -v kvm-amd; modprobe -r -v kvm-intel; ls /dev/kvm; loaded",
+            &["'kvm_intel': ", "/dev/kvm\n", "Module kvm_amd is in use", "rmmod kvm_amd"],
+        ),
         same(
             "sound",
-            "modprobe -v snd-hda-intel; loaded; modprobe -r snd-hda-intel; loaded",
-            &["snd_hda_intel"],
+            "modprobe -v snd-hda-intel; sleep 1; cat /proc/asound/cards; ls /dev/snd; loaded; \
+             modprobe -r snd-hda-intel; loaded",
+            &["HDA Intel", "controlC0", "snd_hda_codec_generic"],
+        ),
+        // The codec's module has a user that /proc/modules does not name: its card.
+        same(
+            "sound-softdeps",
+            "printf 'softdep snd-hda-intel pre: ox_base post: snd-hda-codec-generic ox_plain\\noptions snd-hda-intel id=ours\\n' | config; \
+             modprobe -v snd-hda-intel; sleep 1; cat /proc/asound/cards; modprobe -r -v snd-hda-intel; loaded",
+            &["[ours", "rmmod ox_plain", "Module snd_hda_codec_generic is in use"],
         ),
         same(
-            "network-by-modalias",
-            "for device in /sys/bus/pci/devices/*; do read -r alias <$device/modalias; \
-             case $alias in *bc02*) modprobe -v \"$alias\";; esac; done; for device in /sys/bus/virtio/devices/*; do read -r alias <$device/modalias; modprobe -v \"$alias\"; done; \
-             ls /sys/class/net; sleep 0.2; \
-             for link in /sys/class/net/e*; do ip link set ${link##*/} up && echo up; done; \
-             for link in /sys/class/net/e*; do ip link set ${link##*/} down; done; modprobe -r e1000e; loaded",
-            &["e1000e", "virtio_net", "up"],
+            "network",
+            "modprobe virtio_pci; for device in /sys/bus/pci/devices/* /sys/bus/virtio/devices/*; do read -r alias <$device/modalias; \
+             case $alias in *bc02*|virtio:d00000001*) modprobe -v \"$alias\"; esac; done; sleep 1; ls /sys/class/net; \
+             for link in /sys/class/net/e*; do ip link set ${link##*/} up; sleep 5; cat $link/carrier; done; \
+             lsmod; for link in /sys/class/net/e*; do ip link set ${link##*/} down; done; \
+             modprobe -r -v e1000e virtio_net; loaded",
+            &["eth0\n", "eth1\n", "1\n        1\n", "rmmod e1000e"],
         ),
         same(
-            "coldplug",
-            "for device in /sys/bus/*/devices/*; do [ -r $device/modalias ] && read -r alias <$device/modalias && \
-             [ -n \"$alias\" ] && set -- \"$@\" \"$alias\"; done; \
-             /sbin/modprobe -abq \"$@\"; sleep 0.5; loaded",
-            &["e1000e", "snd_hda_intel"],
-        ),
-        same(
-            "mount",
-            "dd if=/dev/zero of=disk bs=64k count=16 2>/dev/null; mke2fs -F disk >/dev/null 2>&1; modprobe loop; \
-             losetup /dev/loop0 disk; mount -t ext4 /dev/loop0 /mnt; echo $?; loaded; modprobe -r ext4; \
-             umount /mnt; losetup -d /dev/loop0; modprobe -r ext4; modprobe -r loop; loaded",
-            &["ext4", "in use", "loaded:\n"],
-        ),
-        same(
-            "kernel-asks",
-            "ip link add ox0 type dummy; echo $?; loaded; ip link del ox0; modprobe -r dummy",
-            &["dummy"],
-        ),
-        same(
-            "kernel-asks-blacklisted",
-            "echo 'install dummy false' | config; ip link add ox0 type dummy 2>/dev/null; echo $?; loaded",
-            &["loaded:"],
+            "watchdog",
+            "modprobe -v i6300esb heartbeat=99; ls /dev/watchdog0; lsmod; modprobe -r -v i6300esb; loaded",
+            &["/dev/watchdog0", "heartbeat=99\n", "rmmod i6300esb"],
         ),
     ]
 }
