@@ -13,7 +13,7 @@ use nix::sys::stat::stat;
 use crate::error::{Error, Result};
 
 /// How many bytes of a listing are asked for at once.
-const PORTION: usize = 32 << 10;
+const PORTION: usize = 8 << 10;
 
 /// Which directory it is, whatever path leads there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
