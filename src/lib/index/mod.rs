@@ -25,4 +25,5 @@ const HEADER_LEN: usize = 12;
 const FLAG_PREFIX: u32 = 0x8000_0000;
 const FLAG_VALUES: u32 = 0x4000_0000;
 const FLAG_CHILDREN: u32 = 0x2000_0000;
+const FLAG_RESERVED: u32 = 0x1000_0000;
 const OFFSET_MASK: u32 = 0x0fff_ffff;

@@ -1,11 +1,23 @@
 //! One node of a binary index, decoded in place with every access checked.
+//!
+//! Owns what can be told about a node from where it lies. Writers leave no gaps: depmod here, and kmod's since 34, write
+//! a node and behind it its children in their order, so that a node ends where its first child begins, and one without
+//! children where the next child of an ancestor does. Older ones write the children first; of their files only the
+//! order of children is known. A wrong byte in a length, a count, an offset or a flag breaks this; one in a
+//! key, a value or a priority does not.
 
 use crate::error::FormatError;
 
 use super::bytes::Data;
-use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, OFFSET_MASK};
+use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_RESERVED, FLAG_VALUES, HEADER_LEN, OFFSET_MASK};
 
 type Result<T> = std::result::Result<T, FormatError>;
+
+/// The limit of a node in a file whose nodes come before their parents.
+const UNKNOWN: usize = usize::MAX;
+
+/// The reference that leads nowhere.
+const NULL: [u8; 4] = [0; 4];
 
 /// A view of one node. Nothing is copied.
 #[derive(Clone, Copy)]
@@ -14,11 +26,13 @@ pub(super) struct Node<'a> {
     /// The bytes that every key below this node continues with.
     pub(super) prefix: &'a [u8],
     first: u8,
-    /// The references of the child range, four bytes each.
-    children: &'a [u8],
-    /// Offset of the first value; `values` of them follow.
+    /// The references of the child range.
+    children: &'a [[u8; 4]],
+    /// Offset behind all but the values: of the first value, where there is one.
     values_at: usize,
     values: u32,
+    /// Offset at which the node and all below it end, or [`UNKNOWN`].
+    limit: usize,
 }
 
 /// A value with its priority (lower comes first).
@@ -29,19 +43,36 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Decodes the node that `reference` points to; `None` for the null reference.
+    /// The node that the header leads to; `None` in an index without entries.
+    #[inline]
+    pub(super) fn root(data: Data<'a>, reference: u32) -> Result<Option<Self>> {
+        let at = offset(reference);
+        // That of no index with anything behind its header.
+        if data.len() == HEADER_LEN && (reference == 0 || reference as usize == HEADER_LEN) {
+            return Ok(None);
+        }
+        if at == HEADER_LEN {
+            return Self::at(data, reference, data.len()).map(Some);
+        }
+        let root = Self::at(data, reference, UNKNOWN)?;
+        // Written last.
+        if root.end()? == data.len() { Ok(Some(root)) } else { Err(misplaced()) }
+    }
+
+    /// Decodes the node that `reference` points to, which with all below it ends at `limit`.
     // Inlined, a dump need not copy each node from hand to hand: a fifth of its time.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    pub(super) fn at(data: Data<'a>, reference: u32) -> Result<Option<Self>> {
-        let mut at = (reference & OFFSET_MASK) as usize;
-        if at == 0 {
-            return Ok(None);
+    fn at(data: Data<'a>, reference: u32, limit: usize) -> Result<Self> {
+        let mut at = offset(reference);
+        // Not even the flags of an empty node make sense: whoever writes one has something to put into it.
+        if reference & (FLAG_CHILDREN | FLAG_VALUES) == 0 || reference & FLAG_RESERVED != 0 {
+            return Err(FormatError::malformed("a node has impossible flags"));
         }
-        if at > data.len() || (at == data.len() && reference & !OFFSET_MASK != 0) {
+        if at >= data.len() {
             return Err(outside());
         }
-        let mut node = Self { data, prefix: &[], first: 0, children: &[], values_at: 0, values: 0 };
+        let mut node = Self { data, prefix: &[], first: 0, children: &[], values_at: 0, values: 0, limit };
         if reference & FLAG_PREFIX != 0 {
             node.prefix = data.c_string(at)?;
             at += node.prefix.len() + 1;
@@ -49,41 +80,79 @@ impl<'a> Node<'a> {
         if reference & FLAG_CHILDREN != 0 {
             let &[first, last] = data.range(at, 2)? else { return Err(outside()) };
             if first > last || last >= 0x80 {
-                return Err(FormatError::malformed("a node has an impossible range of children"));
+                return Err(impossible_range());
             }
             let len = (usize::from(last - first) + 1) * 4;
             node.first = first;
-            node.children = data.range(at + 2, len)?;
+            (node.children, _) = data.range(at + 2, len)?.as_chunks();
+            // A range is no wider than it need be.
+            if node.children.first() == Some(&NULL) || node.children.last() == Some(&NULL) {
+                return Err(impossible_range());
+            }
             at += 2 + len;
         }
         if reference & FLAG_VALUES != 0 {
             node.values = data.be32(at)?;
-            node.values_at = at + 4;
-            // Each value takes at least five bytes, which bounds the count before anyone loops over it.
-            if u64::from(node.values) * 5 > (data.len() - node.values_at) as u64 {
+            at += 4;
+            // Each value takes at least five bytes, which bounds the count before anyone loops over it. The flag is
+            // for those that have some.
+            if node.values == 0 || u64::from(node.values) * 5 > (data.len() - at) as u64 {
                 return Err(outside());
             }
         }
-        Ok(Some(node))
+        node.values_at = at;
+        match node.children.first() {
+            Some(child) if limit != UNKNOWN && offset_of(*child) != node.end()? => Err(misplaced()),
+            _ => Ok(node),
+        }
     }
 
     /// The child that consumes `byte`, if there is one.
     pub(super) fn child(&self, byte: u8) -> Result<Option<Self>> {
-        match self.reference(byte) {
-            0 => Ok(None),
-            reference => Self::at(self.data, reference),
+        let index = usize::from(byte.wrapping_sub(self.first));
+        let Some((before, [reference, after @ ..])) = self.children.split_at_checked(index) else {
+            return Ok(None);
+        };
+        if *reference == NULL {
+            return Ok(None);
         }
+        let previous = before.iter().rev().find(|other| **other != NULL).unwrap_or(&NULL);
+        let next = after.iter().find(|other| **other != NULL).unwrap_or(&NULL);
+        self.between(*previous, *reference, *next).map(Some)
+    }
+
+    /// Decodes the child of this reference, whose neighbours are those of the next smaller and the next larger
+    /// byte.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn between(&self, previous: [u8; 4], reference: [u8; 4], next: [u8; 4]) -> Result<Self> {
+        let reference = u32::from_be_bytes(reference);
+        if self.limit == UNKNOWN {
+            return Self::at(self.data, reference, UNKNOWN);
+        }
+        let at = offset(reference);
+        let limit = if next == NULL { self.limit } else { offset_of(next) };
+        let begin = if previous == NULL { self.values_at } else { offset_of(previous) + 1 };
+        // Behind the values come the children, and a child's last node ends with a value.
+        if at < begin || at >= limit || self.data.range(at - 1, 1)? != [0] && previous != NULL {
+            return Err(misplaced());
+        }
+        Self::at(self.data, reference, limit)
+    }
+
+    /// Where the node itself ends, without what is below it.
+    fn end(&self) -> Result<usize> {
+        let mut at = self.values_at;
+        for _ in 0..self.values {
+            at += 4;
+            at += self.data.c_string(at)?.len() + 1;
+        }
+        Ok(at)
     }
 
     /// The children, each with the byte that it consumes.
     pub(super) fn children(&self) -> Children<'a> {
-        Children { data: self.data, byte: self.first, references: self.children }
-    }
-
-    fn reference(&self, byte: u8) -> u32 {
-        byte.checked_sub(self.first)
-            .and_then(|index| self.children.get(usize::from(index) * 4..)?.first_chunk())
-            .map_or(0, |bytes| u32::from_be_bytes(*bytes))
+        Children { previous: NULL, byte: self.first, references: self.children }
     }
 
     /// Calls `visit` with each value in priority order.
@@ -95,17 +164,32 @@ impl<'a> Node<'a> {
             at += 4 + bytes.len() + 1;
             visit(Value { priority, bytes });
         }
-        Ok(())
+        let end = self.children.first().map_or(self.limit, |child| offset_of(*child));
+        if at == end || self.limit == UNKNOWN { Ok(()) } else { Err(misplaced()) }
+    }
+
+    /// Makes sure, before nothing is found here, that this is a node: of one with children that is known.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.is_leaf() { self.values(|_| ()) } else { Ok(()) }
     }
 
     /// The value of lowest priority.
     pub(super) fn first_value(&self) -> Result<Option<&'a [u8]>> {
-        if self.values == 0 { Ok(None) } else { self.data.c_string(self.values_at + 4).map(Some) }
+        let mut first = None;
+        if self.values > 0 {
+            self.values(|value| first = first.or(Some(value.bytes)))?;
+        }
+        Ok(first)
     }
 
     /// A lower bound of the bytes that this node takes in the file; at least 1.
     pub(super) fn least_size(&self) -> usize {
         1 + self.prefix.len() + self.values as usize
+    }
+
+    /// The same node for a walk that goes everywhere and need not be sure of each place.
+    pub(super) fn anywhere(self) -> Self {
+        Self { limit: UNKNOWN, ..self }
     }
 
     /// Whether no key goes on from here.
@@ -122,39 +206,68 @@ impl<'a> Node<'a> {
 /// What is left of a node's children.
 #[derive(Clone, Copy)]
 pub(super) struct Children<'a> {
-    data: Data<'a>,
+    /// The reference before the first of these.
+    previous: [u8; 4],
     /// What the first of the references consumes.
     byte: u8,
-    references: &'a [u8],
+    /// The first of them leads somewhere.
+    references: &'a [[u8; 4]],
 }
 
 impl<'a> Children<'a> {
-    /// The next child that there is.
+    /// The next child of this node that there is.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    pub(super) fn next(&mut self) -> Result<Option<(u8, Node<'a>)>> {
+    pub(super) fn next(&mut self, parent: &Node<'a>) -> Result<Option<(u8, Node<'a>)>> {
+        let Some((reference, rest)) = self.references.split_first() else { return Ok(None) };
+        let byte = self.byte;
+        let rest = self.skip(rest);
+        let child = parent.between(self.previous, *reference, *rest.first().unwrap_or(&NULL))?;
+        self.previous = *reference;
+        self.references = rest;
+        Ok(Some((byte, child)))
+    }
+
+    /// Passes over the references that lead nowhere, and counts them.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn skip(&mut self, mut references: &'a [[u8; 4]]) -> &'a [[u8; 4]] {
+        // Never beyond 0x80: a range of children ends there.
+        self.byte = self.byte.wrapping_add(1);
         // Ranges are sparse: four references at a time as long as none of them leads anywhere.
-        while let Some((references, rest)) = self.references.split_first_chunk() {
-            if u128::from_ne_bytes(*references) != 0 {
+        while let Some((four, rest)) = references.split_first_chunk::<4>() {
+            if *four != [NULL; 4] {
                 break;
             }
-            self.references = rest;
+            references = rest;
             self.byte = self.byte.wrapping_add(4);
         }
-        while let Some((reference, rest)) = self.references.split_first_chunk() {
-            let byte = self.byte;
-            self.references = rest;
-            // Never beyond 0x7f: a range of children ends there.
-            self.byte = byte.wrapping_add(1);
-            let reference = u32::from_be_bytes(*reference);
-            if reference != 0 {
-                return Ok(Node::at(self.data, reference)?.map(|child| (byte, child)));
-            }
+        while let Some((reference, rest)) = references.split_first()
+            && *reference == NULL
+        {
+            references = rest;
+            self.byte = self.byte.wrapping_add(1);
         }
-        Ok(None)
+        references
     }
+}
+
+fn offset(reference: u32) -> usize {
+    (reference & OFFSET_MASK) as usize
+}
+
+fn offset_of(reference: [u8; 4]) -> usize {
+    offset(u32::from_be_bytes(reference))
 }
 
 pub(super) fn outside() -> FormatError {
     FormatError::malformed("a node reaches beyond the end of the file")
+}
+
+fn impossible_range() -> FormatError {
+    FormatError::malformed("a node has an impossible range of children")
+}
+
+fn misplaced() -> FormatError {
+    FormatError::malformed("the nodes do not lie one behind the other")
 }

@@ -16,7 +16,8 @@ type Result<T> = std::result::Result<T, FormatError>;
 #[derive(Clone, Copy)]
 pub struct Index<'a> {
     data: Data<'a>,
-    root: u32,
+    /// `None` in an index without entries.
+    root: Option<Node<'a>>,
 }
 
 /// One answer of a wildcard search.
@@ -58,24 +59,24 @@ impl<'a> Index<'a> {
             let reason = format!("major version is {major} instead of {VERSION_MAJOR}");
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
-        let index = Self { data, root: data.be32(8)? };
-        index.root()?;
-        Ok(index)
-    }
-
-    fn root(&self) -> Result<Option<Node<'a>>> {
-        Node::at(self.data, self.root)
+        Ok(Self { data, root: Node::root(data, data.be32(8)?)? })
     }
 
     /// The first value stored under exactly `key`.
     pub fn get(&self, key: &[u8]) -> Result<Option<&'a [u8]>> {
         let mut rest = key;
-        let mut node = self.root()?;
+        let mut node = self.root;
         while let Some(current) = node {
-            let Some(after) = rest.strip_prefix(current.prefix) else { return Ok(None) };
+            let Some(after) = rest.strip_prefix(current.prefix) else {
+                current.check()?;
+                return Ok(None);
+            };
             let Some((&byte, after)) = after.split_first() else { return current.first_value() };
             rest = after;
             node = current.child(byte)?;
+            if node.is_none() {
+                current.check()?;
+            }
         }
         Ok(None)
     }
@@ -94,17 +95,16 @@ impl<'a> Index<'a> {
     /// Follows `key` literally, turning off into each subtree that begins with a wildcard.
     fn walk(&self, key: &[u8], found: &mut Vec<Match<'a>>) -> Result<()> {
         let mut rest = key;
-        let mut node = self.root()?;
+        let mut node = self.root;
         while let Some(current) = node {
             for (at, &byte) in current.prefix.iter().enumerate() {
                 if is_wild(byte) {
                     return self.subtree(current, &current.prefix[at..], rest, found);
                 }
-                let Some((&head, after)) = rest.split_first() else { return Ok(()) };
-                if head != byte {
-                    return Ok(());
+                match rest.split_first() {
+                    Some((&head, after)) if head == byte => rest = after,
+                    _ => return current.check(),
                 }
-                rest = after;
             }
             for wild in *b"*?[" {
                 if let Some(child) = current.child(wild)? {
@@ -115,6 +115,9 @@ impl<'a> Index<'a> {
             let Some((&byte, after)) = rest.split_first() else { return push_values(&current, found) };
             rest = after;
             node = current.child(byte)?;
+            if node.is_none() {
+                current.check()?;
+            }
         }
         Ok(())
     }
@@ -129,7 +132,7 @@ impl<'a> Index<'a> {
     /// Calls `visit` with each key and value: a node's values in priority order, then its children by
     /// byte.
     pub fn dump(&self, mut visit: impl FnMut(&[u8], Match<'a>)) -> Result<()> {
-        let Some(root) = self.root()? else { return Ok(()) };
+        let Some(root) = self.root.map(Node::anywhere) else { return Ok(()) };
         self.visit(root, root.prefix, Order::ValuesFirst, &mut |key, node| {
             node.values(|value| visit(key, value.into()))
         })
@@ -152,7 +155,7 @@ impl<'a> Index<'a> {
         }
         while let Some(frame) = stack.last_mut() {
             key.truncate(frame.key_len);
-            if let Some((byte, child)) = frame.children.next()? {
+            if let Some((byte, child)) = frame.children.next(&frame.node)? {
                 budget = budget.checked_sub(child.least_size()).ok_or_else(looped)?;
                 key.push(byte);
                 key.extend_from_slice(child.prefix);

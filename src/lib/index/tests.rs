@@ -91,10 +91,31 @@ fn damage_is_an_error_or_an_answer() {
 
 #[test]
 fn loops_end() {
-    let mut bytes = vec![0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0x20, 0, 0, 12];
-    // The root's only child, through `*`, is the root itself.
-    bytes.extend_from_slice(&[b'*', b'*', 0x20, 0, 0, 12]);
-    let index = Index::parse(&bytes).unwrap();
+    let header = [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0x20, 0, 0];
+    // The root's only child, through `*`, is the root itself: in the order of today, and in the older one.
+    let today = [&header[..], &[12, b'*', b'*', 0x20, 0, 0, 12]].concat();
+    assert!(Index::parse(&today).is_err());
+    let older = [&header[..], &[13, 0, b'*', b'*', 0x20, 0, 0, 13]].concat();
+    let index = Index::parse(&older).unwrap();
     assert!(index.dump(|_, _| ()).is_err());
     assert!(index.search(b"x").is_err());
+}
+
+/// As kmod before 34 wrote them: children first, the root last.
+#[test]
+fn older_files_have_the_nodes_the_other_way_round() {
+    let leaf = |value: &[u8]| [&[0, 0, 0, 1, 0, 0, 0, 7], value, &[0]].concat();
+    let header = [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0x20, 0, 0, 34];
+    let root = [b'a', b'c', 0x40, 0, 0, 12, 0, 0, 0, 0, 0x40, 0, 0, 23];
+    let bytes = [&header[..], &leaf(b"xx"), &leaf(b"yy"), &root].concat();
+    let index = Index::parse(&bytes).unwrap();
+    assert_eq!(index.get(b"a").unwrap(), Some(&b"xx"[..]));
+    assert_eq!(index.get(b"b").unwrap(), None);
+    assert_eq!(index.get(b"c").unwrap(), Some(&b"yy"[..]));
+    assert_eq!(found(&index, "c"), ["yy"]);
+    let mut keys = Vec::new();
+    index.dump(|key, _| keys.extend_from_slice(key)).unwrap();
+    assert_eq!(keys, b"ac");
+    assert!(Index::parse(&bytes[..bytes.len() - 1]).is_err());
+    assert!(Index::parse(&[&bytes[..], &[0]].concat()).is_err());
 }
