@@ -115,6 +115,34 @@ impl<'a> Indexes<'a> {
         });
     }
 
+    /// Whether the text answers in place of the binary index, if anything does.
+    pub(super) fn is_rebuilt(&self, kind: Kind) -> bool {
+        self.slot(kind).rebuilt.get().is_some()
+    }
+
+    /// Whether there is an index to put questions to, as far as is known.
+    pub(super) fn is_usable(&self, kind: Kind) -> bool {
+        !matches!(self.slot(kind).rebuilt.get(), Some(None))
+    }
+
+    /// Lets the text answer from now on, for this reason; `false` if it does already.
+    pub(super) fn give_up(&self, kind: Kind, reason: impl FnOnce() -> FormatError) -> bool {
+        let slot = self.slot(kind);
+        let begun = slot.rebuilt.get().is_none();
+        if begun {
+            let error = Error::new(slot.binary.clone(), reason());
+            slot.rebuilt.get_or_init(|| self.rebuild(kind, error));
+        }
+        begun
+    }
+
+    /// Whether the text has exactly this key; `None` without a text that can be read.
+    pub(super) fn in_text(&self, kind: Kind, key: &[u8]) -> Option<bool> {
+        let text = sys::file::read_if_exists(&self.slot(kind).text).ok()??;
+        let index = build(kind, &text).ok()?;
+        Some(Index::parse(&index).ok()?.get(key).ok()?.is_some())
+    }
+
     /// Puts a question to the stored index, or to the rebuilt one once the stored one has failed.
     fn ask<'s, T>(
         &'s self,
@@ -201,7 +229,7 @@ type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 /// The bytes of the binary index that depmod would make of `text`, up to the numbers of
 /// priorities, whose order is that of the lines.
-fn build(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
+pub(super) fn build(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
     let entries: Vec<Pair<'_>> = match kind {
         Kind::Dep => text::deps(text).map(|dep| (name::from_path(dep.path), dep.line().into())).collect(),
         Kind::Alias => text::entries(text, "alias")

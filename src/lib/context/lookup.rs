@@ -83,7 +83,7 @@ impl Context<'_> {
     /// What modules.dep says that a normalised module name needs, in its order: the one to be loaded
     /// first comes last.
     pub fn dependencies(&self, name: &[u8]) -> Vec<Module> {
-        let Some(dep) = self.dep(name) else { return Vec::new() };
+        let Some(dep) = self.line(name) else { return Vec::new() };
         dep.dependencies().map(|path| Module::named(name::from_path(path).into_owned())).collect()
     }
 
@@ -112,8 +112,15 @@ impl Context<'_> {
     }
 
     fn by_index(&self, kind: IndexKind, key: &[u8]) -> Vec<Module> {
-        let found = self.indexes.search(kind, key).into_iter();
-        found.map(|found| Module::aliased(found.value, key)).collect()
+        let found = || {
+            let found = self.indexes.search(kind, key).into_iter();
+            found.map(|found| Module::aliased(found.value, key)).collect::<Vec<_>>()
+        };
+        let first = found();
+        // Names of built-in modules are in no other index.
+        let astray = kind != IndexKind::BuiltinAlias
+            && first.iter().any(|module| self.leads_astray(kind, &module.name));
+        if astray { found() } else { first }
     }
 
     fn by_builtin_name(&self, key: &[u8]) -> Vec<Module> {

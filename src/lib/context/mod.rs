@@ -4,6 +4,7 @@
 //! globals: two contexts never share anything. Must not print and must not change the system.
 //! Contract: kmod's context (`kmod_new` with its resources), without its reference counts.
 
+mod check;
 pub mod conf;
 mod indexes;
 mod lookup;
@@ -18,7 +19,6 @@ use std::path::{Path, PathBuf};
 use bstr::ByteSlice;
 
 use crate::config::{Author, Config};
-use crate::index::text::Dep;
 use crate::notice::{Notice, Sink};
 use crate::sys;
 use indexes::Indexes;
@@ -110,11 +110,6 @@ impl<'a> Context<'a> {
         &self.config
     }
 
-    /// The line of modules.dep for a normalised module name.
-    pub fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
-        Dep::parse(self.indexes.get(IndexKind::Dep, name)?)
-    }
-
     /// Where the file of a normalised module name is, if modules.dep lists it.
     pub fn path_of(&self, name: &[u8]) -> Option<PathBuf> {
         Some(self.in_dir(self.dep(name)?.path))
@@ -129,11 +124,6 @@ impl<'a> Context<'a> {
         whole.push("/");
         whole.push(OsStr::from_bytes(path));
         whole.into()
-    }
-
-    /// Whether a normalised module name is built into the kernel.
-    pub fn is_builtin(&self, name: &[u8]) -> bool {
-        self.indexes.get(IndexKind::Builtin, name).is_some()
     }
 
     /// Calls `visit` with every key and value of an index, in their order: keys by their bytes, values
@@ -187,3 +177,6 @@ impl std::fmt::Debug for Context<'_> {
         f.debug_struct("Context").field("dir", &dir).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

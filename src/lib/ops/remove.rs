@@ -212,7 +212,7 @@ impl Walk<'_, '_> {
     /// Those of its dependencies that nothing uses any more, the one loaded first coming first: what only
     /// they needed stays, as it does with kmod.
     fn dependencies(&mut self, module: &BStr) {
-        let Some(dep) = self.context.dep(module) else { return };
+        let Some(dep) = self.context.line(module) else { return };
         let mut paths: Vec<&[u8]> = dep.dependencies().collect();
         paths.reverse();
         for path in paths {

@@ -3,6 +3,7 @@
 
 mod commands;
 mod compressed;
+mod indexes;
 mod insert;
 mod remove;
 

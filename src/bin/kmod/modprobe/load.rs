@@ -85,6 +85,7 @@ impl Loader<'_, '_> {
             ignore_loaded: self.settings.ignore_loaded,
             blacklist_names: self.settings.use_blacklist,
             ignore_forbid: self.settings.ignore_forbid,
+            dry_run: self.settings.dry_run,
         };
         let plan = probe::plan(self.context, module, &request, self.sink);
         let number = view.planned(module, &plan)?;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use bstr::BString;
 
 use super::forbid::Gate;
+use super::plan::Request;
 use crate::context::{Context, Module};
 use crate::name;
 use crate::notice::{Notice, Sink};
@@ -40,11 +41,16 @@ enum Task {
     Take(Listed),
 }
 
-/// The sequence for `top`. With `bare`, its own soft dependencies are left out, not those of its
+/// The sequence for `top`. Where commands are ignored, its own soft dependencies are left out too, not those of its
 /// dependencies. Repetitions are kept: what makes two steps equal is for the plan to say.
 ///
 /// The gate has let `top` pass.
-pub(super) fn sequence(gate: Gate<'_, '_>, top: &Module, bare: bool, sink: Sink<'_>) -> Vec<Entry> {
+pub(super) fn sequence(
+    gate: Gate<'_, '_>,
+    top: &Module,
+    request: &Request<'_>,
+    sink: Sink<'_>,
+) -> Vec<Entry> {
     let context = gate.context;
     let mut required: BTreeSet<BString> = BTreeSet::from([top.name.clone()]);
     let mut expanded: BTreeSet<Identity> = BTreeSet::new();
@@ -57,12 +63,13 @@ pub(super) fn sequence(gate: Gate<'_, '_>, top: &Module, bare: bool, sink: Sink<
                 if expanded.insert((module.name.clone(), module.alias.clone()))
                     && passes(gate, &module, &mut passed_over, sink)
                 {
-                    let (path, needs) = line(context, &module.name);
+                    let (path, needs) = line(context, &module.name, request);
                     // The first to be expanded is the top.
                     if expanded.len() == 1 {
                         required.extend(needs.iter().map(|(module, _)| module.name.clone()));
                     }
-                    let last = if bare && module == *top { Task::Take } else { Task::Surround };
+                    let last =
+                        if request.ignore_commands && module == *top { Task::Take } else { Task::Surround };
                     tasks.push(last((module, path)));
                     // modules.dep names the one to be loaded first last: on top of the stack.
                     tasks.extend(needs.into_iter().map(Task::Surround));
@@ -119,8 +126,9 @@ pub(super) fn found(context: &Context<'_>, name: &BString, sink: Sink<'_>) -> Ve
 }
 
 /// A module's line of modules.dep: its file, and its dependencies in the order written.
-fn line(context: &Context<'_>, module: &[u8]) -> (Option<PathBuf>, Vec<Listed>) {
-    let Some(dep) = context.dep(module) else { return (None, Vec::new()) };
+fn line(context: &Context<'_>, module: &[u8], request: &Request<'_>) -> (Option<PathBuf>, Vec<Listed>) {
+    let dep = if request.dry_run { context.dep(module) } else { context.line(module) };
+    let Some(dep) = dep else { return (None, Vec::new()) };
     let listed = |path| (Module::named(name::from_path(path).into_owned()), Some(context.in_dir(path)));
     (Some(context.in_dir(dep.path)), dep.dependencies().map(listed).collect())
 }

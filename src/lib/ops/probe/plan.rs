@@ -27,6 +27,8 @@ pub struct Request<'r> {
     pub blacklist_names: bool,
     /// Load what `forbid` lines forbid (`--ignore-forbid`).
     pub ignore_forbid: bool,
+    /// The plan is only to be shown: what modules.dep.bin says of dependencies need not be made sure of.
+    pub dry_run: bool,
 }
 
 /// What one step does.
@@ -93,7 +95,7 @@ pub fn plan<'c>(
     {
         return Plan::Blacklisted(entry);
     }
-    let sequence = order::sequence(gate, module, request.ignore_commands, sink);
+    let sequence = order::sequence(gate, module, request, sink);
     let steps = sequence.into_iter().map(|entry| {
         let requested = entry.module == *module;
         step(context, entry, requested, request)

@@ -1,0 +1,72 @@
+//! Indexes whose bytes have changed: what is loaded then.
+
+use std::fs;
+
+use oxmod_test_support::{Root, Shim, Side, sides};
+
+use super::{Seen, modprobe, seen};
+use crate::modprobe::depmod;
+
+/// `delta` needs `bravo`; there is a name for each that differs in one letter.
+fn tree() -> Root {
+    let root = Root::new();
+    root.module("alpha.ko", |m| m);
+    root.module("bravo.ko", |m| m.export("sym_bravo", 1).alias("pci:v1d*"));
+    root.module("delta.ko", |m| m.need("sym_bravo").alias("pci:v2d*"));
+    root.file(root.in_modules("modules.builtin"), "kernel/brava.ko\n");
+    root.file(root.in_modules("modules.builtin.modinfo"), "brava.alias=pci:v3d*\0");
+    depmod(&root);
+    root.file("proc/cmdline", "quiet\n").file("proc/modules", "");
+    root
+}
+
+/// Old bytes and those in their place.
+type Change<'b> = [&'b [u8]; 2];
+
+/// Puts `new` in place of `old`, of the same length, in an index.
+#[track_caller]
+fn change(root: &Root, index: &str, old: &[u8], new: &[u8]) {
+    let path = root.in_modules(index);
+    let mut bytes = fs::read(root.path(&path)).unwrap();
+    assert_eq!(old.len(), new.len());
+    let at = bytes.windows(old.len()).position(|window| window == old).expect("the old bytes");
+    bytes[at..at + old.len()].copy_from_slice(new);
+    root.file(path, bytes);
+}
+
+fn warned(index: &str, text: &str, why: &str, calls: &str) -> Seen {
+    let warning = format!("modprobe: WARNING: could not use M/{index}: {why}; reading M/{text} instead\n");
+    (0, String::new(), warning, calls.into())
+}
+
+/// Of theirs the exit code and what it loads count: it prints addresses.
+#[track_caller]
+fn damaged(text: &str, [old, new]: Change<'_>, [module, why, calls]: [&str; 3], theirs: (i32, &str)) {
+    let root = tree();
+    let index = format!("{text}.bin");
+    change(&root, &index, old, new);
+    for &side in sides() {
+        let answer = seen(&Shim::new().run(&root, &modprobe(&[module]), side));
+        if side == Side::Ours {
+            assert_eq!(answer, warned(&index, text, why, calls));
+        } else {
+            assert_eq!((answer.0, answer.3.as_str()), theirs, "{index} {answer:?}");
+        }
+    }
+}
+
+/// What an index says is held against the key and against the other indexes.
+#[test]
+fn an_answer_that_cannot_be_is_not_followed() {
+    let alpha = "finit alpha.ko \"\" 0 = 0\n";
+    let bravo = "finit bravo.ko \"\" 0 = 0\n";
+    let delta = "finit delta.ko \"\" 0 = 0\n";
+    let both = format!("{bravo}{delta}");
+    let (dep, alias, builtin) = ("modules.dep", "modules.alias", "modules.builtin");
+    let (other, nothing) = ("it has something else for bravo", "it has nothing for bruvo.ko");
+    let (astray, wrongly) = ("it leads to what is no module: brave", "it wrongly lists bravo");
+    damaged(dep, [b"bravo.ko:\0", b"alpha.ko:\0"], ["bravo", other, bravo], (0, alpha));
+    damaged(dep, [b": bravo.ko", b": bruvo.ko"], ["delta", nothing, &both], (0, delta));
+    damaged(alias, [b"bravo\0", b"brave\0"], ["pci:v1d1", astray, bravo], (1, ""));
+    damaged(builtin, [b"a\0\0\0", b"o\0\0\0"], ["bravo", wrongly, bravo], (0, ""));
+}
