@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Formats: bytes in, values out. They share a vocabulary and know nothing of each other but names.
-const FORMATS: [&str; 8] = ["name", "config", "index", "elf", "modinfo", "meta", "firmware", "graph"];
+const FORMATS: [&str; 9] =
+    ["name", "config", "index", "elf", "modinfo", "facts", "meta", "firmware", "graph"];
 
 /// The vocabulary that everybody may use.
 const WORDS: [&str; 2] = ["error", "notice"];

@@ -3,7 +3,7 @@
 //! One way through the house; nothing calls upwards or sideways:
 //!
 //! ```text
-//! CLI ─► ops ─► context ─► formats (name, config, index, elf, modinfo, graph): bytes in, values out
+//! CLI ─► ops ─► context ─► formats (name, config, index, elf, modinfo, facts, graph): bytes in, values out
 //!                     └──► sys: every syscall, file, process, thread and unsafe block
 //! ```
 //!
@@ -17,6 +17,7 @@ pub mod config;
 pub mod context;
 pub mod elf;
 pub mod error;
+pub mod facts;
 pub mod graph;
 pub mod index;
 pub mod modinfo;

@@ -1,0 +1,229 @@
+//! One module's record.
+//!
+//! Owns its layout: a head of fixed size, then path, `.modinfo`, exports, needs and signature, padded to eight bytes.
+
+use super::{crc, u32_at, u64_at};
+use crate::error::{FormatError, FormatKind};
+
+/// The size of a record's head.
+const HEAD: usize = 72;
+/// Flag: there is a `.modinfo`, if only an empty one.
+const HAS_MODINFO: u32 = 1;
+/// Flag: there is a signature.
+const SIGNED: u32 = 2;
+
+/// By what a file is known to be the one that was read, and unchanged.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Size in bytes.
+    pub size: u64,
+    /// The inode's number.
+    pub inode: u64,
+    /// When its contents were last changed, as seconds and nanoseconds since 1970.
+    pub modified: (i64, u32),
+    /// When anything about it was last changed.
+    pub changed: (i64, u32),
+}
+
+/// An exported or a needed symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Symbol<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its version, `None` where none is recorded.
+    pub crc: Option<u64>,
+    /// A letter for how a needed symbol binds: `L`ocal, `G`lobal, `W`eak or `U`nknown; `E` for an exported one.
+    pub bind: u8,
+}
+
+/// What goes into a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Contents<'a> {
+    /// The path below the module directory; the whole path of a module elsewhere.
+    pub path: &'a [u8],
+    /// The file that was read.
+    pub identity: Identity,
+    /// The bytes of `.modinfo`, `None` without that section.
+    pub modinfo: Option<&'a [u8]>,
+    /// The signature's data with the trailer behind it, as they end the module; `None` when it is not signed.
+    pub signature: Option<&'a [u8]>,
+}
+
+/// Makes a record of a module's `contents` and its symbols, each in the module's order.
+///
+/// Errors: limit when something is longer than 4 GiB.
+pub fn encode<'a>(
+    contents: &Contents<'_>,
+    exports: impl Iterator<Item = Symbol<'a>>,
+    needs: impl Iterator<Item = Symbol<'a>>,
+) -> Result<Vec<u8>, FormatError> {
+    let mut bytes = vec![0; HEAD];
+    let mut sizes = [0; 5];
+    let mut end_of = |part: usize, start: usize, bytes: &Vec<u8>| {
+        sizes[part] = bytes.len() - start;
+        bytes.len()
+    };
+    bytes.extend_from_slice(contents.path);
+    let at = end_of(0, HEAD, &bytes);
+    bytes.extend_from_slice(contents.modinfo.unwrap_or_default());
+    let at = end_of(1, at, &bytes);
+    exports.for_each(|symbol| put_symbol(&mut bytes, &symbol));
+    let at = end_of(2, at, &bytes);
+    needs.for_each(|symbol| put_symbol(&mut bytes, &symbol));
+    let at = end_of(3, at, &bytes);
+    bytes.extend_from_slice(contents.signature.unwrap_or_default());
+    end_of(4, at, &bytes);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    let head = head(contents, sizes)?;
+    bytes[8..HEAD].copy_from_slice(&head);
+    let length = u32::try_from(bytes.len()).map_err(|_| too_long())?;
+    let sum = crc(&bytes[8..]);
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes[4..8].copy_from_slice(&sum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// The head behind length and checksum.
+fn head(contents: &Contents<'_>, sizes: [usize; 5]) -> Result<[u8; HEAD - 8], FormatError> {
+    let Identity { size, inode, modified, changed } = contents.identity;
+    let flags = u32::from(contents.modinfo.is_some()) * HAS_MODINFO
+        + u32::from(contents.signature.is_some()) * SIGNED;
+    let mut head = Vec::with_capacity(HEAD);
+    for wide in [size, inode, modified.0.cast_unsigned(), changed.0.cast_unsigned()] {
+        head.extend_from_slice(&wide.to_le_bytes());
+    }
+    for narrow in [modified.1, changed.1, flags] {
+        head.extend_from_slice(&narrow.to_le_bytes());
+    }
+    for size in sizes {
+        head.extend_from_slice(&u32::try_from(size).map_err(|_| too_long())?.to_le_bytes());
+    }
+    head.try_into().map_err(|_| too_long())
+}
+
+fn too_long() -> FormatError {
+    FormatError::new(FormatKind::Limit, "a module's record is too long")
+}
+
+/// Bind letter, number of bytes of the version, length of the name in groups of seven bits, version, name.
+fn put_symbol(bytes: &mut Vec<u8>, symbol: &Symbol<'_>) {
+    let crc = symbol.crc.map(u64::to_le_bytes);
+    let crc = match &crc {
+        None => &[][..],
+        Some([low @ .., 0, 0, 0, 0]) => low,
+        Some(all) => all,
+    };
+    // At most 8.
+    bytes.extend([symbol.bind, crc.len().to_le_bytes()[0]]);
+    let mut length = symbol.name.len();
+    while length >= 0x80 {
+        bytes.push(length.to_le_bytes()[0] | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length.to_le_bytes()[0]);
+    bytes.extend_from_slice(crc);
+    bytes.extend_from_slice(symbol.name);
+}
+
+/// A record, read where it lies. The default is one of nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Record<'a> {
+    identity: Identity,
+    flags: u32,
+    path: &'a [u8],
+    modinfo: &'a [u8],
+    exports: &'a [u8],
+    needs: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Reads a record, which `bytes` must be to the last one.
+    ///
+    /// Errors: malformed when the checksum or a length is wrong.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
+        let damaged = || FormatError::malformed("a module's record is damaged");
+        let (length, sum) = u32_at(bytes, 0).zip(u32_at(bytes, 4)).ok_or_else(damaged)?;
+        if length as usize != bytes.len() || crc(bytes.get(8..).unwrap_or_default()) != sum {
+            return Err(damaged());
+        }
+        Self::view(bytes).ok_or_else(damaged)
+    }
+
+    /// Reads a record whose checksum has been seen to, or that was made just now; `None` when a length is wrong.
+    pub fn view(bytes: &'a [u8]) -> Option<Self> {
+        let narrow = |at| u32_at(bytes, at);
+        let time = |seconds, fraction| Some((u64_at(bytes, seconds)?.cast_signed(), narrow(fraction)?));
+        let identity = Identity {
+            size: u64_at(bytes, 8)?,
+            inode: u64_at(bytes, 16)?,
+            modified: time(24, 40)?,
+            changed: time(32, 44)?,
+        };
+        let mut rest = bytes.get(HEAD..)?;
+        let mut part = |at| {
+            let (part, behind) = rest.split_at_checked(narrow(at)? as usize)?;
+            rest = behind;
+            Some(part)
+        };
+        let [path, modinfo, exports, needs, signature] =
+            [part(52)?, part(56)?, part(60)?, part(64)?, part(68)?];
+        Some(Self { identity, flags: narrow(48)?, path, modinfo, exports, needs, signature })
+    }
+
+    /// The path below the module directory; the whole path of a module elsewhere.
+    pub fn path(&self) -> &'a [u8] {
+        self.path
+    }
+
+    /// The file that was read.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The bytes of `.modinfo`, `None` without that section.
+    pub fn modinfo(&self) -> Option<&'a [u8]> {
+        (self.flags & HAS_MODINFO != 0).then_some(self.modinfo)
+    }
+
+    /// The signature's data with the trailer behind it, `None` when the module is not signed.
+    pub fn signature(&self) -> Option<&'a [u8]> {
+        (self.flags & SIGNED != 0).then_some(self.signature)
+    }
+
+    /// The exported symbols in order.
+    pub fn exports(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
+        Symbols(self.exports)
+    }
+
+    /// The needed symbols in order.
+    pub fn needs(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
+        Symbols(self.needs)
+    }
+}
+
+/// What is left of a list of symbols.
+struct Symbols<'a>(&'a [u8]);
+
+impl<'a> Iterator for Symbols<'a> {
+    type Item = Symbol<'a>;
+
+    /// Ends where the bytes make no sense, which behind a good checksum they do.
+    fn next(&mut self) -> Option<Symbol<'a>> {
+        let (&[bind, crc_size], mut rest) = self.0.split_first_chunk()?;
+        let mut length = 0_usize;
+        for shift in (0..28).step_by(7) {
+            let (&byte, behind) = rest.split_first()?;
+            rest = behind;
+            length |= usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let (crc, rest) = rest.split_at_checked(usize::from(crc_size))?;
+        let (name, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        let number = crc.iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+        Some(Symbol { name, crc: (crc_size > 0).then_some(number), bind })
+    }
+}

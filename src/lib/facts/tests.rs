@@ -1,0 +1,120 @@
+//! Unit tests: what goes in comes out, and nothing else ever does.
+
+use super::{Contents, Digest, Facts, Identity, Made, Record, Role, Symbol, assemble, encode};
+use crate::error::FormatKind;
+
+fn identity(number: u64) -> Identity {
+    let time = (-5 - i64::try_from(number).unwrap(), 999_999_999);
+    Identity { size: number << 33, inode: u64::MAX - number, modified: time, changed: (time.0 * 2, 7) }
+}
+
+fn symbols(number: usize) -> Vec<(Vec<u8>, Option<u64>, u8)> {
+    let crcs = [None, Some(0), Some(5), Some(u64::from(u32::MAX)), Some(1 << 32), Some(u64::MAX)];
+    (0..number % 150).map(|at| (vec![b'a'; at * at % 500], crcs[at % crcs.len()], b"LGWUE"[at % 5])).collect()
+}
+
+fn record(number: usize) -> Vec<u8> {
+    let modinfo = vec![b'm'; number * 7 % 5000];
+    let path = format!("kernel/{number}.ko");
+    let contents = Contents {
+        path: path.as_bytes(),
+        identity: identity(number as u64),
+        modinfo: (!number.is_multiple_of(5)).then_some(&modinfo),
+        signature: (!number.is_multiple_of(3)).then_some(b"signature"),
+    };
+    let list = symbols(number);
+    let each = || list.iter().map(|(name, crc, bind)| Symbol { name, crc: *crc, bind: *bind });
+    encode(&contents, each(), each().take(number % 7)).unwrap()
+}
+
+fn made() -> Made {
+    let files = vec![
+        (Role::Input, "modules.builtin".to_owned(), None),
+        (Role::Output, "modules.dep".to_owned(), Some(Digest::of(b"text"))),
+    ];
+    Made { maker: "1.2.3", symbol_prefix: Some(b'_'), files }
+}
+
+fn file(count: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let records: Vec<Vec<u8>> = (0..count).map(record).collect();
+    let slices: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    let parts = assemble(&made(), &slices).unwrap();
+    assert_eq!(parts.head.len() % 8, 0);
+    ([&parts.head[..], &slices.concat(), &parts.table].concat(), records)
+}
+
+#[test]
+fn a_record_is_what_went_in() {
+    for number in [0, 1, 2, 3, 4, 5, 149] {
+        let bytes = record(number);
+        let record = Record::parse(&bytes).unwrap();
+        assert_eq!(record.path(), format!("kernel/{number}.ko").as_bytes());
+        assert_eq!(record.identity(), identity(number as u64));
+        assert_eq!(record.modinfo().map(<[u8]>::len), (number % 5 > 0).then_some(number * 7 % 5000));
+        assert_eq!(record.signature().is_some(), number % 3 > 0);
+        let owned = |symbol: Symbol<'_>| (symbol.name.to_vec(), symbol.crc, symbol.bind);
+        let list = symbols(number);
+        assert_eq!(record.exports().map(owned).collect::<Vec<_>>(), list);
+        assert_eq!(record.needs().map(owned).collect::<Vec<_>>(), list[..(number % 7).min(list.len())]);
+    }
+}
+
+#[test]
+fn every_record_is_found_and_no_other() {
+    for count in [0, 1, 2, 3, 100, 3000] {
+        let (bytes, records) = file(count);
+        let facts = Facts::open(bytes.as_slice(), "1.2.3").unwrap();
+        assert_eq!((facts.len(), facts.is_empty()), (count, count == 0));
+        for (number, record) in records.iter().enumerate() {
+            assert_eq!(facts.find(format!("kernel/{number}.ko").as_bytes()).as_deref(), Some(&record[..]));
+        }
+        for path in ["", "kernel", "kernel/-1.ko", "kernel/3000.ko"] {
+            assert_eq!(facts.find(path.as_bytes()), None);
+        }
+        assert!(facts.records().eq(records.iter().map(Vec::as_slice)));
+        let files = made().files;
+        assert!(facts.files().eq(files.iter().map(|(role, name, digest)| (*role, name.as_bytes(), *digest))));
+        assert_eq!(facts.symbol_prefix(), Some(b'_'));
+    }
+}
+
+#[test]
+fn other_files_are_refused() {
+    let (bytes, _) = file(3);
+    let open = |bytes: &[u8], maker| Facts::open(bytes, maker).map(|_| ()).map_err(|error| error.kind);
+    assert_eq!(open(&bytes, "1.2.3"), Ok(()));
+    assert_eq!(open(&bytes, "1.2.4"), Err(FormatKind::Unsupported));
+    assert_eq!(open(&bytes, "1.2.3.4"), Err(FormatKind::Unsupported));
+    assert_eq!(open(b"", ""), Err(FormatKind::Malformed));
+    assert_eq!(open(&[b'x'; 4096], ""), Err(FormatKind::NotThisFormat));
+    for len in 0..bytes.len() {
+        assert_eq!(open(&bytes[..len], "1.2.3"), Err(FormatKind::Malformed), "{len}");
+    }
+    let longer = [&bytes[..], &[0; 8]].concat();
+    assert_eq!(open(&longer, "1.2.3"), Err(FormatKind::Malformed));
+}
+
+/// Whatever bit is wrong: a record that is found is the one that was written.
+#[test]
+fn damage_finds_nothing() {
+    let (bytes, records) = file(3);
+    let (mut found, mut missed) = (0, 0);
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << bit;
+            let Ok(facts) = Facts::open(damaged.as_slice(), "1.2.3") else { continue };
+            assert!(facts.records().count() <= damaged.len());
+            for (number, record) in records.iter().enumerate() {
+                match facts.find(format!("kernel/{number}.ko").as_bytes()) {
+                    Some(answer) => {
+                        assert_eq!(answer, &record[..]);
+                        found += 1;
+                    }
+                    None => missed += 1,
+                }
+            }
+        }
+    }
+    assert!(found > 1000 && missed > 1000, "{found} {missed}");
+}
