@@ -10,6 +10,7 @@ mod kmod;
 mod lsmod;
 mod modinfo;
 mod modinfo_real;
+mod modinfo_side_car;
 mod modinfo_signature;
 mod modprobe;
 mod single;

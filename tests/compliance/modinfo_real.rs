@@ -8,7 +8,7 @@ use oxmod_test_support::{Kernel, Run, kernels, same};
 const CHUNK: usize = 200;
 
 /// What is asked of every module.
-const REQUESTS: [&[&str]; 11] = [
+pub(crate) const REQUESTS: [&[&str]; 11] = [
     &[],
     &["-0"],
     &["-n"],

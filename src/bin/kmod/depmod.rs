@@ -10,7 +10,7 @@ use clap::Command;
 use oxmod::config::depmod::DepmodConfig;
 use oxmod::context::{absolute, conf};
 use oxmod::notice::{DepmodNotice, Notice, Sink};
-use oxmod::ops::depmod::{self as op, Config, KernelSymbols, ModuleFile, Wanted};
+use oxmod::ops::depmod::{self as op, Config, KernelSymbols, Last, ModuleFile, Tree};
 use oxmod::sys::{file, host};
 
 use crate::applet::Invocation;
@@ -26,6 +26,7 @@ pub fn command() -> Command {
         .args([
             flag(Some('a'), "all", "Read all modules (the default without FILE)"),
             flag(Some('A'), "quick", "Do nothing if no module is newer than the indexes"),
+            options::ours(flag(None, "full", "Read every module anew, whatever the last run has kept")),
             value(Some('b'), "basedir", "DIR", "Work on the modules below DIR instead of /"),
             value(Some('m'), "moduledir", "DIR", "Where modules are below that [default: /lib/modules]"),
             value(Some('o'), "outdir", "DIR", "Write below DIR instead of the base directory"),
@@ -56,7 +57,7 @@ pub fn command() -> Command {
 #[derive(Default)]
 struct Typed {
     all: bool,
-    quick: bool,
+    last: Last,
     basedir: Option<OsString>,
     moduledir: Option<OsString>,
     outdir: Option<OsString>,
@@ -79,19 +80,8 @@ struct Job {
     release: Vec<u8>,
     /// Which modules to read; `None` for all of the directory.
     files: Option<Vec<ModuleFile>>,
-    /// The files and directories of the configuration.
-    sources: Vec<PathBuf>,
-    mode: Mode,
-}
-
-#[derive(PartialEq, Eq)]
-enum Mode {
-    Write,
-    WriteIfStale,
-    /// `-n`; with `-A` nothing is shown when nothing is stale.
-    Show {
-        only_if_stale: bool,
-    },
+    /// `-n`: show instead of write.
+    show: bool,
 }
 
 /// Runs depmod.
@@ -102,10 +92,10 @@ pub fn run(invocation: &Invocation) -> Outcome {
     while let Some(option) = argv.next()? {
         typed.take(&option, &report)?;
     }
-    let mut job = typed.job(argv.operands(), &report)?;
+    let job = typed.job(argv.operands(), &report)?;
     let out = Mutex::new(Out::open());
     let sink = |notice: &Notice| tell(notice, &report, &out);
-    let config = typed.config(&mut job, &report, &sink)?;
+    let config = typed.config(&job, &report, &sink)?;
     job.run(&config, &report, &sink, &out)?;
     out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
 }
@@ -136,7 +126,8 @@ impl Typed {
         let value = || option.value.clone().unwrap_or_default();
         match option.id {
             "all" => self.all = true,
-            "quick" => self.quick = true,
+            "full" => self.last = Last::Ignored,
+            "quick" if self.last != Last::Ignored => self.last = Last::Enough,
             "basedir" => self.basedir = Some(value()),
             "moduledir" => self.moduledir = Some(value()),
             "outdir" => self.outdir = Some(value()),
@@ -173,15 +164,10 @@ impl Typed {
             Some(outdir) => self.module_dir(Some(outdir), &release, report)?,
             None => dir.clone(),
         };
-        let mode = match (self.dry_run, self.quick) {
-            (true, only_if_stale) => Mode::Show { only_if_stale },
-            (false, true) => Mode::WriteIfStale,
-            (false, false) => Mode::Write,
-        };
         if self.errsyms && self.symvers.is_none() && self.system_map.is_none() {
             report.errsyms_without_symbols();
         }
-        Ok(Job { dir, out, release: release.into_vec(), files, sources: Vec::new(), mode })
+        Ok(Job { dir, out, release: release.into_vec(), files, show: self.dry_run })
     }
 
     /// `base/moduledir/release`, put together byte for byte.
@@ -199,16 +185,13 @@ impl Typed {
         Ok(path.into())
     }
 
-    fn config(&self, job: &mut Job, report: &Report, sink: Sink<'_>) -> Result<Config, Exit> {
+    fn config(&self, job: &Job, report: &Report, sink: Sink<'_>) -> Result<Config, Exit> {
         let mut depmod = DepmodConfig::default();
         // Files given by hand leave nothing for the configuration to decide.
         if job.files.is_none() {
-            job.sources = self.config_sources();
-            for file in conf::read_all(&job.sources.clone(), sink) {
+            for file in conf::read_all(&self.config_sources(), sink) {
                 depmod.parse(&file.path, &file.bytes, sink);
-                job.sources.push(file.path);
             }
-            job.sources.extend(self.symvers.iter().chain(&self.system_map).cloned());
         }
         let kernel_symbols = self.kernel_symbols(report, sink)?;
         Ok(Config {
@@ -218,6 +201,7 @@ impl Typed {
             symbol_prefix: self.prefix,
             verbose: self.verbose,
             warn_duplicates: self.warn,
+            last: self.last,
         })
     }
 
@@ -245,24 +229,15 @@ impl Typed {
 
 impl Job {
     fn run(&self, config: &Config, report: &Report, sink: Sink<'_>, out: &Mutex<Out>) -> Outcome {
-        let files = match &self.files {
-            Some(files) => files.clone(),
-            None => op::scan(&self.dir, &self.release, &config.depmod, sink)
-                .map_err(|error| report.cannot_search(&error))?,
-        };
-        let quick = matches!(self.mode, Mode::WriteIfStale | Mode::Show { only_if_stale: true });
-        if quick && op::is_fresh(&self.dir, &self.out, &files, &self.sources) {
-            return Ok(());
-        }
-        let show = matches!(self.mode, Mode::Show { .. });
-        let wanted = if show { Wanted::Texts } else { Wanted::All };
-        let outputs = op::images(&self.dir, &files, config, wanted, sink)
-            .map_err(|failure| report.no_images(&failure))?;
-        if show {
+        let tree =
+            Tree { dir: &self.dir, out: &self.out, release: &self.release, given: self.files.as_deref() };
+        let no_output = |failure| report.no_output(&self.out, &failure);
+        if self.show {
+            let texts = op::texts(&tree, config, sink).map_err(no_output)?;
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-            return outputs.iter().try_for_each(|output| out.bytes(&output.bytes));
+            return texts.iter().try_for_each(|text| out.bytes(&text.bytes));
         }
-        op::publish(&self.out, &outputs).map_err(|error| report.cannot_publish(&self.out, &error))
+        op::write(&tree, config, sink).map_err(no_output)
     }
 }
 

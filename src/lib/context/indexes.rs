@@ -3,6 +3,9 @@
 //! Owns the choice between a binary index and the text file beside it: where kmod gives up on an
 //! absent, empty, truncated or damaged `.bin`, the same trie is built in memory from the text, with
 //! one notice. Must not interpret values.
+//!
+//! Where a depmod died while it put a new set into its place, the set is whole all the same: what has not been moved is
+//! read where it was made.
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -13,7 +16,7 @@ use crate::error::{Cause, Error, FormatError};
 use crate::index::{Builder, Index, Match, text};
 use crate::name;
 use crate::notice::{Notice, Sink};
-use crate::sys;
+use crate::sys::{self, fileset};
 
 use super::stored::Stored;
 
@@ -57,6 +60,8 @@ enum Extent {
 /// All indexes of one directory.
 pub(super) struct Indexes<'a> {
     dir: PathBuf,
+    /// Whether a set is not wholly in its place.
+    staged: bool,
     /// By their [`Kind`], each from its first use on.
     slots: [OnceCell<Slot>; 5],
     sink: Sink<'a>,
@@ -72,20 +77,25 @@ struct Slot {
 }
 
 impl<'a> Indexes<'a> {
-    pub(super) fn new(dir: &Path, sink: Sink<'a>) -> Self {
-        Self { dir: dir.to_path_buf(), slots: Default::default(), sink }
+    pub(super) fn new(dir: &Path, staged: bool, sink: Sink<'a>) -> Self {
+        Self { dir: dir.to_path_buf(), staged, slots: Default::default(), sink }
     }
 
     fn slot(&self, kind: Kind) -> &Slot {
         self.slots[kind as usize].get_or_init(|| {
             let (binary, text) = kind.file_names();
             Slot {
-                binary: self.dir.join(binary),
-                text: self.dir.join(text),
+                binary: self.place(binary),
+                text: self.place(text),
                 stored: OnceCell::new(),
                 rebuilt: OnceCell::new(),
             }
         })
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        let staged = if self.staged { fileset::staged(&self.dir, name) } else { None };
+        staged.unwrap_or_else(|| self.dir.join(name))
     }
 
     /// The first value stored under exactly `key`.

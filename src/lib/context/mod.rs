@@ -6,6 +6,7 @@
 
 mod check;
 pub mod conf;
+pub mod facts;
 mod indexes;
 mod lookup;
 mod stored;
@@ -20,7 +21,7 @@ use bstr::ByteSlice;
 
 use crate::config::{Author, Config};
 use crate::notice::{Notice, Sink};
-use crate::sys;
+use crate::sys::{self, fileset};
 use indexes::Indexes;
 
 pub use indexes::Kind as IndexKind;
@@ -96,7 +97,7 @@ impl<'a> Context<'a> {
 
     /// A context with a configuration that the caller has already.
     pub fn with_config(dir: PathBuf, config: Config, sink: Sink<'a>) -> Self {
-        let indexes = Indexes::new(&dir, sink);
+        let indexes = Indexes::new(&dir, fileset::is_staged(&dir), sink);
         Self { dir, config, indexes, builtin_info: OnceCell::new(), sink }
     }
 

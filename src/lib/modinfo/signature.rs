@@ -42,6 +42,14 @@ pub struct Signature {
     pub signature: Vec<u8>,
 }
 
+impl Signature {
+    /// The signature whose data with the trailer behind it are `bytes`; `None` when it cannot be read.
+    pub fn of_end(bytes: &[u8]) -> Option<Self> {
+        let (data, tail) = bytes.split_at_checked(bytes.len().checked_sub(Trailer::SIZE)?)?;
+        Trailer::parse(tail, bytes.len() as u64)?.read(data)
+    }
+}
+
 impl Trailer {
     /// How many bytes of the file's end [`Trailer::parse`] wants.
     pub const SIZE: usize = MAGIC.len() + 12;

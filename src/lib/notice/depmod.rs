@@ -98,6 +98,8 @@ pub enum DepmodNotice {
         /// The first byte that cannot be held.
         byte: u8,
     },
+    /// All is well, but modules.oxmod.bin could not be written: the next run will have to read everything.
+    FactsUnwritten(Error),
     /// A line of System.map or Module.symvers that makes no sense and is skipped.
     BadSymbolLine {
         /// The file.

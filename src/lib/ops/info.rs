@@ -1,12 +1,15 @@
 //! What modinfo shows of one module: its `.modinfo` strings, then its signature.
 //!
-//! Owns the order of the fields and what is read for them: of a plain module file only the section table, `.modinfo` and
-//! the tail. Must not look modules up (that is the context's) and must not lay anything out for a reader.
+//! Owns the order of the fields and what is read for them: nothing of the module itself where depmod has left what it
+//! says, see modules.oxmod.bin(5); of a plain module file only the section table, `.modinfo` and the tail. Must not look
+//! modules up (that is the context's) and must not lay anything out for a reader.
 
 use std::path::Path;
 
+use crate::context::facts::Known;
 use crate::elf::{self, Module, Source};
 use crate::error::{Error, Result};
+use crate::facts::Record;
 use crate::modinfo::{Entry, Signature, Trailer, hex, strings};
 use crate::ops::module_file::Opener;
 
@@ -22,21 +25,45 @@ pub struct Info {
 /// The fields that the signature gives, in order.
 pub const SIGNATURE_FIELDS: [&[u8]; 5] = [b"sig_id", b"signer", b"sig_key", b"sig_hashalgo", b"signature"];
 
-impl Info {
-    /// Reads the module file `path`; its signature only on demand.
+/// Reads one module after another.
+#[derive(Default)]
+pub struct Reader {
+    opener: Opener,
+    known: Known,
+}
+
+impl Reader {
+    /// Reads the module file `path`, which may be below the module directory `dir`; its signature only on demand.
     ///
     /// Errors: those of [`Opener::open`] and [`Module::parse`]; absent without a `.modinfo` section. A signature that
     /// cannot be read is no error, its fields are missing.
-    pub fn read(opener: &mut Opener, path: &Path, with_signature: bool) -> Result<Self> {
-        let file = opener.open(path)?;
-        Self::read_source(&file, with_signature).map_err(Error::at(path))
+    pub fn read(&mut self, dir: &Path, path: &Path, with_signature: bool) -> Result<Info> {
+        if let Some(info) = self.known.of(dir, path).and_then(|record| Info::known(&record, with_signature)) {
+            return Ok(info);
+        }
+        let file = self.opener.open(path)?;
+        Info::read_source(&file, with_signature).map_err(Error::at(path))
+    }
+}
+
+impl Info {
+    /// `None` for a module without `.modinfo`: what is to be said then is for who reads it.
+    fn known(record: &[u8], with_signature: bool) -> Option<Self> {
+        let record = Record::view(record)?;
+        let end = if with_signature { record.signature() } else { None };
+        Some(Self::new(record.modinfo()?.to_vec(), end))
+    }
+
+    fn new(section: Vec<u8>, end: Option<&[u8]>) -> Self {
+        let signature = end.and_then(Signature::of_end);
+        let hexed = signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
+        Self { section, signature, hexed }
     }
 
     fn read_source(source: &dyn Source, with_signature: bool) -> elf::Result<Self> {
         let section = Module::parse(source)?.modinfo()?.into_owned();
-        let signature = if with_signature { read_signature(source)? } else { None };
-        let hexed = signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
-        Ok(Self { section, signature, hexed })
+        let end = if with_signature { signature_bytes(source)? } else { None };
+        Ok(Self::new(section, end.as_deref()))
     }
 
     /// The strings, in the order of the section.
@@ -62,13 +89,13 @@ impl Info {
     }
 }
 
-/// The signature at the end of the file, `None` when it is not signed.
-fn read_signature(source: &dyn Source) -> elf::Result<Option<Signature>> {
+/// The data of the signature at the end of a module with the trailer behind it, `None` when it is not signed.
+pub(super) fn signature_bytes(source: &dyn Source) -> elf::Result<Option<Vec<u8>>> {
     let size = source.size();
     let Some(end) = size.checked_sub(Trailer::SIZE as u64) else { return Ok(None) };
     let tail = source.bytes(end, Trailer::SIZE as u64)?;
     let Some(trailer) = Trailer::parse(&tail, size) else { return Ok(None) };
     let located = trailer.data_size().and_then(|len| Some((end.checked_sub(len)?, len)));
     let Some((start, len)) = located else { return Ok(None) };
-    Ok(trailer.read(&source.bytes(start, len)?))
+    Ok(Some(source.bytes(start, len + Trailer::SIZE as u64)?.into_owned()))
 }

@@ -3,7 +3,7 @@
 //! open+fstat rather than a stat of the path: one look-up, no race, and preloaded shims that
 //! redirect `open` see every access.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -110,31 +110,48 @@ pub fn exists(path: &Path) -> io::Result<()> {
     File::options().read(true).custom_flags(libc::O_PATH).open(path).map(drop)
 }
 
-/// When a file was last changed, in seconds and nanoseconds since 1970: its contents, and anything at all.
+/// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Times {
-    /// Modification of the contents (`st_mtim`).
-    pub modified: (i64, i64),
-    /// Modification of contents, name or attributes (`st_ctim`).
-    pub changed: (i64, i64),
+pub struct Stat {
+    /// Size in bytes.
+    pub size: u64,
+    /// The inode's number.
+    pub inode: u64,
+    /// When its contents were last changed (`st_mtim`), in seconds and nanoseconds since 1970.
+    pub modified: (i64, u32),
+    /// When contents, name or attributes were last changed (`st_ctim`).
+    pub changed: (i64, u32),
+    /// The user whose file it is.
+    pub owner: u32,
+    /// Whether its mode lets others write to it: its group, or everybody.
+    pub shared: bool,
 }
 
-/// The times of what `path` leads to.
+/// Examines what `path` leads to.
 ///
 /// Errors: whatever stat answers.
-pub fn times(path: &Path) -> io::Result<Times> {
-    let metadata = std::fs::metadata(path)?;
-    Ok(Times {
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
-    })
+pub fn stat(path: &Path) -> io::Result<Stat> {
+    std::fs::metadata(path).map(|metadata| stat_of(&metadata))
 }
 
-/// The size in bytes of what `path` leads to.
+/// Like [`stat`], of an open file.
 ///
-/// Errors: whatever stat answers.
-pub fn size(path: &Path) -> io::Result<u64> {
-    Ok(std::fs::metadata(path)?.len())
+/// Errors: whatever fstat answers.
+pub fn stat_open(file: &File) -> io::Result<Stat> {
+    file.metadata().map(|metadata| stat_of(&metadata))
+}
+
+fn stat_of(metadata: &Metadata) -> Stat {
+    // The kernel keeps fractions below a second.
+    let time = |seconds, fraction| (seconds, u32::try_from(fraction).unwrap_or(0));
+    Stat {
+        size: metadata.len(),
+        inode: metadata.ino(),
+        modified: time(metadata.mtime(), metadata.mtime_nsec()),
+        changed: time(metadata.ctime(), metadata.ctime_nsec()),
+        owner: metadata.uid(),
+        shared: metadata.mode() & 0o022 != 0,
+    }
 }
 
 /// Opens `path` for reading and tells its size in bytes.

@@ -1,109 +1,273 @@
 //! Publishing a set of files in one directory: all of them complete, or none of them touched.
 //!
-//! Every file is written under a temporary name, checked, made durable; only when all are does the
-//! first one get its real name. Until then the old set stays as it was, and temporary files vanish
-//! with an error. A lock on the directory keeps two writers apart; who holds it removes what a killed
-//! writer left behind.
+//! What is new is written into a directory of its own beside the files, checked, and made durable. A single rename then
+//! gives that directory the name by which it counts: from there on the new set is what holds, and readers that ask
+//! [`staged`] first see all of it. Only then do its files move to their places, one by one. A run that dies before the
+//! first rename leaves the old set and some litter; one that dies behind it leaves moves for the next one to complete.
+//!
+//! A lock on the directory keeps two writers apart. A file whose contents are already there is left alone.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
-use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-use super::parallel;
+use super::{file, parallel};
 
-/// Begins the names of temporary files; what is left of a killed run can be told by it.
-pub const TEMPORARY_PREFIX: &str = ".modules-new-";
+/// The directory of a set that counts, but is not yet in its place.
+const STAGED: &str = ".modules-new";
+/// Begins the names of directories that are being filled; what is left of a killed run can be told by it.
+const STAGING_PREFIX: &str = ".modules-new-";
+/// What the names of published files begin with; nothing else is moved or removed.
+const PUBLISHED_PREFIX: &str = "modules.";
 
-/// Mode of the files, less the umask.
+/// Modes of files and directories, less the umask.
 const FILE_MODE: u32 = 0o644;
+const DIR_MODE: u32 = 0o755;
 
-/// Creates `dir` and its parents, mode 0755 less the umask.
-pub fn create_dir(dir: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(Error::at(dir))
+/// A file to be published.
+#[derive(Debug, Clone)]
+pub struct NewFile<'a> {
+    /// Its name, which begins with `modules.`.
+    pub name: &'a str,
+    /// Its contents, piece by piece.
+    pub pieces: Vec<&'a [u8]>,
 }
 
-/// Writes `files`, pairs of file name and contents, into `dir`, in this order.
+/// The only writer of a directory.
+#[derive(Debug)]
+pub struct Writer {
+    dir: PathBuf,
+    /// Holds the lock. File systems without locks are written to without.
+    handle: Handle,
+}
+
+#[derive(Debug)]
+enum Handle {
+    Locked(Flock<File>),
+    Unlocked(File),
+}
+
+/// Creates `dir` and its parents.
 ///
-/// Errors name the file that failed, `EISDIR` for a name that is taken by a directory; before the first rename nothing
-/// has changed. A rename that fails half-way leaves whole files, some old and some new.
-pub fn publish<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<()> {
-    let directory = File::open(dir).map_err(Error::at(dir))?;
-    // Held until the end; released with the file. File systems without locks are used without.
-    let locked = Flock::lock(directory, FlockArg::LockExclusive);
-    if locked.is_ok() {
-        remove_leftovers(dir);
-    }
-    for (name, _) in files.clone() {
-        replaceable(&dir.join(name))?;
-    }
-    let written = files
-        .clone()
-        .map(|(name, bytes)| write_temporary(dir, bytes).map_err(|error| Error::new(dir.join(name), error)))
-        .collect::<Result<Vec<_>>>()?;
-    make_durable(dir, files.clone().map(|(name, _)| name), &written)?;
-    for ((name, _), temporary) in files.zip(written) {
-        let path = dir.join(name);
-        temporary.persist(&path).map_err(|error| Error::new(&path, error.error))?;
-    }
-    let sync = |directory: &File| match directory.sync_all() {
-        // Some file systems cannot sync a directory; there is nothing to wait for then.
-        Err(error) if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP)) => Err(error),
-        _ => Ok(()),
-    };
-    match &locked {
-        Ok(directory) => sync(directory),
-        Err((directory, _)) => sync(directory),
-    }
-    .map_err(Error::at(dir))
+/// Errors: whatever mkdir answers.
+pub fn create_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir).map_err(Error::at(dir))
 }
 
-/// Removes temporary files. To be called with the lock only, when none of them can be in use; one that cannot be removed
-/// does no harm.
-fn remove_leftovers(dir: &Path) {
-    let names = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    for name in names.filter(|name| name.as_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())) {
-        let _ = fs::remove_file(dir.join(name));
-    }
+/// Where the file `name` of the set in `dir` is to be read, if a writer died before it could put it there: behind a set
+/// that counts, unless what is in its place is newer.
+pub fn staged(dir: &Path, name: &str) -> Option<PathBuf> {
+    let path = dir.join(STAGED).join(name);
+    let modified = |path: &Path| file::stat(path).map(|stat| stat.modified);
+    let new = modified(&path).ok()?;
+    modified(&dir.join(name)).ok().is_none_or(|old| old <= new).then_some(path)
 }
 
-/// A directory would stop the renames half-way.
-fn replaceable(path: &Path) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            Err(Error::new(path, io::Error::from_raw_os_error(libc::EISDIR)))
+/// Whether there is a set in `dir` that counts but is not yet in its place: the moment to ask for each file by [`staged`].
+pub fn is_staged(dir: &Path) -> bool {
+    file::exists(&dir.join(STAGED)).is_ok()
+}
+
+impl Writer {
+    /// Waits for other writers of `dir`, then completes or removes what dead ones have left.
+    ///
+    /// Errors: the directory cannot be opened.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let handle = File::open(dir).map_err(Error::at(dir))?;
+        let handle = match Flock::lock(handle, FlockArg::LockExclusive) {
+            Ok(locked) => Handle::Locked(locked),
+            Err((unlocked, _)) => Handle::Unlocked(unlocked),
+        };
+        let writer = Self { dir: dir.into(), handle };
+        // Without the lock another writer may be at it.
+        if matches!(writer.handle, Handle::Locked(_)) {
+            writer.clean_up();
         }
-        _ => Ok(()),
+        Ok(writer)
+    }
+
+    /// Publishes those of `files` that are not already there, in this order.
+    ///
+    /// Errors name the file that failed, `EISDIR` for a name that is taken by a directory; whatever happens before the
+    /// new set counts leaves the old one untouched.
+    pub fn publish(&self, files: &[NewFile<'_>]) -> Result<()> {
+        let new: Vec<&NewFile<'_>> = files.iter().filter(|file| !self.has(file)).collect();
+        if new.is_empty() { Ok(()) } else { self.replace(&new) }
+    }
+
+    /// Writes a file that can be made again, and whose reader notices when it is not whole: nobody waits for the disk.
+    ///
+    /// Errors: as those of [`Writer::publish`].
+    pub fn leave(&self, new: &NewFile<'_>) -> Result<()> {
+        if self.has(new) {
+            return Ok(());
+        }
+        let path = self.dir.join(new.name);
+        let create = |path: &Path| write(path, new);
+        let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(&self.dir, create);
+        // Gone with its variable if it is not renamed.
+        let temporary = written.map_err(Error::at(&path))?.into_temp_path();
+        fs::rename(&temporary, &path).map_err(Error::at(&path))
+    }
+
+    fn replace(&self, files: &[&NewFile<'_>]) -> Result<()> {
+        for file in files {
+            self.replaceable(file.name)?;
+        }
+        let staging = self.stage(files)?;
+        let staged = self.dir.join(STAGED);
+        let counted = fs::rename(&staging, &staged).map_err(Error::at(&staged));
+        if counted.is_err() {
+            remove(&staging);
+        }
+        counted?;
+        for file in files {
+            let path = self.dir.join(file.name);
+            fs::rename(staged.join(file.name), &path).map_err(Error::at(&path))?;
+        }
+        let _ = fs::remove_dir(&staged);
+        sync_dir(self.handle.file()).map_err(Error::at(&self.dir))
+    }
+
+    /// Writes all files into a new directory and makes them durable; removes it if that fails.
+    fn stage(&self, files: &[&NewFile<'_>]) -> Result<PathBuf> {
+        let in_dir = |error| Error::new(self.dir.join(files.first().map_or("", |file| file.name)), error);
+        let builder = |path: &Path| DirBuilder::new().mode(DIR_MODE).create(path);
+        let staging = tempfile::Builder::new()
+            .prefix(STAGING_PREFIX)
+            .make_in(&self.dir, builder)
+            .map_err(in_dir)?
+            .into_temp_path();
+        let staging = staging.keep().map_err(|error| in_dir(error.error))?;
+        let written = self.fill(&staging, files);
+        if written.is_err() {
+            remove(&staging);
+        }
+        written.map(|()| staging)
+    }
+
+    fn fill(&self, staging: &Path, files: &[&NewFile<'_>]) -> Result<()> {
+        let at = |file: &NewFile<'_>| self.dir.join(file.name);
+        let open: Vec<File> = files
+            .iter()
+            .map(|file| write(&staging.join(file.name), file).map_err(|error| Error::new(at(file), error)))
+            .collect::<Result<_>>()?;
+        // Together, since a file system that keeps a journal then commits it once instead of once a file.
+        let synced = parallel::map(open.len(), &open, || (), |(), file| file.sync_all());
+        for (file, synced) in files.iter().zip(synced) {
+            synced.map_err(|error| Error::new(at(file), error))?;
+        }
+        File::open(staging).and_then(|dir| sync_dir(&dir)).map_err(Error::at(&self.dir))
+    }
+
+    /// A directory in the way would stop the moves half-way.
+    fn replaceable(&self, name: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {
+                Err(Error::new(path, io::Error::from_raw_os_error(libc::EISDIR)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a file with just these contents is there.
+    fn has(&self, new: &NewFile<'_>) -> bool {
+        let size: u64 = new.pieces.iter().map(|piece| piece.len() as u64).sum();
+        let Ok((file, there)) = file::open(&self.dir.join(new.name)) else { return false };
+        there == size && holds(&file, &new.pieces).unwrap_or(false)
+    }
+
+    /// Moves the files of a set that counts to their places, and removes what was never finished. What cannot be moved or
+    /// removed stays for the next time; readers know what to do.
+    fn clean_up(&self) {
+        let counting = self.dir.join(STAGED);
+        for name in names(&counting).filter_map(|name| name.into_string().ok()) {
+            if let Some(path) = staged(&self.dir, &name).filter(|_| name.starts_with(PUBLISHED_PREFIX)) {
+                let _ = fs::rename(path, self.dir.join(name));
+            }
+        }
+        remove(&counting);
+        for name in names(&self.dir).filter(|name| name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())) {
+            remove(&self.dir.join(name));
+        }
     }
 }
 
-fn write_temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let create = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).make_in(dir, create)?;
-    // Through the file itself: the wrapper would hide the errno.
-    file.as_file_mut().write_all(bytes)?;
+impl Handle {
+    fn file(&self) -> &File {
+        match self {
+            Self::Locked(locked) => locked,
+            Self::Unlocked(file) => file,
+        }
+    }
+}
+
+/// The names in a directory; none where it cannot be listed.
+fn names(dir: &Path) -> impl Iterator<Item = OsString> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name())
+}
+
+/// Removes a directory of files, or a file. Where that fails it does no harm.
+fn remove(path: &Path) {
+    for name in names(path) {
+        let _ = fs::remove_file(path.join(name));
+    }
+    let _ = fs::remove_dir(path).or_else(|_| fs::remove_file(path));
+}
+
+fn write(path: &Path, new: &NewFile<'_>) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    let mut writer = BufWriter::with_capacity(1 << 20, &file);
+    new.pieces.iter().try_for_each(|piece| writer.write_all(piece))?;
+    writer.flush()?;
+    drop(writer);
     // What the file system says it has must be what was given.
-    if file.as_file().metadata()?.len() != bytes.len() as u64 {
+    let given: u64 = new.pieces.iter().map(|piece| piece.len() as u64).sum();
+    if file.metadata()?.size() != given {
         return Err(io::Error::from_raw_os_error(libc::EIO));
     }
     Ok(file)
 }
 
-/// Waits until all files are on the disk; together, since a file system that keeps a journal then commits it once
-/// instead of once a file.
-fn make_durable<'a>(
-    dir: &Path,
-    names: impl Iterator<Item = &'a str>,
-    written: &[NamedTempFile],
-) -> Result<()> {
-    let synced = parallel::map(written.len(), written, || (), |(), file| file.as_file().sync_all());
-    names.zip(synced).try_for_each(|(name, synced)| synced.map_err(|error| Error::new(dir.join(name), error)))
+/// Whether the file holds `pieces`, and nothing behind them that matters: its size is known to be theirs.
+fn holds(file: &File, pieces: &[&[u8]]) -> io::Result<bool> {
+    const STEP: u64 = 256 << 10;
+    let (mut buffer, mut offset, mut used) = (Vec::new(), 0, 0);
+    for piece in pieces {
+        let mut piece = *piece;
+        while !piece.is_empty() {
+            if used == buffer.len() {
+                file::read_range(file, offset, STEP, &mut buffer)?;
+                (offset, used) = (offset + buffer.len() as u64, 0);
+                if buffer.is_empty() {
+                    return Ok(false);
+                }
+            }
+            let len = piece.len().min(buffer.len() - used);
+            let (part, rest) = piece.split_at(len);
+            if buffer.get(used..used + len) != Some(part) {
+                return Ok(false);
+            }
+            (piece, used) = (rest, used + len);
+        }
+    }
+    Ok(true)
+}
+
+fn sync_dir(dir: &File) -> io::Result<()> {
+    match dir.sync_all() {
+        // Some file systems cannot sync a directory; there is nothing to wait for then.
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -112,34 +276,118 @@ mod tests {
 
     use super::*;
 
+    fn publish(dir: &Path, files: &[(&str, &str)]) -> Result<()> {
+        let files: Vec<NewFile<'_>> = files.iter().map(new).collect();
+        Writer::open(dir)?.publish(&files)
+    }
+
+    fn new<'a>(&(name, text): &(&'a str, &'a str)) -> NewFile<'a> {
+        NewFile { name, pieces: text.as_bytes().chunks(3).collect() }
+    }
+
+    fn listing(dir: &Path) -> Vec<OsString> {
+        let mut names: Vec<_> = names(dir).collect();
+        names.sort();
+        names
+    }
+
+    fn read(dir: &Path, name: &str) -> String {
+        fs::read_to_string(dir.join(name)).unwrap()
+    }
+
     #[test]
     fn all_or_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("a"), "old").unwrap();
-        publish(dir.path(), [("a", &b"new"[..]), ("b", b"")].into_iter()).unwrap();
-        assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"new");
-        let mode = fs::metadata(dir.path().join("b")).unwrap().permissions().mode();
+        let dir = dir.path();
+        fs::write(dir.join("modules.a"), "old").unwrap();
+        publish(dir, &[("modules.a", "new"), ("modules.b", ""), ("modules.x", "1")]).unwrap();
+        assert_eq!((read(dir, "modules.a"), read(dir, "modules.x")), ("new".into(), "1".into()));
+        let mode = fs::metadata(dir.join("modules.b")).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, FILE_MODE);
-        // A directory in the way of the second file: the first is not touched, nothing is left over, not even of a
-        // run that was killed.
-        fs::create_dir(dir.path().join("c")).unwrap();
-        fs::write(dir.path().join(format!("{TEMPORARY_PREFIX}killed")), "x").unwrap();
-        let error = publish(dir.path(), [("a", &b"x"[..]), ("c", b"")].into_iter()).unwrap_err();
-        assert!(error.path.ends_with("c"));
+        // A directory in the way of the second file: the first is not touched, nothing is left over.
+        fs::create_dir(dir.join("modules.c")).unwrap();
+        let error = publish(dir, &[("modules.a", "x"), ("modules.c", ""), ("modules.x", "2")]).unwrap_err();
+        assert!(error.path.ends_with("modules.c"));
         assert_eq!(error.errno(), libc::EISDIR);
-        assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"new");
-        let mut names: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!((read(dir, "modules.a"), read(dir, "modules.x")), ("new".into(), "1".into()));
+        assert_eq!(listing(dir), ["modules.a", "modules.b", "modules.c", "modules.x"]);
+    }
+
+    #[test]
+    fn what_is_there_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let big = "0123456789".repeat(100_000);
+        let set = |big: &str, small: &str| {
+            publish(dir, &[("modules.big", big), ("modules.small", small), ("modules.x", "")])
+        };
+        set(&big, "same").unwrap();
+        let inodes = || {
+            ["modules.big", "modules.small", "modules.x"]
+                .map(|name| fs::metadata(dir.join(name)).unwrap().ino())
+        };
+        let before = inodes();
+        set(&big, "same").unwrap();
+        assert_eq!(inodes(), before);
+        set(&big, "else").unwrap();
+        assert_eq!(inodes().map(|inode| before.contains(&inode)), [true, false, true]);
+        let mut other = big.into_bytes();
+        other[777_777] = b'x';
+        let other = String::from_utf8(other).unwrap();
+        set(&other, "else").unwrap();
+        assert_eq!(read(dir, "modules.big"), other);
+        assert_eq!(fs::metadata(dir.join("modules.x")).unwrap().ino(), before[2]);
+    }
+
+    #[test]
+    fn what_is_left_besides() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let leave = |text| Writer::open(dir)?.leave(&new(&("modules.x", text)));
+        leave("1").unwrap();
+        let inode = || fs::metadata(dir.join("modules.x")).unwrap().ino();
+        let before = inode();
+        leave("1").unwrap();
+        assert_eq!((inode(), read(dir, "modules.x")), (before, "1".into()));
+        leave("2").unwrap();
+        assert_eq!((read(dir, "modules.x"), listing(dir)), ("2".into(), vec!["modules.x".into()]));
+        fs::remove_file(dir.join("modules.x")).unwrap();
+        fs::create_dir(dir.join("modules.x")).unwrap();
+        assert_eq!(leave("3").unwrap_err().errno(), libc::EISDIR);
+        assert_eq!(listing(dir), ["modules.x"]);
+    }
+
+    #[test]
+    fn what_dead_writers_leave_is_completed_or_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        publish(dir, &[("modules.a", "old"), ("modules.b", "old"), ("modules.x", "old")]).unwrap();
+        fs::write(dir.join(".modules-new-file"), "x").unwrap();
+        fs::create_dir(dir.join(".modules-new-dir")).unwrap();
+        fs::write(dir.join(".modules-new-dir/modules.a"), "half").unwrap();
+        assert!(!is_staged(dir));
+        fs::create_dir(dir.join(STAGED)).unwrap();
+        fs::write(dir.join(STAGED).join("modules.b"), "new").unwrap();
+        assert!(is_staged(dir));
+        assert_eq!(staged(dir, "modules.a"), None);
+        assert_eq!(staged(dir, "modules.b"), Some(dir.join(STAGED).join("modules.b")));
+        // Somebody else has written this one since.
+        fs::write(dir.join(STAGED).join("modules.x"), "new").unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+        File::options().write(true).open(dir.join("modules.x")).unwrap().set_modified(later).unwrap();
+        assert_eq!(staged(dir, "modules.x"), None);
+        Writer::open(dir).unwrap();
+        assert_eq!(read(dir, "modules.x"), "old");
+        assert_eq!((read(dir, "modules.a"), read(dir, "modules.b")), ("old".into(), "new".into()));
+        assert_eq!(listing(dir), ["modules.a", "modules.b", "modules.x"]);
     }
 
     #[test]
     fn a_missing_directory_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("x/y");
-        assert_eq!(publish(&missing, std::iter::empty()).unwrap_err().errno(), libc::ENOENT);
+        assert_eq!(Writer::open(&missing).unwrap_err().errno(), libc::ENOENT);
         create_dir(&missing).unwrap();
-        publish(&missing, std::iter::empty()).unwrap();
+        Writer::open(&missing).unwrap();
     }
 }

@@ -68,7 +68,7 @@ fn a_read_only_file_system_is_an_error() {
             Side::Ours => {
                 assert_eq!(out, "rc 1\n", "{err}");
                 assert_eq!(err.lines().count(), 1, "{err}");
-                assert!(err.contains("modules.dep: Read-only file system"), "{err}");
+                assert!(err.contains("modules.dep.bin: Read-only file system"), "{err}");
             }
             Side::Theirs => assert_eq!(out, "rc 0\n", "{err}"),
         }
@@ -97,7 +97,7 @@ fn two_at_once() {
         &root,
         Side::Ours,
         "for i in 1 2 3 4 5; do depmod 6.1.0-test & depmod 6.1.0-test & wait; done
-         depmod -o /fresh 6.1.0-test; for f in $DIR/modules.*.bin $DIR/modules.dep; do cmp $f fresh/$f && echo same; done; ls -A $DIR | grep -c ^\\\\.",
+         depmod -o /fresh 6.1.0-test; for f in $DIR/modules.[!o]*.bin $DIR/modules.dep; do cmp $f fresh/$f && echo same; done; ls -A $DIR | grep -c ^\\\\.",
     );
     assert_eq!(out, "same\nsame\nsame\nsame\nsame\nsame\n0\n", "{err}");
     assert_eq!(err, "");

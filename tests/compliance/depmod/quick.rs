@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use oxmod_test_support::{Answer, Root, Run, Side, each};
@@ -15,9 +16,27 @@ fn depmod(root: &Root, args: &[&str], side: Side) -> Answer {
     answer
 }
 
-/// Whether `depmod -A` replaced modules.dep after `change`, in a tree whose files are ten minutes old
-/// and whose indexes were made just now.
-fn redone(side: Side, change: impl Fn(&Root)) -> bool {
+/// Whether `depmod -A` left the files that a full run makes after `change`, in a tree whose files are ten minutes old and
+/// whose indexes were made just now.
+fn noticed(side: Side, change: impl Fn(&Root)) -> bool {
+    let root = indexed(side);
+    change(&root);
+    depmod(&root, &["-A"], side);
+    depmod(&root, &["-o", "/fresh"], side);
+    let made = |path: PathBuf| {
+        let mut files = root.snapshot(path);
+        files.retain(|name, _| name.to_string_lossy().starts_with("modules."));
+        for other in ["modules.order", "modules.builtin", "modules.builtin.modinfo", "modules.oxmod.bin"] {
+            files.remove(Path::new(other));
+        }
+        assert!(!files.is_empty());
+        files
+    };
+    made(root.in_modules("")) == made(Path::new("fresh").join(root.in_modules("")))
+}
+
+/// A tree whose files are ten minutes old and whose indexes were made just now.
+fn indexed(side: Side) -> Root {
     let root = root();
     root.module("kernel/a.ko", |m| m).module("kernel/b.ko", |m| m);
     root.file("etc/depmod.d/x.conf", "search updates\n");
@@ -27,17 +46,13 @@ fn redone(side: Side, change: impl Fn(&Root)) -> bool {
     tick(side);
     depmod(&root, &[], side);
     tick(side);
-    change(&root);
-    let dep = root.path(root.in_modules("modules.dep"));
-    let before = fs::metadata(&dep).map(|metadata| metadata.ino()).ok();
-    depmod(&root, &["-A"], side);
-    before != fs::metadata(&dep).map(|metadata| metadata.ino()).ok()
+    root
 }
 
-/// Waits until a file that is written is later than one written before: ours compares nanoseconds, of
-/// clocks that tick every few milliseconds; the reference compares seconds.
+/// Waits until a file that is written is later than one written before: ours trusts a file that has been as it is for
+/// 50 milliseconds; the reference compares seconds.
 fn tick(side: Side) {
-    std::thread::sleep(Duration::from_millis(if side == Side::Ours { 30 } else { 1010 }));
+    std::thread::sleep(Duration::from_millis(if side == Side::Ours { 80 } else { 1010 }));
 }
 
 /// Sets the modification time of a file of the module directory to ten minutes ago.
@@ -54,15 +69,36 @@ type Case<'a> = (&'a str, bool, &'a dyn Fn(&Root));
 fn changes_are_noticed() {
     let remove =
         |path: &'static str| move |root: &Root| fs::remove_file(root.path(root.in_modules(path))).unwrap();
-    let cases: [Case<'_>; 9] = [
+    let cases: [Case<'_>; 12] = [
         ("a new module", true, &|root| _ = root.module("kernel/c.ko", |m| m)),
         ("a changed module", true, &|root| _ = root.module("kernel/a.ko", |m| m.alias("x"))),
         ("modules.dep gone", true, &remove("modules.dep")),
         ("an index gone", false, &remove("modules.alias.bin")),
+        ("a damaged index", false, &|root| _ = root.file(root.in_modules("modules.symbols.bin"), "x")),
         ("a module gone", false, &remove("kernel/a.ko")),
         ("a module with an old time", false, &|root| {
             root.module("kernel/c.ko", |m| m);
             age(root, "kernel/c.ko");
+        }),
+        ("a module of the same size and time with other contents", false, &|root| {
+            let path = root.path(root.in_modules("kernel/a.ko"));
+            let before = fs::metadata(&path).unwrap();
+            let mut bytes = fs::read(&path).unwrap();
+            let at = bytes.windows(8).position(|window| window == b"license=").unwrap();
+            bytes[at..at + 8].copy_from_slice(b"alias=x ");
+            // In place: the inode stays.
+            fs::write(&path, bytes).unwrap();
+            File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(before.modified().unwrap())
+                .unwrap();
+            let after = fs::metadata(&path).unwrap();
+            assert_eq!(
+                (before.ino(), before.len(), before.mtime_nsec()),
+                (after.ino(), after.len(), after.mtime_nsec())
+            );
         }),
         ("a module moved", false, &|root| {
             fs::create_dir(root.path(root.in_modules("updates"))).unwrap();
@@ -70,22 +106,35 @@ fn changes_are_noticed() {
             fs::rename(from, to).unwrap();
         }),
         ("another modules.order", false, &|root| {
-            root.file(root.in_modules("modules.order"), "kernel/b.ko\n");
+            root.file(root.in_modules("modules.order"), "kernel/a.ko\n");
+        }),
+        ("another modules.builtin", false, &|root| {
+            root.file(root.in_modules("modules.builtin"), "kernel/c.ko\n");
         }),
         ("another configuration", false, &|root| _ = root.file("etc/depmod.d/x.conf", "exclude a.ko\n")),
     ];
     for (what, theirs, change) in cases {
-        for (side, redone) in each(|side| redone(side, change)) {
-            assert_eq!(redone, side == Side::Ours || theirs, "{what}, {side:?}");
+        for (side, noticed) in each(|side| noticed(side, change)) {
+            assert_eq!(noticed, side == Side::Ours || theirs, "{what}, {side:?}");
         }
     }
 }
 
 #[test]
 fn nothing_changed_nothing_done() {
-    for (side, redone) in each(|side| redone(side, |_| ())) {
-        assert!(!redone, "{side:?}");
+    for (side, [before, after]) in each(|side| {
+        let root = indexed(side);
+        let inodes = || ["modules.dep", "modules.alias.bin"].map(|name| inode(&root, name));
+        let before = inodes();
+        depmod(&root, &["-A"], side);
+        [before, inodes()]
+    }) {
+        assert_eq!(before, after, "{side:?}");
     }
+}
+
+fn inode(root: &Root, name: &str) -> u64 {
+    fs::metadata(root.path(root.in_modules(name))).unwrap().ino()
 }
 
 /// Theirs looks at the input's files even when the output is elsewhere and missing.

@@ -146,7 +146,7 @@ fn link(target: &Path, link: &Path) {
 }
 
 /// Every module file below `top`, sorted.
-fn modules(top: &Path) -> Vec<PathBuf> {
+pub(super) fn modules(top: &Path) -> Vec<PathBuf> {
     let (mut found, mut pending) = (Vec::new(), vec![top.to_path_buf()]);
     while let Some(dir) = pending.pop() {
         for entry in fs::read_dir(dir).unwrap().flatten() {

@@ -18,8 +18,7 @@ use oxmod::error::{Cause, Error};
 use oxmod::modinfo::{Entry, Parameters};
 use oxmod::name;
 use oxmod::notice::Notice;
-use oxmod::ops::info::{Info, SIGNATURE_FIELDS};
-use oxmod::ops::module_file::Opener;
+use oxmod::ops::info::{Info, Reader, SIGNATURE_FIELDS};
 use oxmod::sys::errno;
 
 use crate::applet::Invocation;
@@ -131,7 +130,7 @@ fn each(
     })?;
     let sink = |notice: &Notice| report.library(notice);
     let context = Context::open(dir, &ConfigSource::Nothing, &sink);
-    let mut query = Query { request, context: &context, report, opener: Opener::default() };
+    let mut query = Query { request, context: &context, report, reader: Reader::default() };
     let mut failed = false;
     for operand in operands {
         failed |= !answer(&mut query, operand)?;
@@ -146,7 +145,7 @@ pub struct Query<'a> {
     /// Where modules are found.
     pub context: &'a Context<'a>,
     report: &'a Report,
-    opener: Opener,
+    reader: Reader,
 }
 
 impl Query<'_> {
@@ -180,7 +179,7 @@ impl Query<'_> {
         let is_signature =
             |field: &[u8]| SIGNATURE_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(field));
         let read = match path {
-            Some(path) => Info::read(&mut self.opener, path, field.is_none_or(is_signature)),
+            Some(path) => self.reader.read(self.context.dir(), path, field.is_none_or(is_signature)),
             None => Err(Error::new("", std::io::Error::from_raw_os_error(libc::ENOENT))),
         };
         read.inspect_err(|error| self.unreadable(&module.name, error))

@@ -10,7 +10,7 @@ use oxmod::notice::DepmodNotice;
 use oxmod::ops::depmod::Failure;
 use oxmod::sys::errno::strerror;
 
-use super::{Exit, Report, verbatim, why};
+use super::{Exit, Level, Report, verbatim, why};
 
 /// A path as it is.
 fn path(path: &Path) -> super::Verbatim<'_> {
@@ -55,7 +55,7 @@ impl Report {
     }
 
     /// The module directory cannot be listed.
-    pub fn cannot_search(&self, error: &Error) -> Exit {
+    fn cannot_search(&self, error: &Error) -> Exit {
         self.error(format_args!("could not open directory {}: {}", path(&error.path), why(error)));
         self.end(format_args!("could not search modules: {}", why(error)))
     }
@@ -85,9 +85,11 @@ impl Report {
         self.end(format_args!("could not create module {}: {}", path(new), strerror(libc::EEXIST)))
     }
 
-    /// The output could not be made; nothing was written.
-    pub fn no_images(&self, failure: &Failure) -> Exit {
+    /// There is no output; what was there before still is.
+    pub fn no_output(&self, out: &Path, failure: &Failure) -> Exit {
         match failure {
+            Failure::Unsearched(error) => self.cannot_search(error),
+            Failure::Unwritten(error) => self.cannot_publish(out, error),
             Failure::Cycles { cycles, modules } => {
                 for cycle in cycles {
                     let mut chain = bstr::join(" -> ", cycle);
@@ -100,14 +102,14 @@ impl Report {
                 self.error(format_args!("Found {modules} modules in dependency cycles!"));
                 Exit::Failure
             }
-            Failure::File(error) => {
+            Failure::Unmade(error) => {
                 self.end(format_args!("could not make the indexes of {}: {}", path(&error.path), why(error)))
             }
         }
     }
 
     /// The output could not be written; what was there before still is.
-    pub fn cannot_publish(&self, dir: &Path, error: &Error) -> Exit {
+    fn cannot_publish(&self, dir: &Path, error: &Error) -> Exit {
         if error.path == dir {
             return self.end(format_args!("could not create directory {}: {}", path(dir), why(error)));
         }
@@ -145,6 +147,12 @@ impl Report {
             }
             DepmodNotice::OrderCorrupt { path: file, line } => {
                 self.error(format_args!("{}:{line} corrupted line misses '\\n'", path(file)));
+            }
+            DepmodNotice::FactsUnwritten(error) => {
+                // On a file system that is meant to stay as it is, nobody expects it.
+                let expected = error.errno() == libc::EROFS;
+                let level = if expected { Level::Info } else { Level::Warning };
+                self.say(level, format_args!("could not write {}: {}", path(&error.path), why(error)));
             }
             other => self.depmod_contents(other),
         }

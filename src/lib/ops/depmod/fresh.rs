@@ -1,42 +1,63 @@
 //! `-A`: whether the files that are there still describe the modules that are there.
 //!
-//! kmod compares the modification times of module files with that of modules.dep, and so misses
-//! modules that went away, that came with an old time, and changes of what else goes into the files.
-//! Here the list of modules must be the same, and nothing that goes in may have changed since: neither
-//! its contents nor, by its status change time, its being put in place.
+//! kmod compares the modification times of module files with that of modules.dep, and so misses modules that went away,
+//! that came with an old time, and changes of what else goes into the files. Here the modules, their order, and the
+//! contents of everything else that is read or written must be what the last run has put down.
 
-use std::collections::HashSet;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::index::text;
-use crate::sys::file;
+use crate::context::facts::{self as side_car, identity};
+use crate::facts::{Digest, Facts, Record, Role};
+use crate::sys::{file, host, parallel};
 
-use super::image;
+use super::lists::Lists;
+use super::load::short_path;
 use super::scan::ModuleFile;
+use super::{Config, Tree, in_order, last};
 
-/// Lists of the kernel's installation that go into the output.
-const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
-
-/// Whether the output files in `out` are complete and newer than everything they are made from: the
-/// module directory `dir`, its module files `files`, and the configuration files `sources`.
-///
-/// Anything that cannot be examined counts as changed.
-pub fn is_fresh(dir: &Path, out: &Path, files: &[ModuleFile], sources: &[PathBuf]) -> bool {
-    let Ok(made) = file::times(&out.join(image::DEP)).map(|times| times.modified) else { return false };
-    let older = |path: &Path| file::times(path).is_ok_and(|times| times.modified.max(times.changed) < made);
-    // What is not there had no part, unless it was removed since: then its directory has changed.
-    let absent_or_older = |path: &Path| !path.exists() || older(path);
-    image::NAMES.iter().all(|name| out.join(name).is_file())
-        && sources.iter().all(|path| absent_or_older(path))
-        && LISTS.iter().all(|name| absent_or_older(&dir.join(name)))
-        && files.iter().all(|file| older(&file.path))
-        && same_modules(dir, out, files)
+/// Whether a run would change nothing. Anything that cannot be examined counts as changed.
+pub(super) fn is_fresh(tree: &Tree<'_>, files: &[ModuleFile], config: &Config) -> bool {
+    let Some(bytes) = side_car::read(tree.out) else { return false };
+    let Some(facts) = last::open(&bytes) else { return false };
+    let lists = Lists::read(tree.dir);
+    let ordered = in_order(tree.dir, files, &lists, &|_| ());
+    facts.symbol_prefix() == config.symbol_prefix
+        && same_modules(tree.dir, &facts, &ordered)
+        && same_inputs(&facts, &lists)
+        && same_outputs(&facts, tree.out)
 }
 
-fn same_modules(dir: &Path, out: &Path, files: &[ModuleFile]) -> bool {
-    let Ok(text) = file::read(&out.join(image::DEP)) else { return false };
-    let listed: HashSet<PathBuf> =
-        text::deps(&text).map(|dep| dir.join(std::ffi::OsStr::from_bytes(dep.path))).collect();
-    listed.len() == files.len() && files.iter().all(|file| listed.contains(&file.path))
+fn same_modules(dir: &Path, facts: &Facts<&[u8]>, ordered: &[&ModuleFile]) -> bool {
+    if facts.len() != ordered.len() {
+        return false;
+    }
+    let records = facts.records();
+    let pairs: Vec<_> = ordered.iter().zip(records).collect();
+    let same = parallel::map(
+        host::processors(),
+        &pairs,
+        || (),
+        |(), (file, bytes)| {
+            let record = Record::view(bytes);
+            record.is_some_and(|record| {
+                record.path() == short_path(dir, &file.path)
+                    && Some(record.identity()) == identity(&file.path)
+            })
+        },
+    );
+    same.len() == ordered.len() && same.into_iter().all(|same| same)
+}
+
+fn same_inputs(facts: &Facts<&[u8]>, lists: &Lists) -> bool {
+    let inputs = lists.inputs();
+    let recorded = facts.files().filter(|(role, ..)| *role == Role::Input);
+    recorded.eq(inputs.iter().map(|(role, name, digest)| (*role, name.as_bytes(), *digest)))
+}
+
+fn same_outputs(facts: &Facts<&[u8]>, out: &Path) -> bool {
+    facts.files().filter(|(role, ..)| *role == Role::Output).all(|(_, name, digest)| {
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        let there = file::read(&out.join(name)).ok();
+        digest.is_some() && there.as_deref().map(Digest::of) == digest
+    })
 }

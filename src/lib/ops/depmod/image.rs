@@ -1,18 +1,21 @@
 //! Every output file as bytes in memory. What is written where, and in which order, is fixed by
 //! modules.dep(5) and its readers.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 
 use crate::error::FormatError;
 use crate::index::{Builder, text};
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
+use crate::sys::{host, parallel};
 
-use super::{Loaded, Plan, order, read_list, tell};
+use super::lists::{BUILTIN, BUILTIN_MODINFO};
+use super::load::{Loaded, short_path};
+use super::{Plan, order, tell};
 
 /// One output file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,20 +26,20 @@ pub struct Output {
     pub bytes: Vec<u8>,
 }
 
+impl Output {
+    /// Whether it is a binary index.
+    pub(super) fn is_index(&self) -> bool {
+        !is_text(self.name)
+    }
+}
+
 /// Which files to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub(super) enum Wanted {
     /// Texts and indexes.
     All,
     /// Only the texts, for people to look at.
     Texts,
-}
-
-/// Lines that go into a text as well as into an index.
-struct Lines {
-    deps: Vec<Vec<u8>>,
-    /// `symbol:NAME` with the index of its module.
-    symbols: Vec<(Vec<u8>, u32)>,
 }
 
 /// The first of the files, which is also the one that tells when the set was made.
@@ -63,34 +66,109 @@ const WEAKDEP_HEADER: &str = "# Weak dependencies extracted from modules themsel
 const SYMBOLS_HEADER: &str = "# Aliases for symbols, used by symbol_request().\n";
 const DEVNAME_HEADER: &str = "# Device nodes to trigger on-demand module loading.\n";
 
+/// What is noticed in the making of some files, to be told when it is their turn.
+#[derive(Default)]
+struct Heard(RefCell<Vec<DepmodNotice>>);
+
+impl Heard {
+    fn tell(&self, notice: DepmodNotice) {
+        self.0.borrow_mut().push(notice);
+    }
+}
+
+/// Files that are made together, in the order in which they are heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Job {
+    Deps,
+    Aliases,
+    Symbols,
+    Others,
+}
+
+impl Job {
+    /// The longest first.
+    const ALL: [Self; 4] = [Self::Aliases, Self::Deps, Self::Symbols, Self::Others];
+}
+
 impl Plan<'_> {
-    /// All files in the order in which they are published.
+    /// All files, in the order of [`NAMES`].
     ///
     /// Errors: an index outgrows its format.
     pub(super) fn images(&self, sink: Sink<'_>) -> Result<Vec<Output>, FormatError> {
-        let lines = Lines { deps: self.dep_lines(), symbols: self.symbol_lines() };
-        let wanted = |name: &&str| self.wanted == Wanted::All || is_text(name);
-        NAMES
-            .into_iter()
-            .filter(wanted)
-            .map(|name| Ok(Output { name, bytes: self.image(name, &lines, sink)? }))
-            .collect()
+        let mut made = parallel::map(
+            host::processors(),
+            &Job::ALL,
+            || (),
+            |(), &job| {
+                let heard = Heard::default();
+                (job, self.make(job, &heard), heard.0.into_inner())
+            },
+        );
+        made.sort_by_key(|&(job, ..)| job);
+        let mut outputs = Vec::with_capacity(NAMES.len());
+        for (_, made, heard) in made {
+            for notice in heard {
+                tell(sink, notice);
+            }
+            outputs.extend(made?);
+        }
+        outputs.sort_by_key(|output| NAMES.iter().position(|&name| name == output.name));
+        Ok(outputs)
     }
 
-    fn image(&self, name: &str, lines: &Lines, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        Ok(match name {
-            DEP => text_of(&lines.deps),
-            "modules.dep.bin" => self.dep_index(&lines.deps, sink)?,
-            "modules.alias" => self.alias_text(),
-            "modules.alias.bin" => self.alias_index(sink)?,
-            "modules.softdep" => self.extracted(SOFTDEP_HEADER, "softdep", |facts| &facts.softdeps),
-            "modules.weakdep" => self.extracted(WEAKDEP_HEADER, "weakdep", |facts| &facts.weakdeps),
-            "modules.symbols" => self.symbols_text(&lines.symbols),
-            "modules.symbols.bin" => self.symbols_index(&lines.symbols, sink)?,
-            "modules.builtin.bin" => self.builtin_index(sink)?,
-            "modules.builtin.alias.bin" => self.builtin_alias_index(sink)?,
-            _ => self.devname_text(sink),
-        })
+    fn make(&self, job: Job, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+        match job {
+            Job::Deps => self.dep_files(heard),
+            Job::Aliases => self.alias_files(heard),
+            Job::Symbols => self.symbol_files(heard),
+            Job::Others => self.other_files(heard),
+        }
+    }
+
+    /// Appends an index, if indexes are wanted.
+    fn index(
+        &self,
+        outputs: &mut Vec<Output>,
+        name: &'static str,
+        make: impl FnOnce() -> Result<Vec<u8>, FormatError>,
+    ) -> Result<(), FormatError> {
+        if self.wanted == Wanted::All {
+            outputs.push(Output { name, bytes: make()? });
+        }
+        Ok(())
+    }
+
+    fn dep_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+        let lines = self.dep_lines();
+        let mut outputs = vec![Output { name: DEP, bytes: text_of(&lines) }];
+        self.index(&mut outputs, "modules.dep.bin", || self.dep_index(&lines, heard))?;
+        Ok(outputs)
+    }
+
+    fn alias_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+        let mut outputs = vec![Output { name: "modules.alias", bytes: self.alias_text() }];
+        self.index(&mut outputs, "modules.alias.bin", || self.alias_index(heard))?;
+        Ok(outputs)
+    }
+
+    fn symbol_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+        let lines = self.symbol_lines();
+        let mut outputs = vec![Output { name: "modules.symbols", bytes: self.symbols_text(&lines) }];
+        self.index(&mut outputs, "modules.symbols.bin", || self.symbols_index(&lines, heard))?;
+        Ok(outputs)
+    }
+
+    fn other_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+        let softdeps = self.extracted(SOFTDEP_HEADER, "softdep", |module| &module.softdeps);
+        let weakdeps = self.extracted(WEAKDEP_HEADER, "weakdep", |module| &module.weakdeps);
+        let mut outputs = vec![
+            Output { name: "modules.softdep", bytes: softdeps },
+            Output { name: "modules.weakdep", bytes: weakdeps },
+        ];
+        self.index(&mut outputs, "modules.builtin.bin", || self.builtin_index(heard))?;
+        self.index(&mut outputs, "modules.builtin.alias.bin", || self.builtin_alias_index(heard))?;
+        outputs.push(Output { name: "modules.devname", bytes: self.devname_text(heard) });
+        Ok(outputs)
     }
 
     /// `path: dependency dependency`, the dependency to be loaded first standing last.
@@ -99,60 +177,52 @@ impl Plan<'_> {
         (0_u32..)
             .zip(self.modules)
             .map(|(index, module)| {
-                let mut line = [self.short_path(module), b":"].concat();
+                let mut line = [short_path(self.dir, module.path), b":"].concat();
                 for on in self.resolved.graph.closure(index, &self.resolved.numbers, &mut seen) {
                     line.push(b' ');
-                    line.extend_from_slice(self.short_path(&self.modules[on as usize]));
+                    line.extend_from_slice(short_path(self.dir, self.modules[on as usize].path));
                 }
                 line
             })
             .collect()
     }
 
-    /// The path below the module directory; the whole path of a module elsewhere.
-    fn short_path<'m>(&self, module: &'m Loaded) -> &'m [u8] {
-        let path = <[u8]>::from_path(&module.path).unwrap_or_default();
-        path.strip_prefix(self.dir.as_os_str().as_bytes())
-            .and_then(|path| path.strip_prefix(b"/"))
-            .unwrap_or(path)
-    }
-
-    fn dep_index(&self, lines: &[Vec<u8>], sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        let mut index = Checked::new("modules.dep.bin", sink);
+    fn dep_index(&self, lines: &[Vec<u8>], heard: &Heard) -> Result<Vec<u8>, FormatError> {
+        let mut index = Checked::new("modules.dep.bin", heard);
         for ((priority, module), line) in (0_u32..).zip(self.modules).zip(lines) {
-            index.insert(&module.name, line, priority);
+            index.insert(module.name, line, priority);
         }
         index.write()
     }
 
-    fn aliases(&self) -> impl Iterator<Item = (u32, &Loaded, &BString)> {
+    fn aliases(&self) -> impl Iterator<Item = (u32, &Loaded<'_>, &[u8])> {
         let modules = (0_u32..).zip(self.modules);
-        modules.flat_map(|(at, module)| module.facts.aliases.iter().map(move |alias| (at, module, alias)))
+        modules.flat_map(|(at, module)| module.aliases.iter().map(move |&alias| (at, module, alias)))
     }
 
     fn alias_text(&self) -> Vec<u8> {
         self.extracted_with(ALIAS_HEADER, |out, module| {
-            for alias in &module.facts.aliases {
-                push_line(out, &[b"alias ", alias, b" ", &module.name]);
+            for alias in &module.aliases {
+                push_line(out, &[b"alias ", alias, b" ", module.name]);
             }
         })
     }
 
-    fn alias_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
+    fn alias_index(&self, heard: &Heard) -> Result<Vec<u8>, FormatError> {
         let mut seen = HashSet::new();
         let mut normalized = Vec::new();
         for (priority, module, alias) in self.aliases() {
             let Ok(key) = name::normalize_alias(alias) else {
-                tell(sink, DepmodNotice::UnmatchedBracket { alias: alias.clone() });
+                heard.tell(DepmodNotice::UnmatchedBracket { alias: alias.into() });
                 continue;
             };
-            if self.config.warn_duplicates && !seen.insert((key.clone(), &module.name)) {
-                let (key, value) = (key.as_ref().into(), module.name.clone());
-                tell(sink, DepmodNotice::DuplicateAlias { key, value });
+            if self.config.warn_duplicates && !seen.insert((key.clone(), module.name)) {
+                let (key, value) = (key.as_ref().into(), module.name.into());
+                heard.tell(DepmodNotice::DuplicateAlias { key, value });
             }
-            normalized.push((key, &module.name, priority));
+            normalized.push((key, module.name, priority));
         }
-        let mut index = Checked::new("modules.alias.bin", sink);
+        let mut index = Checked::new("modules.alias.bin", heard);
         for (alias, module, priority) in &normalized {
             index.insert(alias, module, *priority);
         }
@@ -164,16 +234,16 @@ impl Plan<'_> {
         &self,
         header: &str,
         keyword: &str,
-        values: impl Fn(&super::load::Facts) -> &Vec<BString>,
+        values: impl for<'m> Fn(&'m Loaded<'_>) -> &'m [&'m [u8]],
     ) -> Vec<u8> {
         self.extracted_with(header, |out, module| {
-            for value in values(&module.facts) {
-                push_line(out, &[keyword.as_bytes(), b" ", &module.name, b" ", value]);
+            for value in values(module) {
+                push_line(out, &[keyword.as_bytes(), b" ", module.name, b" ", value]);
             }
         })
     }
 
-    fn extracted_with(&self, header: &str, mut each: impl FnMut(&mut Vec<u8>, &Loaded)) -> Vec<u8> {
+    fn extracted_with(&self, header: &str, mut each: impl FnMut(&mut Vec<u8>, &Loaded<'_>)) -> Vec<u8> {
         let mut out = header.as_bytes().to_vec();
         for module in self.modules {
             each(&mut out, module);
@@ -192,29 +262,33 @@ impl Plan<'_> {
     fn symbols_text(&self, symbols: &[(Vec<u8>, u32)]) -> Vec<u8> {
         let mut out = SYMBOLS_HEADER.as_bytes().to_vec();
         for (symbol, module) in symbols {
-            push_line(&mut out, &[b"alias ", symbol, b" ", &self.modules[*module as usize].name]);
+            push_line(&mut out, &[b"alias ", symbol, b" ", self.modules[*module as usize].name]);
         }
         out
     }
 
-    fn symbols_index(&self, symbols: &[(Vec<u8>, u32)], sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        let mut index = Checked::new("modules.symbols.bin", sink);
+    fn symbols_index(&self, symbols: &[(Vec<u8>, u32)], heard: &Heard) -> Result<Vec<u8>, FormatError> {
+        let mut index = Checked::new("modules.symbols.bin", heard);
         for (symbol, module) in symbols {
-            index.insert(symbol, &self.modules[*module as usize].name, *module);
+            index.insert(symbol, self.modules[*module as usize].name, *module);
         }
         index.write()
     }
 
+    fn list(&self, list: usize, heard: &Heard) -> Option<&[u8]> {
+        self.lists.text(list).map_err(|missing| heard.tell(missing)).ok()
+    }
+
     /// Without modules.builtin the file is empty, not an empty index: so readers of old expect it.
-    fn builtin_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        let Some(builtin) = read_list(self.dir, "modules.builtin", sink) else { return Ok(Vec::new()) };
-        let mut index = Checked::new("modules.builtin.bin", sink);
+    fn builtin_index(&self, heard: &Heard) -> Result<Vec<u8>, FormatError> {
+        let Some(builtin) = self.list(BUILTIN, heard) else { return Ok(Vec::new()) };
+        let mut index = Checked::new("modules.builtin.bin", heard);
         let mut names = Vec::new();
         for line in builtin.lines_with_terminator() {
             if line.first().is_some_and(u8::is_ascii_alphabetic) {
                 names.push(name::from_path(line));
             } else {
-                tell(sink, DepmodNotice::BadBuiltinLine { text: line.into() });
+                heard.tell(DepmodNotice::BadBuiltinLine { text: line.into() });
             }
         }
         for name in &names {
@@ -223,16 +297,14 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn builtin_alias_index(&self, sink: Sink<'_>) -> Result<Vec<u8>, FormatError> {
-        let Some(modinfo) = read_list(self.dir, "modules.builtin.modinfo", sink) else {
-            return Ok(Vec::new());
-        };
-        let mut index = Checked::new("modules.builtin.alias.bin", sink);
+    fn builtin_alias_index(&self, heard: &Heard) -> Result<Vec<u8>, FormatError> {
+        let Some(modinfo) = self.list(BUILTIN_MODINFO, heard) else { return Ok(Vec::new()) };
+        let mut index = Checked::new("modules.builtin.alias.bin", heard);
         let mut aliases = Vec::new();
-        for info in text::builtin_aliases(&modinfo) {
+        for info in text::builtin_aliases(modinfo) {
             match name::normalize_alias(info.value) {
                 Ok(alias) => aliases.push((alias, info.module)),
-                Err(_) => tell(sink, DepmodNotice::UnmatchedBracket { alias: info.value.into() }),
+                Err(_) => heard.tell(DepmodNotice::UnmatchedBracket { alias: info.value.into() }),
             }
         }
         for (alias, module) in &aliases {
@@ -241,25 +313,22 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn devname_text(&self, sink: Sink<'_>) -> Vec<u8> {
+    fn devname_text(&self, heard: &Heard) -> Vec<u8> {
         let mut out = Vec::new();
         for module in self.modules {
             let Some((devname, numbers)) = device_node(module) else { continue };
             let Some((kind, major, minor)) = numbers else {
-                tell(
-                    sink,
-                    DepmodNotice::DevnameWithoutNumbers {
-                        module: module.name.clone(),
-                        devname: devname.into(),
-                    },
-                );
+                heard.tell(DepmodNotice::DevnameWithoutNumbers {
+                    module: module.name.into(),
+                    devname: devname.into(),
+                });
                 continue;
             };
             if out.is_empty() {
                 out.extend_from_slice(DEVNAME_HEADER.as_bytes());
             }
             let device = format!("{kind}{major}:{minor}");
-            push_line(&mut out, &[&module.name, b" ", devname, b" ", device.as_bytes()]);
+            push_line(&mut out, &[module.name, b" ", devname, b" ", device.as_bytes()]);
         }
         out
     }
@@ -269,12 +338,12 @@ impl Plan<'_> {
 struct Checked<'a, 's> {
     file: &'static str,
     builder: Builder<'a>,
-    sink: Sink<'s>,
+    heard: &'s Heard,
 }
 
 impl<'a, 's> Checked<'a, 's> {
-    fn new(file: &'static str, sink: Sink<'s>) -> Self {
-        Self { file, builder: Builder::default(), sink }
+    fn new(file: &'static str, heard: &'s Heard) -> Self {
+        Self { file, builder: Builder::default(), heard }
     }
 
     fn insert(&mut self, key: &'a [u8], value: &'a [u8], priority: u32) {
@@ -285,7 +354,7 @@ impl<'a, 's> Checked<'a, 's> {
                 value: value.into(),
                 byte: error.byte,
             };
-            tell(self.sink, notice);
+            self.heard.tell(notice);
         }
     }
 
@@ -302,9 +371,9 @@ type DeviceNumbers = (char, u32, u32);
 
 /// The `devname:` alias of a module and the device numbers that its other aliases tell. Looks no
 /// further than both.
-fn device_node(module: &Loaded) -> Option<(&[u8], Option<DeviceNumbers>)> {
+fn device_node<'m>(module: &Loaded<'m>) -> Option<(&'m [u8], Option<DeviceNumbers>)> {
     let (mut devname, mut numbers) = (None, None);
-    for alias in &module.facts.aliases {
+    for &alias in &module.aliases {
         if let Some(name) = alias.strip_prefix(b"devname:") {
             devname = Some(name);
         } else if let Some(rest) = alias.strip_prefix(b"char-major-") {

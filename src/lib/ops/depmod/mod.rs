@@ -2,34 +2,41 @@
 //!
 //! scan -> load -> resolve -> an image of every output file in memory -> one publication. Nothing is
 //! written before everything is known. Output is byte for byte that of kmod 34; see modules.dep(5).
+//! What was read of a module is kept in a side-car for the next run, see modules.oxmod.bin(5); everything behind the
+//! reading is done anew each time.
 
 mod fresh;
 mod image;
 mod kernel;
+mod last;
+mod lists;
 mod load;
 mod order;
 mod resolve;
 mod scan;
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bstr::BString;
 
 use crate::config::depmod::DepmodConfig;
-use crate::error::{Error, Result};
+use crate::context::facts as side_car;
+use crate::error::Error;
+use crate::facts;
 use crate::graph::Cycles;
 use crate::notice::{DepmodNotice, Notice, Sink};
-use crate::sys::{file, fileset};
+use crate::sys::fileset::{self, NewFile, Writer};
 
-pub use fresh::is_fresh;
-pub use image::{Output, Wanted};
+pub use image::Output;
 pub use kernel::{BadLine, KernelSymbols};
-pub use scan::{ModuleFile, module_file, scan};
+pub use scan::{ModuleFile, module_file};
 
-use load::Facts;
+use image::Wanted;
+use last::Left;
+use lists::Lists;
+use load::{Known, Loaded};
 use resolve::Resolved;
 
 /// What is asked of depmod besides where the modules are.
@@ -48,14 +55,47 @@ pub struct Config {
     pub verbose: bool,
     /// `-w`: tell entries that occur twice.
     pub warn_duplicates: bool,
+    /// What the last run has left.
+    pub last: Last,
 }
 
-/// Why no output could be made.
+/// What is made of what the last run has left.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// What is known of modules that are the same is not read again.
+    #[default]
+    Used,
+    /// `--full`: every module is read.
+    Ignored,
+    /// `-A`: nothing is done if nothing would change.
+    Enough,
+}
+
+/// Where the modules are and where their indexes go.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    /// The module directory that is read.
+    pub dir: &'a Path,
+    /// The module directory that is written.
+    pub out: &'a Path,
+    /// The kernel's version, for depmod.d's patterns.
+    pub release: &'a [u8],
+    /// The only modules to read; `None` for all of the directory.
+    pub given: Option<&'a [ModuleFile]>,
+}
+
+/// Why there is no output.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A file or directory is at fault.
+    /// The module directory cannot be listed.
     #[error(transparent)]
-    File(#[from] Error),
+    Unsearched(Error),
+    /// An output file outgrows its format.
+    #[error(transparent)]
+    Unmade(Error),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Unwritten(Error),
     /// Modules depend on each other in circles.
     #[error("modules in dependency cycles: {modules}")]
     Cycles {
@@ -66,13 +106,6 @@ pub enum Failure {
     },
 }
 
-/// A module with what was read of it.
-struct Loaded {
-    name: BString,
-    path: PathBuf,
-    facts: Facts,
-}
-
 /// Everything that the images are made from.
 struct Plan<'a> {
     config: &'a Config,
@@ -80,7 +113,8 @@ struct Plan<'a> {
     dir: &'a Path,
     wanted: Wanted,
     /// In the order of the files; a module's index is its priority.
-    modules: &'a [Loaded],
+    modules: &'a [Loaded<'a>],
+    lists: &'a Lists,
     symbols: HashMap<&'a [u8], (u32, u64)>,
     resolved: Resolved,
 }
@@ -91,48 +125,128 @@ impl Config {
     }
 }
 
-/// Makes the output files for the module directory `dir` from the module files `files`.
+/// What depmod answers.
+type Result<T> = std::result::Result<T, Failure>;
+
+/// The texts and nothing else, for people to look at; nothing is written.
 ///
 /// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
-pub fn images(
-    dir: &Path,
+pub fn texts(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Output>> {
+    let files = tree.files(config, sink)?;
+    if config.last == Last::Enough && fresh::is_fresh(tree, &files, config) {
+        return Ok(Vec::new());
+    }
+    let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| Ok(outputs);
+    with_outputs(tree, &files, config, Wanted::Texts, sink, made)
+}
+
+/// Makes all files and writes what is new, all or nothing.
+///
+/// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
+pub fn write(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<()> {
+    // From the beginning, so that a run that looked earlier does not write later.
+    let writer = Writer::open(tree.out).ok();
+    let files = tree.files(config, sink)?;
+    if config.last == Last::Enough && fresh::is_fresh(tree, &files, config) {
+        return Ok(());
+    }
+    with_outputs(tree, &files, config, Wanted::All, sink, |lists, known, outputs| {
+        let left = Left::new(known, &outputs, lists, config.symbol_prefix);
+        let left =
+            left.map_err(|error| Failure::Unmade(Error::new(tree.out.join(facts::FILE_NAME), error)))?;
+        publish(tree.out, writer, &outputs, &left, sink).map_err(Failure::Unwritten)
+    })
+}
+
+fn publish(
+    out: &Path,
+    writer: Option<Writer>,
+    outputs: &[Output],
+    left: &Left<'_>,
+    sink: Sink<'_>,
+) -> crate::error::Result<()> {
+    let writer = if let Some(writer) = writer {
+        writer
+    } else {
+        fileset::create_dir(out)?;
+        Writer::open(out)?
+    };
+    // The indexes first, modules.dep.bin before all: what others name is then known, should anything stop this half-way.
+    let (indexes, texts): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| output.is_index());
+    let files: Vec<NewFile<'_>> = indexes
+        .into_iter()
+        .chain(texts)
+        .map(|output| NewFile { name: output.name, pieces: vec![&output.bytes] })
+        .collect();
+    let side_car = NewFile { name: facts::FILE_NAME, pieces: left.pieces() };
+    writer.publish(&files)?;
+    // Its absence costs time, nothing else.
+    if let Err(error) = writer.leave(&side_car) {
+        tell(sink, DepmodNotice::FactsUnwritten(error));
+    }
+    Ok(())
+}
+
+/// Reads the modules, makes the output files, and hands everything to `then`.
+fn with_outputs<T>(
+    tree: &Tree<'_>,
     files: &[ModuleFile],
     config: &Config,
     wanted: Wanted,
     sink: Sink<'_>,
-) -> std::result::Result<Vec<Output>, Failure> {
-    let ordered = in_order(dir, files, sink);
-    let facts = load::load_all(&ordered);
-    let mut modules: Vec<Loaded> = ordered
-        .into_iter()
-        .zip(facts)
-        .map(|(file, facts)| Loaded { name: file.name.clone(), path: file.path.clone(), facts })
-        .collect();
-    for flaw in modules.iter_mut().filter_map(|module| module.facts.flaw.take()) {
+    then: impl FnOnce(&Lists, &[Known<'_>], Vec<Output>) -> Result<T>,
+) -> Result<T> {
+    let lists = Lists::read(tree.dir);
+    let ordered = in_order(tree.dir, files, &lists, sink);
+    let left = if config.last == Last::Ignored { None } else { side_car::read(tree.out) };
+    let last = left.as_deref().and_then(last::open);
+    let mut known = load::all(tree.dir, &ordered, last.as_ref());
+    for flaw in known.iter_mut().filter_map(|known| known.flaw.take()) {
         tell(sink, DepmodNotice::ModuleUnreadable(flaw));
     }
+    let outputs = outputs(tree.dir, &ordered, &known, &lists, config, wanted, sink)?;
+    then(&lists, &known, outputs)
+}
+
+fn outputs(
+    dir: &Path,
+    ordered: &[&ModuleFile],
+    known: &[Known<'_>],
+    lists: &Lists,
+    config: &Config,
+    wanted: Wanted,
+    sink: Sink<'_>,
+) -> Result<Vec<Output>> {
+    let modules: Vec<Loaded<'_>> =
+        ordered.iter().zip(known).map(|(file, known)| Loaded::new(file, known)).collect();
     let symbols = resolve::exported_symbols(&modules, config.symbol_prefix);
     let resolved =
         resolve::resolve(&modules, &symbols, config, sink).map_err(|cycles| name_cycles(&modules, cycles))?;
-    let plan = Plan { config, dir, wanted, modules: &modules, symbols, resolved };
-    Ok(plan.images(sink).map_err(Error::at(dir))?)
+    let plan = Plan { config, dir, wanted, modules: &modules, lists, symbols, resolved };
+    plan.images(sink).map_err(|error| Failure::Unmade(Error::new(dir, error)))
 }
 
-/// Writes the files into `dir`, all or none.
-pub fn publish(dir: &Path, outputs: &[Output]) -> Result<()> {
-    fileset::create_dir(dir)?;
-    fileset::publish(dir, outputs.iter().map(|output| (output.name, output.bytes.as_slice())))
+impl Tree<'_> {
+    fn files(&self, config: &Config, sink: Sink<'_>) -> Result<Vec<ModuleFile>> {
+        match self.given {
+            Some(files) => Ok(files.to_vec()),
+            None => scan::scan(self.dir, self.release, &config.depmod, sink).map_err(Failure::Unsearched),
+        }
+    }
 }
 
 /// The files in hash order, those that modules.order lists before the others and in its order.
-fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], sink: Sink<'_>) -> Vec<&'f ModuleFile> {
+fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], lists: &Lists, sink: Sink<'_>) -> Vec<&'f ModuleFile> {
     let mut ordered: Vec<&ModuleFile> = files.iter().collect();
     ordered.sort_by_cached_key(|file| {
         let (bucket, name) = order::module_key(&file.name);
         (bucket, BString::from(name))
     });
-    let text = read_list(dir, "modules.order", sink).unwrap_or_default();
-    match order::parse_modules_order(&text) {
+    let text = lists.text(lists::ORDER).unwrap_or_else(|missing| {
+        tell(sink, missing);
+        &[]
+    });
+    match order::parse_modules_order(text) {
         Ok(positions) => ordered.sort_by_cached_key(|file| {
             let listed = listed_path(dir, &file.path).and_then(|path| positions.get(&*path).copied());
             listed.unwrap_or(usize::MAX)
@@ -152,25 +266,8 @@ fn listed_path(dir: &Path, path: &Path) -> Option<Vec<u8>> {
     Some([stem, b".ko"].concat())
 }
 
-fn read_list(dir: &Path, name: &'static str, sink: Sink<'_>) -> Option<Vec<u8>> {
-    match file::read(&dir.join(OsStr::new(name))) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            let missing_dir = file::exists(dir).err();
-            tell(
-                sink,
-                match missing_dir {
-                    Some(error) => DepmodNotice::NoListDirectory(Error::new(dir, error)),
-                    None => DepmodNotice::ListUnreadable { name, error },
-                },
-            );
-            None
-        }
-    }
-}
-
-fn name_cycles(modules: &[Loaded], cycles: Cycles) -> Failure {
-    let name = |index: u32| modules[index as usize].name.clone();
+fn name_cycles(modules: &[Loaded<'_>], cycles: Cycles) -> Failure {
+    let name = |index: u32| modules[index as usize].name.into();
     let named = cycles.cycles.into_iter().map(|cycle| cycle.into_iter().map(name).collect()).collect();
     Failure::Cycles { cycles: named, modules: cycles.members }
 }

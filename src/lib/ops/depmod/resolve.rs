@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::elf::Bind;
 use crate::graph::{Cycles, Graph};
 use crate::notice::{DepmodNotice, Sink};
 
 use super::kernel::{bare, skip_prefix};
-use super::{Config, Loaded, tell};
+use super::load::{Loaded, WEAK};
+use super::{Config, tell};
 
 /// Where a symbol comes from.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +26,14 @@ pub(super) struct Resolved {
 }
 
 /// Every exported symbol with the module that wins it: the last one in order that exports it.
-pub(super) fn exported_symbols(modules: &[Loaded], prefix: Option<u8>) -> HashMap<&[u8], (u32, u64)> {
+pub(super) fn exported_symbols<'a>(
+    modules: &[Loaded<'a>],
+    prefix: Option<u8>,
+) -> HashMap<&'a [u8], (u32, u64)> {
     let mut owners = HashMap::with_capacity(modules.len() * 8);
     for (index, module) in (0_u32..).zip(modules) {
-        for export in module.facts.links.exports() {
-            owners.insert(skip_prefix(export.name, prefix), (index, export.crc));
+        for export in module.record.exports() {
+            owners.insert(skip_prefix(export.name, prefix), (index, export.crc.unwrap_or(0)));
         }
     }
     owners
@@ -41,30 +44,30 @@ pub(super) fn exported_symbols(modules: &[Loaded], prefix: Option<u8>) -> HashMa
 ///
 /// Errors: modules depend on each other in a circle.
 pub(super) fn resolve(
-    modules: &[Loaded],
+    modules: &[Loaded<'_>],
     symbols: &HashMap<&[u8], (u32, u64)>,
     config: &Config,
     sink: Sink<'_>,
 ) -> Result<Resolved, Cycles> {
     let mut graph = Graph::new(modules.len());
     for (index, module) in (0_u32..).zip(modules) {
-        for need in module.facts.links.needs() {
+        for need in module.record.needs() {
             let name = bare(need.name, config.symbol_prefix);
             let own = symbols.get(name).map(|&(module, crc)| Owner { module: Some(module), crc });
             let kernel = || config.kernel_symbols.as_ref()?.crc(name).map(|crc| Owner { module: None, crc });
             let Some(owner) = own.or_else(kernel) else {
-                if config.report_unknown && need.bind != Bind::Weak {
+                if config.report_unknown && need.bind != WEAK {
                     tell(
                         sink,
-                        DepmodNotice::UnknownSymbol { path: module.path.clone(), symbol: need.name.into() },
+                        DepmodNotice::UnknownSymbol { path: module.path.into(), symbol: need.name.into() },
                     );
                 }
                 continue;
             };
-            if config.checks_versions() && need.bind != Bind::Weak && need.crc.unwrap_or(0) != owner.crc {
+            if config.checks_versions() && need.bind != WEAK && need.crc.unwrap_or(0) != owner.crc {
                 tell(
                     sink,
-                    DepmodNotice::VersionMismatch { path: module.path.clone(), symbol: need.name.into() },
+                    DepmodNotice::VersionMismatch { path: module.path.into(), symbol: need.name.into() },
                 );
             }
             let Some(on) = owner.module else { continue };
@@ -72,9 +75,9 @@ pub(super) fn resolve(
                 tell(
                     sink,
                     DepmodNotice::Dependency {
-                        path: module.path.clone(),
+                        path: module.path.into(),
                         symbol: name.into(),
-                        on: modules[on as usize].path.clone(),
+                        on: modules[on as usize].path.into(),
                     },
                 );
             }

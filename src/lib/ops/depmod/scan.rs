@@ -35,7 +35,12 @@ const BUILD_LINKS: [&str; 2] = ["build", "source"];
 /// Finds the modules below `dir` and below the external directories of `config` for `release`.
 ///
 /// Errors: `dir` cannot be listed. Whatever else cannot be read is told to `sink` and left out.
-pub fn scan(dir: &Path, release: &[u8], config: &DepmodConfig, sink: Sink<'_>) -> Result<Vec<ModuleFile>> {
+pub(super) fn scan(
+    dir: &Path,
+    release: &[u8],
+    config: &DepmodConfig,
+    sink: Sink<'_>,
+) -> Result<Vec<ModuleFile>> {
     let rules = Rules::new(dir, release, config);
     let mut chosen = Chosen { rules: &rules, by_name: HashMap::new() };
     let skip = |name: &OsString, is_dir: bool| {

@@ -173,9 +173,7 @@ fn records(index: &[u8]) -> Option<Vec<Block>> {
 }
 
 fn crc(bytes: &[u8]) -> [u8; 4] {
-    let mut crc = flate2::Crc::new();
-    crc.update(bytes);
-    crc.sum().to_le_bytes()
+    crc32fast::hash(bytes).to_le_bytes()
 }
 
 /// The opposite of [`number`].

@@ -1,0 +1,56 @@
+//! The lists that come with a kernel's installation: modules.order, modules.builtin and modules.builtin.modinfo.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Cause, Error};
+use crate::facts::{Digest, Role};
+use crate::notice::DepmodNotice;
+use crate::sys::file;
+
+/// Index of modules.order.
+pub(super) const ORDER: usize = 0;
+/// Index of modules.builtin.
+pub(super) const BUILTIN: usize = 1;
+/// Index of modules.builtin.modinfo.
+pub(super) const BUILTIN_MODINFO: usize = 2;
+
+const NAMES: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
+
+/// The lists as they were at one time.
+pub(super) struct Lists {
+    dir: PathBuf,
+    texts: [Result<Vec<u8>, Error>; 3],
+}
+
+impl Lists {
+    /// Reads all of them; what is missing is told when it is asked for.
+    pub(super) fn read(dir: &Path) -> Self {
+        Self { dir: dir.into(), texts: NAMES.map(|name| file::read(&dir.join(name))) }
+    }
+
+    /// One of the lists, or why it is not there.
+    pub(super) fn text(&self, list: usize) -> Result<&[u8], DepmodNotice> {
+        self.texts[list].as_deref().map_err(|error| match file::exists(&self.dir) {
+            Ok(()) => DepmodNotice::ListUnreadable { name: NAMES[list], error: same(error) },
+            Err(error) => DepmodNotice::NoListDirectory(Error::new(&self.dir, error)),
+        })
+    }
+
+    /// Name and contents of the lists that the files are made from besides the modules. (That of modules.order shows in
+    /// the order of the modules.)
+    pub(super) fn inputs(&self) -> [(Role, String, Option<Digest>); 2] {
+        [BUILTIN, BUILTIN_MODINFO].map(|list| {
+            let digest = self.texts[list].as_deref().ok().map(Digest::of);
+            (Role::Input, NAMES[list].to_owned(), digest)
+        })
+    }
+}
+
+/// Errors of the system cannot be copied; their number says it all.
+fn same(error: &Error) -> Error {
+    match &error.cause {
+        Cause::Io(_) => Error::new(&error.path, io::Error::from_raw_os_error(error.errno())),
+        Cause::Format(format) => Error::new(&error.path, format.clone()),
+    }
+}

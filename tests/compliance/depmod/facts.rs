@@ -1,0 +1,248 @@
+//! The side-car, modules.oxmod.bin: used where it can be trusted, harmless where it cannot.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use oxmod_test_support::{Answer, Root, Run, Side, Stream, differs_because, each};
+
+use super::{lines, root};
+
+pub(crate) const FACTS: &str = "modules.oxmod.bin";
+
+/// A tree of three modules that have been as they are for a while.
+pub(crate) fn settled() -> Root {
+    let root = root();
+    root.module("kernel/base.ko", |m| m.export("base_symbol", 7).alias("alias-of-base"));
+    root.module("kernel/top.ko.xz", |m| m.need("base_symbol").alias("alias-of-top"));
+    root.module("updates/other.ko.zst", |m| m.info("softdep", "pre: base"));
+    sleep(Duration::from_millis(80));
+    root
+}
+
+/// depmod on the tree itself.
+pub(crate) fn depmod(root: &Root, args: &[&str], side: Side) -> Answer {
+    let run = Run::new("depmod").args(args).arg("-b").arg(root.path("")).arg(root.release());
+    let answer = run.on(side);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    answer
+}
+
+pub(crate) fn path(root: &Root, name: &str) -> PathBuf {
+    root.path(root.in_modules(name))
+}
+
+/// Inode and time of change of everything that depmod writes, by name.
+fn states(root: &Root) -> Vec<(String, u64, i64)> {
+    let mut states: Vec<_> = fs::read_dir(path(root, "")).unwrap().flatten().collect();
+    states.sort_by_key(fs::DirEntry::file_name);
+    let state = |entry: &fs::DirEntry| {
+        let metadata = entry.metadata().unwrap();
+        (entry.file_name().into_string().unwrap(), metadata.ino(), metadata.ctime_nsec())
+    };
+    states.iter().filter(|entry| entry.file_type().unwrap().is_file()).map(state).collect()
+}
+
+/// The files of a full run elsewhere; equal to those in the tree, or the test fails.
+fn is_complete(root: &Root) {
+    let fresh = Root::new();
+    let run = Run::new("depmod").arg("--full").arg("-b").arg(root.path("")).arg("-o").arg(fresh.path(""));
+    assert_eq!(run.arg(root.release()).on(Side::Ours).code, 0);
+    let mut expected = fresh.snapshot(fresh.in_modules(""));
+    expected.remove(Path::new(FACTS));
+    assert_eq!(expected.len(), 11);
+    for (name, bytes) in expected {
+        assert!(fs::read(path(root, name.to_str().unwrap())).unwrap() == bytes, "{}", name.display());
+    }
+}
+
+#[test]
+fn what_is_already_there_is_not_written() {
+    differs_because("unchanged files stay", &true, &false, |side| {
+        let root = settled();
+        depmod(&root, &[], side);
+        let before = states(&root);
+        depmod(&root, &[], side);
+        before == states(&root)
+    });
+}
+
+#[test]
+fn only_what_changes_is_written() {
+    let root = settled();
+    depmod(&root, &[], Side::Ours);
+    let before = states(&root);
+    root.module("kernel/base.ko", |m| m.export("base_symbol", 7).alias("another-alias"));
+    depmod(&root, &[], Side::Ours);
+    let after = states(&root);
+    let changed: Vec<&str> = before
+        .iter()
+        .zip(&after)
+        .filter(|(before, after)| before != after)
+        .map(|(before, _)| before.0.as_str())
+        .collect();
+    assert_eq!(changed, ["modules.alias", "modules.alias.bin", FACTS]);
+    is_complete(&root);
+}
+
+/// Whatever is in its place: the answer is right, and the next run finds it repaired.
+#[test]
+fn damaged_and_foreign_ones_do_no_harm() {
+    let root = settled();
+    depmod(&root, &[], Side::Ours);
+    let good = fs::read(path(&root, FACTS)).unwrap();
+    let version = good.windows(5).position(|window| window == b"0.1.0").unwrap();
+    let mut cases: Vec<Vec<u8>> = vec![Vec::new(), b"modules".to_vec(), vec![0; 5000], good.repeat(2)];
+    cases.extend((0..good.len()).step_by(37).map(|len| good[..len].to_vec()));
+    cases.extend((0..good.len()).step_by(13).map(|at| {
+        let mut damaged = good.clone();
+        damaged[at] ^= 0x41;
+        damaged
+    }));
+    cases.push([&good[..version], b"9.9.9", &good[version + 5..]].concat());
+    assert!(cases.len() > 100);
+    for case in cases {
+        root.file(root.in_modules(FACTS), &case);
+        assert_eq!(depmod(&root, &[], Side::Ours).stderr_text(), "");
+        is_complete(&root);
+        assert!(
+            fs::read(path(&root, FACTS)).unwrap() == good,
+            "not repaired: {:?}",
+            &case[..case.len().min(80)]
+        );
+    }
+}
+
+/// Replaces `from` by `to` in the record of a module, checksum and all: a lie that only who reads the file can see.
+pub(crate) fn forge(root: &Root, from: &str, to: &str) {
+    let mut bytes = fs::read(path(root, FACTS)).unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+    bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    // The list of files ends where the first record begins; records follow each other.
+    let mut start = (64 + number(&bytes, 40)).next_multiple_of(8);
+    while start + number(&bytes, start) <= at {
+        start += number(&bytes, start);
+    }
+    let end = start + number(&bytes, start);
+    let mut crc = flate2::Crc::new();
+    crc.update(&bytes[start + 8..end]);
+    bytes[start + 4..start + 8].copy_from_slice(&crc.sum().to_le_bytes());
+    root.file(root.in_modules(FACTS), bytes);
+}
+
+#[test]
+fn unchanged_modules_are_not_read_again_unless_asked() {
+    let root = settled();
+    depmod(&root, &[], Side::Ours);
+    forge(&root, "alias-of-top", "alias-by-lie");
+    for (args, expected) in [
+        (&["-n"][..], "alias-by-lie"),
+        (&["-n", "--full"], "alias-of-top"),
+        (&[], ""),
+        (&["-n"], "alias-by-lie"),
+    ] {
+        let text = depmod(&root, args, Side::Ours).stdout_text();
+        assert!(text.contains(expected), "{args:?} {text}");
+    }
+    // Before -A or behind it.
+    for args in [["--full", "-A"], ["-A", "--full"]] {
+        depmod(&root, &args, Side::Ours);
+        is_complete(&root);
+        forge(&root, "alias-of-top", "alias-by-lie");
+        depmod(&root, &[], Side::Ours);
+    }
+    depmod(&root, &["--full"], Side::Ours);
+    // Touched, moved away and back, replaced by itself: no longer the file that was read.
+    forge(&root, "alias-of-base", "alias-by-lie.");
+    fs::rename(path(&root, "kernel/base.ko"), path(&root, "aside")).unwrap();
+    fs::rename(path(&root, "aside"), path(&root, "kernel/base.ko")).unwrap();
+    depmod(&root, &[], Side::Ours);
+    is_complete(&root);
+}
+
+/// A file that changed while, or just before, it was read may change again without showing it.
+#[test]
+fn what_changed_just_now_is_read_again() {
+    let root = settled();
+    root.module("kernel/fresh.ko", |m| m.alias("alias-of-fresh"));
+    depmod(&root, &[], Side::Ours);
+    let facts = || String::from_utf8_lossy(&fs::read(path(&root, FACTS)).unwrap()).into_owned();
+    assert!(facts().contains("alias-of-base"), "{}", facts());
+    assert!(!facts().contains("alias-of-fresh"));
+    sleep(Duration::from_millis(80));
+    depmod(&root, &[], Side::Ours);
+    assert!(facts().contains("alias-of-fresh"));
+}
+
+/// A module that could not be read is named in every run.
+#[test]
+fn flaws_are_not_kept() {
+    let root = settled();
+    root.file(root.in_modules("kernel/broken.ko"), "no module");
+    sleep(Duration::from_millis(80));
+    for args in [&[][..], &[], &["-A"]] {
+        let err = depmod(&root, args, Side::Ours).stderr_text();
+        assert!(err.contains("broken.ko") && err.lines().count() == 1, "{args:?} {err}");
+    }
+    is_complete(&root);
+}
+
+/// The output directory is where it is kept, under the paths of the tree that was read.
+#[test]
+fn with_an_output_directory() {
+    let root = settled();
+    let out = root.path("out").display().to_string();
+    depmod(&root, &["-o", &out], Side::Ours);
+    assert!(!path(&root, FACTS).exists());
+    let elsewhere = root.path("out").join(root.in_modules(FACTS));
+    let before = fs::metadata(&elsewhere).unwrap().ino();
+    depmod(&root, &["-o", &out], Side::Ours);
+    depmod(&root, &["-A", "-o", &out], Side::Ours);
+    assert_eq!(fs::metadata(&elsewhere).unwrap().ino(), before);
+}
+
+/// Where it cannot be written but all else is well, nothing is said of a file system that is read-only.
+#[test]
+fn it_may_fail_alone() {
+    for (side, (out, err)) in each(|side| {
+        let root = settled();
+        depmod(&root, &[], side);
+        let _ = fs::remove_file(path(&root, FACTS));
+        let script = "cd /; DIR=lib/modules/6.1.0-test
+             mkdir out; mount -t tmpfs none out; mkdir -p out/$DIR; cp $DIR/modules.* out/$DIR
+             mount -o remount,ro none out; depmod -o /out 6.1.0-test; echo rc $?; depmod -vv -o /out 6.1.0-test; echo rc $?
+             mkdir full; mount -t tmpfs -o size=64k none full; mkdir -p full/$DIR; cp $DIR/modules.* full/$DIR
+             head -c 70000 /dev/zero > full/filler 2> /dev/null; depmod -o /full 6.1.0-test; echo rc $?";
+        let answer = Run::shell(script).stdout(Stream::Captured).inside(&root).on(side);
+        (answer.stdout_text(), answer.stderr_text())
+    }) {
+        if side == Side::Ours {
+            let lines: Vec<&str> = err.lines().collect();
+            assert_eq!(lines.len(), 2, "{err}");
+            assert!(lines[0].starts_with("depmod: INFO: could not write /out/"), "{err}");
+            assert!(lines[1].starts_with("depmod: WARNING: could not write /full/"), "{err}");
+            assert!(lines[1].ends_with(": No space left on device"), "{err}");
+            assert_eq!(out.matches("rc 0\n").count(), 3, "{out}");
+        } else {
+            assert!(err.contains("openat(") && err.contains("Output is truncated"), "{err}");
+        }
+    }
+}
+
+#[test]
+fn files_given_by_hand_are_taken_from_it_too() {
+    let root = settled();
+    depmod(&root, &[], Side::Ours);
+    let file = path(&root, "kernel/base.ko");
+    let (answer, files) = super::depmod(&root, &[], Side::Ours);
+    assert_eq!((answer.code, lines(&files, "modules.dep").len()), (0, 3));
+    let run = Run::new("depmod").arg("-b").arg(root.path("")).arg(root.release()).arg(&file);
+    assert_eq!(run.on(Side::Ours).code, 0);
+    let listed = fs::read_to_string(path(&root, "modules.dep")).unwrap();
+    assert!(listed.lines().count() == 1 && listed.ends_with("/kernel/base.ko:\n"), "{listed}");
+    depmod(&root, &[], Side::Ours);
+    is_complete(&root);
+}
