@@ -2,12 +2,12 @@
 //!
 //! A wrong byte may leave an index well formed. What then gives it away: an entry of modules.dep.bin holds the path of the
 //! module that it is for, and has dependencies that are entries themselves; the other indexes name modules
-//! that modules.dep.bin has; nothing is both built in and a file. Where that does not hold, the text beside the
+//! that modules.dep.bin has, or that are built in; nothing is both built in and a file. Where that does not hold, the text beside the
 //! index answers. No check tells a letter that was changed in a pattern, or that makes one module's name
 //! another's, or an entry that cannot be found any more: there is no checksum in these files.
 
 use crate::error::FormatError;
-use crate::index::text::Dep;
+use crate::index::text::{self, Dep};
 use crate::name;
 
 use super::{Context, IndexKind};
@@ -16,7 +16,9 @@ impl Context<'_> {
     /// The line of modules.dep for a normalised module name.
     pub fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         let entry = || self.indexes.get(IndexKind::Dep, name);
-        match Dep::parse(entry()?).filter(|dep| *name::from_path(dep.path) == *name) {
+        // No index holds more than ASCII.
+        let is_right = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
+        match Dep::parse(entry()?).filter(is_right) {
             None if self.doubt(IndexKind::Dep, "it has something else for", name) => Dep::parse(entry()?),
             dep => dep,
         }
@@ -50,14 +52,28 @@ impl Context<'_> {
 
     /// Whether a name that an index leads to is no module's, and looking again may help.
     pub(super) fn leads_astray(&self, kind: IndexKind, name: &[u8]) -> bool {
+        let lost =
+            if kind == IndexKind::BuiltinAlias { self.never_built(name) } else { self.has_no_file(name) };
+        lost && self.doubt(kind, "it leads to what is no module:", name)
+    }
+
+    fn has_no_file(&self, name: &[u8]) -> bool {
         if self.dep(name).is_some() || !self.indexes.is_usable(IndexKind::Dep) {
             return false;
         }
-        if self.indexes.in_text(IndexKind::Dep, name) == Some(true) {
+        let misses = self.indexes.in_text(IndexKind::Dep, name) == Some(true);
+        if misses {
             self.doubt(IndexKind::Dep, "it has nothing for", name);
-            return false;
         }
-        self.doubt(kind, "it leads to what is no module:", name)
+        !misses
+    }
+
+    /// Some of what has aliases there, such as debugfs, is in no list of built-in modules.
+    fn never_built(&self, name: &[u8]) -> bool {
+        let info = || text::builtin_modinfo(self.builtin_modinfo());
+        self.indexes.get(IndexKind::Builtin, name).is_none()
+            && info().next().is_some()
+            && !info().any(|info| info.module == name)
     }
 
     /// Gives up a binary index; `false` if that was done before.

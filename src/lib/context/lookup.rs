@@ -117,9 +117,7 @@ impl Context<'_> {
             found.map(|found| Module::aliased(found.value, key)).collect::<Vec<_>>()
         };
         let first = found();
-        // Names of built-in modules are in no other index.
-        let astray = kind != IndexKind::BuiltinAlias
-            && first.iter().any(|module| self.leads_astray(kind, &module.name));
+        let astray = first.iter().any(|module| self.leads_astray(kind, &module.name));
         if astray { found() } else { first }
     }
 

@@ -3,6 +3,8 @@
 //! Which bytes belong to keys, values and priorities, which nothing can vouch for, is found out by a reader
 //! of its own.
 
+mod random;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::FileExt as _;

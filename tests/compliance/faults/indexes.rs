@@ -70,3 +70,92 @@ fn an_answer_that_cannot_be_is_not_followed() {
     damaged(alias, [b"bravo\0", b"brave\0"], ["pci:v1d1", astray, bravo], (1, ""));
     damaged(builtin, [b"a\0\0\0", b"o\0\0\0"], ["bravo", wrongly, bravo], (0, ""));
 }
+
+/// xorshift: the same numbers in each run.
+struct Random(u32);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        usize::try_from(self.0).unwrap() % bound
+    }
+}
+
+/// How the runs of one side ended.
+#[derive(Debug, Default)]
+struct Tally {
+    right: usize,
+    refused: usize,
+    /// A module was loaded, or shown, that should not be.
+    wrong: usize,
+    killed: usize,
+}
+
+impl Tally {
+    fn count(&mut self, seen: &Seen, right: &Seen) {
+        let (code, stdout, stderr, calls) = seen;
+        let among = |lines: &str, right: &str| lines.lines().all(|line| right.lines().any(|one| one == line));
+        match *code {
+            128.. => self.killed += 1,
+            _ if !among(stdout, &right.1) || !among(calls, &right.3) => self.wrong += 1,
+            0 if (stdout, calls) == (&right.1, &right.3) => self.right += 1,
+            1 if stderr.lines().count() > 0 => self.refused += 1,
+            _ => self.wrong += 1,
+        }
+    }
+}
+
+/// Each index cut short or changed, each command that asks it. The library's own tests do the same to thousands of
+/// indexes of real kernels; here it is seen what comes of it in the kernel.
+#[test]
+fn random_damage() {
+    let root = tree();
+    let mut random = Random(0x2545_f491);
+    let (mut ours, mut theirs) = (Tally::default(), Tally::default());
+    for (index, operand) in [
+        ("modules.dep.bin", "delta"),
+        ("modules.alias.bin", "pci:v2d1"),
+        ("modules.symbols.bin", "symbol:sym_bravo"),
+        ("modules.builtin.bin", "brava"),
+        ("modules.builtin.alias.bin", "pci:v3d1"),
+    ] {
+        let path = root.in_modules(index);
+        let sound = fs::read(root.path(&path)).unwrap();
+        let commands = [&["-D", operand][..], &["-n", "-v", operand], &["-R", operand], &[operand]];
+        let rights = commands.map(|args| seen(&Shim::new().run(&root, &modprobe(args), Side::Ours)));
+        assert!(rights.iter().all(|right| (right.0, right.2.as_str()) == (0, "")), "{rights:?}");
+        for round in 0..6 {
+            let mut bytes = sound.clone();
+            match round % 3 {
+                0 => bytes.truncate(random.below(sound.len())),
+                1 => bytes[random.below(sound.len())] ^= 1 << random.below(8),
+                _ => {
+                    for _ in 0..4 {
+                        bytes[random.below(sound.len())] = random.below(256).to_le_bytes()[0];
+                    }
+                }
+            }
+            root.file(&path, &bytes);
+            for (args, right) in commands.iter().zip(&rights) {
+                for &side in sides() {
+                    let answer = seen(&Shim::new().run(&root, &modprobe(args), side));
+                    let tally = if side == Side::Ours { &mut ours } else { &mut theirs };
+                    tally.count(&answer, right);
+                    assert!(
+                        side == Side::Theirs || ours.wrong + ours.killed == 0,
+                        "{index} {args:?} {answer:?}"
+                    );
+                }
+            }
+        }
+        root.file(&path, &sound);
+    }
+    println!("ours {ours:?}\ntheirs {theirs:?}");
+    assert!(ours.right > 80 && ours.refused < 30, "{ours:?}");
+    assert!(
+        !sides().contains(&Side::Theirs) || theirs.refused + theirs.wrong + theirs.killed > 40,
+        "{theirs:?}"
+    );
+}
