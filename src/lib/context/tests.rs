@@ -3,6 +3,7 @@
 //! Which bytes belong to keys, values and priorities, which nothing can vouch for, is found out by a reader
 //! of its own.
 
+#[path = "random_tests.rs"]
 mod random;
 
 use std::collections::BTreeSet;
