@@ -173,3 +173,54 @@ fn real_modules() {
         assert_eq!(run.stdout_text().matches('?').count(), 1);
     }
 }
+
+/// `--all`: what a command gives that names every module, be it from the side-car or from the files.
+#[test]
+fn all_modules() {
+    if !has_ours() {
+        return;
+    }
+    let root = settled();
+    let refused = |root: &Root, args: &[&str]| {
+        let run = Run::new("modinfo").arg("-b").arg(root.path("")).args(["-k", root.release()]).args(args);
+        let answer = run.on(Side::Ours);
+        assert_eq!((answer.code, answer.stdout_text().as_str()), (1, ""), "{answer:?}");
+        answer.stderr_text()
+    };
+    let none = refused(&root, &["--all"]);
+    assert!(
+        none.starts_with("modinfo: ERROR: no index of modules in /") && none.ends_with("/6.1.0-test.\n"),
+        "{none}"
+    );
+    depmod(&root, &[], Side::Ours);
+    assert!(refused(&root, &["--all", "base"]).contains("takes no operand"));
+    for args in [&[][..], &["-F", "alias"], &["-n"], &["-0"], &["-m", "-F", "NAME"], &["--json"]] {
+        let each = |modules: &[&str]| {
+            let run = Run::new("modinfo").arg("-b").arg(root.path("")).args(["-k", root.release()]);
+            run.args(args).args(modules).on(Side::Ours).triple()
+        };
+        let all = each(&["--all"]);
+        assert_eq!((all.0, all.2.as_str()), (0, ""));
+        assert_eq!(all, each(&["base", "other", "top"]), "{args:?}");
+    }
+    // One that cannot be read does not keep the others back.
+    fs::remove_file(path(&root, "updates/other.ko.zst")).unwrap();
+    let run =
+        Run::new("modinfo").arg("-b").arg(root.path("")).args(["-k", root.release(), "--all", "-F", "alias"]);
+    let answer = run.on(Side::Ours).triple();
+    assert_eq!((answer.0, answer.1.as_str()), (1, "alias-of-base\nalias-of-top\n"), "{answer:?}");
+    assert!(answer.2.contains("'other'"), "{answer:?}");
+}
+
+/// An index of no modules is no failure.
+#[test]
+fn all_of_nothing() {
+    if !has_ours() {
+        return;
+    }
+    let root = Root::new();
+    root.dir(root.in_modules(""));
+    depmod(&root, &[], Side::Ours);
+    let run = Run::new("modinfo").arg("-b").arg(root.path("")).args(["-k", root.release(), "--all"]);
+    assert_eq!(run.on(Side::Ours).triple(), (0, String::new(), String::new()));
+}

@@ -127,6 +127,11 @@ impl<'a> Context<'a> {
         whole.into()
     }
 
+    /// Whether an index, or the text in its place, could be read when it was last asked.
+    pub fn has_index(&self, kind: IndexKind) -> bool {
+        self.indexes.is_usable(kind)
+    }
+
     /// Calls `visit` with every key and value of an index, in their order: keys by their bytes, values
     /// of one key by priority.
     pub fn dump(&self, kind: IndexKind, visit: impl FnMut(&[u8], &[u8])) {

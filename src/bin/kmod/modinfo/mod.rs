@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::Command;
-use oxmod::context::{self, ConfigSource, Context, Module};
+use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::{Cause, Error};
 use oxmod::modinfo::{Entry, Parameters};
 use oxmod::name;
@@ -41,6 +41,7 @@ pub fn command() -> Command {
             value(Some('F'), "field", "FIELD", "Print only the values of this field"),
             value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
             value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
+            options::ours(flag(None, "all", "Print every module that modules.dep lists")),
             options::json(),
             options::version(),
             options::help(),
@@ -58,9 +59,21 @@ pub struct Request {
     pub field: Option<Vec<u8>>,
     nul: bool,
     json: bool,
-    by_name: bool,
+    take: Take,
     release: Option<OsString>,
     root: Option<OsString>,
+}
+
+/// What operands are taken for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    /// Files, names and aliases.
+    #[default]
+    Any,
+    /// `-m`: names.
+    Names,
+    /// `--all`: nothing; there are none.
+    None,
 }
 
 impl Request {
@@ -73,7 +86,8 @@ impl Request {
                 "field" => request.field = option.value.map(|value| value.as_bytes().to_vec()),
                 "null" => request.nul = true,
                 "json" => request.json = true,
-                "modname" => request.by_name = true,
+                "modname" if request.take == Take::Any => request.take = Take::Names,
+                "all" => request.take = Take::None,
                 "set-version" => request.release = option.value,
                 "basedir" => request.root = option.value,
                 _ => {}
@@ -120,8 +134,13 @@ fn each(
     report: &Report,
     answer: &mut dyn FnMut(&mut Query<'_>, &OsStr) -> Success,
 ) -> Outcome {
-    if operands.is_empty() {
-        report.error(format_args!("missing module or filename."));
+    let wrong = match (request.take, operands.is_empty()) {
+        (Take::None, false) => Some("--all stands for every module and takes no operand."),
+        (Take::Any | Take::Names, true) => Some("missing module or filename."),
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        report.error(format_args!("{wrong}"));
         return Err(Exit::Failure);
     }
     let dir = context::module_dir(request.root.as_deref(), request.release.as_deref()).map_err(|error| {
@@ -132,8 +151,8 @@ fn each(
     let context = Context::open(dir, &ConfigSource::Nothing, &sink);
     let mut query = Query { request, context: &context, report, reader: Reader::default() };
     let mut failed = false;
-    for operand in operands {
-        failed |= !answer(&mut query, operand)?;
+    for operand in if request.take == Take::None { query.all()? } else { operands.to_vec() } {
+        failed |= !answer(&mut query, &operand)?;
     }
     if failed { Err(Exit::Failure) } else { Ok(()) }
 }
@@ -149,9 +168,25 @@ pub struct Query<'a> {
 }
 
 impl Query<'_> {
+    /// The names of all modules, in their order.
+    fn all(&self) -> Result<Vec<OsString>, Exit> {
+        let mut names = Vec::new();
+        self.context.dump(IndexKind::Dep, |name, _| names.push(OsStr::from_bytes(name).to_owned()));
+        // Of no modules is one thing, none at all another.
+        if self.context.has_index(IndexKind::Dep) {
+            return Ok(names);
+        }
+        let dir = self.context.dir().as_os_str().as_bytes();
+        self.report.error(format_args!("no index of modules in {}.", verbatim(dir)));
+        Err(Exit::Failure)
+    }
+
     /// The modules that an operand stands for; none after having said so.
     pub fn find(&self, operand: &OsStr) -> Vec<Module> {
-        let (what, found) = if self.request.by_name {
+        if self.request.take == Take::None {
+            return vec![Module::named(operand.as_bytes())];
+        }
+        let (what, found) = if self.request.take == Take::Names {
             ("Module name", self.context.lookup_name(operand.as_bytes()))
         } else if is_module_file(Path::new(operand)) {
             let path = context::absolute(operand).ok();
