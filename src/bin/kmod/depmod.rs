@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bstr::ByteSlice;
@@ -16,7 +17,7 @@ use oxmod::sys::{file, host};
 use crate::applet::Invocation;
 use crate::getopt::Opt;
 use crate::options::{self, Options, flag, value};
-use crate::report::{Exit, Level, Outcome, Report};
+use crate::report::{Exit, Level, Outcome, Report, verify};
 use crate::stdout::Out;
 
 /// The table of options.
@@ -34,6 +35,12 @@ pub fn command() -> Command {
             value(Some('E'), "symvers", "FILE", "Check symbols and their versions against a Module.symvers"),
             value(Some('F'), "filesyms", "FILE", "Check symbols against a System.map"),
             flag(Some('e'), "errsyms", "Report symbols that nothing supplies (with -E or -F)"),
+            options::ours(flag(None, "errexit", "Like -e, and fail if there was anything to report")),
+            options::ours(flag(
+                None,
+                "verify",
+                "Write nothing; tell in what the files differ from what they should be",
+            )),
             flag(Some('v'), "verbose", "Say more, and print each dependency"),
             flag(Some('n'), "dry-run", "Print the text indexes instead of writing files").alias("show"),
             value(
@@ -65,8 +72,10 @@ struct Typed {
     symvers: Option<PathBuf>,
     system_map: Option<PathBuf>,
     errsyms: bool,
+    errexit: bool,
     verbose: bool,
     dry_run: bool,
+    verify: bool,
     prefix: Option<u8>,
     warn: bool,
 }
@@ -80,8 +89,19 @@ struct Job {
     release: Vec<u8>,
     /// Which modules to read; `None` for all of the directory.
     files: Option<Vec<ModuleFile>>,
-    /// `-n`: show instead of write.
-    show: bool,
+    task: Task,
+    /// `--errexit`: fail if a symbol is unknown or of another version.
+    strict: bool,
+    verbose: bool,
+}
+
+/// What becomes of the files that are made.
+enum Task {
+    Write,
+    /// `-n`
+    Show,
+    /// `--verify`
+    Verify,
 }
 
 /// Runs depmod.
@@ -94,10 +114,26 @@ pub fn run(invocation: &Invocation) -> Outcome {
     }
     let job = typed.job(argv.operands(), &report)?;
     let out = Mutex::new(Out::open());
-    let sink = |notice: &Notice| tell(notice, &report, &out);
+    let unresolved = AtomicBool::new(false);
+    let sink = |notice: &Notice| {
+        if is_unresolved(notice) {
+            unresolved.store(true, Ordering::Relaxed);
+        }
+        tell(notice, &report, &out);
+    };
     let config = typed.config(&job, &report, &sink)?;
-    job.run(&config, &report, &sink, &out)?;
-    out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
+    let outcome = job.run(&config, &report, &sink, &out);
+    out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
+    outcome?;
+    if job.strict && unresolved.into_inner() { Err(Exit::Failure) } else { Ok(()) }
+}
+
+/// What `-e` tells.
+fn is_unresolved(notice: &Notice) -> bool {
+    matches!(
+        notice,
+        Notice::Depmod(DepmodNotice::UnknownSymbol { .. } | DepmodNotice::VersionMismatch { .. })
+    )
 }
 
 /// Dependencies (`-v`) are output, the rest is for the report.
@@ -135,6 +171,8 @@ impl Typed {
             "symvers" => self.symvers = Some(value().into()),
             "filesyms" => self.system_map = Some(value().into()),
             "errsyms" => self.errsyms = true,
+            "errexit" => (self.errsyms, self.errexit) = (true, true),
+            "verify" => self.verify = true,
             "verbose" => {
                 self.verbose = true;
                 report.louder();
@@ -165,9 +203,24 @@ impl Typed {
             None => dir.clone(),
         };
         if self.errsyms && self.symvers.is_none() && self.system_map.is_none() {
+            if self.errexit {
+                return Err(report.errexit_without_symbols());
+            }
             report.errsyms_without_symbols();
         }
-        Ok(Job { dir, out, release: release.into_vec(), files, show: self.dry_run })
+        let task = self.task(report)?;
+        let release = release.into_vec();
+        Ok(Job { dir, out, release, files, task, strict: self.errexit, verbose: self.verbose })
+    }
+
+    fn task(&self, report: &Report) -> Result<Task, Exit> {
+        match (self.verify, self.dry_run) {
+            (true, true) => Err(report.two_tasks("--verify", "-n")),
+            (true, _) if self.last == Last::Enough => Err(report.two_tasks("--verify", "-A")),
+            (true, false) => Ok(Task::Verify),
+            (false, true) => Ok(Task::Show),
+            (false, false) => Ok(Task::Write),
+        }
     }
 
     /// `base/moduledir/release`, put together byte for byte.
@@ -199,9 +252,10 @@ impl Typed {
             report_unknown: self.errsyms && kernel_symbols.is_some(),
             kernel_symbols,
             symbol_prefix: self.prefix,
-            verbose: self.verbose,
+            // There -v means every entry.
+            verbose: self.verbose && !self.verify,
             warn_duplicates: self.warn,
-            last: self.last,
+            last: if self.verify { Last::Ignored } else { self.last },
         })
     }
 
@@ -232,12 +286,23 @@ impl Job {
         let tree =
             Tree { dir: &self.dir, out: &self.out, release: &self.release, given: self.files.as_deref() };
         let no_output = |failure| report.no_output(&self.out, &failure);
-        if self.show {
-            let texts = op::texts(&tree, config, sink).map_err(no_output)?;
-            let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-            return texts.iter().try_for_each(|text| out.bytes(&text.bytes));
+        let print = |bytes: &[u8]| out.lock().unwrap_or_else(PoisonError::into_inner).bytes(bytes);
+        match self.task {
+            Task::Write => op::write(&tree, config, sink).map_err(no_output),
+            Task::Show => {
+                let texts = op::texts(&tree, config, sink).map_err(no_output)?;
+                texts.iter().try_for_each(|text| print(&text.bytes))
+            }
+            Task::Verify => {
+                let findings = op::verify(&tree, config, sink).map_err(no_output)?;
+                findings.iter().try_for_each(|found| print(&verify::finding(found, self.verbose)))?;
+                match (findings.is_empty(), self.verbose) {
+                    (true, true) => print(verify::nothing_found()),
+                    (true, false) => Ok(()),
+                    (false, _) => Err(Exit::Failure),
+                }
+            }
         }
-        op::write(&tree, config, sink).map_err(no_output)
     }
 }
 

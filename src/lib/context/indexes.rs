@@ -149,7 +149,7 @@ impl<'a> Indexes<'a> {
     /// Whether the text has exactly this key; `None` without a text that can be read.
     pub(super) fn in_text(&self, kind: Kind, key: &[u8]) -> Option<bool> {
         let text = sys::file::read_if_exists(&self.slot(kind).text).ok()??;
-        let index = build(kind, &text).ok()?;
+        let index = index_of_text(kind, &text).ok()?;
         Some(Index::parse(&index).ok()?.get(key).ok()?.is_some())
     }
 
@@ -199,7 +199,7 @@ impl<'a> Indexes<'a> {
         if kind != Kind::BuiltinAlias || !is_absent(&error) {
             (self.sink)(&Notice::IndexUnusable { error, instead: slot.text.clone() });
         }
-        build(kind, &text)
+        index_of_text(kind, &text)
             .map_err(|error| {
                 (self.sink)(&Notice::Unreadable(Error::new(slot.text.clone(), error)));
             })
@@ -239,7 +239,9 @@ type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 /// The bytes of the binary index that depmod would make of `text`, up to the numbers of
 /// priorities, whose order is that of the lines.
-pub(super) fn build(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
+///
+/// Errors: the index outgrows its format.
+pub fn index_of_text(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
     let entries: Vec<Pair<'_>> = match kind {
         Kind::Dep => text::deps(text).map(|dep| (name::from_path(dep.path), dep.line().into())).collect(),
         Kind::Alias => text::entries(text, "alias")

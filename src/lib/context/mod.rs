@@ -24,7 +24,7 @@ use crate::notice::{Notice, Sink};
 use crate::sys::{self, fileset};
 use indexes::Indexes;
 
-pub use indexes::Kind as IndexKind;
+pub use indexes::{Kind as IndexKind, index_of_text};
 pub use lookup::Module;
 
 /// The place of modules below a root, with the slashes that stand around it.

@@ -117,7 +117,7 @@ fn cut(kernel: &Kernel, dir: &Path) {
         let end = if kind == IndexKind::BuiltinAlias { "\0" } else { "\n" };
         let mut cut = kept.join(end.as_bytes());
         cut.extend_from_slice(end.as_bytes());
-        fs::write(dir.join(index), indexes::build(kind, &cut).unwrap()).unwrap();
+        fs::write(dir.join(index), indexes::index_of_text(kind, &cut).unwrap()).unwrap();
         fs::write(dir.join(file), cut).unwrap();
     }
 }

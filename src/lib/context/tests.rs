@@ -117,7 +117,8 @@ fn fill(dir: &Path) {
         ("modules.builtin", IndexKind::Builtin, BUILTIN),
     ] {
         fs::write(dir.join(name), text).unwrap();
-        fs::write(dir.join(format!("{name}.bin")), indexes::build(kind, text.as_bytes()).unwrap()).unwrap();
+        fs::write(dir.join(format!("{name}.bin")), indexes::index_of_text(kind, text.as_bytes()).unwrap())
+            .unwrap();
     }
     fs::write(dir.join("modules.builtin.alias.bin"), Builder::default().write().unwrap()).unwrap();
 }

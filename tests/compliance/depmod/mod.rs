@@ -9,6 +9,7 @@ mod publication;
 mod quick;
 mod real;
 mod trees;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt;

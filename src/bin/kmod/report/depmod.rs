@@ -49,6 +49,16 @@ impl Report {
         self.warning(format_args!("-e needs -E or -F"));
     }
 
+    /// Two options each of which says what is to become of the files.
+    pub fn two_tasks(&self, one: &str, other: &str) -> Exit {
+        self.end(format_args!("{one} and {other} cannot be used together"))
+    }
+
+    /// `--errexit` promises a check that cannot be made.
+    pub fn errexit_without_symbols(&self) -> Exit {
+        self.end(format_args!("--errexit needs -E or -F"))
+    }
+
     /// System.map or Module.symvers cannot be read.
     pub fn cannot_load(&self, error: &Error) -> Exit {
         self.end(format_args!("could not load {}: {}", path(&error.path), why(error)))

@@ -14,6 +14,7 @@ mod load;
 mod order;
 mod resolve;
 mod scan;
+mod verify;
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
@@ -32,6 +33,7 @@ use crate::sys::fileset::{self, NewFile, Writer};
 pub use image::Output;
 pub use kernel::{BadLine, KernelSymbols};
 pub use scan::{ModuleFile, module_file};
+pub use verify::{Difference, Finding, Wrong};
 
 use image::Wanted;
 use last::Left;
@@ -138,6 +140,16 @@ pub fn texts(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Out
     }
     let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| Ok(outputs);
     with_outputs(tree, &files, config, Wanted::Texts, sink, made)
+}
+
+/// Makes all files and tells in what those that are there differ; nothing is written.
+///
+/// With [`Last::Ignored`] the modules themselves are asked and not what the last run has kept of them.
+pub fn verify(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Finding>> {
+    let files = tree.files(config, sink)?;
+    let compare =
+        |_: &Lists, known: &[Known<'_>], outputs: Vec<Output>| Ok(verify::compare(tree.out, &outputs, known));
+    with_outputs(tree, &files, config, Wanted::All, sink, compare)
 }
 
 /// Makes all files and writes what is new, all or nothing.

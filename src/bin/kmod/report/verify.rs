@@ -1,0 +1,66 @@
+//! What depmod --verify says, on standard output: a line for each file that is not as it should be, and what differs
+//! below it, `-` before what is there and should not be, `+` before what is missing.
+
+use bstr::BString;
+use oxmod::ops::depmod::{Difference, Finding, Wrong};
+use oxmod::sys::errno::strerror;
+
+/// How many entries of a kind are shown unless everything is to be shown.
+const SHOWN: usize = 5;
+
+/// The lines for one finding; `all` shows every entry.
+pub fn finding(finding: &Finding, all: bool) -> Vec<u8> {
+    let what = match &finding.wrong {
+        Wrong::Absent => "not there".into(),
+        Wrong::Unreadable(errno) => format!("cannot be read: {}", strerror(*errno)),
+        Wrong::Damaged(error) => format!("damaged: {error}"),
+        Wrong::Entries(difference) => counts(difference),
+        Wrong::Order => "the right entries in a wrong order".into(),
+        Wrong::Form => "the right entries, but not as depmod writes them".into(),
+        Wrong::Disagrees(text, difference) => format!("compared with {text}: {}", counts(difference)),
+        Wrong::False(modules) => {
+            format!("says what is not so of {}", plural(modules.len(), "module", "modules"))
+        }
+    };
+    let mut out = format!("{}: {what}\n", finding.file).into_bytes();
+    match &finding.wrong {
+        Wrong::Entries(difference) | Wrong::Disagrees(_, difference) => {
+            list(&mut out, "  - ", &difference.surplus, all);
+            list(&mut out, "  + ", &difference.missing, all);
+        }
+        Wrong::False(modules) => list(&mut out, "  - ", modules, all),
+        _ => {}
+    }
+    out
+}
+
+/// What is said with -v when there is nothing to be found.
+pub fn nothing_found() -> &'static [u8] {
+    b"every file is as it should be\n"
+}
+
+fn counts(difference: &Difference) -> String {
+    let surplus = match difference.surplus.len() {
+        0 => None,
+        count => Some(format!("{} too many", plural(count, "entry", "entries"))),
+    };
+    let missing = match difference.missing.len() {
+        0 => None,
+        count => Some(format!("{} missing", plural(count, "entry", "entries"))),
+    };
+    surplus.into_iter().chain(missing).collect::<Vec<_>>().join(", ")
+}
+
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn list(out: &mut Vec<u8>, mark: &str, entries: &[BString], all: bool) {
+    let shown = if all { entries.len() } else { SHOWN };
+    for entry in entries.iter().take(shown) {
+        out.extend_from_slice(&[mark.as_bytes(), entry, b"\n"].concat());
+    }
+    if let Some(left @ 1..) = entries.len().checked_sub(shown) {
+        out.extend_from_slice(format!("{mark}... {left} more, see -v\n").as_bytes());
+    }
+}
