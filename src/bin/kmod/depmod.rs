@@ -17,7 +17,7 @@ use oxmod::sys::{file, host};
 use crate::applet::Invocation;
 use crate::getopt::Opt;
 use crate::options::{self, Options, flag, value};
-use crate::report::{Exit, Level, Outcome, Report, verify};
+use crate::report::{Exit, Level, Outcome, Report, progress::Progress, verify};
 use crate::stdout::Out;
 
 /// The table of options.
@@ -115,7 +115,11 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let job = typed.job(argv.operands(), &report)?;
     let out = Mutex::new(Out::open());
     let unresolved = AtomicBool::new(false);
+    let progress = Progress::new("depmod: reading modules");
     let sink = |notice: &Notice| {
+        if let Notice::Depmod(DepmodNotice::Progress { done, total }) = notice {
+            return progress.show(*done, *total);
+        }
         if is_unresolved(notice) {
             unresolved.store(true, Ordering::Relaxed);
         }

@@ -19,6 +19,7 @@ mod depmod;
 mod forbid;
 mod insmod;
 mod modprobe;
+pub mod progress;
 pub mod verify;
 
 /// Why an applet stops before its end.

@@ -21,6 +21,13 @@ pub enum DepmodNotice {
         /// Its `st_mode`.
         mode: u32,
     },
+    /// Modules have been read: so many bytes of their files, compressed as they are.
+    Progress {
+        /// Until now.
+        done: u64,
+        /// All that there is to read in this run.
+        total: u64,
+    },
     /// A module that cannot be read or makes no sense; it stays listed, without what is missing.
     ModuleUnreadable(Error),
     /// A list of the kernel's installation (modules.order, modules.builtin, modules.builtin.modinfo)

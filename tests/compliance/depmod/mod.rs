@@ -5,6 +5,7 @@ mod configuration;
 mod defects;
 pub(crate) mod facts;
 pub(crate) mod incremental;
+mod progress;
 mod publication;
 mod quick;
 mod real;

@@ -7,17 +7,20 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::context::facts::identity;
 use crate::elf::{Bind, LINK_SECTIONS, Links, Module};
 use crate::error::{Cause, Error, FormatKind};
 use crate::facts::{self, Contents, Facts, Identity, Record, Symbol};
 use crate::modinfo;
+use crate::notice::{DepmodNotice, Sink};
 use crate::ops::info;
 use crate::ops::module_file::Opener;
 use crate::sys::{host, parallel};
 
 use super::scan::ModuleFile;
+use super::tell;
 
 /// What is known of one module.
 #[derive(Debug, Default)]
@@ -63,7 +66,12 @@ struct Task<'o, 'f> {
 ///
 /// The largest are read first, so that no thread is left alone with one at the end, and one that makes up more than a
 /// thread's share is read by several.
-pub(super) fn all<'o>(dir: &Path, files: &[&ModuleFile], old: Option<&'o Facts<&'o [u8]>>) -> Vec<Known<'o>> {
+pub(super) fn all<'o>(
+    dir: &Path,
+    files: &[&ModuleFile],
+    old: Option<&'o Facts<&'o [u8]>>,
+    sink: Sink<'_>,
+) -> Vec<Known<'o>> {
     let processors = host::processors();
     let now = host::now();
     let tasks = parallel::map(processors, files, || (), |(), file| Task::new(dir, file, old, now));
@@ -71,9 +79,14 @@ pub(super) fn all<'o>(dir: &Path, files: &[&ModuleFile], old: Option<&'o Facts<&
     let mut unread: Vec<usize> = (0..tasks.len()).filter(|&at| tasks[at].old.is_none()).collect();
     unread.sort_by_key(|&at| Reverse(size(&tasks[at])));
     let total: u64 = unread.iter().map(|&at| size(&tasks[at])).sum();
+    let done = AtomicU64::new(0);
     let read = parallel::map(processors, &unread, Opener::default, |opener, &at| {
-        opener.use_threads(threads_for(size(&tasks[at]), total, processors));
-        tasks[at].read(dir, opener)
+        let size = size(&tasks[at]);
+        opener.use_threads(threads_for(size, total, processors));
+        let known = tasks[at].read(dir, opener);
+        let done = done.fetch_add(size, Ordering::Relaxed).saturating_add(size);
+        tell(sink, DepmodNotice::Progress { done, total });
+        known
     });
     let mut known: Vec<Known<'o>> = tasks
         .into_iter()

@@ -212,7 +212,7 @@ fn with_outputs<T>(
     let ordered = in_order(tree.dir, files, &lists, sink);
     let left = if config.last == Last::Ignored { None } else { side_car::read(tree.out) };
     let last = left.as_deref().and_then(last::open);
-    let mut known = load::all(tree.dir, &ordered, last.as_ref());
+    let mut known = load::all(tree.dir, &ordered, last.as_ref(), sink);
     for flaw in known.iter_mut().filter_map(|known| known.flaw.take()) {
         tell(sink, DepmodNotice::ModuleUnreadable(flaw));
     }

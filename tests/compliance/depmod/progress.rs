@@ -1,0 +1,39 @@
+//! The bar on the terminal: there while a long run reads, gone afterwards, and nowhere else.
+
+use oxmod_test_support::{Answer, Kernel, Root, Run, Side, kernels};
+
+/// depmod of trixie's kernel on one processor, which takes seconds; its standard error goes to a terminal of 80 columns
+/// if `terminal`.
+fn depmod(options: &str, terminal: bool) -> Answer {
+    let kernels = kernels();
+    let Kernel { root, release, .. } = kernels.last().expect("a real kernel: run scripts/lab");
+    let out = Root::for_release(release);
+    let (root, out) = (root.display(), out.path("").display().to_string());
+    let command = format!("taskset -c 0 depmod {options} -b {root} -o {out} {release}");
+    let whole = format!("script -qec 'stty cols 80 && {command}' /dev/null </dev/null");
+    let run = Run::shell(if terminal { &whole } else { &command }).env("TERM", "linux");
+    run.on(Side::Ours)
+}
+
+#[test]
+fn a_bar_for_those_who_wait_and_watch() {
+    let answer = depmod("--full", true);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let screen = answer.stdout_text();
+    assert!(screen.contains("depmod: reading modules [="), "{screen}");
+    // Cleared: what comes last says nothing.
+    let last = screen.rsplit('\r').next().unwrap_or_default();
+    assert!(!last.contains("reading"), "{last}");
+
+    let answer = depmod("--full", false);
+    assert_eq!(answer.triple(), (0, String::new(), String::new()));
+    // What does not take long shows none.
+    let root = Root::new();
+    root.module("kernel/some.ko", |m| m);
+    let script = format!(
+        "script -qec 'depmod -b {} {}' /dev/null </dev/null",
+        root.path("").display(),
+        root.release()
+    );
+    assert!(!Run::shell(&script).on(Side::Ours).stdout_text().contains("reading modules"));
+}
