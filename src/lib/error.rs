@@ -19,6 +19,8 @@ pub enum FormatKind {
     Absent,
     /// A resource limit was reached, such as the size of decompressed data (errno `EFBIG`).
     Limit,
+    /// There is too little memory for what the bytes hold (errno `ENOMEM`).
+    NoMemory,
     /// Recognised, but this build or this tool does not handle it (errno `ENOTSUP`).
     Unsupported,
 }
@@ -51,6 +53,7 @@ impl FormatError {
             FormatKind::Malformed => libc::EINVAL,
             FormatKind::Absent => libc::ENODATA,
             FormatKind::Limit => libc::EFBIG,
+            FormatKind::NoMemory => libc::ENOMEM,
             FormatKind::Unsupported => libc::ENOTSUP,
         }
     }
@@ -90,6 +93,11 @@ impl Error {
     /// For `map_err`: attaches `path` to a cause.
     pub fn at<C: Into<Cause>>(path: &Path) -> impl FnOnce(C) -> Self + '_ {
         move |cause| Self::new(path, cause)
+    }
+
+    /// Whether it was the want of memory or descriptors, and not the file: another time all may be well.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self.errno(), libc::ENOMEM | libc::EMFILE | libc::ENFILE)
     }
 
     /// The errno value that stands for this failure (`EIO` where the system gave none).

@@ -68,6 +68,7 @@ pub fn main(argv: Vec<OsString>) -> u8 {
     let Some(applet) = find(short_name(&argv0)) else {
         return 1;
     };
+    report::out_of_memory(applet.name);
     let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
     let ordering = if posix { RequireOrder } else { applet.ordering };
     let command = (applet.command)();

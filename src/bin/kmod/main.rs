@@ -22,4 +22,7 @@ mod rmmod;
 mod stdout;
 mod tool;
 
+#[global_allocator]
+static MEMORY: oxmod::sys::memory::Finite = oxmod::sys::memory::Finite;
+
 oxmod::entry!(applet::main);

@@ -13,7 +13,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use oxmod::error::{Cause, Error};
 use oxmod::notice::Notice;
-use oxmod::sys::{errno, stdio, syslog};
+use oxmod::sys::{errno, memory, stdio, syslog};
 
 mod depmod;
 mod forbid;
@@ -53,6 +53,11 @@ pub fn conclude(tool: &str, outcome: Outcome) -> u8 {
             1
         }
     }
+}
+
+/// Chooses what is said when there is no memory left, not even for this.
+pub fn out_of_memory(tool: &'static str) {
+    memory::last_words([tool, ": FATAL: Cannot allocate memory\n"]);
 }
 
 /// How grave a message is; the numbers are syslog's.

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use super::memory;
 use crate::error::{Error, FormatError, FormatKind, Result};
 
 /// The most bytes that any single input file may have: 1 GiB. The largest real module is 40 MB.
@@ -221,10 +222,11 @@ pub fn read_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io
 
 /// Like [`read_range`], behind what `bytes` holds.
 pub fn append_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let out_of_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
+    let len = usize::try_from(len).map_err(|_| out_of_memory())?;
     let start = bytes.len();
     if bytes.capacity() - start < len {
-        bytes.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        memory::attempt(|| bytes.try_reserve_exact(len)).map_err(|_| out_of_memory())?;
         populate(bytes);
     }
     while bytes.len() - start < len {

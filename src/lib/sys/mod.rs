@@ -10,6 +10,7 @@ pub mod errno;
 pub mod file;
 pub mod fileset;
 pub mod host;
+pub mod memory;
 pub mod module;
 pub mod parallel;
 pub mod proc;

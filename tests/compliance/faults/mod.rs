@@ -5,6 +5,7 @@ mod commands;
 mod compressed;
 mod indexes;
 mod insert;
+mod limits;
 mod remove;
 
 use std::ffi::CStr;

@@ -99,6 +99,9 @@ impl Report {
     pub fn no_output(&self, out: &Path, failure: &Failure) -> Exit {
         match failure {
             Failure::Unsearched(error) => self.cannot_search(error),
+            Failure::Unread(error) => {
+                self.end(format_args!("could not read {}: {}", path(&error.path), why(error)))
+            }
             Failure::Unwritten(error) => self.cannot_publish(out, error),
             Failure::Cycles { cycles, modules } => {
                 for cycle in cycles {

@@ -92,6 +92,9 @@ pub enum Failure {
     /// The module directory cannot be listed.
     #[error(transparent)]
     Unsearched(Error),
+    /// There is not enough memory, or there are too many open files, to read a module: its indexes would lack it.
+    #[error(transparent)]
+    Unread(Error),
     /// An output file outgrows its format.
     #[error(transparent)]
     Unmade(Error),
@@ -214,6 +217,9 @@ fn with_outputs<T>(
     let last = left.as_deref().and_then(last::open);
     let mut known = load::all(tree.dir, &ordered, last.as_ref(), sink);
     for flaw in known.iter_mut().filter_map(|known| known.flaw.take()) {
+        if flaw.is_shortage() {
+            return Err(Failure::Unread(flaw));
+        }
         tell(sink, DepmodNotice::ModuleUnreadable(flaw));
     }
     let outputs = outputs(tree.dir, &ordered, &known, &lists, config, wanted, sink)?;

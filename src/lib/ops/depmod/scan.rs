@@ -47,10 +47,11 @@ pub(super) fn scan(
         (is_dir && BUILD_LINKS.iter().any(|link| name == link))
             || config.excludes.iter().any(|exclude| exclude.name == name.as_bytes())
     };
-    chosen.walk(Walk::new(dir, &skip)?, sink);
+    chosen.walk(Walk::new(dir, &skip)?, sink)?;
     for external in &rules.externals {
         match Walk::new(external, &skip) {
-            Ok(walk) => chosen.walk(walk, sink),
+            Ok(walk) => chosen.walk(walk, sink)?,
+            Err(error) if error.is_shortage() => return Err(error),
             Err(error) => tell(sink, DepmodNotice::DirectoryUnreadable(error)),
         }
     }
@@ -68,14 +69,17 @@ struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    fn walk(&mut self, walk: Walk<'_>, sink: Sink<'_>) {
+    /// Errors: a shortage, for which modules would be missing.
+    fn walk(&mut self, walk: Walk<'_>, sink: Sink<'_>) -> Result<()> {
         for found in walk {
             match found {
                 Found::File(path) => self.offer(path),
                 Found::Other(path, mode) => tell(sink, DepmodNotice::UnsupportedFileType { path, mode }),
+                Found::Error(error) if error.is_shortage() => return Err(error),
                 Found::Error(error) => tell(sink, DepmodNotice::EntryUnreadable(error)),
             }
         }
+        Ok(())
     }
 
     fn offer(&mut self, path: PathBuf) {

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use crate::elf::{self, Source};
 use crate::error::{Cause, FormatError};
-use crate::sys::file;
+use crate::sys::{file, memory};
 
 /// How far apart two ranges may be to be read as one, 8 KiB.
 const GAP: u64 = 8 << 10;
@@ -61,7 +61,10 @@ impl<'o> Plain<'o> {
         let mut bytes = spare.take();
         let len = ranges.iter().fold(0, |sum: u64, range| sum.saturating_add(range.end - range.start));
         bytes.clear();
-        if usize::try_from(len).ok().is_none_or(|len| bytes.try_reserve_exact(len).is_err()) {
+        if usize::try_from(len)
+            .ok()
+            .is_none_or(|len| memory::attempt(|| bytes.try_reserve_exact(len)).is_err())
+        {
             return;
         }
         let mut pieces = Vec::with_capacity(ranges.len());

@@ -7,8 +7,9 @@ use std::io::{ErrorKind, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::{Compression, Output};
-use crate::error::{FormatError, FormatKind};
+use super::{Compression, Output, out_of_memory};
+use crate::error::FormatError;
+use crate::sys::memory;
 
 pub(super) fn decode(mut input: &[u8], output: &mut Output<'_>) -> Result<(), FormatError> {
     // The last member's size modulo 2^32 ends the file. Deflate cannot unfold more than 1032-fold.
@@ -18,10 +19,8 @@ pub(super) fn decode(mut input: &[u8], output: &mut Output<'_>) -> Result<(), Fo
     while Compression::detect(input) == Some(Compression::Gzip) {
         let mut decoder = GzDecoder::new(input);
         let room = (output.limit - output.bytes.len().min(output.limit)) as u64;
-        (&mut decoder)
-            .take(room.saturating_add(1))
-            .read_to_end(output.bytes)
-            .map_err(|error| reason(&error))?;
+        let mut member = (&mut decoder).take(room.saturating_add(1));
+        memory::attempt(|| member.read_to_end(output.bytes)).map_err(|error| reason(&error))?;
         output.check()?;
         input = decoder.into_inner();
     }
@@ -31,7 +30,7 @@ pub(super) fn decode(mut input: &[u8], output: &mut Output<'_>) -> Result<(), Fo
 fn reason(error: &std::io::Error) -> FormatError {
     match error.kind() {
         ErrorKind::UnexpectedEof => FormatError::malformed("gzip data is truncated"),
-        ErrorKind::OutOfMemory => FormatError::new(FormatKind::Limit, "out of memory"),
+        ErrorKind::OutOfMemory => out_of_memory(),
         _ => FormatError::malformed("gzip data is corrupt"),
     }
 }

@@ -16,6 +16,7 @@ mod xz;
 mod zstandard;
 
 use crate::error::{FormatError, FormatKind};
+use crate::sys::memory;
 
 pub use blocks::{Block, Blocks};
 
@@ -99,6 +100,10 @@ struct Output<'a> {
     limit: usize,
 }
 
+fn out_of_memory() -> FormatError {
+    FormatError::new(FormatKind::NoMemory, "to decompress it")
+}
+
 impl Output<'_> {
     /// Reserves what the file says that it unfolds to, as far as that is believable.
     fn expect(&mut self, size: u64) -> Result<(), FormatError> {
@@ -115,7 +120,8 @@ impl Output<'_> {
     }
 
     fn reserve(&mut self, size: usize) -> Result<(), FormatError> {
-        self.bytes.try_reserve(size).map_err(|_| FormatError::new(FormatKind::Limit, "out of memory"))
+        let reserved = memory::attempt(|| self.bytes.try_reserve(size));
+        reserved.map_err(|_| out_of_memory())
     }
 
     /// Fails once there is more than the limit.

@@ -5,7 +5,7 @@
 
 use xz2::stream::{Action, CONCATENATED, Error, Status, Stream};
 
-use super::Output;
+use super::{Output, out_of_memory};
 use crate::error::{FormatError, FormatKind};
 
 /// The most working memory that a file may ask for: 1 GiB and a bit, which lets a dictionary of 1 GiB pass. `xz -9`
@@ -32,7 +32,7 @@ pub(super) fn decode(input: &[u8], output: &mut Output<'_>) -> Result<(), Format
 pub(super) fn reason(error: Error) -> FormatError {
     match error {
         Error::MemLimit => FormatError::new(FormatKind::Limit, "xz data needs more than 1 GiB of memory"),
-        Error::Mem => FormatError::new(FormatKind::Limit, "out of memory"),
+        Error::Mem => out_of_memory(),
         Error::Options | Error::UnsupportedCheck => {
             FormatError::new(FormatKind::Unsupported, "xz data uses an unknown filter or option")
         }

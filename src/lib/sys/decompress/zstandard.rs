@@ -5,18 +5,22 @@
 
 use zstd::zstd_safe::{self, DCtx, InBuffer, OutBuffer, ResetDirective};
 
-use super::Output;
+use super::{Output, out_of_memory};
 use crate::error::{FormatError, FormatKind};
 
-/// A decoding context, kept from file to file.
+/// A decoding context, made for the first file and kept from file to file.
 #[derive(Default)]
 pub(super) struct Decoder {
-    context: DCtx<'static>,
+    context: Option<DCtx<'static>>,
 }
 
 impl Decoder {
     pub(super) fn decode(&mut self, input: &[u8], output: &mut Output<'_>) -> Result<(), FormatError> {
-        self.context.reset(ResetDirective::SessionOnly).map_err(reason)?;
+        if self.context.is_none() {
+            self.context = DCtx::try_create();
+        }
+        let context = self.context.as_mut().ok_or_else(out_of_memory)?;
+        context.reset(ResetDirective::SessionOnly).map_err(reason)?;
         if let Ok(Some(size)) = zstd_safe::get_frame_content_size(input) {
             output.expect(size)?;
         }
@@ -26,7 +30,7 @@ impl Decoder {
             let filled = output.bytes.len();
             let mut buffer = OutBuffer::around_pos(&mut *output.bytes, filled);
             let consumed = input.pos();
-            let wanted = self.context.decompress_stream(&mut buffer, &mut input).map_err(reason)?;
+            let wanted = context.decompress_stream(&mut buffer, &mut input).map_err(reason)?;
             output.check()?;
             let exhausted = input.pos() == input.src.len();
             if wanted == 0 && exhausted {
@@ -42,7 +46,7 @@ impl Decoder {
 
 fn reason(code: usize) -> FormatError {
     match zstd_safe::get_error_name(code) {
-        "Allocation error : not enough memory" => FormatError::new(FormatKind::Limit, "out of memory"),
+        "Allocation error : not enough memory" => out_of_memory(),
         "Frame requires too much memory for decoding" => {
             FormatError::new(FormatKind::Limit, "zstd data needs more than 128 MiB of memory")
         }
