@@ -52,13 +52,21 @@ impl Context<'_> {
 
     /// Whether a name that an index leads to is no module's, and looking again may help.
     pub(super) fn leads_astray(&self, kind: IndexKind, name: &[u8]) -> bool {
-        let lost =
-            if kind == IndexKind::BuiltinAlias { self.never_built(name) } else { self.has_no_file(name) };
+        let lost = if kind == IndexKind::BuiltinAlias {
+            self.never_built(name)
+        } else if self.dep(name).is_some() {
+            false
+        } else if self.indexes.renew() {
+            return true;
+        } else {
+            self.has_no_file(name)
+        };
         lost && self.doubt(kind, "it leads to what is no module:", name)
     }
 
+    /// Not even by the text, for a name that the index has not.
     fn has_no_file(&self, name: &[u8]) -> bool {
-        if self.dep(name).is_some() || !self.indexes.is_usable(IndexKind::Dep) {
+        if !self.indexes.is_usable(IndexKind::Dep) {
             return false;
         }
         let misses = self.indexes.in_text(IndexKind::Dep, name) == Some(true);

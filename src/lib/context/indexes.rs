@@ -60,16 +60,27 @@ enum Extent {
 /// All indexes of one directory.
 pub(super) struct Indexes<'a> {
     dir: PathBuf,
-    /// Whether a set is not wholly in its place.
-    staged: bool,
-    /// By their [`Kind`], each from its first use on.
-    slots: [OnceCell<Slot>; 5],
+    /// The set that was there first, then those that were found in its place.
+    sets: [OnceCell<Set>; 4],
+    /// Which of them is asked.
+    set: Cell<usize>,
     sink: Sink<'a>,
 }
 
+/// The indexes of one set, as far as can be helped.
+#[derive(Default)]
+struct Set {
+    /// Whether it was not wholly in its place.
+    staged: bool,
+    /// By their [`Kind`], each from its first use on.
+    slots: [OnceCell<Slot>; 5],
+}
+
 struct Slot {
+    /// Where the files belong.
     binary: PathBuf,
     text: PathBuf,
+    staged: bool,
     /// The binary index; `None` when it cannot be read.
     stored: OnceCell<Option<Stored>>,
     /// An index made from the text after the stored one had failed; `None` without a text.
@@ -78,24 +89,40 @@ struct Slot {
 
 impl<'a> Indexes<'a> {
     pub(super) fn new(dir: &Path, staged: bool, sink: Sink<'a>) -> Self {
-        Self { dir: dir.to_path_buf(), staged, slots: Default::default(), sink }
+        let indexes = Self { dir: dir.to_path_buf(), sets: Default::default(), set: Cell::new(0), sink };
+        indexes.sets[0].get_or_init(|| Set { staged, ..Set::default() });
+        indexes
+    }
+
+    fn set(&self) -> &Set {
+        self.sets[self.set.get()].get_or_init(Set::default)
     }
 
     fn slot(&self, kind: Kind) -> &Slot {
-        self.slots[kind as usize].get_or_init(|| {
+        let set = self.set();
+        set.slots[kind as usize].get_or_init(|| {
             let (binary, text) = kind.file_names();
             Slot {
-                binary: self.place(binary),
-                text: self.place(text),
+                binary: self.dir.join(binary),
+                text: self.dir.join(text),
+                staged: set.staged,
                 stored: OnceCell::new(),
                 rebuilt: OnceCell::new(),
             }
         })
     }
 
-    fn place(&self, name: &str) -> PathBuf {
-        let staged = if self.staged { fileset::staged(&self.dir, name) } else { None };
-        staged.unwrap_or_else(|| self.dir.join(name))
+    /// Turns to the files that are there now; `false` if they are the ones that were opened. For answers that do not go
+    /// together, which those of two sets need not: a depmod may have come between the opening of two files.
+    pub(super) fn renew(&self) -> bool {
+        let staged = fileset::is_staged(&self.dir);
+        let mut slots = self.set().slots.iter().filter_map(OnceCell::get);
+        let replaced = slots.any(|slot| slot.is_replaced(staged));
+        let next = self.set.get() + 1;
+        let Some(set) = self.sets.get(next).filter(|_| replaced) else { return false };
+        set.get_or_init(|| Set { staged, ..Set::default() });
+        self.set.set(next);
+        true
     }
 
     /// The first value stored under exactly `key`.
@@ -148,7 +175,8 @@ impl<'a> Indexes<'a> {
 
     /// Whether the text has exactly this key; `None` without a text that can be read.
     pub(super) fn in_text(&self, kind: Kind, key: &[u8]) -> Option<bool> {
-        let text = sys::file::read_if_exists(&self.slot(kind).text).ok()??;
+        let slot = self.slot(kind);
+        let text = slot.read(&slot.text, sys::file::read).ok()?;
         let index = index_of_text(kind, &text).ok()?;
         Some(Index::parse(&index).ok()?.get(key).ok()?.is_some())
     }
@@ -183,7 +211,7 @@ impl<'a> Indexes<'a> {
     /// Makes the index from its text. `error` is why the stored one is of no use.
     fn rebuild(&self, kind: Kind, error: Error) -> Option<Vec<u8>> {
         let slot = self.slot(kind);
-        let text = match sys::file::read_if_exists(&slot.text) {
+        let text = match sys::file::unless_absent(slot.read(&slot.text, sys::file::read)) {
             Ok(Some(text)) => text,
             Ok(None) => {
                 self.without_text(slot, error);
@@ -216,12 +244,24 @@ impl<'a> Indexes<'a> {
 }
 
 impl Slot {
+    /// Reads one of the files where it is.
+    fn read<T>(&self, path: &Path, read: impl Fn(&Path) -> Result<T, Error>) -> Result<T, Error> {
+        if self.staged { fileset::read(path, read) } else { read(path) }
+    }
+
+    /// Whether another file has taken the place of the one that was opened.
+    fn is_replaced(&self, staged: bool) -> bool {
+        let Some(Some(stored)) = self.stored.get() else { return false };
+        let new = if staged { fileset::staged(&self.binary) } else { None };
+        !stored.is_at(new.as_deref().unwrap_or(&self.binary))
+    }
+
     /// The binary index; the error that opening gave is told once, then `ENOENT`.
     fn stored(&self) -> Result<&Stored, Error> {
         let mut failure = None;
-        let stored = self
-            .stored
-            .get_or_init(|| Stored::open(&self.binary).map_err(|error| failure = Some(error)).ok());
+        let stored = self.stored.get_or_init(|| {
+            self.read(&self.binary, Stored::open).map_err(|error| failure = Some(error)).ok()
+        });
         match (stored, failure) {
             (Some(stored), _) => Ok(stored),
             (None, Some(error)) => Err(error),

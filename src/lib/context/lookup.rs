@@ -116,9 +116,13 @@ impl Context<'_> {
             let found = self.indexes.search(kind, key).into_iter();
             found.map(|found| Module::aliased(found.value, key)).collect::<Vec<_>>()
         };
-        let first = found();
-        let astray = first.iter().any(|module| self.leads_astray(kind, &module.name));
-        if astray { found() } else { first }
+        // Whatever leads astray is given up, so that this ends.
+        loop {
+            let modules = found();
+            if !modules.iter().any(|module| self.leads_astray(kind, &module.name)) {
+                return modules;
+            }
+        }
     }
 
     fn by_builtin_name(&self, key: &[u8]) -> Vec<Module> {

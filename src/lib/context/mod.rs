@@ -87,17 +87,23 @@ impl<'a> Context<'a> {
     /// A context for the module directory `dir`. Reads the configuration; indexes are read at their
     /// first use.
     pub fn open(dir: PathBuf, source: &ConfigSource, sink: Sink<'a>) -> Self {
+        let staged = fileset::is_staged(&dir);
         let config = match source {
             ConfigSource::Nothing => Config::default(),
-            ConfigSource::System => load_config(&dir, &conf::default_dirs("modprobe.d"), sink),
-            ConfigSource::Paths(paths) => load_config(&dir, paths, sink),
+            ConfigSource::System => load_config(&dir, staged, &conf::default_dirs("modprobe.d"), sink),
+            ConfigSource::Paths(paths) => load_config(&dir, staged, paths, sink),
         };
-        Self::with_config(dir, config, sink)
+        Self::new(dir, staged, config, sink)
     }
 
     /// A context with a configuration that the caller has already.
     pub fn with_config(dir: PathBuf, config: Config, sink: Sink<'a>) -> Self {
-        let indexes = Indexes::new(&dir, fileset::is_staged(&dir), sink);
+        let staged = fileset::is_staged(&dir);
+        Self::new(dir, staged, config, sink)
+    }
+
+    fn new(dir: PathBuf, staged: bool, config: Config, sink: Sink<'a>) -> Self {
+        let indexes = Indexes::new(&dir, staged, sink);
         Self { dir, config, indexes, builtin_info: OnceCell::new(), sink }
     }
 
@@ -153,11 +159,14 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Reads configuration files in their order, then the kernel command line.
-fn load_config(dir: &Path, sources: &[PathBuf], sink: Sink<'_>) -> Config {
+/// Reads configuration files in their order, then the kernel command line. `staged` tells whether depmod's are perhaps
+/// not in their places.
+fn load_config(dir: &Path, staged: bool, sources: &[PathBuf], sink: Sink<'_>) -> Config {
     let mut files = conf::ConfFiles::default();
-    // Added first: no administrator's file of the same name can take their place.
-    let of_modules = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
+    // Added first: no administrator's file of the same name can take their place, nor an old one that of a new one.
+    let in_place = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
+    let new = in_place.iter().filter_map(|path| if staged { fileset::staged(path) } else { None });
+    let of_modules: Vec<PathBuf> = new.chain(in_place.iter().cloned()).collect();
     for path in &of_modules {
         files.add_file(path, sink);
     }

@@ -53,6 +53,12 @@ impl Stored {
         self.size == 0
     }
 
+    /// Whether it is what `path` leads to now; not if that cannot be told.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        file::stat(path)
+            .is_ok_and(|there| file::stat_open(&self.file).is_ok_and(|here| here.inode == there.inode))
+    }
+
     /// Reads all of it at once, for a walk that goes everywhere.
     ///
     /// Errors: the file cannot be read.

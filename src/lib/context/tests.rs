@@ -222,3 +222,31 @@ fn every_truncation() {
         fs::write(&path, &sound).unwrap();
     }
 }
+
+/// What was read of one set does not go together with what is read of the next: it is read again.
+#[test]
+fn another_set_comes_between_two_questions() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    fill(dir);
+    let notices = Mutex::new(0);
+    let sink = |_: &Notice| *notices.lock().unwrap() += 1;
+    let context = Context::with_config(dir.to_path_buf(), Config::default(), &sink);
+    let replace = |name: &str| {
+        for (file, kind, text) in
+            [("modules.dep", IndexKind::Dep, DEP), ("modules.alias", IndexKind::Alias, ALIAS)]
+        {
+            let text = text.replace("foxtrot", name);
+            fs::write(dir.join("new"), index_of_text(kind, text.as_bytes()).unwrap()).unwrap();
+            fs::rename(dir.join("new"), dir.join(format!("{file}.bin"))).unwrap();
+            fs::write(dir.join(file), text).unwrap();
+        }
+    };
+    assert_eq!(looked_up(&context, &["foxtrot"]), ["foxtrot foxtrot"]);
+    replace("golf");
+    assert_eq!(looked_up(&context, &["fs-first", "golf", "foxtrot"]), ["fs-first golf", "golf golf"]);
+    // Now both are open, and go together whatever comes.
+    replace("hotel");
+    assert_eq!(looked_up(&context, &["fs-first", "golf", "hotel"]), ["fs-first golf", "golf golf"]);
+    assert_eq!(*notices.lock().unwrap(), 0);
+}

@@ -10,11 +10,10 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-use nix::fcntl::{Flock, FlockArg};
 
 use crate::error::{Error, Result};
 
@@ -40,18 +39,13 @@ pub struct NewFile<'a> {
     pub pieces: Vec<&'a [u8]>,
 }
 
-/// The only writer of a directory.
+/// The only writer of a directory. On a file system without locks there may be others, whose files are then taken for a
+/// dead one's: they fail, and say so.
 #[derive(Debug)]
 pub struct Writer {
     dir: PathBuf,
-    /// Holds the lock. File systems without locks are written to without.
-    handle: Handle,
-}
-
-#[derive(Debug)]
-enum Handle {
-    Locked(Flock<File>),
-    Unlocked(File),
+    /// The directory, locked.
+    handle: File,
 }
 
 /// Creates `dir` and its parents.
@@ -61,18 +55,32 @@ pub fn create_dir(dir: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir).map_err(Error::at(dir))
 }
 
-/// Where the file `name` of the set in `dir` is to be read, if a writer died before it could put it there: behind a set
-/// that counts, unless what is in its place is newer.
-pub fn staged(dir: &Path, name: &str) -> Option<PathBuf> {
-    let path = dir.join(STAGED).join(name);
+/// Where the file that belongs at `path` is, if it is part of a set that counts and has not been put there yet: unless
+/// what is in its place is newer.
+pub fn staged(path: &Path) -> Option<PathBuf> {
+    let new = path.parent()?.join(STAGED).join(path.file_name()?);
     let modified = |path: &Path| file::stat(path).map(|stat| stat.modified);
-    let new = modified(&path).ok()?;
-    modified(&dir.join(name)).ok().is_none_or(|old| old <= new).then_some(path)
+    let time = modified(&new).ok()?;
+    modified(path).ok().is_none_or(|old| old <= time).then_some(new)
 }
 
 /// Whether there is a set in `dir` that counts but is not yet in its place: the moment to ask for each file by [`staged`].
 pub fn is_staged(dir: &Path) -> bool {
     file::exists(&dir.join(STAGED)).is_ok()
+}
+
+/// Reads the file of a set that belongs at `path`, wherever it is, by `read`.
+///
+/// Errors: those of `read`.
+pub fn read<T>(path: &Path, read: impl Fn(&Path) -> Result<T>) -> Result<T> {
+    if let Some(new) = staged(path) {
+        match read(&new) {
+            // It has been put into its place meanwhile.
+            Err(error) if error.errno() == libc::ENOENT => {}
+            answer => return answer,
+        }
+    }
+    read(path)
 }
 
 impl Writer {
@@ -81,15 +89,9 @@ impl Writer {
     /// Errors: the directory cannot be opened.
     pub fn open(dir: &Path) -> Result<Self> {
         let handle = File::open(dir).map_err(Error::at(dir))?;
-        let handle = match Flock::lock(handle, FlockArg::LockExclusive) {
-            Ok(locked) => Handle::Locked(locked),
-            Err((unlocked, _)) => Handle::Unlocked(unlocked),
-        };
+        lock(&handle);
         let writer = Self { dir: dir.into(), handle };
-        // Without the lock another writer may be at it.
-        if matches!(writer.handle, Handle::Locked(_)) {
-            writer.clean_up();
-        }
+        writer.clean_up();
         Ok(writer)
     }
 
@@ -128,12 +130,18 @@ impl Writer {
             remove(&staging);
         }
         counted?;
+        // Before its files leave the directory: after a power failure it must not be one that never counted.
+        self.sync()?;
         for file in files {
             let path = self.dir.join(file.name);
             fs::rename(staged.join(file.name), &path).map_err(Error::at(&path))?;
         }
         let _ = fs::remove_dir(&staged);
-        sync_dir(self.handle.file()).map_err(Error::at(&self.dir))
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<()> {
+        sync_dir(&self.handle).map_err(Error::at(&self.dir))
     }
 
     /// Writes all files into a new directory and makes them durable; removes it if that fails.
@@ -185,27 +193,33 @@ impl Writer {
         there == size && holds(&file, &new.pieces).unwrap_or(false)
     }
 
-    /// Moves the files of a set that counts to their places, and removes what was never finished. What cannot be moved or
-    /// removed stays for the next time; readers know what to do.
+    /// Moves the files of a set that counts to their places, and removes what was never finished. What cannot be moved
+    /// stays for the next time; readers know what to do.
     fn clean_up(&self) {
         let counting = self.dir.join(STAGED);
-        for name in names(&counting).filter_map(|name| name.into_string().ok()) {
-            if let Some(path) = staged(&self.dir, &name).filter(|_| name.starts_with(PUBLISHED_PREFIX)) {
-                let _ = fs::rename(path, self.dir.join(name));
+        for name in names(&counting).filter(|name| name.as_bytes().starts_with(PUBLISHED_PREFIX.as_bytes())) {
+            let path = self.dir.join(name);
+            if staged(&path).is_some_and(|new| fs::rename(new, path).is_err()) {
+                return;
             }
         }
-        remove(&counting);
+        if is_staged(&self.dir) {
+            remove(&counting);
+        }
         for name in names(&self.dir).filter(|name| name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())) {
             remove(&self.dir.join(name));
         }
     }
 }
 
-impl Handle {
-    fn file(&self) -> &File {
-        match self {
-            Self::Locked(locked) => locked,
-            Self::Unlocked(file) => file,
+/// Waits for the lock of a directory, which goes with the file that is open; without an answer where there are no locks.
+fn lock(dir: &File) {
+    loop {
+        // SAFETY: the descriptor belongs to `dir`, and no memory is involved.
+        #[allow(unsafe_code)]
+        let locked = unsafe { libc::flock(dir.as_raw_fd(), libc::LOCK_EX) };
+        if locked == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
         }
     }
 }
@@ -215,12 +229,9 @@ fn names(dir: &Path) -> impl Iterator<Item = OsString> {
     fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name())
 }
 
-/// Removes a directory of files, or a file. Where that fails it does no harm.
+/// Removes a directory with what is in it, or a file. Where that fails it does no harm.
 fn remove(path: &Path) {
-    for name in names(path) {
-        let _ = fs::remove_file(path.join(name));
-    }
-    let _ = fs::remove_dir(path).or_else(|_| fs::remove_file(path));
+    let _ = fs::remove_dir_all(path).or_else(|_| fs::remove_file(path));
 }
 
 fn write(path: &Path, new: &NewFile<'_>) -> io::Result<File> {
@@ -369,13 +380,13 @@ mod tests {
         fs::create_dir(dir.join(STAGED)).unwrap();
         fs::write(dir.join(STAGED).join("modules.b"), "new").unwrap();
         assert!(is_staged(dir));
-        assert_eq!(staged(dir, "modules.a"), None);
-        assert_eq!(staged(dir, "modules.b"), Some(dir.join(STAGED).join("modules.b")));
+        assert_eq!(staged(&dir.join("modules.a")), None);
+        assert_eq!(staged(&dir.join("modules.b")), Some(dir.join(STAGED).join("modules.b")));
         // Somebody else has written this one since.
         fs::write(dir.join(STAGED).join("modules.x"), "new").unwrap();
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
         File::options().write(true).open(dir.join("modules.x")).unwrap().set_modified(later).unwrap();
-        assert_eq!(staged(dir, "modules.x"), None);
+        assert_eq!(staged(&dir.join("modules.x")), None);
         Writer::open(dir).unwrap();
         assert_eq!(read(dir, "modules.x"), "old");
         assert_eq!((read(dir, "modules.a"), read(dir, "modules.b")), ("old".into(), "new".into()));

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod configuration;
+mod crash;
 mod defects;
 pub(crate) mod facts;
 pub(crate) mod incremental;
@@ -9,6 +10,7 @@ mod progress;
 mod publication;
 mod quick;
 mod real;
+mod together;
 mod trees;
 mod verify;
 

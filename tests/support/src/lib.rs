@@ -6,6 +6,7 @@
 //!   if need be inside a [`Root`], where that tree's `/etc`, `/run`, `/proc`, `/sys` and
 //!   `/lib/modules` take the place of the machine's.
 //! - [`Shim`] takes the kernel's place: it answers module calls as told and writes them down.
+//! - [`on_faulty_disk`] runs a command over a disk that fails it at a chosen call.
 //! - [`same`] and [`differs_because`] run a scenario on both and judge the answers.
 //!
 //! ```no_run
@@ -19,6 +20,7 @@
 
 mod compare;
 mod compress;
+mod disk;
 mod elf;
 mod lab;
 mod root;
@@ -29,6 +31,7 @@ mod signature;
 
 pub use compare::{differs_because, each, same, sides};
 pub use compress::{Compression, compress, xz_in_blocks};
+pub use disk::{Fault, on_faulty_disk};
 pub use elf::{Crcs, Module};
 pub use lab::{Kernel, kernels, ours, reference, running_release};
 pub use root::{RELEASE, Root};

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use crate::compress::expand;
 use crate::lab;
@@ -80,8 +80,11 @@ impl Shim {
             writeln!(script, "module {hash:016x} {name}").expect("memory");
         }
         root.file(SCRIPT, script).file(CALLS, "");
-        let run =
-            run.clone().inside(root).env("OXMOD_SHIM", format!("/{SCRIPT}")).env("LD_PRELOAD", library());
+        let run = run
+            .clone()
+            .inside(root)
+            .env("OXMOD_SHIM", format!("/{SCRIPT}"))
+            .env("LD_PRELOAD", library("shim", SOURCE));
         let answer = run.on(side);
         Shimmed { answer, calls: fs::read_to_string(root.path(CALLS)).expect("the calls") }
     }
@@ -110,15 +113,17 @@ fn fnv1a(bytes: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The compiled library. Made anew by each run of the tests, so that it is never an old one.
-fn library() -> &'static Path {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
+/// The library compiled from this source. Made anew by each run of the tests, so that it is never an old one.
+pub(crate) fn library(name: &'static str, text: &str) -> PathBuf {
+    static MADE: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = made.entry(name).or_insert_with(|| {
         let dir = lab::ours().parent().unwrap_or(Path::new("/")).join("shim");
         fs::create_dir_all(&dir).expect("a directory for the shim");
-        let (library, made) = (dir.join("shim.so"), dir.join(format!("shim.{}.so", std::process::id())));
-        let source = dir.join(format!("shim.{}.c", std::process::id()));
-        fs::write(&source, SOURCE).expect("the shim's source");
+        let ours = format!("{name}.{}", std::process::id());
+        let (library, made) = (dir.join(format!("{name}.so")), dir.join(format!("{ours}.so")));
+        let source = dir.join(format!("{ours}.c"));
+        fs::write(&source, text).expect("the shim's source");
         let cc = env::var_os("CC").unwrap_or_else(|| "cc".into());
         let status = Command::new(cc)
             .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-o"])
@@ -131,5 +136,6 @@ fn library() -> &'static Path {
         // Another process may have one of the same name open: it keeps what it has.
         fs::rename(&made, &library).expect("the shim");
         library
-    })
+    });
+    made.clone()
 }

@@ -11,7 +11,7 @@ use bstr::ByteSlice;
 use clap::Command;
 use oxmod::context;
 use oxmod::index::text::DeviceNode;
-use oxmod::sys::file;
+use oxmod::sys::{file, fileset};
 
 use crate::applet::Invocation;
 use crate::options::{self, Options, help_text, value};
@@ -71,7 +71,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
 /// The running kernel's modules.devname; `None`, with a warning, when there is none.
 fn read() -> Result<Option<Vec<u8>>, Exit> {
     let path = context::module_dir(None, None).unwrap_or_default().join("modules.devname");
-    match file::read(&path) {
+    match fileset::read(&path, file::read) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.errno() == libc::ENOENT => {
             report::bare(format_args!("Warning: {} not found - ignoring", verbatim_path(&path)));

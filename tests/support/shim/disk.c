@@ -1,0 +1,173 @@
+/*
+ * Preloaded into a program, this stands between it and the disk: it counts the calls that change something there, writes
+ * them down, and at a chosen one ends the program or lets the call fail.
+ *
+ * OXMOD_DISK is "LOG FAULT N ERRNO": calls are written to the file LOG, a line each, and from the first on have numbers
+ * from 1. FAULT is what happens at call N:
+ *
+ *     none   nothing
+ *     kill   SIGKILL before it
+ *     tear   SIGKILL after half of what is to be written
+ *     once   it fails with ERRNO
+ *     full   what needs room fails with ERRNO from there on; a write there writes half before
+ *     dead   it and all later ones fail with ERRNO
+ *     slow   each rename waits for N milliseconds first
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define REAL(name) ((__typeof__(&name))real(#name))
+
+static char fault[8];
+static int log_fd = -1, fault_at, fault_errno;
+static atomic_int calls;
+
+static void *real(const char *name)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	if (!found)
+		abort();
+	return found;
+}
+
+/* A test whose library does nothing would prove nothing. */
+__attribute__((constructor)) static void begin(void)
+{
+	const char *setting = getenv("OXMOD_DISK");
+	char path[4096];
+
+	if (!setting || sscanf(setting, "%4095s %7s %d %d", path, fault, &fault_at, &fault_errno) != 4)
+		abort();
+	log_fd = REAL(open64)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (log_fd < 0)
+		abort();
+}
+
+/* Only a process without children and with one log may count. */
+static void die(void)
+{
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+}
+
+/*
+ * Counts a call and writes it down. Answers how it goes on: 0 as always, -1 it fails with errno set, 1 it is a write of
+ * which only half is done.
+ */
+static int count(const char *call, const char *subject, int needs_room)
+{
+	const char *slash = strrchr(subject, '/');
+	int number = atomic_fetch_add(&calls, 1) + 1;
+	char line[512];
+	int len = snprintf(line, sizeof(line), "%s %s\n", call, slash ? slash + 1 : subject);
+
+	if (!strcmp(fault, "kill") && number == fault_at)
+		die();
+	if (!strcmp(fault, "slow") && !strcmp(call, "rename"))
+		usleep((useconds_t)fault_at * 1000);
+	if (REAL(write)(log_fd, line, (size_t)len) != len)
+		abort();
+	errno = fault_errno;
+	if (number < fault_at || !fault_at)
+		return 0;
+	if (!strcmp(fault, "dead"))
+		return -1;
+	if (!strcmp(fault, "full") && needs_room)
+		return number == fault_at && !strcmp(call, "write") ? 1 : -1;
+	if (number > fault_at)
+		return 0;
+	if (!strcmp(fault, "once"))
+		return -1;
+	return !strcmp(fault, "tear") && !strcmp(call, "write");
+}
+
+/* The path of an open file; nothing that is not on a disk is counted. */
+static int on_disk(int fd, char *path, size_t room)
+{
+	struct stat status;
+	char link[64];
+	ssize_t len;
+
+	if (fd <= 2 || fd == log_fd || fstat(fd, &status) || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, room - 1);
+	path[len < 0 ? 0 : len] = '\0';
+	return 1;
+}
+
+EXPORT ssize_t write(int fd, const void *bytes, size_t len)
+{
+	char path[4096];
+	ssize_t half;
+
+	if (!on_disk(fd, path, sizeof(path)))
+		return REAL(write)(fd, bytes, len);
+	switch (count("write", path, 1)) {
+	case 0:
+		return REAL(write)(fd, bytes, len);
+	case -1:
+		return -1;
+	}
+	half = REAL(write)(fd, bytes, len / 2);
+	if (!strcmp(fault, "tear"))
+		die();
+	if (half)
+		return half;
+	errno = fault_errno;
+	return -1;
+}
+
+#define OF_OPEN_FILE(name, call, parameters, arguments)                                    \
+	EXPORT int name parameters                                                         \
+	{                                                                                  \
+		char path[4096];                                                           \
+                                                                                           \
+		return on_disk(fd, path, sizeof(path)) && count(call, path, 0) ? -1 :      \
+									       REAL(name) arguments; \
+	}
+
+OF_OPEN_FILE(fsync, "fsync", (int fd), (fd))
+OF_OPEN_FILE(fdatasync, "fsync", (int fd), (fd))
+OF_OPEN_FILE(flock, "flock", (int fd, int operation), (fd, operation))
+
+#define OF_PATH(name, call, subject, room, parameters, arguments)                \
+	EXPORT int name parameters                                               \
+	{                                                                        \
+		return count(call, subject, room) ? -1 : REAL(name) arguments; \
+	}
+
+OF_PATH(rename, "rename", new_path, 0, (const char *old_path, const char *new_path), (old_path, new_path))
+OF_PATH(unlink, "unlink", path, 0, (const char *path), (path))
+OF_PATH(rmdir, "rmdir", path, 0, (const char *path), (path))
+OF_PATH(unlinkat, "unlink", path, 0, (int dir, const char *path, int flags), (dir, path, flags))
+OF_PATH(mkdir, "mkdir", path, 1, (const char *path, mode_t mode), (path, mode))
+
+#define OPEN(name)                                                                                \
+	EXPORT int name(const char *path, int flags, ...)                                         \
+	{                                                                                         \
+		va_list list;                                                                     \
+		mode_t mode;                                                                      \
+                                                                                                  \
+		va_start(list, flags);                                                            \
+		mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, mode_t) : 0;                \
+		va_end(list);                                                                     \
+		return flags & O_CREAT && count("create", path, 1) ? -1 : REAL(name)(path, flags, mode); \
+	}
+
+OPEN(open)
+OPEN(open64)
