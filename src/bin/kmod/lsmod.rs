@@ -81,7 +81,7 @@ fn line(module: &Loaded, out: &mut Out, report: &Report) -> Outcome {
 
 /// What is said when the use count of a module is no number; that there is none is no news.
 pub fn unreadable_count(error: &Error, report: &Report) {
-    if matches!(error.cause, Cause::Format(_)) {
+    if error.errno() != libc::ENOENT {
         let (path, why) = (verbatim_path(&error.path), errno_text(error));
         report.error(format_args!("could not read integer from '{path}': '{why}'"));
     }

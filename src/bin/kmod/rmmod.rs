@@ -13,7 +13,7 @@ use oxmod::ops::remove::by_kernel;
 use oxmod::sys::{file, module};
 
 use crate::applet::Invocation;
-use crate::lsmod::{join, unreadable_holders};
+use crate::lsmod::{join, unreadable_count, unreadable_holders};
 use crate::options::{self, flag};
 use crate::report::{Exit, Level, Outcome, Report};
 
@@ -67,7 +67,7 @@ fn removable(name: &[u8], report: &Report) -> bool {
         report.is_builtin(name);
         return false;
     }
-    if module::state(name).is_none() {
+    if !module::is_present(name) {
         report.is_not_loaded(name);
         return false;
     }
@@ -89,6 +89,10 @@ fn removable(name: &[u8], report: &Report) -> bool {
             report.is_in_use(name, None);
             false
         }
-        _ => false,
+        Ok(_) => false,
+        Err(error) => {
+            unreadable_count(&error, report);
+            false
+        }
     }
 }

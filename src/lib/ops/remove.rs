@@ -13,7 +13,7 @@ use crate::config::Softdeps;
 use crate::context::{Context, Module};
 use crate::name;
 use crate::ops::loaded;
-use crate::sys::module::{self, State};
+use crate::sys::module;
 
 /// How to treat the module and what hangs on it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -188,11 +188,9 @@ impl Walk<'_, '_> {
         if module.builtin || self.context.is_builtin(name) {
             return if place == Place::Asked { Err(Failure::BuiltIn(name.clone())) } else { Ok(false) };
         }
-        match module::state(name) {
-            Some(State::Live | State::Coming | State::Going) => Ok(true),
-            None if request.first_time => Err(Failure::NotLoaded(name.clone())),
-            None => Ok(false),
-        }
+        // Of a state that is odd the kernel knows more.
+        let present = module::is_present(name);
+        if request.first_time && !present { Err(Failure::NotLoaded(name.clone())) } else { Ok(present) }
     }
 
     fn itself(&mut self, module: &Module, request: Request) -> Result<(), Failure> {

@@ -34,6 +34,11 @@ pub fn state(name: &[u8]) -> Option<State> {
     }
 }
 
+/// Whether the kernel has the module of this normalised name, be its state none of those that are known.
+pub fn is_present(name: &[u8]) -> bool {
+    state(name).is_some() || dir(name).is_some_and(|dir| dir.is_dir())
+}
+
 /// Whether the module of this normalised name is in [`State::Live`]: one question where
 /// [`fn@state`] may need two.
 pub fn is_live(name: &[u8]) -> bool {

@@ -7,6 +7,7 @@ mod indexes;
 mod insert;
 mod limits;
 mod remove;
+mod surroundings;
 
 use std::ffi::CStr;
 
