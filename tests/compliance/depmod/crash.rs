@@ -335,3 +335,36 @@ fn on_a_file_system_without_locks() {
         }
     });
 }
+
+/// Where there was nothing before, there is nothing or what is new.
+#[test]
+fn killed_in_the_first_run() {
+    on_ours(|scene, _, _| {
+        let mut tally = Tally::default();
+        for at in 1.. {
+            scene.restore();
+            for name in scene.old.keys() {
+                fs::remove_file(scene.dir().join(name)).unwrap();
+            }
+            let (answer, calls) = on_faulty_disk(&scene.depmod(), Side::Ours, Fault::Kill(at));
+            let there = made(&scene.root);
+            let what = format!("{at}: {:?}", calls.last());
+            assert!(
+                there.iter().all(|(name, bytes)| *bytes == scene.new[name] || name == Path::new(FACTS)),
+                "{what}"
+            );
+            tally.runs += 1;
+            tally.old += usize::from(there.is_empty());
+            tally.mixed += usize::from((1..11).contains(&there.len()));
+            // From the moment on that the set counts, ours sees it.
+            let counts = !there.is_empty() || scene.dir().join(".modules-new").exists();
+            assert_eq!(scene.ask(QUESTIONS[0], Side::Ours).code == 0, counts, "{what}");
+            repair(scene, &what);
+            if answer.code != 137 {
+                break;
+            }
+        }
+        println!("killed in the first run: {tally:?}");
+        assert!(tally.old > 30 && tally.mixed > 8, "{tally:?}");
+    });
+}
