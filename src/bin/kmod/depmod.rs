@@ -11,7 +11,7 @@ use clap::Command;
 use oxmod::config::depmod::DepmodConfig;
 use oxmod::context::{absolute, conf};
 use oxmod::notice::{DepmodNotice, Notice, Sink};
-use oxmod::ops::depmod::{self as op, Config, KernelSymbols, Last, ModuleFile, Tree};
+use oxmod::ops::depmod::{self as op, Config, Keep, KernelSymbols, Last, ModuleFile, Tree};
 use oxmod::sys::{file, host};
 
 use crate::applet::Invocation;
@@ -260,6 +260,11 @@ impl Typed {
             verbose: self.verbose && !self.verify,
             warn_duplicates: self.warn,
             last: if self.verify { Last::Ignored } else { self.last },
+            // Set by whoever wants the same output from the same input.
+            keep: match std::env::var_os("SOURCE_DATE_EPOCH") {
+                Some(_) => Keep::Nothing,
+                None => Keep::Facts,
+            },
         })
     }
 

@@ -119,6 +119,17 @@ impl Writer {
         fs::rename(&temporary, &path).map_err(Error::at(&path))
     }
 
+    /// Removes a file that was [left](Writer::leave), if it is there.
+    ///
+    /// Errors: whatever unlink answers.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::new(path, error)),
+            _ => Ok(()),
+        }
+    }
+
     fn replace(&self, files: &[&NewFile<'_>]) -> Result<()> {
         for file in files {
             self.replaceable(file.name)?;
@@ -365,6 +376,9 @@ mod tests {
         fs::remove_file(dir.join("modules.x")).unwrap();
         fs::create_dir(dir.join("modules.x")).unwrap();
         assert_eq!(leave("3").unwrap_err().errno(), libc::EISDIR);
+        let remove = |name| Writer::open(dir)?.remove(name);
+        assert_eq!(remove("modules.x").unwrap_err().errno(), libc::EISDIR);
+        remove("modules.y").unwrap();
         assert_eq!(listing(dir), ["modules.x"]);
     }
 

@@ -368,3 +368,27 @@ fn killed_in_the_first_run() {
         assert!(tally.old > 30 && tally.mixed > 8, "{tally:?}");
     });
 }
+
+/// Where kmod has been at it after a run of ours had died half-way, what kmod has written holds.
+#[test]
+fn kmod_after_a_crash() {
+    on_ours(|scene, right, calls| {
+        let middle = calls.iter().position(|call| call == "rename modules.symbols.bin").unwrap() + 1;
+        scene.restore();
+        trial(scene, right, Fault::Kill(middle), &mut Tally::default());
+        assert_eq!(hidden(&scene.root), [".modules-new"]);
+        let renamed = |from: &str, to: &str| {
+            let [from, to] = [from, to].map(|name| scene.dir().join(name));
+            fs::rename(from, to).unwrap();
+        };
+        renamed("updates/after.ko", "updates/third.ko");
+        let theirs = sides().contains(&Side::Theirs);
+        let answer = scene.depmod().on(if theirs { Side::Theirs } else { Side::Ours });
+        assert_eq!(answer.code, 0, "{answer:?}");
+        assert_eq!(hidden(&scene.root).is_empty(), !theirs);
+        let answer = scene.ask(QUESTIONS[2], Side::Ours);
+        assert_eq!(answer.triple(), (0, "third\n".into(), String::new()));
+        renamed("updates/third.ko", "updates/after.ko");
+        repair(scene, "after kmod");
+    });
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use oxmod_test_support::{Answer, Root, Run, Side, Stream, differs_because, each};
+use oxmod_test_support::{Answer, Root, Run, Side, Stream, differs_because, each, same};
 
 use super::{lines, root};
 
@@ -245,4 +245,19 @@ fn files_given_by_hand_are_taken_from_it_too() {
     assert!(listed.lines().count() == 1 && listed.ends_with("/kernel/base.ko:\n"), "{listed}");
     depmod(&root, &[], Side::Ours);
     is_complete(&root);
+}
+
+/// Images and archives that are to be the same each time they are made must not depend on inodes and times.
+#[test]
+fn reproducible_output_has_none() {
+    let root = settled();
+    depmod(&root, &[], Side::Ours);
+    assert!(path(&root, FACTS).exists());
+    let run = |side: Side| {
+        let run = Run::new("depmod").arg("-b").arg(root.path("")).arg(root.release());
+        assert_eq!(run.env("SOURCE_DATE_EPOCH", "0").on(side).triple(), (0, String::new(), String::new()));
+        root.snapshot(root.in_modules(""))
+    };
+    let files = same(run);
+    assert!(!files.contains_key(Path::new(FACTS)) && files.len() == 17, "{:?}", files.keys());
 }

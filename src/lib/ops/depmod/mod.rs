@@ -59,6 +59,18 @@ pub struct Config {
     pub warn_duplicates: bool,
     /// What the last run has left.
     pub last: Last,
+    /// What this one leaves besides the indexes.
+    pub keep: Keep,
+}
+
+/// Whether what was read is kept for the next run and for modinfo.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// In the side-car.
+    #[default]
+    Facts,
+    /// No: the side-car tells when and where it was made, and what comes of this run must not.
+    Nothing,
 }
 
 /// What is made of what the last run has left.
@@ -169,7 +181,8 @@ pub fn write(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<()> {
         let left = Left::new(known, &outputs, lists, config.symbol_prefix);
         let left =
             left.map_err(|error| Failure::Unmade(Error::new(tree.out.join(facts::FILE_NAME), error)))?;
-        publish(tree.out, writer, &outputs, &left, sink).map_err(Failure::Unwritten)
+        let left = if config.keep == Keep::Facts { Some(&left) } else { None };
+        publish(tree.out, writer, &outputs, left, sink).map_err(Failure::Unwritten)
     })
 }
 
@@ -177,7 +190,7 @@ fn publish(
     out: &Path,
     writer: Option<Writer>,
     outputs: &[Output],
-    left: &Left<'_>,
+    left: Option<&Left<'_>>,
     sink: Sink<'_>,
 ) -> crate::error::Result<()> {
     let writer = if let Some(writer) = writer {
@@ -193,10 +206,13 @@ fn publish(
         .chain(texts)
         .map(|output| NewFile { name: output.name, pieces: vec![&output.bytes] })
         .collect();
-    let side_car = NewFile { name: facts::FILE_NAME, pieces: left.pieces() };
     writer.publish(&files)?;
+    let kept = match left {
+        Some(left) => writer.leave(&NewFile { name: facts::FILE_NAME, pieces: left.pieces() }),
+        None => writer.remove(facts::FILE_NAME),
+    };
     // Its absence costs time, nothing else.
-    if let Err(error) = writer.leave(&side_car) {
+    if let Err(error) = kept {
         tell(sink, DepmodNotice::FactsUnwritten(error));
     }
     Ok(())
