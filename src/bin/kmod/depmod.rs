@@ -26,7 +26,7 @@ pub fn command() -> Command {
     options::table("depmod", "Write the indexes of a kernel's modules", usage)
         .args([
             flag(Some('a'), "all", "Read all modules (the default without FILE)"),
-            flag(Some('A'), "quick", "Do nothing if no module is newer than the indexes"),
+            flag(Some('A'), "quick", "Do nothing if nothing would change"),
             options::ours(flag(None, "full", "Read every module anew, whatever the last run has kept")),
             value(Some('b'), "basedir", "DIR", "Work on the modules below DIR instead of /"),
             value(Some('m'), "moduledir", "DIR", "Where modules are below that [default: /lib/modules]"),

@@ -7,6 +7,7 @@ use super::{Record, crc, u32_at, u64_at};
 use crate::error::{FormatError, FormatKind};
 
 const MAGIC: &[u8; 8] = b"OXMODULE";
+/// Goes up with the layout, and also when the same module comes to have other facts between two versions of the program.
 const VERSION: u32 = 1;
 /// The size of the header.
 const HEADER: usize = 64;

@@ -167,11 +167,15 @@ fn unchanged_modules_are_not_read_again_unless_asked() {
 #[test]
 fn what_changed_just_now_is_read_again() {
     let root = settled();
-    root.module("kernel/fresh.ko", |m| m.alias("alias-of-fresh"));
-    depmod(&root, &[], Side::Ours);
     let facts = || String::from_utf8_lossy(&fs::read(path(&root, FACTS)).unwrap()).into_owned();
-    assert!(facts().contains("alias-of-base"), "{}", facts());
-    assert!(!facts().contains("alias-of-fresh"));
+    // On a busy machine just now may be long ago: then again.
+    let caught = (0..20).any(|_| {
+        root.module("kernel/fresh.ko", |m| m.alias("alias-of-fresh"));
+        depmod(&root, &[], Side::Ours);
+        assert!(facts().contains("alias-of-base"), "{}", facts());
+        !facts().contains("alias-of-fresh")
+    });
+    assert!(caught);
     sleep(Duration::from_millis(80));
     depmod(&root, &[], Side::Ours);
     assert!(facts().contains("alias-of-fresh"));
