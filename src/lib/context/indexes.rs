@@ -8,7 +8,7 @@
 //! read where it was made.
 
 use std::borrow::Cow;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -46,15 +46,6 @@ impl Kind {
             Self::BuiltinAlias => ("modules.builtin.alias.bin", "modules.builtin.modinfo"),
         }
     }
-}
-
-/// How much of an index a question touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// What lies on the way to one key.
-    APath,
-    /// All of it: better read at once.
-    Everything,
 }
 
 /// All indexes of one directory.
@@ -127,26 +118,26 @@ impl<'a> Indexes<'a> {
 
     /// The first value stored under exactly `key`.
     pub(super) fn get(&self, kind: Kind, key: &[u8]) -> Option<&[u8]> {
-        self.ask(kind, Extent::APath, |index| index.get(key)).flatten()
+        self.ask(kind, |index| index.get(key)).flatten()
     }
 
     /// The values of all patterns that match `key`, by priority.
     pub(super) fn search(&self, kind: Kind, key: &[u8]) -> Vec<Match<'_>> {
-        self.ask(kind, Extent::APath, |index| index.search(key)).unwrap_or_default()
+        self.ask(kind, |index| index.search(key)).unwrap_or_default()
     }
 
     /// Calls `visit` with each key and value. When an index turns out to be damaged half-way, the text
     /// takes over behind what was visited: both have the same order.
     pub(super) fn dump(&self, kind: Kind, mut visit: impl FnMut(&[u8], &[u8])) {
-        let visited = Cell::new(0_usize);
-        let visit = RefCell::new(&mut visit);
-        self.ask(kind, Extent::Everything, |index| {
-            let mut at = 0;
+        let mut visited = 0_usize;
+        self.ask(kind, |index| {
+            let mut again = visited;
             index.dump(|key, found| {
-                at += 1;
-                if at > visited.get() {
-                    visited.set(at);
-                    (visit.borrow_mut())(key, found.value);
+                if again > 0 {
+                    again -= 1;
+                } else {
+                    visited += 1;
+                    visit(key, found.value);
                 }
             })
         });
@@ -185,17 +176,10 @@ impl<'a> Indexes<'a> {
     fn ask<'s, T>(
         &'s self,
         kind: Kind,
-        extent: Extent,
-        question: impl Fn(&Index<'s>) -> Result<T, FormatError>,
+        mut question: impl FnMut(&Index<'s>) -> Result<T, FormatError>,
     ) -> Option<T> {
         let slot = self.slot(kind);
-        let over = |stored: &'s Stored| {
-            let index = match extent {
-                Extent::APath => Index::over(stored)?,
-                Extent::Everything => Index::parse(stored.read_whole()?)?,
-            };
-            question(&index)
-        };
+        let mut over = |stored: &'s Stored| question(&Index::over(stored)?);
         if slot.rebuilt.get().is_none() {
             match slot.stored().and_then(|stored| over(stored).map_err(Error::at(&slot.binary))) {
                 Ok(found) => return Some(found),

@@ -16,6 +16,10 @@ const BLOCK: usize = 16 << 10;
 /// How far a block reaches into the next one: what begins in a block and is no longer than this is in it.
 const OVERLAP: usize = 2 << 10;
 
+/// How much is read at once where all of a file is wanted: memory that is used again costs less than reading in larger
+/// pieces would save.
+const WINDOW: usize = 64 << 10;
+
 /// An open index file.
 #[derive(Debug)]
 pub(super) struct Stored {
@@ -24,7 +28,7 @@ pub(super) struct Stored {
     blocks: Box<[OnceCell<Vec<u8>>]>,
     /// From a block's beginning to the end of the file, for strings longer than the overlap.
     tails: Box<[OnceCell<Vec<u8>>]>,
-    /// All of it.
+    /// All of it, if that was no more than a block.
     whole: OnceCell<Vec<u8>>,
 }
 
@@ -59,23 +63,10 @@ impl Stored {
             .is_ok_and(|there| file::stat_open(&self.file).is_ok_and(|here| here.inode == there.inode))
     }
 
-    /// Reads all of it at once, for a walk that goes everywhere.
-    ///
-    /// Errors: the file cannot be read.
-    pub(super) fn read_whole(&self) -> Result<&[u8], FormatError> {
-        if self.whole.get().is_none() {
-            let whole = self.read(0, self.size)?;
-            self.whole.get_or_init(|| whole);
-        }
-        Ok(self.whole.get().map_or(&[], Vec::as_slice))
-    }
-
-    fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>, FormatError> {
-        let mut bytes = Vec::new();
+    fn read(&self, offset: usize, len: usize, bytes: &mut Vec<u8>) -> Result<(), FormatError> {
         let len = len.min(self.size.saturating_sub(offset));
-        file::read_range(&self.file, offset as u64, len as u64, &mut bytes)
-            .map_err(|error| FormatError::malformed(format!("it cannot be read: {error}")))?;
-        Ok(bytes)
+        file::read_range(&self.file, offset as u64, len as u64, bytes)
+            .map_err(|error| FormatError::malformed(format!("it cannot be read: {error}")))
     }
 
     /// The bytes from block number `block` on: the block with its overlap, or the tail.
@@ -83,7 +74,8 @@ impl Stored {
         let (cells, len) = if tail { (&self.tails, self.size) } else { (&self.blocks, BLOCK + OVERLAP) };
         let Some(cell) = cells.get(block) else { return Ok(&[]) };
         if cell.get().is_none() {
-            let bytes = self.read(block * BLOCK, len)?;
+            let mut bytes = Vec::new();
+            self.read(block * BLOCK, len, &mut bytes)?;
             cell.get_or_init(|| bytes);
         }
         Ok(cell.get().map_or(&[], Vec::as_slice))
@@ -109,6 +101,20 @@ impl Bytes for Stored {
             }
         }
         Ok(from(piece, block * BLOCK).map_or(&[], |at| &piece[at..]))
+    }
+
+    fn window<'a>(
+        &'a self,
+        offset: usize,
+        least: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], FormatError> {
+        // Has been read when the file was opened.
+        if offset < BLOCK && offset + least <= BLOCK || self.whole.get().is_some() {
+            return self.at(offset, least);
+        }
+        self.read(offset, least.max(WINDOW), buffer)?;
+        Ok(buffer)
     }
 }
 
@@ -145,11 +151,19 @@ mod tests {
             assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()), "{key}");
         }
         assert_eq!(index.get(b"keykey").unwrap(), None);
+        let dumped = |index: &Index<'_>| {
+            let mut all = Vec::new();
+            index.dump(|key, found| all.push((key.to_vec(), found.value.to_vec()))).map(|()| all)
+        };
+        let all = dumped(&index).unwrap();
+        assert_eq!(all.len(), entries.len());
+        assert_eq!(all, dumped(&Index::parse(&bytes).unwrap()).unwrap());
         // Cut short behind our back: damaged, not dead.
         let again = Stored::open(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 3]).unwrap();
         let index = Index::over(&again).unwrap();
         let failures = entries.iter().filter(|(key, _)| index.get(key.as_bytes()).is_err()).count();
         assert!(failures > 1000, "{failures}");
+        assert!(dumped(&index).is_err());
     }
 }

@@ -23,6 +23,17 @@ pub trait Bytes {
     ///
     /// Errors: the bytes cannot be read.
     fn at(&self, offset: usize, least: usize) -> Result<&[u8], FormatError>;
+
+    /// Like [`at`](Self::at) for who wants them only once: they need not be kept, and may be put in place of what
+    /// `buffer` holds.
+    ///
+    /// Errors: the bytes cannot be read.
+    fn window<'a>(
+        &'a self,
+        offset: usize,
+        least: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], FormatError>;
 }
 
 /// Either kind, cheap to copy.
@@ -44,6 +55,22 @@ impl<'a> Data<'a> {
         match self {
             Self::Memory(bytes) => bytes.get(offset..).ok_or_else(outside),
             Self::Source(source) => source.at(offset, least),
+        }
+    }
+
+    /// The bytes from `offset` on, at least `least` of them unless the file ends: perhaps in `buffer`.
+    pub(super) fn window<'b>(
+        self,
+        offset: usize,
+        least: usize,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], FormatError>
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Memory(bytes) => bytes.get(offset..).ok_or_else(outside),
+            Self::Source(source) => source.window(offset, least, buffer),
         }
     }
 
@@ -75,17 +102,24 @@ impl<'a> Data<'a> {
 
 /// Where the first NUL is. Most strings of an index are shorter than what a vectorised search needs to
 /// start up, so the first sixteen bytes are looked at eight at a time.
-fn find_nul(bytes: &[u8]) -> Option<usize> {
+#[inline]
+pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().take(2).enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // The lowest bit that is set is that of the first zero byte; those above it may be wrong.
-        let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
-        if zeros != 0 {
-            return Some(at * 8 + zeros.trailing_zeros() as usize / 8);
+        if let Some(zero) = first_zero(*word) {
+            return Some(at * 8 + zero);
         }
     }
     bstr::ByteSlice::find_byte(bytes, 0)
+}
+
+/// Where the first zero among eight bytes is.
+#[inline]
+pub(super) fn first_zero(bytes: [u8; 8]) -> Option<usize> {
+    let word = u64::from_le_bytes(bytes);
+    // The lowest bit that is set is that of the first zero byte; those above it may be wrong.
+    let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+    (zeros != 0).then_some(zeros.trailing_zeros() as usize / 8)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 
 mod bytes;
 mod node;
+mod pass;
 mod read;
 pub mod text;
 mod write;

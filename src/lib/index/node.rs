@@ -17,7 +17,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 const UNKNOWN: usize = usize::MAX;
 
 /// The reference that leads nowhere.
-const NULL: [u8; 4] = [0; 4];
+pub(super) const NULL: [u8; 4] = [0; 4];
 
 /// A view of one node. Nothing is copied.
 #[derive(Clone, Copy)]
@@ -65,10 +65,7 @@ impl<'a> Node<'a> {
     #[allow(clippy::inline_always)]
     fn at(data: Data<'a>, reference: u32, limit: usize) -> Result<Self> {
         let mut at = offset(reference);
-        // Not even the flags of an empty node make sense: whoever writes one has something to put into it.
-        if reference & (FLAG_CHILDREN | FLAG_VALUES) == 0 || reference & FLAG_RESERVED != 0 {
-            return Err(FormatError::malformed("a node has impossible flags"));
-        }
+        check_flags(reference)?;
         if at >= data.len() {
             return Err(outside());
         }
@@ -79,26 +76,16 @@ impl<'a> Node<'a> {
         }
         if reference & FLAG_CHILDREN != 0 {
             let &[first, last] = data.range(at, 2)? else { return Err(outside()) };
-            if first > last || last >= 0x80 {
-                return Err(impossible_range());
-            }
-            let len = (usize::from(last - first) + 1) * 4;
+            let len = width(first, last)?;
             node.first = first;
             (node.children, _) = data.range(at + 2, len)?.as_chunks();
-            // A range is no wider than it need be.
-            if node.children.first() == Some(&NULL) || node.children.last() == Some(&NULL) {
-                return Err(impossible_range());
-            }
+            check_ends(node.children)?;
             at += 2 + len;
         }
         if reference & FLAG_VALUES != 0 {
             node.values = data.be32(at)?;
             at += 4;
-            // Each value takes at least five bytes, which bounds the count before anyone loops over it. The flag is
-            // for those that have some.
-            if node.values == 0 || u64::from(node.values) * 5 > (data.len() - at) as u64 {
-                return Err(outside());
-            }
+            check_count(node.values, data.len() - at)?;
         }
         node.values_at = at;
         match node.children.first() {
@@ -187,11 +174,6 @@ impl<'a> Node<'a> {
         1 + self.prefix.len() + self.values as usize
     }
 
-    /// The same node for a walk that goes everywhere and need not be sure of each place.
-    pub(super) fn anywhere(self) -> Self {
-        Self { limit: UNKNOWN, ..self }
-    }
-
     /// Whether no key goes on from here.
     pub(super) fn is_leaf(&self) -> bool {
         self.children.is_empty()
@@ -252,7 +234,38 @@ impl<'a> Children<'a> {
     }
 }
 
-fn offset(reference: u32) -> usize {
+/// Not even the flags of an empty node make sense: whoever writes one has something to put into it.
+pub(super) fn check_flags(reference: u32) -> Result<()> {
+    if reference & (FLAG_CHILDREN | FLAG_VALUES) == 0 || reference & FLAG_RESERVED != 0 {
+        return Err(FormatError::malformed("a node has impossible flags"));
+    }
+    Ok(())
+}
+
+/// How many bytes the references of a range of children take.
+pub(super) fn width(first: u8, last: u8) -> Result<usize> {
+    if first > last || last >= 0x80 {
+        Err(impossible_range())
+    } else {
+        Ok((usize::from(last - first) + 1) * 4)
+    }
+}
+
+/// A range is no wider than it need be.
+pub(super) fn check_ends(children: &[[u8; 4]]) -> Result<()> {
+    if children.first() == Some(&NULL) || children.last() == Some(&NULL) {
+        return Err(impossible_range());
+    }
+    Ok(())
+}
+
+/// Each value takes at least five bytes, of which there are `room`: this bounds the count before anyone loops over it.
+/// The flag is for nodes that have some.
+pub(super) fn check_count(values: u32, room: usize) -> Result<()> {
+    if values == 0 || u64::from(values) * 5 > room as u64 { Err(outside()) } else { Ok(()) }
+}
+
+pub(super) fn offset(reference: u32) -> usize {
     (reference & OFFSET_MASK) as usize
 }
 
@@ -268,6 +281,6 @@ fn impossible_range() -> FormatError {
     FormatError::malformed("a node has an impossible range of children")
 }
 
-fn misplaced() -> FormatError {
+pub(super) fn misplaced() -> FormatError {
     FormatError::malformed("the nodes do not lie one behind the other")
 }

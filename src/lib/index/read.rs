@@ -7,7 +7,8 @@ use crate::error::{FormatError, FormatKind};
 use crate::name::fnmatch;
 
 use super::bytes::{Bytes, Data};
-use super::node::{Children, Node, Value};
+use super::node::{self, Children, Node, Value};
+use super::pass;
 use super::{HEADER_LEN, MAGIC, VERSION_MAJOR};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -131,11 +132,23 @@ impl<'a> Index<'a> {
 
     /// Calls `visit` with each key and value: a node's values in priority order, then its children by
     /// byte.
-    pub fn dump(&self, mut visit: impl FnMut(&[u8], Match<'a>)) -> Result<()> {
-        let Some(root) = self.root.map(Node::anywhere) else { return Ok(()) };
-        self.visit(root, root.prefix, Order::ValuesFirst, &mut |key, node| {
-            node.values(|value| visit(key, value.into()))
-        })
+    pub fn dump(&self, mut visit: impl FnMut(&[u8], Match<'_>)) -> Result<()> {
+        let reference = self.data.be32(8)?;
+        let mut buffer = Vec::new();
+        match (self.root, self.data) {
+            (None, _) => Ok(()),
+            _ if node::offset(reference) == HEADER_LEN => pass::dump(self.data, reference, visit),
+            (Some(root), Data::Memory(_)) => {
+                self.visit(root, root.prefix, Order::ValuesFirst, &mut |key, node| {
+                    node.values(|value| visit(key, value.into()))
+                })
+            }
+            // Back and forth through all of the file: better read at once.
+            (_, Data::Source(source)) => {
+                let bytes = source.window(0, source.len(), &mut buffer)?;
+                Index::parse(bytes)?.dump(visit)
+            }
+        }
     }
 
     /// Visits each node with values at or below `top`, whose own key is `key`.

@@ -47,6 +47,61 @@ fn dumps_in_byte_order() {
     assert_eq!(keys.len(), 7);
 }
 
+/// Gives no more than was asked for.
+struct Narrow<'a>(&'a [u8]);
+
+impl Bytes for Narrow<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn at(&self, offset: usize, least: usize) -> Result<&[u8]> {
+        let end = self.0.len().min(offset + least);
+        Ok(self.0.get(offset..end).unwrap_or_default())
+    }
+
+    fn window<'a>(&'a self, offset: usize, least: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        buffer.clear();
+        buffer.extend_from_slice(self.at(offset, least)?);
+        Ok(buffer)
+    }
+}
+
+type Entry = (Vec<u8>, u32, Vec<u8>);
+
+fn dumped(index: &Index<'_>) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    index.dump(|key, found| entries.push((key.to_vec(), found.priority, found.value.to_vec())))?;
+    Ok(entries)
+}
+
+#[test]
+fn a_window_need_not_hold_more_than_one_piece() {
+    let bytes = sample();
+    let entries = dumped(&Index::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(entries.len(), 7);
+    assert_eq!(dumped(&Index::over(&Narrow(&bytes)).unwrap()).unwrap(), entries);
+    for cut in 0..bytes.len() {
+        let narrow = Narrow(&bytes[..cut]);
+        assert!(Index::over(&narrow).and_then(|index| dumped(&index)).is_err(), "{cut}");
+    }
+}
+
+/// Whatever a reference is changed to, it does not lead to where the node is.
+#[test]
+fn a_dump_notices_each_wrong_place() {
+    let sound = sample();
+    assert!(dumped(&Index::parse(&[&sound[..], &[0]].concat()).unwrap()).is_err());
+    // The root has the children `p` alone; its reference is behind the range.
+    assert_eq!(&sound[12..14], b"pp");
+    let reference = u32::from_be_bytes(*sound[14..].first_chunk().unwrap());
+    for offset in (0..0x1000).filter(|offset| *offset != reference & 0xfff) {
+        let mut bytes = sound.clone();
+        bytes[14..18].copy_from_slice(&((reference & !0xfff) | offset).to_be_bytes());
+        assert!(Index::parse(&bytes).and_then(|index| dumped(&index)).is_err(), "{offset}");
+    }
+}
+
 #[test]
 fn an_empty_index_is_a_header() {
     let bytes = Builder::default().write().unwrap();
@@ -116,6 +171,7 @@ fn older_files_have_the_nodes_the_other_way_round() {
     let mut keys = Vec::new();
     index.dump(|key, _| keys.extend_from_slice(key)).unwrap();
     assert_eq!(keys, b"ac");
+    assert_eq!(dumped(&Index::over(&Narrow(&bytes)).unwrap()).unwrap(), dumped(&index).unwrap());
     assert!(Index::parse(&bytes[..bytes.len() - 1]).is_err());
     assert!(Index::parse(&[&bytes[..], &[0]].concat()).is_err());
 }

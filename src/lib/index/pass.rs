@@ -1,0 +1,184 @@
+//! All of a binary index from front to back.
+//!
+//! Where a writer has put the nodes in the order of their keys (see [`node`](super::node)), what a dump answers lies
+//! in the order in which it is answered. So one pass through a small window does: no byte is read or looked at twice,
+//! and each reference must lead to where the node before has ended.
+
+use super::bytes::{Data, find_nul};
+use super::node::{self, NULL};
+use super::read::Match;
+use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, HEADER_LEN};
+use crate::error::FormatError;
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// Calls `visit` with each key and value of an index whose root, behind the header, is that of `reference`.
+pub(super) fn dump(data: Data<'_>, reference: u32, mut visit: impl FnMut(&[u8], Match<'_>)) -> Result<()> {
+    let mut pass = Pass::new(reference, data.len());
+    let mut buffer = Vec::new();
+    let mut offset = HEADER_LEN;
+    let mut least = 1;
+    loop {
+        let window = data.window(offset, least, &mut buffer)?;
+        let window = window.get(..data.len() - offset).unwrap_or(window);
+        let taken = pass.take(window, offset, &mut visit)?;
+        if pass.is_done() {
+            return if offset + taken == data.len() { Ok(()) } else { Err(node::misplaced()) };
+        }
+        if window.len() < least || window.len() >= data.len() - offset {
+            return Err(node::outside());
+        }
+        offset += taken;
+        least = (window.len() - taken) * 2 + 1;
+    }
+}
+
+/// How far a pass has come.
+struct Pass {
+    /// The key of the last node, behind the byte which would lead to the root.
+    key: Vec<u8>,
+    /// The nodes that are still to come, the next one last.
+    pending: Vec<Pending>,
+    /// How many values of the last node are still to come.
+    values: u32,
+    /// The size of the file.
+    size: usize,
+}
+
+/// A node of which only its parent has told.
+struct Pending {
+    reference: u32,
+    /// The byte that its parent's key goes on with.
+    byte: u8,
+    /// How long [`Pass::key`] is before that byte.
+    depth: usize,
+}
+
+/// What a node has behind its prefix, but for the values.
+struct Below<'a> {
+    first: u8,
+    children: &'a [[u8; 4]],
+    values: u32,
+}
+
+impl Pass {
+    fn new(reference: u32, size: usize) -> Self {
+        let root = Pending { reference, byte: 0, depth: 0 };
+        Self { key: Vec::new(), pending: vec![root], values: 0, size }
+    }
+
+    fn is_done(&self) -> bool {
+        self.values == 0 && self.pending.is_empty()
+    }
+
+    /// Takes what is whole in `window`, which begins at `offset` of the file: so many bytes.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn take(
+        &mut self,
+        window: &[u8],
+        offset: usize,
+        visit: &mut impl FnMut(&[u8], Match<'_>),
+    ) -> Result<usize> {
+        let mut rest = window;
+        loop {
+            let key = self.key.get(1..).unwrap_or_default();
+            while let Some(left) = self.values.checked_sub(1) {
+                let Some((priority, text)) = rest.split_first_chunk() else {
+                    return Ok(window.len() - rest.len());
+                };
+                let Some((value, after)) = c_string(text) else { return Ok(window.len() - rest.len()) };
+                visit(key, Match { priority: u32::from_be_bytes(*priority), value });
+                self.values = left;
+                rest = after;
+            }
+            let taken = window.len() - rest.len();
+            let Some(next) = self.pending.last() else { return Ok(taken) };
+            if node::offset(next.reference) != offset + taken {
+                return Err(node::misplaced());
+            }
+            let Some(after) = self.enter(rest, self.size - offset - taken)? else { return Ok(taken) };
+            rest = after;
+        }
+    }
+
+    /// Goes on with the last of the pending nodes, which is at the beginning of `bytes`, and gives what is behind all
+    /// but its values; `None` if that is not there yet. `size` bytes are left in the file.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn enter<'a>(&mut self, bytes: &'a [u8], size: usize) -> Result<Option<&'a [u8]>> {
+        let Some(&Pending { reference, byte, depth }) = self.pending.last() else { return Ok(None) };
+        node::check_flags(reference)?;
+        let mut rest = bytes;
+        let mut prefix: &[u8] = &[];
+        if reference & FLAG_PREFIX != 0 {
+            let Some((text, after)) = c_string(rest) else { return Ok(None) };
+            (prefix, rest) = (text, after);
+        }
+        let Some((below, after)) = below(reference, rest, size - (bytes.len() - rest.len()))? else {
+            return Ok(None);
+        };
+        self.pending.pop();
+        self.key.truncate(depth);
+        self.key.push(byte);
+        self.key.extend_from_slice(prefix);
+        self.values = below.values;
+        self.queue(&below);
+        Ok(Some(after))
+    }
+
+    /// Puts the children of the last node before all that is still to come.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn queue(&mut self, below: &Below<'_>) {
+        let depth = self.key.len();
+        // Below 0x80: a range of children ends there.
+        let mut byte = below.first.wrapping_add(u8::try_from(below.children.len()).unwrap_or(0));
+        let mut push = |references: &[[u8; 4]]| {
+            for reference in references.iter().rev() {
+                byte = byte.wrapping_sub(1);
+                if *reference != NULL {
+                    let reference = u32::from_be_bytes(*reference);
+                    self.pending.push(Pending { reference, byte, depth });
+                }
+            }
+        };
+        let (rest, fours) = below.children.as_rchunks::<4>();
+        fours.iter().rev().for_each(|four| push(four));
+        push(rest);
+    }
+}
+
+/// What is at the beginning of `bytes`, behind the prefix of the node of `reference`, and what comes then; `None`
+/// if it is not there yet. `size` bytes are left in the file.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn below(reference: u32, bytes: &[u8], size: usize) -> Result<Option<(Below<'_>, &[u8])>> {
+    let mut rest = bytes;
+    let mut below = Below { first: 0, children: &[], values: 0 };
+    if reference & FLAG_CHILDREN != 0 {
+        let Some((&[first, last], after)) = rest.split_first_chunk() else { return Ok(None) };
+        let Some((children, after)) = after.split_at_checked(node::width(first, last)?) else {
+            return Ok(None);
+        };
+        below.first = first;
+        (below.children, _) = children.as_chunks();
+        node::check_ends(below.children)?;
+        rest = after;
+    }
+    if reference & FLAG_VALUES != 0 {
+        let Some((count, after)) = rest.split_first_chunk() else { return Ok(None) };
+        below.values = u32::from_be_bytes(*count);
+        node::check_count(below.values, size - (bytes.len() - after.len()))?;
+        rest = after;
+    }
+    Ok(Some((below, rest)))
+}
+
+/// The bytes up to the first NUL, and those behind it.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn c_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = bytes.split_at_checked(find_nul(bytes)?)?;
+    Some((text, rest.get(1..)?))
+}
