@@ -20,6 +20,7 @@ pub mod error;
 pub mod facts;
 pub mod graph;
 pub mod index;
+pub mod meta;
 pub mod modinfo;
 pub mod name;
 pub mod notice;

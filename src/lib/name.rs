@@ -10,7 +10,7 @@ use bstr::ByteSlice;
 
 mod glob;
 
-pub use glob::fnmatch;
+pub use glob::{Element, elements, fnmatch};
 
 /// Suffixes of module files, longest meaning first: plain, gzip, xz, zstd.
 pub const MODULE_SUFFIXES: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];

@@ -112,11 +112,77 @@ fn class(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
     Some((len + 4, member))
 }
 
+/// What one place of a pattern matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Element {
+    /// `*`: any bytes, or none.
+    Run,
+    /// `?`: any byte.
+    Any,
+    /// This byte.
+    Byte(u8),
+    /// `[...]`: a byte of these ranges, which are in order and apart. Perhaps of none.
+    Set(Vec<(u8, u8)>),
+}
+
+/// The elements of a pattern; `None` for one that matches nothing at all because it ends in a lone `\`.
+pub fn elements(pattern: &[u8]) -> Option<Vec<Element>> {
+    let mut elements = Vec::new();
+    let mut rest = pattern;
+    while let Some(&byte) = rest.first() {
+        let (element, len) = match byte {
+            b'*' => (Element::Run, 1),
+            b'?' => (Element::Any, 1),
+            b'\\' => (Element::Byte(*rest.get(1)?), 2),
+            b'[' => match bracket(rest, 0) {
+                Some((len, _)) => (Element::Set(ranges(rest)), len),
+                None => (Element::Byte(b'['), 1),
+            },
+            literal => (Element::Byte(literal), 1),
+        };
+        elements.push(element);
+        rest = &rest[len..];
+    }
+    Some(elements)
+}
+
+/// Which bytes the bracket expression at the head of `pattern` matches. Zero ends strings and is never one of them.
+fn ranges(pattern: &[u8]) -> Vec<(u8, u8)> {
+    let mut ranges: Vec<(u8, u8)> = Vec::new();
+    for byte in 1..=u8::MAX {
+        if !bracket(pattern, byte).is_some_and(|(_, matched)| matched) {
+            continue;
+        }
+        match ranges.last_mut() {
+            Some((_, high)) if *high == byte - 1 => *high = byte,
+            _ => ranges.push((byte, byte)),
+        }
+    }
+    ranges
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::CString;
 
-    use super::fnmatch;
+    use super::{Element, elements, fnmatch};
+
+    #[test]
+    fn elements_of_patterns() {
+        use Element::{Any, Byte, Run, Set};
+        let cases: [(&str, &[Element]); 6] = [
+            ("", &[]),
+            ("a*?", &[Byte(b'a'), Run, Any]),
+            ("[0-9A-E]", &[Set(vec![(b'0', b'9'), (b'A', b'E')])]),
+            ("[!a]", &[Set(vec![(1, b'a' - 1), (b'b', 255)])]),
+            (r"\*[", &[Byte(b'*'), Byte(b'[')]),
+            ("[ba]]", &[Set(vec![(b'a', b'b')]), Byte(b']')]),
+        ];
+        for (pattern, expected) in cases {
+            assert_eq!(elements(pattern.as_bytes()).as_deref(), Some(expected), "{pattern}");
+        }
+        assert_eq!(elements(b"a\\"), None);
+    }
 
     fn libc_fnmatch(pattern: &[u8], text: &[u8]) -> bool {
         let (pattern, text) = (CString::new(pattern).unwrap(), CString::new(text).unwrap());

@@ -1,0 +1,25 @@
+//! The protobuf `Meta` of image-based systems: modules, what they depend on, and a radix tree of their aliases.
+//!
+//! Owns the format: proto3, package `osbase.kmod.spec`, with fields of ours from 100 on that other readers skip, see
+//! meta.pb(5). It is read in place: of a look-up's way, nothing else is decoded. Must not know where the bytes come from,
+//! and must not trust them: no recursion, and no more steps than the size of the file and of the question allow.
+
+mod outline;
+mod search;
+mod tree;
+mod wire;
+
+pub mod message;
+
+#[cfg(test)]
+mod tests;
+
+pub use outline::{Module, Outline, Range};
+pub use search::search;
+pub use tree::{Rejected, Tree};
+
+/// The file's name, in the directory of the indexes or above it.
+pub const FILE_NAME: &str = "meta.pb";
+
+/// How deep a tree may be, in nodes. Those of real kernels have some dozens; readers that recurse take 100 or more.
+pub const MAX_DEPTH: usize = 1000;

@@ -1,0 +1,192 @@
+//! The tree against fnmatch, hostile files, and the bounds.
+
+use prost::Message;
+
+use super::message::{Kind, Meta, RadixNode};
+use super::*;
+use crate::error::FormatKind;
+use crate::name::{fnmatch, normalize_alias};
+
+fn encoded(patterns: &[&[u8]]) -> Vec<u8> {
+    let mut tree = Tree::default();
+    for (module, pattern) in (0..).zip(patterns) {
+        tree.insert(pattern, module).unwrap();
+    }
+    tree.into_message().unwrap().encode_to_vec()
+}
+
+fn random() -> impl FnMut(usize) -> usize {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    move |bound| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % bound as u64).unwrap()
+    }
+}
+
+/// Hundreds of trees of random patterns, each asked hundreds of keys.
+#[test]
+fn a_tree_answers_like_fnmatch_over_its_patterns() {
+    let alphabet: &[&[u8]] =
+        &[b"a", b"b", b"-", b"_", b"*", b"?", b"[ab]", b"[!a]", b"[a-c_]", b"aa", b"abc"];
+    let mut next = random();
+    let mut matches = 0;
+    for _ in 0..400 {
+        let patterns: Vec<Vec<u8>> = (0..=next(12))
+            .map(|_| (0..next(6)).flat_map(|_| alphabet[next(alphabet.len())].to_vec()).collect())
+            .collect();
+        let tree = encoded(&patterns.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        for _ in 0..200 {
+            let key: Vec<u8> = (0..next(8)).map(|_| b"abc-_"[next(5)]).collect();
+            let key = normalize_alias(&key).unwrap();
+            let expected: Vec<u32> = (0..)
+                .zip(&patterns)
+                .filter(|(_, pattern)| fnmatch(&normalize_alias(pattern).unwrap(), &key))
+                .map(|(module, _)| module)
+                .collect();
+            matches += expected.len();
+            assert_eq!(search(&[&tree], &key).unwrap(), expected, "{patterns:?} {key:?}");
+        }
+    }
+    assert!(matches > 20_000, "{matches}");
+}
+
+#[test]
+fn the_order_of_patterns_does_not_show() {
+    let patterns: [&[u8]; 5] = [b"pci:v1*", b"pci:v1d[0-9A-E]*", b"pci:v2", b"usb:?", b"*"];
+    let mut forwards = Tree::default();
+    let mut backwards = Tree::default();
+    for pattern in patterns {
+        forwards.insert(pattern, 1).unwrap();
+    }
+    for pattern in patterns.iter().rev() {
+        backwards.insert(pattern, 1).unwrap();
+    }
+    assert_eq!(forwards.into_message().unwrap(), backwards.into_message().unwrap());
+}
+
+#[test]
+fn what_cannot_be_in_a_tree_is_refused() {
+    let mut tree = Tree::default();
+    assert_eq!(tree.insert(&[b'a'; 4097], 0), Err(Rejected::Long));
+    assert_eq!(tree.insert(&b"[ac]".repeat(11), 0), Err(Rejected::Branches));
+    assert_eq!(tree.insert("ä".as_bytes(), 0), Err(Rejected::NotAscii(0xc3)));
+    // They match nothing.
+    tree.insert(b"a\\", 0).unwrap();
+    tree.insert(b"[^\x01-\xff]", 0).unwrap();
+    assert_eq!(tree.into_message().unwrap().children, []);
+}
+
+#[test]
+fn sixty_stars_and_a_long_modalias() {
+    let tree = encoded(&[&b"*a".repeat(60), &[&b"*a".repeat(60)[..], b"b"].concat()]);
+    let key = vec![b'a'; 64 << 10];
+    assert_eq!(search(&[&tree], &key).unwrap(), [0]);
+}
+
+/// Ten thousand wildcards beside each other would each have to be held against each byte.
+#[test]
+fn a_search_has_an_end() {
+    let child =
+        |_| RadixNode { kind: Kind::Wildcard.into(), children: vec![literal(b'x')], ..Default::default() };
+    let children = (0..10_000).map(child).collect();
+    let tree = RadixNode { kind: Kind::Root.into(), children, ..Default::default() }.encode_to_vec();
+    assert_eq!(search(&[&tree], &vec![b'a'; 64 << 10]).unwrap_err().kind, FormatKind::Limit);
+}
+
+fn literal(byte: u8) -> RadixNode {
+    RadixNode { literal: char::from(byte).into(), ..Default::default() }
+}
+
+#[test]
+fn a_deep_tree_is_refused() {
+    // From the innermost outwards, since nothing here may recurse.
+    let mut bytes = literal(b'a').encode_to_vec();
+    for _ in 0..100_000 {
+        let mut outer = literal(b'a').encode_to_vec();
+        outer.push(5 << 3 | 2);
+        prost::encode_length_delimiter(bytes.len(), &mut outer).unwrap();
+        outer.extend_from_slice(&bytes);
+        bytes = outer;
+        if bytes.len() > 1 << 20 {
+            break;
+        }
+    }
+    let mut root = RadixNode { kind: Kind::Root.into(), ..Default::default() }.encode_to_vec();
+    root.push(5 << 3 | 2);
+    prost::encode_length_delimiter(bytes.len(), &mut root).unwrap();
+    root.extend_from_slice(&bytes);
+    assert_eq!(search(&[&root], &vec![b'a'; 200_000]).unwrap_err().kind, FormatKind::Limit);
+}
+
+fn sample() -> Vec<u8> {
+    let module = |name: &str, path: &str, depends: &[u32]| message::Module {
+        name: name.into(),
+        path: path.into(),
+        depends: depends.into(),
+        ..Default::default()
+    };
+    let mut tree = Tree::default();
+    tree.insert(b"pci:*", 2).unwrap();
+    Meta {
+        modules: vec![
+            module("one", "", &[]),
+            module("two", "a/two.ko", &[]),
+            module("three", "b/three.ko", &[1, 0]),
+        ],
+        module_device_matches: Some(tree.into_message().unwrap()),
+        release: "6.1".into(),
+        ..Default::default()
+    }
+    .encode_to_vec()
+}
+
+#[test]
+fn modules_and_trees_are_found() {
+    let bytes = sample();
+    let outline = Outline::of(&bytes).unwrap();
+    let modules: Vec<Module<'_>> =
+        outline.modules.iter().map(|range| Module::parse(&bytes[range.clone()]).unwrap()).collect();
+    assert_eq!(modules[2].name, b"three");
+    assert_eq!(modules[2].depends().unwrap(), [1, 0]);
+    assert_eq!(modules[2].closure().unwrap(), None);
+    assert!(modules[0].is_builtin() && !modules[1].is_builtin());
+    assert_eq!(&bytes[outline.release.unwrap()], b"6.1");
+    let trees: Vec<&[u8]> = outline.device_trees.iter().map(|range| &bytes[range.clone()]).collect();
+    assert_eq!(search(&trees, b"pci:v1").unwrap(), [2]);
+    // Two trees are one, as Protocol Buffers have it.
+    let twice =
+        [&bytes[..], &Meta { modules: Vec::new(), ..Meta::decode(&bytes[..]).unwrap() }.encode_to_vec()]
+            .concat();
+    assert_eq!(Outline::of(&twice).unwrap().device_trees.len(), 2);
+}
+
+/// Every truncation and many changes of a byte: an answer or an error.
+#[test]
+fn damaged_files() {
+    let bytes = sample();
+    let ask = |bytes: &[u8]| -> Result<(), crate::error::FormatError> {
+        let outline = Outline::of(bytes)?;
+        for range in &outline.modules {
+            let module = Module::parse(&bytes[range.clone()])?;
+            module.depends()?;
+            module.closure()?;
+            module.softdeps()?;
+        }
+        let trees: Vec<&[u8]> = outline.device_trees.iter().map(|range| &bytes[range.clone()]).collect();
+        search(&trees, b"pci:v1")?;
+        Ok(())
+    };
+    let whole_fields = (0..bytes.len()).filter(|&len| ask(&bytes[..len]).is_ok()).count();
+    assert!(whole_fields < 8, "{whole_fields}");
+    let mut refused = 0;
+    for at in 0..bytes.len() {
+        for value in 0..=u8::MAX {
+            let mut changed = bytes.clone();
+            changed[at] = value;
+            refused += usize::from(ask(&changed).is_err());
+        }
+    }
+    assert!(refused > 1000, "{refused}");
+}

@@ -1,0 +1,205 @@
+//! Makes a tree of patterns.
+//!
+//! A pattern is an fnmatch pattern, as aliases are. A set of the format is one range, so a `[...]` of several becomes as
+//! many branches with the same continuation.
+
+use crate::error::{FormatError, FormatKind};
+use crate::name::{self, Element};
+
+use super::MAX_DEPTH;
+use super::message::{Kind, RadixNode};
+
+/// The longest pattern, in bytes; those of real modules have up to some hundred.
+const LONGEST: usize = 4096;
+/// As how many branches one pattern may come.
+const MOST_BRANCHES: usize = 1024;
+
+/// Why a pattern cannot be in a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// It is longer than 4096 bytes.
+    #[error("it is too long")]
+    Long,
+    /// Its sets would make more than 1024 branches.
+    #[error("it has too many sets of characters")]
+    Branches,
+    /// Strings of the format are text.
+    #[error("byte 0x{0:x} is not 7-bit ASCII")]
+    NotAscii(u8),
+}
+
+/// A tree in the making.
+#[derive(Debug, Default)]
+pub struct Tree {
+    root: Branch,
+}
+
+#[derive(Debug, Default)]
+struct Branch {
+    part: Part,
+    modules: Vec<u32>,
+    below: Vec<Branch>,
+}
+
+/// One node's share of a pattern. In the order in which nodes stand beside each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    #[default]
+    Root,
+    Literal(Vec<u8>),
+    Range(u8, u8),
+    Single,
+    Wildcard,
+}
+
+impl Tree {
+    /// Adds a module's pattern. One that can match nothing adds nothing.
+    ///
+    /// Errors: it cannot be in a tree.
+    pub fn insert(&mut self, pattern: &[u8], module: u32) -> Result<(), Rejected> {
+        if pattern.len() > LONGEST {
+            return Err(Rejected::Long);
+        }
+        for parts in branches(pattern)? {
+            self.root.insert(&parts, module);
+        }
+        Ok(())
+    }
+
+    /// The message; the same for the same patterns in any order.
+    ///
+    /// Errors: limit when the tree is deeper than readers take.
+    pub fn into_message(self) -> Result<RadixNode, FormatError> {
+        self.root.into_message(0)
+    }
+}
+
+/// The ways to write a pattern with one range for each set.
+fn branches(pattern: &[u8]) -> Result<Vec<Vec<Part>>, Rejected> {
+    let mut branches = vec![Vec::new()];
+    for element in name::elements(pattern).unwrap_or_else(|| vec![Element::Set(Vec::new())]) {
+        match element {
+            Element::Byte(byte) if !byte.is_ascii() => return Err(Rejected::NotAscii(byte)),
+            Element::Byte(byte) => branches.iter_mut().for_each(|parts| push_byte(parts, byte)),
+            Element::Any => branches.iter_mut().for_each(|parts| parts.push(Part::Single)),
+            Element::Run => {
+                for parts in branches.iter_mut().filter(|parts| parts.last() != Some(&Part::Wildcard)) {
+                    parts.push(Part::Wildcard);
+                }
+            }
+            Element::Set(ranges) => branches = spread(&branches, &ranges)?,
+        }
+    }
+    Ok(branches)
+}
+
+fn spread(branches: &[Vec<Part>], ranges: &[(u8, u8)]) -> Result<Vec<Vec<Part>>, Rejected> {
+    if branches.len() * ranges.len() > MOST_BRANCHES {
+        return Err(Rejected::Branches);
+    }
+    let mut spread = Vec::with_capacity(branches.len() * ranges.len());
+    for parts in branches {
+        for &(low, high) in ranges {
+            let mut parts = parts.clone();
+            if low == high && low.is_ascii() {
+                push_byte(&mut parts, low);
+            } else {
+                parts.push(Part::Range(low, high));
+            }
+            spread.push(parts);
+        }
+    }
+    Ok(spread)
+}
+
+fn push_byte(parts: &mut Vec<Part>, byte: u8) {
+    if let Some(Part::Literal(literal)) = parts.last_mut() {
+        literal.push(byte);
+    } else {
+        parts.push(Part::Literal(vec![byte]));
+    }
+}
+
+impl Branch {
+    fn insert(&mut self, parts: &[Part], module: u32) {
+        let mut node = self;
+        for part in parts {
+            node = match part {
+                Part::Literal(literal) => node.below_literal(literal),
+                part => node.below(part),
+            };
+        }
+        node.modules.push(module);
+    }
+
+    /// The node below of this very part, made where there is none.
+    fn below(&mut self, part: &Part) -> &mut Self {
+        let at = self.below.iter().position(|branch| branch.part == *part).unwrap_or_else(|| {
+            self.below.push(Self { part: part.clone(), ..Self::default() });
+            self.below.len() - 1
+        });
+        &mut self.below[at]
+    }
+
+    /// The node that a literal leads to; no two literals beside each other begin with the same byte.
+    fn below_literal(&mut self, literal: &[u8]) -> &mut Self {
+        let mut node = self;
+        let mut rest = literal;
+        loop {
+            let shared = |branch: &Self| match &branch.part {
+                Part::Literal(there) => there.iter().zip(rest).take_while(|(a, b)| a == b).count(),
+                _ => 0,
+            };
+            let Some(at) = node.below.iter().position(|branch| shared(branch) > 0) else {
+                node.below.push(Self { part: Part::Literal(rest.to_vec()), ..Self::default() });
+                let last = node.below.len() - 1;
+                return &mut node.below[last];
+            };
+            let len = shared(&node.below[at]);
+            node = &mut node.below[at];
+            node.split(len);
+            rest = &rest[len..];
+            if rest.is_empty() {
+                return node;
+            }
+        }
+    }
+
+    /// Leaves `len` bytes of the literal here, the others go to a node below.
+    fn split(&mut self, len: usize) {
+        let Part::Literal(literal) = &mut self.part else { return };
+        if len < literal.len() {
+            let rest = Part::Literal(literal.split_off(len));
+            let below = std::mem::take(&mut self.below);
+            let modules = std::mem::take(&mut self.modules);
+            self.below = vec![Self { part: rest, modules, below }];
+        }
+    }
+
+    fn into_message(mut self, depth: usize) -> Result<RadixNode, FormatError> {
+        if depth > MAX_DEPTH {
+            return Err(FormatError::new(FormatKind::Limit, "the tree of aliases is too deep"));
+        }
+        self.below.sort_unstable_by(|a, b| a.part.cmp(&b.part));
+        self.modules.sort_unstable();
+        self.modules.dedup();
+        let mut node = RadixNode { module_index: self.modules, ..RadixNode::default() };
+        let kind = match self.part {
+            Part::Root => Kind::Root,
+            Part::Literal(literal) => {
+                node.literal = literal.into_iter().map(char::from).collect();
+                Kind::Literal
+            }
+            Part::Range(low, high) => {
+                (node.start_byte, node.end_byte) = (low.into(), high.into());
+                Kind::ByteRange
+            }
+            Part::Single => Kind::SingleWildcard,
+            Part::Wildcard => Kind::Wildcard,
+        };
+        node.set_kind(kind);
+        node.children =
+            self.below.into_iter().map(|branch| branch.into_message(depth + 1)).collect::<Result<_, _>>()?;
+        Ok(node)
+    }
+}
