@@ -35,6 +35,7 @@ pub fn command() -> Command {
             value(Some('E'), "symvers", "FILE", "Check symbols and their versions against a Module.symvers"),
             value(Some('F'), "filesyms", "FILE", "Check symbols against a System.map"),
             flag(Some('e'), "errsyms", "Report symbols that nothing supplies (with -E or -F)"),
+            options::ours(flag(None, "meta", "Write meta.pb too, for systems that have nothing else")),
             options::ours(flag(None, "errexit", "Like -e, and fail if there was anything to report")),
             options::ours(flag(
                 None,
@@ -76,6 +77,7 @@ struct Typed {
     verbose: bool,
     dry_run: bool,
     verify: bool,
+    meta: bool,
     prefix: Option<u8>,
     warn: bool,
 }
@@ -177,6 +179,7 @@ impl Typed {
             "errsyms" => self.errsyms = true,
             "errexit" => (self.errsyms, self.errexit) = (true, true),
             "verify" => self.verify = true,
+            "meta" => self.meta = true,
             "verbose" => {
                 self.verbose = true;
                 report.louder();
@@ -220,6 +223,7 @@ impl Typed {
     fn task(&self, report: &Report) -> Result<Task, Exit> {
         match (self.verify, self.dry_run) {
             (true, true) => Err(report.two_tasks("--verify", "-n")),
+            (true, _) if self.meta => Err(report.two_tasks("--verify", "--meta")),
             (true, _) if self.last == Last::Enough => Err(report.two_tasks("--verify", "-A")),
             (true, false) => Ok(Task::Verify),
             (false, true) => Ok(Task::Show),
@@ -259,6 +263,7 @@ impl Typed {
             // There -v means every entry.
             verbose: self.verbose && !self.verify,
             warn_duplicates: self.warn,
+            meta: self.meta,
             last: if self.verify { Last::Ignored } else { self.last },
             // Set by whoever wants the same output from the same input.
             keep: match std::env::var_os("SOURCE_DATE_EPOCH") {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, Command};
 
 use crate::applet::Invocation;
-use crate::getopt::{Getopt, Opt};
+use crate::getopt::{Getopt, Opt, Ordering};
 use crate::report::{self, Exit, Outcome, Report, verbatim};
 use crate::stdout::Out;
 
@@ -93,6 +93,12 @@ impl<'a> Options<'a> {
     /// Over the arguments of `invocation`.
     pub fn new(invocation: &'a Invocation) -> Self {
         Self::over(invocation, &invocation.args)
+    }
+
+    /// Over the arguments of `invocation`, with options behind operands too.
+    pub fn anywhere(invocation: &'a Invocation) -> Self {
+        let Invocation { argv0, command, args, .. } = invocation;
+        Self { getopt: Getopt::new(command, argv0, args, Ordering::Permute), command }
     }
 
     /// Over `args`, which need not be what the program was started with.

@@ -18,6 +18,7 @@ use oxmod::sys::{errno, memory, stdio, syslog};
 mod depmod;
 mod forbid;
 mod insmod;
+mod meta;
 mod modprobe;
 pub mod progress;
 pub mod verify;

@@ -7,6 +7,8 @@
 mod outline;
 mod search;
 mod tree;
+mod view;
+mod walk;
 mod wire;
 
 pub mod message;
@@ -17,6 +19,7 @@ mod tests;
 pub use outline::{Module, Outline, Range};
 pub use search::search;
 pub use tree::{Rejected, Tree};
+pub use view::{Aliases, Meta};
 
 /// The file's name, in the directory of the indexes or above it.
 pub const FILE_NAME: &str = "meta.pb";

@@ -29,7 +29,7 @@ fn random() -> impl FnMut(usize) -> usize {
 #[test]
 fn a_tree_answers_like_fnmatch_over_its_patterns() {
     let alphabet: &[&[u8]] =
-        &[b"a", b"b", b"-", b"_", b"*", b"?", b"[ab]", b"[!a]", b"[a-c_]", b"aa", b"abc"];
+        &[b"a", b"b", b"-", b"_", b"*", b"?", b"[ab]", b"[a-]", b"[!a]", b"[a-c_]", b"aa", b"abc"];
     let mut next = random();
     let mut matches = 0;
     for _ in 0..400 {
@@ -189,4 +189,28 @@ fn damaged_files() {
         }
     }
     assert!(refused > 1000, "{refused}");
+}
+
+#[test]
+fn a_tree_is_read_out_as_it_was_put_in() {
+    let patterns: [&[u8]; 7] = [b"", br"\*\[x", b"a*b?", b"abc", b"abd*", b"x[0-9]y", br"z[\!-\]]"];
+    let meta = Meta {
+        module_device_matches: Some({
+            let mut tree = Tree::default();
+            for (module, pattern) in (0..).zip(patterns) {
+                tree.insert(pattern, module).unwrap();
+            }
+            tree.insert(b"q[ax-z]", 9).unwrap();
+            tree.into_message().unwrap()
+        }),
+        ..Default::default()
+    }
+    .encode_to_vec();
+    let mut found = Vec::new();
+    let meta = super::Meta::parse(&meta).unwrap();
+    meta.patterns(Aliases::Loadable, |pattern, module| found.push((module, pattern.to_vec()))).unwrap();
+    found.sort();
+    let expected = (0..).zip(patterns).map(|(module, pattern)| (module, pattern.to_vec()));
+    let spread = [(9, b"q[x-z]".to_vec()), (9, b"qa".to_vec())];
+    assert_eq!(found, expected.chain(spread).collect::<Vec<_>>());
 }

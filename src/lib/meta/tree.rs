@@ -101,7 +101,8 @@ fn spread(branches: &[Vec<Part>], ranges: &[(u8, u8)]) -> Result<Vec<Vec<Part>>,
     for parts in branches {
         for &(low, high) in ranges {
             let mut parts = parts.clone();
-            if low == high && low.is_ascii() {
+            // In a set `-` is not the same as `_`.
+            if low == high && low.is_ascii() && low != b'-' {
                 push_byte(&mut parts, low);
             } else {
                 parts.push(Part::Range(low, high));

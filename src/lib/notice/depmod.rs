@@ -105,6 +105,15 @@ pub enum DepmodNotice {
         /// The first byte that cannot be held.
         byte: u8,
     },
+    /// An alias that the tree of meta.pb cannot hold; it is left out there.
+    NotInTree {
+        /// The alias.
+        alias: BString,
+        /// The module.
+        module: BString,
+        /// What is in the way.
+        why: String,
+    },
     /// All is well, but modules.oxmod.bin could not be written: the next run will have to read everything.
     FactsUnwritten(Error),
     /// A line of System.map or Module.symvers that makes no sense and is skipped.

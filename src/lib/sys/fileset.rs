@@ -7,7 +7,7 @@
 //!
 //! A lock on the directory keeps two writers apart. A file whose contents are already there is left alone.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsRawFd;
@@ -23,8 +23,9 @@ use super::{file, parallel};
 const STAGED: &str = ".modules-new";
 /// Begins the names of directories that are being filled; what is left of a killed run can be told by it.
 const STAGING_PREFIX: &str = ".modules-new-";
-/// What the names of published files begin with; nothing else is moved or removed.
+/// What the names of published files begin with, with one exception; nothing else is moved or removed.
 const PUBLISHED_PREFIX: &str = "modules.";
+const PUBLISHED_TOO: &str = "meta.pb";
 
 /// Modes of files and directories, less the umask.
 const FILE_MODE: u32 = 0o644;
@@ -33,7 +34,7 @@ const DIR_MODE: u32 = 0o755;
 /// A file to be published.
 #[derive(Debug, Clone)]
 pub struct NewFile<'a> {
-    /// Its name, which begins with `modules.`.
+    /// Its name, which begins with `modules.` or is `meta.pb`.
     pub name: &'a str,
     /// Its contents, piece by piece.
     pub pieces: Vec<&'a [u8]>,
@@ -208,7 +209,7 @@ impl Writer {
     /// stays for the next time; readers know what to do.
     fn clean_up(&self) {
         let counting = self.dir.join(STAGED);
-        for name in names(&counting).filter(|name| name.as_bytes().starts_with(PUBLISHED_PREFIX.as_bytes())) {
+        for name in names(&counting).filter(|name| is_published(name)) {
             let path = self.dir.join(name);
             if staged(&path).is_some_and(|new| fs::rename(new, path).is_err()) {
                 return;
@@ -221,6 +222,23 @@ impl Writer {
             remove(&self.dir.join(name));
         }
     }
+}
+
+fn is_published(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(PUBLISHED_PREFIX.as_bytes()) || name == PUBLISHED_TOO
+}
+
+/// Writes one file, wherever it is, all of it or nothing, and waits for the disk.
+///
+/// Errors: whatever creating, writing and renaming answer.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new = NewFile { name: "", pieces: vec![bytes] };
+    let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(dir, |path| write(path, &new));
+    let (file, temporary) = written.map_err(Error::at(path))?.into_parts();
+    file.sync_all().map_err(Error::at(path))?;
+    fs::rename(&temporary, path).map_err(Error::at(path))?;
+    File::open(dir).and_then(|dir| sync_dir(&dir)).map_err(Error::at(path))
 }
 
 /// Waits for the lock of a directory, which goes with the file that is open; without an answer where there are no locks.

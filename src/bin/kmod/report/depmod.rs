@@ -151,6 +151,8 @@ impl Report {
                 self.error(format_args!("unsupported file type {}: {:o}", path(file), mode & libc::S_IFMT));
             }
             DepmodNotice::ModuleUnreadable(error) => self.module_unreadable(error),
+            // For the bar alone.
+            DepmodNotice::Progress { .. } => {}
             DepmodNotice::ListUnreadable { name, error } => {
                 let dir = error.path.parent().unwrap_or(&error.path);
                 self.warning(format_args!("could not open {name} at {}: {}", path(dir), why(error)));
@@ -215,6 +217,11 @@ impl Report {
                 "{file}: leaving out '{}' of {}: byte 0x{byte:x} is not 7-bit ASCII",
                 verbatim(key),
                 verbatim(value)
+            )),
+            DepmodNotice::NotInTree { alias, module, why } => self.warning(format_args!(
+                "meta.pb: leaving out '{}' of {}: {why}",
+                verbatim(alias),
+                verbatim(module)
             )),
             DepmodNotice::BadSymbolLine { path: file, line, text, symvers: true } => {
                 self.error(format_args!("{}:{line} Invalid symbol version {}", path(file), verbatim(text)));

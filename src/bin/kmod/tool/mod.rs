@@ -1,5 +1,6 @@
 //! `kmod` under its own name: the subcommands.
 
+mod meta;
 mod static_nodes;
 
 use clap::Command;
@@ -18,13 +19,19 @@ struct Subcommand {
     run: fn(&Invocation) -> Outcome,
 }
 
-const SUBCOMMANDS: [Subcommand; 3] = [
+const SUBCOMMANDS: [Subcommand; 4] = [
     Subcommand { name: "help", about: "Print this help", command, run: help },
     Subcommand {
         name: "list",
         about: "List the loaded kernel modules",
         command: lsmod::command,
         run: lsmod::run,
+    },
+    Subcommand {
+        name: "meta",
+        about: "Make, show, search and check a meta.pb",
+        command: meta::command,
+        run: meta::run,
     },
     Subcommand {
         name: "static-nodes",

@@ -24,7 +24,7 @@ pub(super) fn is_fresh(tree: &Tree<'_>, files: &[ModuleFile], config: &Config) -
     facts.symbol_prefix() == config.symbol_prefix
         && same_modules(tree.dir, &facts, &ordered)
         && same_inputs(&facts, &lists)
-        && same_outputs(&facts, tree.out)
+        && same_outputs(&facts, tree.out, config.meta)
 }
 
 fn same_modules(dir: &Path, facts: &Facts<&[u8]>, ordered: &[&ModuleFile]) -> bool {
@@ -54,7 +54,12 @@ fn same_inputs(facts: &Facts<&[u8]>, lists: &Lists) -> bool {
     recorded.eq(inputs.iter().map(|(role, name, digest)| (*role, name.as_bytes(), *digest)))
 }
 
-fn same_outputs(facts: &Facts<&[u8]>, out: &Path) -> bool {
+fn same_outputs(facts: &Facts<&[u8]>, out: &Path, meta: bool) -> bool {
+    let made =
+        |file: &str| facts.files().any(|(role, name, _)| role == Role::Output && name == file.as_bytes());
+    if meta && !made(crate::meta::FILE_NAME) {
+        return false;
+    }
     facts.files().filter(|(role, ..)| *role == Role::Output).all(|(_, name, digest)| {
         let name = std::str::from_utf8(name).unwrap_or_default();
         let there = file::read(&out.join(name)).ok();

@@ -40,6 +40,8 @@ pub(super) enum Wanted {
     All,
     /// Only the texts, for people to look at.
     Texts,
+    /// Only meta.pb.
+    Meta,
 }
 
 /// The first of the files, which is also the one that tells when the set was made.
@@ -68,10 +70,10 @@ const DEVNAME_HEADER: &str = "# Device nodes to trigger on-demand module loading
 
 /// What is noticed in the making of some files, to be told when it is their turn.
 #[derive(Default)]
-struct Heard(RefCell<Vec<DepmodNotice>>);
+pub(super) struct Heard(RefCell<Vec<DepmodNotice>>);
 
 impl Heard {
-    fn tell(&self, notice: DepmodNotice) {
+    pub(super) fn tell(&self, notice: DepmodNotice) {
         self.0.borrow_mut().push(notice);
     }
 }
@@ -83,21 +85,22 @@ enum Job {
     Aliases,
     Symbols,
     Others,
+    Meta,
 }
 
 impl Job {
     /// The longest first.
-    const ALL: [Self; 4] = [Self::Aliases, Self::Deps, Self::Symbols, Self::Others];
+    const INDEXES: [Self; 4] = [Self::Aliases, Self::Deps, Self::Symbols, Self::Others];
 }
 
 impl Plan<'_> {
-    /// All files, in the order of [`NAMES`].
+    /// All files, in the order of [`NAMES`], behind them meta.pb.
     ///
     /// Errors: an index outgrows its format.
     pub(super) fn images(&self, sink: Sink<'_>) -> Result<Vec<Output>, FormatError> {
         let mut made = parallel::map(
             host::processors(),
-            &Job::ALL,
+            &self.jobs(),
             || (),
             |(), &job| {
                 let heard = Heard::default();
@@ -112,8 +115,17 @@ impl Plan<'_> {
             }
             outputs.extend(made?);
         }
-        outputs.sort_by_key(|output| NAMES.iter().position(|&name| name == output.name));
+        let place = |name| NAMES.iter().position(|&other| other == name).unwrap_or(NAMES.len());
+        outputs.sort_by_key(|output| place(output.name));
         Ok(outputs)
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        match self.wanted {
+            Wanted::Meta => vec![Job::Meta],
+            Wanted::All if self.config.meta => [&[Job::Meta][..], &Job::INDEXES].concat(),
+            Wanted::All | Wanted::Texts => Job::INDEXES.to_vec(),
+        }
     }
 
     fn make(&self, job: Job, heard: &Heard) -> Result<Vec<Output>, FormatError> {
@@ -122,6 +134,7 @@ impl Plan<'_> {
             Job::Aliases => self.alias_files(heard),
             Job::Symbols => self.symbol_files(heard),
             Job::Others => self.other_files(heard),
+            Job::Meta => Ok(vec![self.meta_file(heard)?]),
         }
     }
 
@@ -275,7 +288,7 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn list(&self, list: usize, heard: &Heard) -> Option<&[u8]> {
+    pub(super) fn list(&self, list: usize, heard: &Heard) -> Option<&[u8]> {
         self.lists.text(list).map_err(|missing| heard.tell(missing)).ok()
     }
 

@@ -11,6 +11,7 @@ mod kernel;
 mod last;
 mod lists;
 mod load;
+mod meta;
 mod order;
 mod resolve;
 mod scan;
@@ -42,6 +43,7 @@ use load::{Known, Loaded};
 use resolve::Resolved;
 
 /// What is asked of depmod besides where the modules are.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Default)]
 pub struct Config {
     /// depmod.d.
@@ -61,6 +63,8 @@ pub struct Config {
     pub last: Last,
     /// What this one leaves besides the indexes.
     pub keep: Keep,
+    /// `--meta`: write meta.pb too.
+    pub meta: bool,
 }
 
 /// Whether what was read is kept for the next run and for modinfo.
@@ -128,6 +132,8 @@ struct Plan<'a> {
     config: &'a Config,
     /// The module directory.
     dir: &'a Path,
+    /// The kernel's version.
+    release: &'a [u8],
     wanted: Wanted,
     /// In the order of the files; a module's index is its priority.
     modules: &'a [Loaded<'a>],
@@ -155,6 +161,17 @@ pub fn texts(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Out
     }
     let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| Ok(outputs);
     with_outputs(tree, &files, config, Wanted::Texts, sink, made)
+}
+
+/// The bytes of meta.pb; nothing is written.
+///
+/// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
+pub fn meta(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<u8>> {
+    let files = tree.files(config, sink)?;
+    let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| {
+        Ok(outputs.into_iter().next().map(|output| output.bytes).unwrap_or_default())
+    };
+    with_outputs(tree, &files, config, Wanted::Meta, sink, made)
 }
 
 /// Makes all files and tells in what those that are there differ; nothing is written.
@@ -238,12 +255,12 @@ fn with_outputs<T>(
         }
         tell(sink, DepmodNotice::ModuleUnreadable(flaw));
     }
-    let outputs = outputs(tree.dir, &ordered, &known, &lists, config, wanted, sink)?;
+    let outputs = outputs(tree, &ordered, &known, &lists, config, wanted, sink)?;
     then(&lists, &known, outputs)
 }
 
 fn outputs(
-    dir: &Path,
+    tree: &Tree<'_>,
     ordered: &[&ModuleFile],
     known: &[Known<'_>],
     lists: &Lists,
@@ -256,7 +273,8 @@ fn outputs(
     let symbols = resolve::exported_symbols(&modules, config.symbol_prefix);
     let resolved =
         resolve::resolve(&modules, &symbols, config, sink).map_err(|cycles| name_cycles(&modules, cycles))?;
-    let plan = Plan { config, dir, wanted, modules: &modules, lists, symbols, resolved };
+    let (dir, release) = (tree.dir, tree.release);
+    let plan = Plan { config, dir, release, wanted, modules: &modules, lists, symbols, resolved };
     plan.images(sink).map_err(|error| Failure::Unmade(Error::new(dir, error)))
 }
 

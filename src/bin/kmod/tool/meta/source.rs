@@ -1,0 +1,96 @@
+//! Which modules and which file `kmod meta` is about.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use oxmod::config::depmod::DepmodConfig;
+use oxmod::context::{conf, module_dir};
+use oxmod::meta::FILE_NAME;
+use oxmod::notice::Sink;
+use oxmod::sys::{file, host};
+
+use crate::report::{Exit, Report};
+
+/// The options that say so, as typed.
+#[derive(Debug, Default, Clone)]
+pub struct Source {
+    basedir: Option<OsString>,
+    version: Option<OsString>,
+    dir: Option<PathBuf>,
+    file: Option<PathBuf>,
+    config: Vec<PathBuf>,
+}
+
+impl Source {
+    /// Takes an option.
+    pub fn take(&mut self, id: &str, value: OsString) {
+        match id {
+            "basedir" => self.basedir = Some(value),
+            "set-version" => self.version = Some(value),
+            "dir" => self.dir = Some(value.into()),
+            "file" => self.file = Some(value.into()),
+            "config" => self.config.push(value.into()),
+            _ => {}
+        }
+    }
+
+    /// With the version that an operand gives.
+    pub fn of(&self, version: Option<&OsString>) -> Self {
+        let version = version.or(self.version.as_ref()).cloned();
+        Self { version, ..self.clone() }
+    }
+
+    /// The kernel's version.
+    pub fn release(&self, report: &Report) -> Result<OsString, Exit> {
+        match &self.version {
+            Some(version) => Ok(version.clone()),
+            None => host::release().map_err(|error| report.no_release(&error)),
+        }
+    }
+
+    /// The module directory.
+    pub fn dir(&self, report: &Report) -> Result<PathBuf, Exit> {
+        if let Some(dir) = &self.dir {
+            return Ok(dir.clone());
+        }
+        let release = self.release(report)?;
+        module_dir(self.basedir.as_deref(), Some(&release))
+            .map_err(|error| report.no_working_directory(&error))
+    }
+
+    /// Where a file that is made goes.
+    pub fn target(&self, report: &Report) -> Result<PathBuf, Exit> {
+        match &self.file {
+            Some(file) => Ok(file.clone()),
+            None => Ok(self.dir(report)?.join(FILE_NAME)),
+        }
+    }
+
+    /// The file and its name: in the module directory, or in the one above.
+    pub fn read(&self, report: &Report) -> Result<(PathBuf, Vec<u8>), Exit> {
+        let path = self.target(report)?;
+        let above = path.parent().and_then(Path::parent).map(|dir| dir.join(FILE_NAME));
+        let read = |path: PathBuf| match file::read(&path) {
+            Ok(bytes) => Ok((path, bytes)),
+            Err(error) => Err(error),
+        };
+        match (read(path), above) {
+            (Err(error), Some(above)) if self.file.is_none() && error.errno() == libc::ENOENT => {
+                // The first of the two is the one to be named.
+                read(above).map_err(|_| report.unreadable_meta(&error))
+            }
+            (read, _) => read.map_err(|error| report.unreadable_meta(&error)),
+        }
+    }
+
+    /// depmod.d.
+    pub fn depmod_config(&self, sink: Sink<'_>) -> DepmodConfig {
+        let sources =
+            if self.config.is_empty() { conf::default_dirs("depmod.d") } else { self.config.clone() };
+        let mut depmod = DepmodConfig::default();
+        for file in conf::read_all(&sources, sink) {
+            depmod.parse(&file.path, &file.bytes, sink);
+        }
+        depmod
+    }
+}

@@ -1,0 +1,307 @@
+//! meta.pb: what `depmod --meta` and `kmod meta` make of the real kernels, read by an independent program and compared
+//! with the indexes; and `kmod meta` on small trees. kmod has nothing of the kind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use bstr::ByteSlice;
+use oxmod::index::{Index, text};
+use oxmod::meta::{Aliases, Meta};
+use oxmod::name;
+use oxmod::ops::meta::{example, serving};
+use oxmod_test_support::{Kernel, Root, Run, Side, kernels};
+
+fn real_kernels() -> Vec<Kernel> {
+    let kernels = kernels();
+    assert_eq!(kernels.len(), 2, "the real kernels are not here: run scripts/lab");
+    kernels
+}
+
+/// Indexes and meta.pb of a kernel, made elsewhere.
+fn made(kernel: &Kernel) -> (Root, Vec<u8>) {
+    let out = Root::for_release(&kernel.release);
+    let run = Run::new("depmod").args(["--meta", "-b"]).arg(&kernel.root).arg("-o").arg(out.path(""));
+    let answer = run.arg(&kernel.release).on(Side::Ours);
+    assert_eq!(answer.triple(), (0, String::new(), String::new()));
+    let bytes = fs::read(out.path(out.in_modules("meta.pb"))).unwrap();
+    (out, bytes)
+}
+
+/// The format as others publish it: fields and numbers.
+const SCHEMA: &str = r#"syntax = "proto3";
+package osbase.kmod.spec;
+message Meta { repeated Module modules = 1; RadixNode module_device_matches = 2; }
+message Module { string name = 1; string path = 2; repeated uint32 depends = 3; }
+message RadixNode {
+  enum Type { LITERAL = 0; WILDCARD = 1; SINGLE_WILDCARD = 2; BYTE_RANGE = 3; ROOT = 4; }
+  Type type = 1; string literal = 2; uint32 start_byte = 3; uint32 end_byte = 4;
+  repeated RadixNode children = 5; repeated uint32 module_index = 6;
+}
+"#;
+
+/// What protoc makes of a file, as text.
+fn decoded(bytes: &[u8]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("meta.proto"), SCHEMA).unwrap();
+    let mut protoc = Command::new("protoc")
+        .args(["--decode=osbase.kmod.spec.Meta", "meta.proto"])
+        .current_dir(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("protoc, of the package protobuf-compiler");
+    let mut stdin = protoc.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(bytes).unwrap());
+        protoc.wait_with_output().unwrap()
+    });
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Names, paths and dependencies by name, from that text.
+fn modules_in(text: &str) -> BTreeMap<String, (String, Vec<String>)> {
+    let mut modules: Vec<(String, String, Vec<usize>)> = Vec::new();
+    for line in text.lines() {
+        let unquoted = |value: &str| value.trim_matches('"').to_owned();
+        if line == "modules {" {
+            modules.push(Default::default());
+        } else if let Some(module) = modules.last_mut() {
+            match line.trim_start().split_once(": ") {
+                Some(("name", name)) if line.starts_with("  name") => module.0 = unquoted(name),
+                Some(("path", path)) => module.1 = unquoted(path),
+                Some(("depends", on)) => module.2.push(on.parse().unwrap()),
+                _ => {}
+            }
+        }
+    }
+    let names: Vec<String> = modules.iter().map(|(name, ..)| name.clone()).collect();
+    let mut by_name = BTreeMap::new();
+    for (name, path, depends) in modules {
+        let mut depends: Vec<String> = depends.into_iter().map(|on| names[on].clone()).collect();
+        depends.sort();
+        assert!(by_name.insert(name.clone(), (path, depends)).is_none(), "{name} twice");
+    }
+    by_name
+}
+
+#[test]
+fn real_kernels_of_both_kinds() {
+    for kernel in real_kernels() {
+        let (out, bytes) = made(&kernel);
+        another_reader_finds_every_module_with_what_it_depends_on(&kernel, &out, &bytes);
+        every_alias_leads_where_the_indexes_lead(&kernel, &out, &bytes);
+        the_file_is_verified(&kernel, &out, &bytes);
+    }
+}
+
+fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, out: &Root, bytes: &[u8]) {
+    let modules = modules_in(&decoded(bytes));
+    let dep = fs::read(out.path(out.in_modules("modules.dep"))).unwrap();
+    let loadable = modules.values().filter(|(path, _)| !path.is_empty()).count();
+    assert_eq!(loadable, text::deps(&dep).count());
+    assert!(loadable > 4000 && modules.len() > loadable + 200, "{loadable} of {}", modules.len());
+    // The kernel's build writes down the same dependencies that the symbols tell.
+    let dir = kernel.root.join("lib/modules").join(&kernel.release);
+    let paths: Vec<String> = text::deps(&dep).map(|dep| dep.path.to_str().unwrap().to_owned()).collect();
+    let run = Run::new("modinfo").args(["-F", "depends"]).args(paths.iter().map(|path| dir.join(path)));
+    let listed = run.on(Side::Ours).stdout_text();
+    let mut edges = 0;
+    for (path, listed) in paths.iter().zip(listed.lines()) {
+        let name = String::from_utf8(name::from_path(path.as_bytes()).into_owned()).unwrap();
+        let mut expected: Vec<String> =
+            listed.split(',').filter(|on| !on.is_empty()).map(|on| on.replace('-', "_")).collect();
+        expected.sort();
+        assert_eq!(modules[&name], (path.clone(), expected), "{name}");
+        edges += modules[&name].1.len();
+    }
+    assert!(edges > 5000, "{edges}");
+}
+
+/// The tree, the index and plain fnmatch over the text: for a device of each alias, the same modules.
+fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: &[u8]) {
+    let every = if std::env::var_os("OXMOD_EXHAUSTIVE").is_some() { 1 } else { 100 };
+    let meta = Meta::parse(bytes).unwrap();
+    let index = fs::read(out.path(out.in_modules("modules.alias.bin"))).unwrap();
+    let index = Index::parse(&index).unwrap();
+    let aliases = fs::read(out.path(out.in_modules("modules.alias"))).unwrap();
+    let patterns: Vec<(Vec<u8>, &[u8])> = text::entries(&aliases, "alias")
+        .filter_map(|(pattern, module)| Some((name::normalize_alias(pattern).ok()?.into_owned(), module)))
+        .collect();
+    assert!(patterns.len() > 20_000);
+    for (at, (pattern, _)) in patterns.iter().enumerate() {
+        let device = example(pattern);
+        let found = meta.search(Aliases::Loadable, &device).unwrap();
+        let sorted = |mut names: Vec<Vec<u8>>| {
+            names.sort();
+            names.dedup();
+            names
+        };
+        let name = |position| meta.name(position).unwrap().into_owned();
+        let names = sorted(found.into_iter().map(name).collect());
+        let indexed = index.search(&device).unwrap();
+        let indexed = sorted(indexed.into_iter().map(|found| found.value.to_vec()).collect());
+        assert_eq!(names, indexed, "{}", device.as_bstr());
+        if at % every == 0 {
+            let matching = patterns.iter().filter(|(pattern, _)| name::fnmatch(pattern, &device));
+            let matching = sorted(matching.map(|(_, module)| module.to_vec()).collect());
+            assert_eq!(names, matching, "{}", device.as_bstr());
+        }
+    }
+    // kmod has no list of built-in modules by device but for the text itself.
+    let builtin =
+        fs::read(kernel.root.join("lib/modules").join(&kernel.release).join("modules.builtin.modinfo"));
+    for info in text::builtin_aliases(&builtin.unwrap()) {
+        let Ok(pattern) = name::normalize_alias(info.value) else { continue };
+        let names = serving(&meta, &example(&pattern)).unwrap();
+        assert!(names.iter().any(|name| name == info.module), "{}", info.value.as_bstr());
+    }
+}
+
+fn the_file_is_verified(kernel: &Kernel, out: &Root, bytes: &[u8]) {
+    let file = out.path(out.in_modules("meta.pb"));
+    let verify = |root: &Kernel| {
+        let run = Run::new("kmod").args(["meta", "verify", "-f"]).arg(&file).arg("-b").arg(&root.root);
+        run.arg(&root.release).on(Side::Ours)
+    };
+    assert_eq!(verify(kernel).triple(), (0, String::new(), String::new()));
+    let again = Run::new("kmod").args(["meta", "build", "-f", "-", "-b"]).arg(&kernel.root);
+    assert!(again.arg(&kernel.release).on(Side::Ours).stdout == bytes, "not the same bytes again");
+    let other = real_kernels().into_iter().find(|other| other.suite != kernel.suite).unwrap();
+    let answer = verify(&other);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stdout_text().lines().any(|line| line.ends_with(": missing")));
+}
+
+fn tree() -> Root {
+    let root = Root::new();
+    root.module("kernel/base-x.ko", |m| m.export("base_symbol", 7).alias("pci:v1d[0-9A-C]*"));
+    root.module("kernel/top.ko.xz", |m| {
+        m.need("base_symbol").alias("usb:a-b*").info("softdep", "pre: other")
+    });
+    root.module("kernel/other.ko", |m| m.info("weakdep", "top").alias("pci:v1d?"));
+    root.file(root.in_modules("modules.order"), "kernel/base-x.ko\nkernel/top.ko\nkernel/other.ko\n");
+    root.file(root.in_modules("modules.builtin"), "kernel/in-it.ko\n");
+    root.file(root.in_modules("modules.builtin.modinfo"), b"in_it.alias=pci:v2*\0in_it.license=GPL\0");
+    root
+}
+
+fn meta(root: &Root, args: &[&str]) -> (i32, String, String) {
+    Run::new("kmod")
+        .arg("meta")
+        .args(args)
+        .arg("-b")
+        .arg(root.path(""))
+        .args(["-k", root.release()])
+        .on(Side::Ours)
+        .triple()
+}
+
+#[test]
+fn made_shown_searched_and_verified() {
+    let root = tree();
+    let nothing = || (0, String::new(), String::new());
+    assert_eq!(meta(&root, &["build"]), nothing());
+    assert_eq!(meta(&root, &["verify"]), nothing());
+    let shown = "in_it (built in)\n  alias pci:v2*\n\
+        base_x kernel/base-x.ko\n  alias pci:v1d[0-9]*\n  alias pci:v1d[A-C]*\n\
+        top kernel/top.ko.xz: base_x\n  alias usb:a-b*\n  softdep pre: other\n\
+        other kernel/other.ko\n  alias pci:v1d?\n  weakdep top\n";
+    assert_eq!(meta(&root, &["show"]), (0, shown.into(), String::new()));
+    for (modalias, modules) in [
+        ("pci:v1dB", "base_x\nother\n"),
+        ("pci:v1dX", "other\n"),
+        ("pci:v2", "in_it\n"),
+        ("usb:a_b", "top\n"),
+        ("usb:a-bc", "top\n"),
+    ] {
+        assert_eq!(meta(&root, &["lookup", modalias]), (0, modules.into(), String::new()), "{modalias}");
+    }
+    let missing = "kmod: ERROR: no module for pci:v3\n";
+    assert_eq!(meta(&root, &["lookup", "pci:v3", "pci:v2"]), (1, "in_it\n".into(), missing.into()));
+    // Also where others put it: beside the release directories.
+    fs::rename(root.path(root.in_modules("meta.pb")), root.path("lib/modules/meta.pb")).unwrap();
+    assert_eq!(meta(&root, &["lookup", "pci:v2"]), (0, "in_it\n".into(), String::new()));
+}
+
+#[test]
+fn what_has_changed_since_is_named() {
+    let root = tree();
+    assert_eq!(meta(&root, &["build"]).0, 0);
+    root.module("kernel/top.ko.xz", |m| m.alias("usb:a-b*").alias("new:x*"));
+    root.module("updates/base-x.ko", |m| m.alias("pci:v1d[0-9A-C]*"));
+    root.module("kernel/more.ko", |m| m);
+    fs::remove_file(root.path(root.in_modules("kernel/other.ko"))).unwrap();
+    let expected = "other: no such module in the directory\n\
+        top: depends on nothing, not on base_x\nmore: missing\n\
+        base_x: has its file at updates/base-x.ko, not kernel/base-x.ko\ntop: not found for new:x\n";
+    assert_eq!(meta(&root, &["verify"]), (1, expected.into(), String::new()));
+}
+
+#[test]
+fn depmod_writes_it_with_the_indexes() {
+    let root = tree();
+    let depmod = |args: &[&str]| {
+        Run::new("depmod").args(args).arg("-b").arg(root.path("")).arg(root.release()).on(Side::Ours).triple()
+    };
+    let file = root.path(root.in_modules("meta.pb"));
+    assert_eq!(depmod(&[]), (0, String::new(), String::new()));
+    assert!(!file.exists());
+    // Nothing has changed, but it is missing.
+    assert_eq!(depmod(&["-A", "--meta"]), (0, String::new(), String::new()));
+    let bytes = fs::read(&file).unwrap();
+    assert_eq!(meta(&root, &["build", "-f", root.path("again").to_str().unwrap()]).0, 0);
+    assert!(fs::read(root.path("again")).unwrap() == bytes);
+    let refused = "depmod: FATAL: --verify and --meta cannot be used together\n";
+    assert_eq!(depmod(&["--verify", "--meta"]), (1, String::new(), refused.into()));
+}
+
+#[test]
+fn aliases_that_a_tree_cannot_hold() {
+    let root = Root::new();
+    let many = "[ab]".repeat(11);
+    root.module("kernel/some.ko", |m| m.alias("ok:*").alias(&many).alias("un[closed"));
+    for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+        root.file(root.in_modules(list), "");
+    }
+    // A range of neighbours is one range.
+    assert_eq!(meta(&root, &["build"]), (0, String::new(), String::new()));
+    let many = "[ac]".repeat(11);
+    root.module("kernel/some.ko", |m| m.alias("ok:*").alias(&many));
+    let warning =
+        format!("kmod: WARNING: meta.pb: leaving out '{many}' of some: it has too many sets of characters\n");
+    assert_eq!(meta(&root, &["build"]), (0, String::new(), warning));
+    assert_eq!(meta(&root, &["lookup", "ok:1"]), (0, "some\n".into(), String::new()));
+}
+
+#[test]
+fn files_that_are_none() {
+    let root = tree();
+    let file = root.path(root.in_modules("meta.pb"));
+    let name = format!("{}/{}", root.path("").display(), root.in_modules("meta.pb").display());
+    let missing = format!("kmod: ERROR: could not read {name}: No such file or directory\n");
+    assert_eq!(meta(&root, &["show"]), (1, String::new(), missing));
+    assert_eq!(meta(&root, &["build"]).0, 0);
+    let whole = fs::read(&file).unwrap();
+    for (bytes, why) in [
+        (&b""[..], "nothing of a Meta is in it"),
+        (b"\x0bxx", "a field of an unknown kind"),
+        (&whole[..whole.len() / 2], "it ends inside a field"),
+        (b"\x12\x02\x08\x09", "a node of an unknown kind"),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        for task in [&["show"][..], &["lookup", "pci:v1d1"]] {
+            let expected = format!("kmod: ERROR: {name} is no usable Meta: {why}\n");
+            assert_eq!(meta(&root, task), (1, String::new(), expected), "{why}");
+        }
+        assert_eq!(meta(&root, &["verify"]).0, 1);
+    }
+    for (args, message) in [
+        (&["lookup"][..], "kmod: ERROR: lookup needs a MODALIAS\n"),
+        (&["show", "6.1", "more"], "kmod: ERROR: unexpected operand 'more'\n"),
+    ] {
+        assert_eq!(meta(&root, args), (1, String::new(), message.into()));
+    }
+}

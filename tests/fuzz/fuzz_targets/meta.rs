@@ -1,0 +1,47 @@
+//! The protobuf Meta and its patterns: no damage may panic, recurse, loop or eat memory, and what a tree was made of is found.
+//! The first byte tells what the others are.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use oxmod::meta::{Aliases, Meta, Tree, search};
+use oxmod::name::{fnmatch, normalize_alias};
+use oxmod::ops::meta::{Listed, check, example, serving};
+use prost::Message;
+
+fuzz_target!(|data: &[u8]| {
+    match data.split_first() {
+        Some((0, patterns)) => tree_of(patterns),
+        Some((_, bytes)) => file(bytes),
+        None => {}
+    }
+});
+
+/// A file as it may come.
+fn file(bytes: &[u8]) {
+    let Ok(meta) = Meta::parse(bytes) else { return };
+    let _ = check(&meta);
+    let _ = Listed::all(&meta);
+    for key in [&b"pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00"[..], b"", &[b'a'; 2000]] {
+        let _ = serving(&meta, key);
+    }
+    let _ = meta.patterns(Aliases::Loadable, |pattern, _| drop(example(pattern)));
+}
+
+/// Patterns, one a line, and a key behind the last.
+fn tree_of(text: &[u8]) {
+    let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
+    let Some(Ok(key)) = lines.pop().map(normalize_alias) else { return };
+    if key.contains(&0) {
+        return;
+    }
+    let mut tree = Tree::default();
+    let mut expected = Vec::new();
+    for (position, pattern) in (0..).zip(lines) {
+        let Ok(normalized) = normalize_alias(pattern) else { continue };
+        if tree.insert(pattern, position).is_ok() && fnmatch(&normalized, &key) {
+            expected.push(position);
+        }
+    }
+    let Ok(message) = tree.into_message() else { return };
+    assert_eq!(search(&[&message.encode_to_vec()], &key).as_deref(), Ok(&expected[..]));
+}
