@@ -4,13 +4,16 @@
 //! in the order in which it is answered. So one pass through a small window does: no byte is read or looked at twice,
 //! and each reference must lead to where the node before has ended.
 
-use super::bytes::{Data, find_nul};
+use super::bytes::{Data, find_nul, first_zero};
 use super::node::{self, NULL};
 use super::read::Match;
 use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, HEADER_LEN};
 use crate::error::FormatError;
 
 type Result<T> = std::result::Result<T, FormatError>;
+
+/// How much room a key is given when it needs more, in bytes.
+const ROOM: usize = 256;
 
 /// Calls `visit` with each key and value of an index whose root, behind the header, is that of `reference`.
 pub(super) fn dump(data: Data<'_>, reference: u32, mut visit: impl FnMut(&[u8], Match<'_>)) -> Result<()> {
@@ -35,8 +38,10 @@ pub(super) fn dump(data: Data<'_>, reference: u32, mut visit: impl FnMut(&[u8], 
 
 /// How far a pass has come.
 struct Pass {
-    /// The key of the last node, behind the byte which would lead to the root.
+    /// The key of the last node, behind the byte which would lead to the root, and room for more.
     key: Vec<u8>,
+    /// How long it is.
+    len: usize,
     /// The nodes that are still to come, the next one last.
     pending: Vec<Pending>,
     /// How many values of the last node are still to come.
@@ -64,7 +69,7 @@ struct Below<'a> {
 impl Pass {
     fn new(reference: u32, size: usize) -> Self {
         let root = Pending { reference, byte: 0, depth: 0 };
-        Self { key: Vec::new(), pending: vec![root], values: 0, size }
+        Self { key: Vec::new(), len: 0, pending: vec![root], values: 0, size }
     }
 
     fn is_done(&self) -> bool {
@@ -82,7 +87,7 @@ impl Pass {
     ) -> Result<usize> {
         let mut rest = window;
         loop {
-            let key = self.key.get(1..).unwrap_or_default();
+            let key = self.key.get(1..self.len).unwrap_or_default();
             while let Some(left) = self.values.checked_sub(1) {
                 let Some((priority, text)) = rest.split_first_chunk() else {
                     return Ok(window.len() - rest.len());
@@ -109,19 +114,22 @@ impl Pass {
     fn enter<'a>(&mut self, bytes: &'a [u8], size: usize) -> Result<Option<&'a [u8]>> {
         let Some(&Pending { reference, byte, depth }) = self.pending.last() else { return Ok(None) };
         node::check_flags(reference)?;
+        match self.key.get_mut(depth) {
+            Some(place) => *place = byte,
+            None => put_behind(&mut self.key, depth, [byte; 8]),
+        }
+        self.len = depth + 1;
         let mut rest = bytes;
-        let mut prefix: &[u8] = &[];
         if reference & FLAG_PREFIX != 0 {
-            let Some((text, after)) = c_string(rest) else { return Ok(None) };
-            (prefix, rest) = (text, after);
+            let Some(len) = copy_prefix(bytes, &mut self.key, self.len) else { return Ok(None) };
+            let Some(after) = bytes.get(len + 1..) else { return Ok(None) };
+            self.len += len;
+            rest = after;
         }
         let Some((below, after)) = below(reference, rest, size - (bytes.len() - rest.len()))? else {
             return Ok(None);
         };
         self.pending.pop();
-        self.key.truncate(depth);
-        self.key.push(byte);
-        self.key.extend_from_slice(prefix);
         self.values = below.values;
         self.queue(&below);
         Ok(Some(after))
@@ -131,21 +139,22 @@ impl Pass {
     #[inline(always)]
     #[allow(clippy::inline_always)]
     fn queue(&mut self, below: &Below<'_>) {
-        let depth = self.key.len();
-        // Below 0x80: a range of children ends there.
-        let mut byte = below.first.wrapping_add(u8::try_from(below.children.len()).unwrap_or(0));
-        let mut push = |references: &[[u8; 4]]| {
-            for reference in references.iter().rev() {
-                byte = byte.wrapping_sub(1);
-                if *reference != NULL {
-                    let reference = u32::from_be_bytes(*reference);
-                    self.pending.push(Pending { reference, byte, depth });
-                }
+        let depth = self.len;
+        let mut references = below.children;
+        while let Some((reference, rest)) = references.split_last() {
+            references = rest;
+            if *reference != NULL {
+                // Below 0x80: a range of children ends there.
+                let byte = below.first.wrapping_add(u8::try_from(rest.len()).unwrap_or(0));
+                self.pending.push(Pending { reference: u32::from_be_bytes(*reference), byte, depth });
             }
-        };
-        let (rest, fours) = below.children.as_rchunks::<4>();
-        fours.iter().rev().for_each(|four| push(four));
-        push(rest);
+            // Ranges are sparse: four references at a time as long as none of them leads anywhere.
+            while let Some((rest, four)) = references.split_last_chunk::<4>()
+                && *four == [NULL; 4]
+            {
+                references = rest;
+            }
+        }
     }
 }
 
@@ -173,6 +182,34 @@ fn below(reference: u32, bytes: &[u8], size: usize) -> Result<Option<(Below<'_>,
         rest = after;
     }
     Ok(Some((below, rest)))
+}
+
+/// Copies the bytes up to the first NUL to place `at` of `to`, perhaps with some that follow: how many they are. `None`
+/// if the NUL is not there yet, nor seven bytes behind it: a prefix is never all that is left of a file.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn copy_prefix(bytes: &[u8], to: &mut Vec<u8>, at: usize) -> Option<usize> {
+    // Looked for and copied at once: most are shorter than what a call of either costs.
+    let mut len = 0;
+    for word in bytes.as_chunks().0 {
+        match to.get_mut(at + len..).and_then(<[u8]>::first_chunk_mut) {
+            Some(room) => *room = *word,
+            None => put_behind(to, at + len, *word),
+        }
+        match first_zero(*word) {
+            Some(end) => return Some(len + end),
+            None => len += word.len(),
+        }
+    }
+    None
+}
+
+/// Puts eight bytes to place `at`, for which there is no room yet.
+#[cold]
+fn put_behind(to: &mut Vec<u8>, at: usize, word: [u8; 8]) {
+    to.resize(at, 0);
+    to.extend_from_slice(&word);
+    to.resize(at + ROOM, 0);
 }
 
 /// The bytes up to the first NUL, and those behind it.

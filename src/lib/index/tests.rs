@@ -87,6 +87,21 @@ fn a_window_need_not_hold_more_than_one_piece() {
     }
 }
 
+#[test]
+fn keys_of_every_length() {
+    for len in (0..600).chain([5000, 100_000]) {
+        let key = vec![b'k'; len];
+        let longer = [&key[..], b"x*"].concat();
+        let mut builder = Builder::default();
+        builder.insert(&key, b"", 0).unwrap();
+        builder.insert(&longer, b"v", 1).unwrap();
+        let bytes = builder.write().unwrap();
+        let expected = vec![(key, 0, vec![]), (longer, 1, b"v".to_vec())];
+        assert_eq!(dumped(&Index::parse(&bytes).unwrap()).unwrap(), expected);
+        assert_eq!(dumped(&Index::over(&Narrow(&bytes)).unwrap()).unwrap(), expected);
+    }
+}
+
 /// Whatever a reference is changed to, it does not lead to where the node is.
 #[test]
 fn a_dump_notices_each_wrong_place() {
