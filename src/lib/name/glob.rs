@@ -6,7 +6,16 @@
 //! only the last `*` is ever retried, since giving an earlier one more can never help.
 
 /// Whether the whole of `text` matches `pattern`.
+#[inline]
 pub fn fnmatch(pattern: &[u8], text: &[u8]) -> bool {
+    // Most patterns are names, and most of those begin with another letter.
+    match (pattern.first(), text.first()) {
+        (Some(head), Some(byte)) if head.is_ascii_alphanumeric() && head != byte => false,
+        _ => matches(pattern, text),
+    }
+}
+
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to resume when the match fails: pattern position behind the last `*`, and the text
     // position that it would swallow next.
