@@ -93,6 +93,13 @@ impl Bytes for Stored {
             return Ok(from(whole, 0).map_or(&[], |at| &whole[at..]));
         }
         let block = offset / BLOCK;
+        // Nearly always.
+        if let Some(piece) = self.blocks.get(block).and_then(OnceCell::get)
+            && let Some(bytes) = piece.get(offset % BLOCK..)
+            && bytes.len() >= least
+        {
+            return Ok(bytes);
+        }
         let mut piece = self.piece(block, false)?;
         if piece.len().saturating_sub(offset % BLOCK) < least {
             let rest = self.size.saturating_sub(offset);

@@ -74,18 +74,17 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// Exactly `len` bytes.
-    pub(super) fn range(self, offset: usize, len: usize) -> Result<&'a [u8], FormatError> {
-        self.at(offset, len)?.get(..len).ok_or_else(outside)
+    /// The place `offset`, to go on from.
+    pub(super) fn from(self, offset: usize) -> Cursor<'a> {
+        Cursor { data: self, at: offset, bytes: &[] }
     }
 
     pub(super) fn be32(self, offset: usize) -> Result<u32, FormatError> {
-        let bytes = self.at(offset, 4)?.first_chunk().ok_or_else(outside)?;
-        Ok(u32::from_be_bytes(*bytes))
+        self.from(offset).be32()
     }
 
     /// The bytes up to the next NUL.
-    pub(super) fn c_string(self, offset: usize) -> Result<&'a [u8], FormatError> {
+    fn c_string(self, offset: usize) -> Result<&'a [u8], FormatError> {
         let mut least = 1;
         loop {
             let bytes = self.at(offset, least)?;
@@ -97,6 +96,45 @@ impl<'a> Data<'a> {
             }
             least = bytes.len().saturating_mul(2);
         }
+    }
+}
+
+/// A place among the bytes that moves on with each thing taken from there.
+#[derive(Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    pub(super) data: Data<'a>,
+    pub(super) at: usize,
+    /// The bytes of that place, as many as are at hand.
+    bytes: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    /// Exactly `len` bytes.
+    #[inline]
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
+        if self.bytes.len() < len {
+            self.bytes = self.data.at(self.at, len)?;
+        }
+        let (taken, rest) = self.bytes.split_at_checked(len).ok_or_else(outside)?;
+        (self.at, self.bytes) = (self.at + len, rest);
+        Ok(taken)
+    }
+
+    #[inline]
+    pub(super) fn be32(&mut self) -> Result<u32, FormatError> {
+        let bytes = self.take(4)?.first_chunk().ok_or_else(outside)?;
+        Ok(u32::from_be_bytes(*bytes))
+    }
+
+    /// The bytes up to the next NUL, which is taken too.
+    #[inline]
+    pub(super) fn c_string(&mut self) -> Result<&'a [u8], FormatError> {
+        let len = match find_nul(self.bytes) {
+            Some(len) => len,
+            None => self.data.c_string(self.at)?.len(),
+        };
+        let text = self.take(len + 1)?;
+        Ok(&text[..len])
     }
 }
 

@@ -8,7 +8,7 @@
 
 use crate::error::FormatError;
 
-use super::bytes::Data;
+use super::bytes::{Cursor, Data};
 use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_RESERVED, FLAG_VALUES, HEADER_LEN, OFFSET_MASK};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -22,14 +22,13 @@ pub(super) const NULL: [u8; 4] = [0; 4];
 /// A view of one node. Nothing is copied.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
-    data: Data<'a>,
     /// The bytes that every key below this node continues with.
     pub(super) prefix: &'a [u8],
     first: u8,
     /// The references of the child range.
     children: &'a [[u8; 4]],
-    /// Offset behind all but the values: of the first value, where there is one.
-    values_at: usize,
+    /// The place behind all but the values: of the first value, where there is one.
+    rest: Cursor<'a>,
     values: u32,
     /// Offset at which the node and all below it end, or [`UNKNOWN`].
     limit: usize,
@@ -52,42 +51,34 @@ impl<'a> Node<'a> {
             return Ok(None);
         }
         if at == HEADER_LEN {
-            return Self::at(data, reference, data.len()).map(Some);
+            return Self::at(data.from(at), reference, data.len()).map(Some);
         }
-        let root = Self::at(data, reference, UNKNOWN)?;
+        let root = Self::at(data.from(at), reference, UNKNOWN)?;
         // Written last.
         if root.end()? == data.len() { Ok(Some(root)) } else { Err(misplaced()) }
     }
 
-    /// Decodes the node that `reference` points to, which with all below it ends at `limit`.
-    // Inlined, a dump need not copy each node from hand to hand: a fifth of its time.
-    #[inline(always)]
-    #[allow(clippy::inline_always)]
-    fn at(data: Data<'a>, reference: u32, limit: usize) -> Result<Self> {
-        let mut at = offset(reference);
+    /// Decodes the node at `place`, to which `reference` leads, and which with all below it ends at `limit`.
+    fn at(place: Cursor<'a>, reference: u32, limit: usize) -> Result<Self> {
         check_flags(reference)?;
-        if at >= data.len() {
+        let size = place.data.len();
+        if place.at >= size {
             return Err(outside());
         }
-        let mut node = Self { data, prefix: &[], first: 0, children: &[], values_at: 0, values: 0, limit };
+        let mut node = Self { prefix: &[], first: 0, children: &[], rest: place, values: 0, limit };
         if reference & FLAG_PREFIX != 0 {
-            node.prefix = data.c_string(at)?;
-            at += node.prefix.len() + 1;
+            node.prefix = node.rest.c_string()?;
         }
         if reference & FLAG_CHILDREN != 0 {
-            let &[first, last] = data.range(at, 2)? else { return Err(outside()) };
-            let len = width(first, last)?;
+            let &[first, last] = node.rest.take(2)? else { return Err(outside()) };
             node.first = first;
-            (node.children, _) = data.range(at + 2, len)?.as_chunks();
+            (node.children, _) = node.rest.take(width(first, last)?)?.as_chunks();
             check_ends(node.children)?;
-            at += 2 + len;
         }
         if reference & FLAG_VALUES != 0 {
-            node.values = data.be32(at)?;
-            at += 4;
-            check_count(node.values, data.len() - at)?;
+            node.values = node.rest.be32()?;
+            check_count(node.values, size - node.rest.at)?;
         }
-        node.values_at = at;
         match node.children.first() {
             Some(child) if limit != UNKNOWN && offset_of(*child) != node.end()? => Err(misplaced()),
             _ => Ok(node),
@@ -110,31 +101,33 @@ impl<'a> Node<'a> {
 
     /// Decodes the child of this reference, whose neighbours are those of the next smaller and the next larger
     /// byte.
-    #[inline(always)]
-    #[allow(clippy::inline_always)]
     fn between(&self, previous: [u8; 4], reference: [u8; 4], next: [u8; 4]) -> Result<Self> {
         let reference = u32::from_be_bytes(reference);
+        let (data, at) = (self.rest.data, offset(reference));
         if self.limit == UNKNOWN {
-            return Self::at(self.data, reference, UNKNOWN);
+            return Self::at(data.from(at), reference, UNKNOWN);
         }
-        let at = offset(reference);
         let limit = if next == NULL { self.limit } else { offset_of(next) };
-        let begin = if previous == NULL { self.values_at } else { offset_of(previous) + 1 };
-        // Behind the values come the children, and a child's last node ends with a value.
-        if at < begin || at >= limit || self.data.range(at - 1, 1)? != [0] && previous != NULL {
+        let begin = if previous == NULL { self.rest.at } else { offset_of(previous) + 1 };
+        if at < begin || at >= limit {
             return Err(misplaced());
         }
-        Self::at(self.data, reference, limit)
+        // Behind the values come the children, and a child's last node ends with a value.
+        let mut place = data.from(at - 1);
+        if place.take(1)? != [0] && previous != NULL {
+            return Err(misplaced());
+        }
+        Self::at(place, reference, limit)
     }
 
     /// Where the node itself ends, without what is below it.
     fn end(&self) -> Result<usize> {
-        let mut at = self.values_at;
+        let mut rest = self.rest;
         for _ in 0..self.values {
-            at += 4;
-            at += self.data.c_string(at)?.len() + 1;
+            rest.take(4)?;
+            rest.c_string()?;
         }
-        Ok(at)
+        Ok(rest.at)
     }
 
     /// The children, each with the byte that it consumes.
@@ -144,15 +137,14 @@ impl<'a> Node<'a> {
 
     /// Calls `visit` with each value in priority order.
     pub(super) fn values(&self, mut visit: impl FnMut(Value<'a>)) -> Result<()> {
-        let mut at = self.values_at;
+        let mut rest = self.rest;
         for _ in 0..self.values {
-            let priority = self.data.be32(at)?;
-            let bytes = self.data.c_string(at + 4)?;
-            at += 4 + bytes.len() + 1;
+            let priority = rest.be32()?;
+            let bytes = rest.c_string()?;
             visit(Value { priority, bytes });
         }
         let end = self.children.first().map_or(self.limit, |child| offset_of(*child));
-        if at == end || self.limit == UNKNOWN { Ok(()) } else { Err(misplaced()) }
+        if rest.at == end || self.limit == UNKNOWN { Ok(()) } else { Err(misplaced()) }
     }
 
     /// Makes sure, before nothing is found here, that this is a node: of one with children that is known.
@@ -198,8 +190,6 @@ pub(super) struct Children<'a> {
 
 impl<'a> Children<'a> {
     /// The next child of this node that there is.
-    #[inline(always)]
-    #[allow(clippy::inline_always)]
     pub(super) fn next(&mut self, parent: &Node<'a>) -> Result<Option<(u8, Node<'a>)>> {
         let Some((reference, rest)) = self.references.split_first() else { return Ok(None) };
         let byte = self.byte;
@@ -211,8 +201,6 @@ impl<'a> Children<'a> {
     }
 
     /// Passes over the references that lead nowhere, and counts them.
-    #[inline(always)]
-    #[allow(clippy::inline_always)]
     fn skip(&mut self, mut references: &'a [[u8; 4]]) -> &'a [[u8; 4]] {
         // Never beyond 0x80: a range of children ends there.
         self.byte = self.byte.wrapping_add(1);
