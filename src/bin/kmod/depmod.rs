@@ -264,7 +264,12 @@ impl Typed {
             verbose: self.verbose && !self.verify,
             warn_duplicates: self.warn,
             meta: self.meta,
-            last: if self.verify { Last::Ignored } else { self.last },
+            last: match self.last {
+                _ if self.verify => Last::Ignored,
+                // What is to be reported is known to nobody but a run.
+                Last::Enough if self.errexit => Last::Used,
+                last => last,
+            },
             // Set by whoever wants the same output from the same input.
             keep: match std::env::var_os("SOURCE_DATE_EPOCH") {
                 Some(_) => Keep::Nothing,

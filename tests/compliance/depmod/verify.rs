@@ -220,6 +220,7 @@ fn errexit_fails_after_the_files_are_written() {
         }
         root.file("symvers", "0x00001234\tkernel_symbol\tvmlinux\tEXPORT_SYMBOL\t\n");
         let symvers = root.path("symvers");
+        std::thread::sleep(std::time::Duration::from_millis(80));
         let answer = on(&root, &["--errexit", "-E", symvers.to_str().unwrap()], Side::Ours);
         assert_eq!(answer.code, code, "{what}: {answer:?}");
         assert_eq!(
@@ -228,6 +229,9 @@ fn errexit_fails_after_the_files_are_written() {
             "{what}: {answer:?}"
         );
         assert!(Path::new(&path(&root, "modules.dep")).exists(), "{what}");
+        // Nor does it pass where there is nothing to write.
+        let quick = on(&root, &["-A", "--errexit", "-E", symvers.to_str().unwrap()], Side::Ours);
+        assert_eq!(quick.triple(), answer.triple(), "{what}");
         // Without it the exit code says nothing: the same on both sides.
         for &side in sides() {
             let plain = on(&root, &["-e", "-E", symvers.to_str().unwrap()], side);
