@@ -111,6 +111,12 @@ pub fn exists(path: &Path) -> io::Result<()> {
     File::options().read(true).custom_flags(libc::O_PATH).open(path).map(drop)
 }
 
+/// Whether `path` is a directory, and no link to one.
+pub fn is_own_dir(path: &Path) -> bool {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    File::options().read(true).custom_flags(flags).open(path).is_ok()
+}
+
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {

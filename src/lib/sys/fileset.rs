@@ -14,10 +14,11 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-use super::{file, parallel};
+use super::{file, host, parallel};
 
 /// The directory of a set that counts, but is not yet in its place.
 const STAGED: &str = ".modules-new";
@@ -30,6 +31,15 @@ const PUBLISHED_TOO: &str = "meta.pb";
 /// Modes of files and directories, less the umask.
 const FILE_MODE: u32 = 0o644;
 const DIR_MODE: u32 = 0o755;
+/// What the first of them comes to, where a file system has no better one to offer: kept files have the one and not the
+/// other.
+const READ_BY_ALL: u32 = 0o444;
+const WRITTEN_BY_OTHERS: u32 = 0o022;
+
+/// How long a writer waits for another one. Whoever may list a directory may also lock it, and must not stop all writing
+/// for ever.
+const PATIENCE: Duration = Duration::from_secs(300);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A file to be published.
 #[derive(Debug, Clone)]
@@ -40,8 +50,8 @@ pub struct NewFile<'a> {
     pub pieces: Vec<&'a [u8]>,
 }
 
-/// The only writer of a directory. On a file system without locks there may be others, whose files are then taken for a
-/// dead one's: they fail, and say so.
+/// The only writer of a directory. On a file system without locks, or after five minutes of waiting, there may be others,
+/// whose files are then taken for a dead one's: they fail, and say so.
 #[derive(Debug)]
 pub struct Writer {
     dir: PathBuf,
@@ -66,8 +76,9 @@ pub fn staged(path: &Path) -> Option<PathBuf> {
 }
 
 /// Whether there is a set in `dir` that counts but is not yet in its place: the moment to ask for each file by [`staged`].
+/// A link to a directory is none: what it leads to is somebody else's.
 pub fn is_staged(dir: &Path) -> bool {
-    file::exists(&dir.join(STAGED)).is_ok()
+    file::is_own_dir(&dir.join(STAGED))
 }
 
 /// Reads the file of a set that belongs at `path`, wherever it is, by `read`.
@@ -90,13 +101,13 @@ impl Writer {
     /// Errors: the directory cannot be opened.
     pub fn open(dir: &Path) -> Result<Self> {
         let handle = File::open(dir).map_err(Error::at(dir))?;
-        lock(&handle);
+        lock(&handle, PATIENCE);
         let writer = Self { dir: dir.into(), handle };
         writer.clean_up();
         Ok(writer)
     }
 
-    /// Publishes those of `files` that are not already there, in this order.
+    /// Publishes those of `files` that are not already there for everybody to read, in this order.
     ///
     /// Errors name the file that failed, `EISDIR` for a name that is taken by a directory; whatever happens before the
     /// new set counts leaves the old one untouched.
@@ -109,10 +120,12 @@ impl Writer {
     ///
     /// Errors: as those of [`Writer::publish`].
     pub fn leave(&self, new: &NewFile<'_>) -> Result<()> {
-        if self.has(new) {
+        let path = self.dir.join(new.name);
+        // A stranger's is believed by nobody, whatever it says.
+        let is_ours = || file::stat(&path).is_ok_and(|stat| stat.owner == 0 || stat.owner == host::user());
+        if self.has(new) && is_ours() {
             return Ok(());
         }
-        let path = self.dir.join(new.name);
         let create = |path: &Path| write(path, new);
         let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(&self.dir, create);
         // Gone with its variable if it is not renamed.
@@ -198,24 +211,30 @@ impl Writer {
         }
     }
 
-    /// Whether a file with just these contents is there.
+    /// Whether a file with just these contents is there, for everybody to read and for nobody else to change.
     fn has(&self, new: &NewFile<'_>) -> bool {
         let size: u64 = new.pieces.iter().map(|piece| piece.len() as u64).sum();
         let Ok((file, there)) = file::open(&self.dir.join(new.name)) else { return false };
-        there == size && holds(&file, &new.pieces).unwrap_or(false)
+        let mode = file.metadata().map_or(0, |metadata| metadata.mode());
+        let right_mode = mode & READ_BY_ALL == READ_BY_ALL && mode & WRITTEN_BY_OTHERS == 0;
+        right_mode && there == size && holds(&file, &new.pieces).unwrap_or(false)
     }
 
     /// Moves the files of a set that counts to their places, and removes what was never finished. What cannot be moved
-    /// stays for the next time; readers know what to do.
+    /// stays for the next time; readers know what to do. No link is followed, and what is no file is no part of a set.
     fn clean_up(&self) {
         let counting = self.dir.join(STAGED);
-        for name in names(&counting).filter(|name| is_published(name)) {
-            let path = self.dir.join(name);
-            if staged(&path).is_some_and(|new| fs::rename(new, path).is_err()) {
-                return;
+        if is_staged(&self.dir) {
+            let is_file = |new: &PathBuf| fs::symlink_metadata(new).is_ok_and(|metadata| metadata.is_file());
+            for name in names(&counting).filter(|name| is_published(name)) {
+                let path = self.dir.join(name);
+                let new = staged(&path).filter(is_file);
+                if new.is_some_and(|new| fs::rename(new, path).is_err()) {
+                    return;
+                }
             }
         }
-        if is_staged(&self.dir) {
+        if fs::symlink_metadata(&counting).is_ok() {
             remove(&counting);
         }
         for name in names(&self.dir).filter(|name| name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())) {
@@ -241,15 +260,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     File::open(dir).and_then(|dir| sync_dir(&dir)).map_err(Error::at(path))
 }
 
-/// Waits for the lock of a directory, which goes with the file that is open; without an answer where there are no locks.
-fn lock(dir: &File) {
+/// Waits for the lock of a directory, which goes with the file that is open, but no longer than `patience`; without an
+/// answer where there are no locks.
+fn lock(dir: &File, patience: Duration) {
+    let start = Instant::now();
     loop {
         // SAFETY: the descriptor belongs to `dir`, and no memory is involved.
         #[allow(unsafe_code)]
-        let locked = unsafe { libc::flock(dir.as_raw_fd(), libc::LOCK_EX) };
-        if locked == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+        let locked = unsafe { libc::flock(dir.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+        let error = io::Error::last_os_error().kind();
+        let again = matches!(error, io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock);
+        if locked == 0 || !again || start.elapsed() >= patience {
             return;
         }
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -311,126 +335,4 @@ fn sync_dir(dir: &File) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    fn publish(dir: &Path, files: &[(&str, &str)]) -> Result<()> {
-        let files: Vec<NewFile<'_>> = files.iter().map(new).collect();
-        Writer::open(dir)?.publish(&files)
-    }
-
-    fn new<'a>(&(name, text): &(&'a str, &'a str)) -> NewFile<'a> {
-        NewFile { name, pieces: text.as_bytes().chunks(3).collect() }
-    }
-
-    fn listing(dir: &Path) -> Vec<OsString> {
-        let mut names: Vec<_> = names(dir).collect();
-        names.sort();
-        names
-    }
-
-    fn read(dir: &Path, name: &str) -> String {
-        fs::read_to_string(dir.join(name)).unwrap()
-    }
-
-    #[test]
-    fn all_or_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path();
-        fs::write(dir.join("modules.a"), "old").unwrap();
-        publish(dir, &[("modules.a", "new"), ("modules.b", ""), ("modules.x", "1")]).unwrap();
-        assert_eq!((read(dir, "modules.a"), read(dir, "modules.x")), ("new".into(), "1".into()));
-        let mode = fs::metadata(dir.join("modules.b")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o7777, FILE_MODE);
-        // A directory in the way of the second file: the first is not touched, nothing is left over.
-        fs::create_dir(dir.join("modules.c")).unwrap();
-        let error = publish(dir, &[("modules.a", "x"), ("modules.c", ""), ("modules.x", "2")]).unwrap_err();
-        assert!(error.path.ends_with("modules.c"));
-        assert_eq!(error.errno(), libc::EISDIR);
-        assert_eq!((read(dir, "modules.a"), read(dir, "modules.x")), ("new".into(), "1".into()));
-        assert_eq!(listing(dir), ["modules.a", "modules.b", "modules.c", "modules.x"]);
-    }
-
-    #[test]
-    fn what_is_there_is_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path();
-        let big = "0123456789".repeat(100_000);
-        let set = |big: &str, small: &str| {
-            publish(dir, &[("modules.big", big), ("modules.small", small), ("modules.x", "")])
-        };
-        set(&big, "same").unwrap();
-        let inodes = || {
-            ["modules.big", "modules.small", "modules.x"]
-                .map(|name| fs::metadata(dir.join(name)).unwrap().ino())
-        };
-        let before = inodes();
-        set(&big, "same").unwrap();
-        assert_eq!(inodes(), before);
-        set(&big, "else").unwrap();
-        assert_eq!(inodes().map(|inode| before.contains(&inode)), [true, false, true]);
-        let mut other = big.into_bytes();
-        other[777_777] = b'x';
-        let other = String::from_utf8(other).unwrap();
-        set(&other, "else").unwrap();
-        assert_eq!(read(dir, "modules.big"), other);
-        assert_eq!(fs::metadata(dir.join("modules.x")).unwrap().ino(), before[2]);
-    }
-
-    #[test]
-    fn what_is_left_besides() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path();
-        let leave = |text| Writer::open(dir)?.leave(&new(&("modules.x", text)));
-        leave("1").unwrap();
-        let inode = || fs::metadata(dir.join("modules.x")).unwrap().ino();
-        let before = inode();
-        leave("1").unwrap();
-        assert_eq!((inode(), read(dir, "modules.x")), (before, "1".into()));
-        leave("2").unwrap();
-        assert_eq!((read(dir, "modules.x"), listing(dir)), ("2".into(), vec!["modules.x".into()]));
-        fs::remove_file(dir.join("modules.x")).unwrap();
-        fs::create_dir(dir.join("modules.x")).unwrap();
-        assert_eq!(leave("3").unwrap_err().errno(), libc::EISDIR);
-        let remove = |name| Writer::open(dir)?.remove(name);
-        assert_eq!(remove("modules.x").unwrap_err().errno(), libc::EISDIR);
-        remove("modules.y").unwrap();
-        assert_eq!(listing(dir), ["modules.x"]);
-    }
-
-    #[test]
-    fn what_dead_writers_leave_is_completed_or_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path();
-        publish(dir, &[("modules.a", "old"), ("modules.b", "old"), ("modules.x", "old")]).unwrap();
-        fs::write(dir.join(".modules-new-file"), "x").unwrap();
-        fs::create_dir(dir.join(".modules-new-dir")).unwrap();
-        fs::write(dir.join(".modules-new-dir/modules.a"), "half").unwrap();
-        assert!(!is_staged(dir));
-        fs::create_dir(dir.join(STAGED)).unwrap();
-        fs::write(dir.join(STAGED).join("modules.b"), "new").unwrap();
-        assert!(is_staged(dir));
-        assert_eq!(staged(&dir.join("modules.a")), None);
-        assert_eq!(staged(&dir.join("modules.b")), Some(dir.join(STAGED).join("modules.b")));
-        // Somebody else has written this one since.
-        fs::write(dir.join(STAGED).join("modules.x"), "new").unwrap();
-        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
-        File::options().write(true).open(dir.join("modules.x")).unwrap().set_modified(later).unwrap();
-        assert_eq!(staged(&dir.join("modules.x")), None);
-        Writer::open(dir).unwrap();
-        assert_eq!(read(dir, "modules.x"), "old");
-        assert_eq!((read(dir, "modules.a"), read(dir, "modules.b")), ("old".into(), "new".into()));
-        assert_eq!(listing(dir), ["modules.a", "modules.b", "modules.x"]);
-    }
-
-    #[test]
-    fn a_missing_directory_is_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let missing = dir.path().join("x/y");
-        assert_eq!(Writer::open(&missing).unwrap_err().errno(), libc::ENOENT);
-        create_dir(&missing).unwrap();
-        Writer::open(&missing).unwrap();
-    }
-}
+mod tests;

@@ -265,3 +265,14 @@ fn reproducible_output_has_none() {
     let files = same(run);
     assert!(!files.contains_key(Path::new(FACTS)) && files.len() == 17, "{:?}", files.keys());
 }
+
+/// Nobody would ever believe it, so each run would read everything.
+#[test]
+fn a_stranger_s_side_car_is_replaced() {
+    let root = settled();
+    depmod(&root, &[], Side::Ours);
+    if std::os::unix::fs::chown(path(&root, FACTS), Some(12345), None).is_ok() {
+        depmod(&root, &[], Side::Ours);
+        assert_eq!(fs::metadata(path(&root, FACTS)).unwrap().uid(), 0);
+    }
+}

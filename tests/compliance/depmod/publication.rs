@@ -118,3 +118,19 @@ fn leftovers_and_a_directory_in_the_way() {
     assert_eq!(out, "rc 1\nrc 0\nnew\n", "{err}");
     assert!(err.ends_with("modules.devname: Is a directory\n") && err.lines().count() == 1, "{err}");
 }
+
+/// What was made under a narrow umask is for everybody after the next run, whether or not it says something else.
+#[test]
+fn a_narrow_umask_is_mended_by_the_next_run() {
+    for (side, (out, err)) in each(|side| {
+        let root = with_old_set();
+        let modes = "stat -c %a $DIR/modules.dep $DIR/modules.dep.bin $DIR/modules.alias";
+        scripted(
+            &root,
+            side,
+            &format!("umask 077; depmod 6.1.0-test; {modes}; umask 022; depmod 6.1.0-test; {modes}"),
+        )
+    }) {
+        assert_eq!(out, "600\n600\n600\n644\n644\n644\n", "{side:?}: {err}");
+    }
+}
