@@ -1,6 +1,6 @@
 //! What would be loaded, in which order, with which parameters: `-D` and `-n -v`.
 
-use oxmod_test_support::{Answer, RELEASE, Root, differs_because, same};
+use oxmod_test_support::{Answer, RELEASE, Root, Side, differs_because, same};
 
 use super::{modprobe, tree, without_repetitions};
 
@@ -156,6 +156,23 @@ fn what_the_kernel_has_is_left_out_except_with_show_depends() {
     root.loaded("c", 1000, 0, &[]);
     shows(&root, &["-n", "-v", "c"], "");
     shows(&root, &["-n", "-v", "myal"], "");
+}
+
+/// A name on the list of built-in modules says nothing about a file that is asked for.
+#[test]
+fn a_file_with_the_name_of_a_built_in_module() {
+    let root = tree();
+    root.module("extra/bi.ko", |m| m);
+    let file = root.path(root.in_modules("extra/bi.ko"));
+    let file = file.to_str().unwrap();
+    for args in [&["-n", "-v", file][..], &["-D", file], &["-n", "-v", "--first-time", file]] {
+        let answer = same(|side| modprobe(&root).args(args).on(side));
+        assert_eq!(answer.stdout_text(), format!("insmod {file} \n"), "{args:?}");
+    }
+    shows(&root, &["-n", "-v", "bi"], "");
+    root.file("etc/modprobe.d/t.conf", "forbid bi\n");
+    let forbidden = modprobe(&root).args(["-n", "-v", file]).on(Side::Ours);
+    assert_eq!((forbidden.code, forbidden.stdout_text()), (1, String::new()));
 }
 
 #[test]

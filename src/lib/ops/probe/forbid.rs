@@ -3,6 +3,7 @@
 //! Owns what `forbid` lines mean for a module and what it cannot do without. Must not say what
 //! becomes of a request that they stop. What the kernel has already is not for them to judge.
 
+use super::plan::is_builtin;
 use crate::config::Forbid;
 use crate::context::{Context, Module};
 use crate::sys::module::is_live;
@@ -39,9 +40,7 @@ impl<'c> Gate<'_, 'c> {
 
     fn stops_one(&self, module: &Module) -> Option<Forbidden<'c>> {
         let line = self.context.config().forbidden(&module.name)?;
-        let there = module.builtin
-            || self.context.is_builtin(&module.name)
-            || !self.ignore_loaded && is_live(&module.name);
+        let there = is_builtin(self.context, module) || !self.ignore_loaded && is_live(&module.name);
         (!there).then(|| Forbidden { module: module.clone(), line })
     }
 }

@@ -136,5 +136,10 @@ fn joined(configured: Option<BString>, given: Option<&BStr>) -> BString {
 
 /// Live or built in; a module that is coming or going does not count.
 fn in_kernel(context: &Context<'_>, module: &Module) -> bool {
-    module.builtin || module::is_live(&module.name) || context.is_builtin(&module.name)
+    module::is_live(&module.name) || is_builtin(context, module)
+}
+
+/// Whether a module came with the kernel. A file that is asked for did not, whatever there is of its name.
+pub(super) fn is_builtin(context: &Context<'_>, module: &Module) -> bool {
+    module.file.is_none() && (module.builtin || context.is_builtin(&module.name))
 }
