@@ -78,6 +78,8 @@ fn without_memory() {
                     assert!(stderr.lines().count() < 3, "{command} {limit}: {stderr}");
                     denied += usize::from(stderr.ends_with(&told));
                 }
+                // The C library itself gives up when a thread begins and there is not a byte to be had.
+                (134, stderr) if stderr.contains("failed to register TLS destructor") => {}
                 _ => panic!("{command} {limit}: {answer:?}"),
             }
         }
