@@ -1,6 +1,6 @@
 //! What would be loaded, in which order, with which parameters: `-D` and `-n -v`.
 
-use oxmod_test_support::{Answer, RELEASE, Root, Side, differs_because, same};
+use oxmod_test_support::{Answer, RELEASE, Root, Run, Side, differs_because, same};
 
 use super::{modprobe, tree, without_repetitions};
 
@@ -20,7 +20,10 @@ fn configured() -> Root {
 /// The answer of both sides, repetitions aside, with `K` for the directory of the modules.
 #[track_caller]
 fn plan(root: &Root, args: &[&str]) -> (i32, String, String) {
-    let answer: Answer = same(|side| without_repetitions(side, modprobe(root).args(args).on(side)).0);
+    short(&same(|side| without_repetitions(side, modprobe(root).args(args).on(side)).0))
+}
+
+fn short(answer: &Answer) -> (i32, String, String) {
     let (code, stdout, stderr) = answer.triple();
     (code, stdout.replace(&format!("/lib/modules/{RELEASE}/kernel"), "K"), stderr)
 }
@@ -173,6 +176,28 @@ fn a_file_with_the_name_of_a_built_in_module() {
     root.file("etc/modprobe.d/t.conf", "forbid bi\n");
     let forbidden = modprobe(&root).args(["-n", "-v", file]).on(Side::Ours);
     assert_eq!((forbidden.code, forbidden.stdout_text()), (1, String::new()));
+}
+
+/// kmod hands the kernel the file of a dependency that the kernel has built in, is refused, and fails.
+#[test]
+fn a_dependency_that_is_built_in_and_has_a_file() {
+    let root = Root::new();
+    root.module("kernel/both.ko", |m| m.export("both_symbol", 1));
+    root.module("kernel/top.ko", |m| m.need("both_symbol"));
+    for (list, text) in
+        [("modules.builtin", "kernel/both.ko\n"), ("modules.builtin.modinfo", ""), ("modules.order", "")]
+    {
+        root.file(root.in_modules(list), text);
+    }
+    assert_eq!(Run::new("depmod").arg("-b").arg(root.path("")).arg(root.release()).on(Side::Ours).code, 0);
+    differs_because(
+        "what is built in need not be loaded",
+        &(0, "insmod K/top.ko \n".to_owned(), String::new()),
+        &(0, "insmod K/both.ko \ninsmod K/top.ko \n".to_owned(), String::new()),
+        |side| short(&modprobe(&root).args(["-n", "-v", "top"]).on(side)),
+    );
+    shows(&root, &["-D", "top"], "insmod K/both.ko \ninsmod K/top.ko \n");
+    shows(&root, &["-n", "-v", "both"], "");
 }
 
 #[test]
