@@ -79,10 +79,6 @@ impl<'a> Data<'a> {
         Cursor { data: self, at: offset, bytes: &[] }
     }
 
-    pub(super) fn be32(self, offset: usize) -> Result<u32, FormatError> {
-        self.from(offset).be32()
-    }
-
     /// The bytes up to the next NUL.
     fn c_string(self, offset: usize) -> Result<&'a [u8], FormatError> {
         let mut least = 1;

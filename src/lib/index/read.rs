@@ -50,17 +50,18 @@ impl<'a> Index<'a> {
                 if data.len() == 0 { "the file is empty" } else { "the file is shorter than a header" };
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
-        let magic = data.be32(0)?;
+        let mut header = data.from(0);
+        let magic = header.be32()?;
         if magic != MAGIC {
             let reason = format!("magic is {magic:x} instead of {MAGIC:x}");
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
-        let major = data.be32(4)? >> 16;
+        let major = header.be32()? >> 16;
         if major != u32::from(VERSION_MAJOR) {
             let reason = format!("major version is {major} instead of {VERSION_MAJOR}");
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
-        Ok(Self { data, root: Node::root(data, data.be32(8)?)? })
+        Ok(Self { data, root: Node::root(data, header.be32()?)? })
     }
 
     /// The first value stored under exactly `key`.
@@ -133,7 +134,7 @@ impl<'a> Index<'a> {
     /// Calls `visit` with each key and value: a node's values in priority order, then its children by
     /// byte.
     pub fn dump(&self, mut visit: impl FnMut(&[u8], Match<'_>)) -> Result<()> {
-        let reference = self.data.be32(8)?;
+        let reference = self.data.from(8).be32()?;
         let mut buffer = Vec::new();
         match (self.root, self.data) {
             (None, _) => Ok(()),
