@@ -153,7 +153,7 @@ fn random_damage() {
         root.file(&path, &sound);
     }
     println!("ours {ours:?}\ntheirs {theirs:?}");
-    assert!(ours.right > 80 && ours.refused < 30, "{ours:?}");
+    assert!(!sides().contains(&Side::Ours) || (ours.right > 80 && ours.refused < 30), "{ours:?}");
     assert!(
         !sides().contains(&Side::Theirs) || theirs.refused + theirs.wrong + theirs.killed > 40,
         "{theirs:?}"
