@@ -96,7 +96,8 @@ fn unwritable() -> Vec<Scenario> {
         same(
             "read-only-depmod",
             "apart 'mount -t tmpfs none /mnt; tree=/mnt/lib/modules/1.2.3; mkdir -p $tree; cp $EXTRA/ox_aliases.ko.xz $tree; \
-             /sbin/depmod -b /mnt 1.2.3; echo $?; mount -o remount,ro /mnt; /sbin/depmod -b /mnt 1.2.3; echo $?; \
+             /sbin/depmod -b /mnt 1.2.3; echo $?; cp $EXTRA/ox_aliases.ko.xz $tree/ox_more.ko.xz; \
+             mount -o remount,ro /mnt; /sbin/depmod -b /mnt 1.2.3; echo $?; \
              /sbin/depmod -A -b /mnt 1.2.3; echo $?; ls $tree'",
             &["Read-only file system"],
         )
