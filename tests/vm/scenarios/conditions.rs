@@ -9,10 +9,10 @@ const PUBLISHED: &str = "The set of files is published as a whole";
 const OUTPUT: &str = "Output that cannot be written is an error";
 
 pub(super) fn all() -> Vec<Scenario> {
-    [without(), unwritable()].into_iter().flatten().collect()
+    [without_the_kernels_files(), without_files(), unwritable()].into_iter().flatten().collect()
 }
 
-fn without() -> Vec<Scenario> {
+fn without_the_kernels_files() -> Vec<Scenario> {
     vec![
         same(
             "no-proc",
@@ -60,6 +60,11 @@ fn without() -> Vec<Scenario> {
             "apart 'umount /proc; umount /sys; modprobe ox_top; lsmod; rmmod ox_top; insmod $EXTRA/ox_plain.ko'",
             &["ox_plain 0"],
         ),
+    ]
+}
+
+fn without_files() -> Vec<Scenario> {
+    vec![
         same(
             "no-etc",
             "mv /etc/modprobe.d /etc/away; modprobe -v ox_mid; mv /etc/away /etc/modprobe.d",

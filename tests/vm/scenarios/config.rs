@@ -14,10 +14,19 @@ const FORBID: &str = "Modules can be forbidden";
 const SEVERAL: &str = "Several softdep or weakdep lines for a module";
 
 pub(super) fn all() -> Vec<Scenario> {
-    [install(), install_in_plans(), install_environment(), remove(), blacklist(), forbid(), softdep_lines()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        install(),
+        install_in_plans(),
+        install_environment(),
+        remove(),
+        blacklist(),
+        forbid(),
+        forbid_and_more(),
+        softdep_lines(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn install() -> Vec<Scenario> {
@@ -230,29 +239,27 @@ fn blacklist() -> Vec<Scenario> {
     ]
 }
 
+/// Theirs warns of the line and goes on.
+fn forbidden(name: &'static str, script: &'static str, shows: &'static [&'static str]) -> Scenario {
+    same(name, script, shows).differs(FORBID, &["code", "stdout", "stderr", "modules"], "ignoring bad line")
+}
+
 fn forbid() -> Vec<Scenario> {
-    let forbid = |name, script, shows| {
-        same(name, script, shows).differs(
-            FORBID,
-            &["code", "stdout", "stderr", "modules"],
-            "ignoring bad line",
-        )
-    };
     let warns = |name, script, shows| {
         same(name, script, shows).differs(FORBID, &["stdout", "stderr", "modules"], "ignoring bad line")
     };
     vec![
-        forbid(
+        forbidden(
             "forbid-name",
             "echo 'forbid ox-base too old' | config; modprobe -v ox_base",
             &["'ox_base': forbidden by /etc/modprobe.d/a.conf line 1: too old", "= 1"],
         ),
-        forbid(
+        forbidden(
             "forbid-glob",
             "echo 'forbid ox_b*' | config; modprobe ox_base; modprobe -q ox_base",
             &["= 1"],
         ),
-        forbid(
+        forbidden(
             "forbid-alias",
             "echo 'forbid ox_aliases' | config; modprobe ox-dashed-alias",
             &["'ox_aliases': forbidden"],
@@ -263,12 +270,12 @@ fn forbid() -> Vec<Scenario> {
             &["'ox_top': ox_base is forbidden"],
         )
         .differs(FORBID, &["code", "stdout", "stderr", "modules", "log"], "ignoring bad line"),
-        forbid(
+        forbidden(
             "forbid-path",
             "echo 'forbid ox_base' | config; modprobe $EXTRA/ox_base.ko",
             &["forbidden by"],
         ),
-        forbid(
+        forbidden(
             "forbid-over-install",
             "printf 'install ox_base /sbin/modprobe -i ox_base\\nforbid ox_base\\n' | config; modprobe -i ox_base; \
              modprobe ox_base",
@@ -279,7 +286,12 @@ fn forbid() -> Vec<Scenario> {
             "echo 'forbid ox_base broken' | config; modprobe ox_soft; loaded",
             &["WARNING: passing over soft dependency 'ox_base': forbidden by", "line 1: broken", "= 0"],
         ),
-        forbid(
+    ]
+}
+
+fn forbid_and_more() -> Vec<Scenario> {
+    vec![
+        forbidden(
             "forbid-all",
             "echo 'forbid ox_base' | config; modprobe -a ox_base ox_plain; [ $code = 0 ]",
             &["ox_plain 0", "= 1"],
