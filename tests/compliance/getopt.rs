@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use oxmod_test_support::{Root, Run, Side, same};
+use oxmod_test_support::{Random, Root, Run, Side, same};
 
 /// How each table is reached.
 const TOOLS: [&[&str]; 9] = [
@@ -173,41 +173,25 @@ fn values() {
     assert!(message.contains("/lib/modules/\\xff\\xfe"), "{message}");
 }
 
-/// A generator whose sequence never changes (xorshift).
-struct Sequence(u64);
-
-impl Sequence {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % (bound.max(1) as u64)).unwrap_or(0)
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    /// One argument that a careless person might type.
-    fn argument(&mut self, names: &[String]) -> OsString {
-        const LETTERS: &[u8] = b"aAbBcCdDeEfFhiIklmnoprRsSuvVwx0:?=-";
-        const WORDS: [&str; 9] = ["operand", "", "-", "x=y", "human", "devname", "5", "--bogus", "---"];
-        let name = self.pick(names).clone();
-        let prefix = name[..=self.below(name.len())].to_owned();
-        match self.below(8) {
-            0 => format!("--{name}").into(),
-            1 => format!("--{prefix}").into(),
-            2 => format!("--{prefix}={}", self.pick(&WORDS)).into(),
-            3 => format!("-{}{}", char::from(*self.pick(LETTERS)), self.pick(&WORDS)).into(),
-            4 | 5 => {
-                // Not `--`, after which the tool would do something.
-                let mut cluster = vec![b'-', *self.pick(&LETTERS[..LETTERS.len() - 1])];
-                (0..self.below(3)).for_each(|_| cluster.push(*self.pick(LETTERS)));
-                OsString::from_vec(cluster)
-            }
-            6 => OsString::from_vec(vec![b'-', *self.pick(b"\xff\x80av")]),
-            _ => self.pick(&WORDS).into(),
+/// One argument that a careless person might type.
+fn argument(random: &mut Random, names: &[String]) -> OsString {
+    const LETTERS: &[u8] = b"aAbBcCdDeEfFhiIklmnoprRsSuvVwx0:?=-";
+    const WORDS: [&str; 9] = ["operand", "", "-", "x=y", "human", "devname", "5", "--bogus", "---"];
+    let name = random.one_of(names).clone();
+    let prefix = name[..=random.below(name.len())].to_owned();
+    match random.below(8) {
+        0 => format!("--{name}").into(),
+        1 => format!("--{prefix}").into(),
+        2 => format!("--{prefix}={}", random.one_of(&WORDS)).into(),
+        3 => format!("-{}{}", char::from(*random.one_of(LETTERS)), random.one_of(&WORDS)).into(),
+        4 | 5 => {
+            // Not `--`, after which the tool would do something.
+            let mut cluster = vec![b'-', *random.one_of(&LETTERS[..LETTERS.len() - 1])];
+            (0..random.below(3)).for_each(|_| cluster.push(*random.one_of(LETTERS)));
+            OsString::from_vec(cluster)
         }
+        6 => OsString::from_vec(vec![b'-', *random.one_of(b"\xff\x80av")]),
+        _ => random.one_of(&WORDS).into(),
     }
 }
 
@@ -217,11 +201,11 @@ impl Sequence {
 fn random_command_lines() {
     for tool in TOOLS {
         let names = long_options(tool);
-        let mut sequence = Sequence(0x05ee_d0f0_c0de);
+        let mut random = Random::new(0x05ee_d0f0_c0de);
         for _ in 0..200 {
             let mut run = start(tool);
-            for _ in 0..=sequence.below(4) {
-                run = run.arg(sequence.argument(&names));
+            for _ in 0..=random.below(4) {
+                run = run.arg(argument(&mut random, &names));
             }
             let run = run.args(["-h", "-h"]);
             same(|side| judge(&run, side));

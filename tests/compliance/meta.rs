@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::process::{Command, Stdio};
 
 use bstr::ByteSlice;
@@ -274,6 +275,37 @@ fn aliases_that_a_tree_cannot_hold() {
         format!("kmod: WARNING: meta.pb: leaving out '{many}' of some: it has too many sets of characters\n");
     assert_eq!(meta(&root, &["build"]), (0, String::new(), warning));
     assert_eq!(meta(&root, &["lookup", "ok:1"]), (0, "some\n".into(), String::new()));
+}
+
+/// A device must not be replaced by a file, and what a directory is for nobody knows.
+#[test]
+fn what_is_written_and_where() {
+    let root = tree();
+    root.dir("taken");
+    let taken = root.path("taken").display().to_string();
+    for path in ["/dev/null", &taken] {
+        let refused = format!("kmod: ERROR: could not write {path}: File exists\n");
+        assert_eq!(meta(&root, &["build", "-f", path]), (1, String::new(), refused));
+    }
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    let dir = root.path(root.in_modules(""));
+    let run = Run::new("kmod").args(["meta", "build", "-f", "-", "-d"]).arg(&dir).on(Side::Ours);
+    assert_eq!((run.code, run.stderr_text()), (0, String::new()));
+    let (by_dir, by_version) = (run.stdout, Run::new("kmod").args(["meta", "build", "-f", "-", "-b"]));
+    let by_version = by_version.arg(root.path("")).arg(root.release()).on(Side::Ours).stdout;
+    assert_eq!(Meta::parse(&by_version).unwrap().release(), Some(root.release().as_bytes()));
+    assert_eq!(Meta::parse(&by_dir).unwrap().release(), None);
+}
+
+/// A set that counts but has not been moved yet: its files answer.
+#[test]
+fn a_file_on_its_way_is_read() {
+    let root = tree();
+    assert_eq!(meta(&root, &["build"]).0, 0);
+    let staged = root.path(root.in_modules(".modules-new"));
+    fs::create_dir(&staged).unwrap();
+    fs::rename(root.path(root.in_modules("meta.pb")), staged.join("meta.pb")).unwrap();
+    assert_eq!(meta(&root, &["lookup", "pci:v2"]), (0, "in_it\n".into(), String::new()));
 }
 
 #[test]

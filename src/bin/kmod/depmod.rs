@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use bstr::ByteSlice;
 use clap::Command;
 use oxmod::config::depmod::DepmodConfig;
-use oxmod::context::{absolute, conf};
+use oxmod::context::{absolute, depmod_config};
 use oxmod::notice::{DepmodNotice, Notice, Sink};
 use oxmod::ops::depmod::{self as op, Config, Keep, KernelSymbols, Last, ModuleFile, Tree};
 use oxmod::sys::{file, host};
@@ -119,8 +119,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let unresolved = AtomicBool::new(false);
     let progress = Progress::new("depmod: reading modules");
     let sink = |notice: &Notice| {
-        if let Notice::Depmod(DepmodNotice::Progress { done, total }) = notice {
-            return progress.show(*done, *total);
+        if progress.takes(notice) {
+            return;
         }
         if is_unresolved(notice) {
             unresolved.store(true, Ordering::Relaxed);
@@ -247,13 +247,9 @@ impl Typed {
     }
 
     fn config(&self, job: &Job, report: &Report, sink: Sink<'_>) -> Result<Config, Exit> {
-        let mut depmod = DepmodConfig::default();
         // Files given by hand leave nothing for the configuration to decide.
-        if job.files.is_none() {
-            for file in conf::read_all(&self.config_sources(), sink) {
-                depmod.parse(&file.path, &file.bytes, sink);
-            }
-        }
+        let given = job.files.is_some();
+        let depmod = if given { DepmodConfig::default() } else { depmod_config(&self.config, sink) };
         let kernel_symbols = self.kernel_symbols(report, sink)?;
         Ok(Config {
             depmod,
@@ -276,10 +272,6 @@ impl Typed {
                 None => Keep::Facts,
             },
         })
-    }
-
-    fn config_sources(&self) -> Vec<PathBuf> {
-        if self.config.is_empty() { conf::default_dirs("depmod.d") } else { self.config.clone() }
     }
 
     /// `-E` before `-F`.

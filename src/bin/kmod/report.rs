@@ -18,7 +18,7 @@ use oxmod::sys::{errno, memory, stdio, syslog};
 mod depmod;
 mod forbid;
 mod insmod;
-mod meta;
+pub mod meta;
 mod modprobe;
 pub mod progress;
 pub mod verify;

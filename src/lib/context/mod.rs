@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
+use crate::config::depmod::DepmodConfig;
 use crate::config::{Author, Config};
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, fileset};
@@ -68,6 +69,19 @@ pub fn module_dir(root: Option<&OsStr>, release: Option<&OsStr>) -> io::Result<P
         None => path.extend_from_slice(sys::host::release()?.as_bytes()),
     }
     Ok(OsString::from_vec(path).into())
+}
+
+/// The configuration of depmod from these files and directories; from the usual ones if there are none.
+pub fn depmod_config(sources: &[PathBuf], sink: Sink<'_>) -> DepmodConfig {
+    let mut config = DepmodConfig::default();
+    let files = match sources {
+        [] => conf::read_all(&conf::default_dirs("depmod.d"), sink),
+        sources => conf::read_all(sources, sink),
+    };
+    for file in files {
+        config.parse(&file.path, &file.bytes, sink);
+    }
+    config
 }
 
 /// `path`, behind the working directory when it is relative; nothing is resolved or tidied.

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bstr::ByteSlice;
-use oxmod_test_support::{Kernel, kernels};
+use oxmod_test_support::{Kernel, Random, kernels};
 
 use super::super::{Context, IndexKind, indexes};
 use super::{looked_up, text};
@@ -46,22 +46,6 @@ const FILES: [(IndexKind, &str, &str); 5] = [
     (IndexKind::Builtin, "modules.builtin.bin", "modules.builtin"),
     (IndexKind::BuiltinAlias, "modules.builtin.alias.bin", "modules.builtin.modinfo"),
 ];
-
-/// xorshift: the same numbers in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap() % bound
-    }
-
-    fn byte(&mut self) -> u8 {
-        u8::try_from(self.below(256)).unwrap()
-    }
-}
 
 /// What became of the runs with one file.
 #[derive(Default)]
@@ -189,7 +173,7 @@ fn mutate(bytes: &mut [u8], random: &mut Random) {
 fn trial(dir: &Path, kind: IndexKind, file: &str, keys: &[String]) -> Tally {
     let sound = fs::read(dir.join(file)).unwrap();
     let (right, _) = ask(dir, kind, keys);
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut tally = Tally::default();
     for round in 0..TRUNCATIONS + MUTATIONS {
         let mut bytes = sound.clone();
@@ -218,44 +202,54 @@ fn trial(dir: &Path, kind: IndexKind, file: &str, keys: &[String]) -> Tally {
     tally
 }
 
-#[test]
-fn damaged_indexes() {
+/// One index of a kernel's modules, with the text beside it, and what is asked.
+struct Subject<'a> {
+    suite: &'a str,
+    dir: &'a Path,
+    kind: IndexKind,
+    index: &'a str,
+    text: &'a str,
+    keys: &'a [String],
+}
+
+fn each_index(test: impl Fn(&Subject<'_>)) {
     for kernel in kernels() {
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path();
         cut(&kernel, dir);
-        for (kind, index, file) in FILES {
-            let keys = keys(kind, &fs::read(dir.join(file)).unwrap());
-            let (answer, notices) = ask(dir, kind, &keys);
-            assert!(notices == 0 && answer.len() >= keys.len() * 3 / 5, "{answer:?}");
-            let size = fs::metadata(dir.join(index)).unwrap().len();
-            let tally = trial(dir, kind, index, &keys);
-            println!("{} {index}, {size} bytes, {} keys: {tally}", kernel.suite, keys.len());
-            // A letter of a pattern may become a wildcard.
-            let patterns = !matches!(kind, IndexKind::Dep | IndexKind::Builtin);
-            assert!(tally.wrong.len() <= if patterns { 3 } else { 0 }, "{:?}", tally.wrong);
-            assert!(tally.repaired > TRUNCATIONS / 2 && tally.incomplete < MUTATIONS / 30, "{tally}");
-            assert!(tally.slowest < Duration::from_secs(2), "{tally}");
+        for (kind, index, text) in FILES {
+            let keys = keys(kind, &fs::read(dir.join(text)).unwrap());
+            test(&Subject { suite: kernel.suite, dir, kind, index, text, keys: &keys });
         }
     }
+}
+
+#[test]
+fn damaged_indexes() {
+    each_index(|&Subject { suite, dir, kind, index, keys, .. }| {
+        let (answer, notices) = ask(dir, kind, keys);
+        assert!(notices == 0 && answer.len() >= keys.len() * 3 / 5, "{answer:?}");
+        let size = fs::metadata(dir.join(index)).unwrap().len();
+        let tally = trial(dir, kind, index, keys);
+        println!("{suite} {index}, {size} bytes, {} keys: {tally}", keys.len());
+        // A letter of a pattern may become a wildcard.
+        let patterns = !matches!(kind, IndexKind::Dep | IndexKind::Builtin);
+        assert!(tally.wrong.len() <= if patterns { 3 } else { 0 }, "{:?}", tally.wrong);
+        assert!(tally.repaired > TRUNCATIONS / 2 && tally.incomplete < MUTATIONS / 30, "{tally}");
+        assert!(tally.slowest < Duration::from_secs(2), "{tally}");
+    });
 }
 
 /// Nothing can be held against what a text says when the index is no good either; but it is read to its end, in time.
 #[test]
 fn damaged_texts() {
-    for kernel in kernels() {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = temporary.path();
-        cut(&kernel, dir);
-        for (kind, index, file) in FILES {
-            let keys = keys(kind, &fs::read(dir.join(file)).unwrap());
-            let sound = fs::read(dir.join(index)).unwrap();
-            fs::write(dir.join(index), "").unwrap();
-            let tally = trial(dir, kind, file, &keys);
-            fs::write(dir.join(index), sound).unwrap();
-            println!("{} {file}: {tally}", kernel.suite);
-            assert!(tally.right > MUTATIONS / 20, "{tally}");
-            assert!(tally.slowest < Duration::from_secs(2), "{tally}");
-        }
-    }
+    each_index(|&Subject { suite, dir, kind, index, text, keys }| {
+        let sound = fs::read(dir.join(index)).unwrap();
+        fs::write(dir.join(index), "").unwrap();
+        let tally = trial(dir, kind, text, keys);
+        fs::write(dir.join(index), sound).unwrap();
+        println!("{suite} {text}: {tally}");
+        assert!(tally.right > MUTATIONS / 20, "{tally}");
+        assert!(tally.slowest < Duration::from_secs(2), "{tally}");
+    });
 }

@@ -4,7 +4,7 @@
 //! meta.pb(5). It is read in place: of a look-up's way, nothing else is decoded. Must not know where the bytes come from,
 //! and must not trust them: no recursion, and no more steps than the size of the file and of the question allow.
 
-mod outline;
+mod module;
 mod search;
 mod tree;
 mod view;
@@ -16,7 +16,7 @@ pub mod message;
 #[cfg(test)]
 mod tests;
 
-pub use outline::{Module, Outline, Range};
+pub use module::Module;
 pub use search::search;
 pub use tree::{Rejected, Tree};
 pub use view::{Aliases, Meta};

@@ -125,11 +125,6 @@ impl<'a> Search<'a> {
         let mut reached = std::mem::take(&mut self.reached);
         let within = std::mem::take(&mut self.within);
         let before = self.wild.len();
-        // Wildcards take nothing too, so that what is below is reached without a byte: `reached` may grow.
-        while let Some(node) = reached.pop() {
-            self.find(&node, next)?;
-            node.children(|child| self.meet(child, next, &mut reached))?;
-        }
         for at in 0..before {
             let (node, children) = (self.wild[at].0, std::mem::take(&mut self.wild[at].1));
             self.find(&node, next)?;
@@ -138,6 +133,7 @@ impl<'a> Search<'a> {
             }
             self.wild[at].1 = children;
         }
+        // Wildcards take nothing too, so that what is below is reached without a byte: `reached` may grow.
         while let Some(node) = reached.pop() {
             self.find(&node, next)?;
             node.children(|child| self.meet(child, next, &mut reached))?;

@@ -1,5 +1,6 @@
 //! The tree against fnmatch, hostile files, and the bounds.
 
+use oxmod_test_support::Random;
 use prost::Message;
 
 use super::message::{Kind, Meta, RadixNode};
@@ -15,30 +16,22 @@ fn encoded(patterns: &[&[u8]]) -> Vec<u8> {
     tree.into_message().unwrap().encode_to_vec()
 }
 
-fn random() -> impl FnMut(usize) -> usize {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    move |bound| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % bound as u64).unwrap()
-    }
-}
-
 /// Hundreds of trees of random patterns, each asked hundreds of keys.
 #[test]
 fn a_tree_answers_like_fnmatch_over_its_patterns() {
     let alphabet: &[&[u8]] =
         &[b"a", b"b", b"-", b"_", b"*", b"?", b"[ab]", b"[a-]", b"[!a]", b"[a-c_]", b"aa", b"abc"];
-    let mut next = random();
+    let mut random = Random::new(0x2545_f491_4f6c_dd1d);
     let mut matches = 0;
     for _ in 0..400 {
-        let patterns: Vec<Vec<u8>> = (0..=next(12))
-            .map(|_| (0..next(6)).flat_map(|_| alphabet[next(alphabet.len())].to_vec()).collect())
+        let patterns: Vec<Vec<u8>> = (0..=random.below(12))
+            .map(|_| {
+                (0..random.below(6)).flat_map(|_| alphabet[random.below(alphabet.len())].to_vec()).collect()
+            })
             .collect();
         let tree = encoded(&patterns.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for _ in 0..200 {
-            let key: Vec<u8> = (0..next(8)).map(|_| b"abc-_"[next(5)]).collect();
+            let key: Vec<u8> = (0..random.below(8)).map(|_| b"abc-_"[random.below(5)]).collect();
             let key = normalize_alias(&key).unwrap();
             let expected: Vec<u32> = (0..)
                 .zip(&patterns)
@@ -145,21 +138,23 @@ fn sample() -> Vec<u8> {
 #[test]
 fn modules_and_trees_are_found() {
     let bytes = sample();
-    let outline = Outline::of(&bytes).unwrap();
-    let modules: Vec<Module<'_>> =
-        outline.modules.iter().map(|range| Module::parse(&bytes[range.clone()]).unwrap()).collect();
+    let meta = super::Meta::parse(&bytes).unwrap();
+    let modules = meta.modules();
     assert_eq!(modules[2].name, b"three");
     assert_eq!(modules[2].depends().unwrap(), [1, 0]);
     assert_eq!(modules[2].closure().unwrap(), None);
     assert!(modules[0].is_builtin() && !modules[1].is_builtin());
-    assert_eq!(&bytes[outline.release.unwrap()], b"6.1");
-    let trees: Vec<&[u8]> = outline.device_trees.iter().map(|range| &bytes[range.clone()]).collect();
-    assert_eq!(search(&trees, b"pci:v1").unwrap(), [2]);
+    assert_eq!(meta.release(), Some(&b"6.1"[..]));
+    assert_eq!(meta.search(Aliases::Loadable, b"pci:v1").unwrap(), [2]);
     // Two trees are one, as Protocol Buffers have it.
-    let twice =
-        [&bytes[..], &Meta { modules: Vec::new(), ..Meta::decode(&bytes[..]).unwrap() }.encode_to_vec()]
-            .concat();
-    assert_eq!(Outline::of(&twice).unwrap().device_trees.len(), 2);
+    let mut tree = Tree::default();
+    tree.insert(b"usb:*", 1).unwrap();
+    let more = Meta { module_device_matches: Some(tree.into_message().unwrap()), ..Default::default() };
+    let twice = [&bytes[..], &more.encode_to_vec()].concat();
+    let meta = super::Meta::parse(&twice).unwrap();
+    for (key, module) in [(b"pci:v1", 2), (b"usb:v1", 1)] {
+        assert_eq!(meta.search(Aliases::Loadable, key).unwrap(), [module]);
+    }
 }
 
 /// Every truncation and many changes of a byte: an answer or an error.
@@ -167,15 +162,13 @@ fn modules_and_trees_are_found() {
 fn damaged_files() {
     let bytes = sample();
     let ask = |bytes: &[u8]| -> Result<(), crate::error::FormatError> {
-        let outline = Outline::of(bytes)?;
-        for range in &outline.modules {
-            let module = Module::parse(&bytes[range.clone()])?;
+        let meta = super::Meta::parse(bytes)?;
+        for module in meta.modules() {
             module.depends()?;
             module.closure()?;
             module.softdeps()?;
         }
-        let trees: Vec<&[u8]> = outline.device_trees.iter().map(|range| &bytes[range.clone()]).collect();
-        search(&trees, b"pci:v1")?;
+        meta.search(Aliases::Loadable, b"pci:v1")?;
         Ok(())
     };
     let whole_fields = (0..bytes.len()).filter(|&len| ask(&bytes[..len]).is_ok()).count();

@@ -15,33 +15,8 @@ pub(super) enum Value<'a> {
     Fixed,
 }
 
-/// How a value is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
-    Number,
-    Bytes,
-    Fixed(usize),
-}
-
-/// The longest beginning of a field: its key and the length of its value.
-pub(super) const LONGEST_HEAD: usize = 20;
-
-/// Reads a field's number and how its value is laid out.
-pub(super) fn key(bytes: &[u8], at: &mut usize) -> Result<(u32, Layout)> {
-    let key = varint(bytes, at)?;
-    let layout = match key & 7 {
-        0 => Layout::Number,
-        1 => Layout::Fixed(8),
-        2 => Layout::Bytes,
-        5 => Layout::Fixed(4),
-        _ => return Err(FormatError::malformed("a field of an unknown kind")),
-    };
-    let number = u32::try_from(key >> 3).ok().filter(|&number| number > 0 && number < 1 << 29);
-    Ok((number.ok_or_else(|| FormatError::malformed("a field without a proper number"))?, layout))
-}
-
 /// Reads a number of variable length.
-pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Result<u64> {
+fn varint(bytes: &[u8], at: &mut usize) -> Result<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at).ok_or_else(truncated)?;
@@ -70,17 +45,18 @@ impl<'a> Fields<'a> {
         if self.at >= self.bytes.len() {
             return Ok(None);
         }
-        let (number, layout) = key(self.bytes, &mut self.at)?;
-        let value = match layout {
-            Layout::Number => Value::Number(varint(self.bytes, &mut self.at)?),
-            Layout::Bytes => {
+        let key = varint(self.bytes, &mut self.at)?;
+        let number = u32::try_from(key >> 3).ok().filter(|&number| number > 0 && number < 1 << 29);
+        let number = number.ok_or_else(|| FormatError::malformed("a field without a proper number"))?;
+        let value = match key & 7 {
+            0 => Value::Number(varint(self.bytes, &mut self.at)?),
+            2 => {
                 let len = varint(self.bytes, &mut self.at)?;
                 Value::Bytes(self.take(usize::try_from(len).map_err(|_| truncated())?)?)
             }
-            Layout::Fixed(len) => {
-                self.take(len)?;
-                Value::Fixed
-            }
+            1 => self.take(8).map(|_| Value::Fixed)?,
+            5 => self.take(4).map(|_| Value::Fixed)?,
+            _ => return Err(FormatError::malformed("a field of an unknown kind")),
         };
         Ok(Some((number, value)))
     }
@@ -111,6 +87,6 @@ pub(super) fn numbers(value: Value<'_>, mut each: impl FnMut(u32)) -> Result<()>
     Ok(())
 }
 
-pub(super) fn truncated() -> FormatError {
+fn truncated() -> FormatError {
     FormatError::malformed("it ends inside a field")
 }

@@ -174,6 +174,8 @@ fn ranges(pattern: &[u8]) -> Vec<(u8, u8)> {
 mod tests {
     use std::ffi::CString;
 
+    use oxmod_test_support::Random;
+
     use super::{Element, elements, fnmatch};
 
     #[test]
@@ -205,19 +207,13 @@ mod tests {
     fn agrees_with_the_c_library_on_random_patterns() {
         // Without `.`, `:` and `=`: unclosed `[.`, `[:` and `[=` are undefined, and glibc has its own view of each.
         let alphabet = b"abc-]*?[!^\\09";
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        let mut next = |bound: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % bound as u64).unwrap()
-        };
+        let mut random = Random::new(0x2545_f491_4f6c_dd1d);
         let mut matched = 0;
         for _ in 0..400_000 {
-            let plen = next(9);
-            let pattern: Vec<u8> = (0..plen).map(|_| alphabet[next(alphabet.len())]).collect();
-            let tlen = next(6);
-            let text: Vec<u8> = (0..tlen).map(|_| alphabet[next(alphabet.len())]).collect();
+            let plen = random.below(9);
+            let pattern: Vec<u8> = (0..plen).map(|_| alphabet[random.below(alphabet.len())]).collect();
+            let tlen = random.below(6);
+            let text: Vec<u8> = (0..tlen).map(|_| alphabet[random.below(alphabet.len())]).collect();
             let (ours, theirs) = (fnmatch(&pattern, &text), libc_fnmatch(&pattern, &text));
             matched += usize::from(ours);
             assert_eq!(

@@ -247,17 +247,22 @@ fn is_published(name: &OsStr) -> bool {
     name.as_bytes().starts_with(PUBLISHED_PREFIX.as_bytes()) || name == PUBLISHED_TOO
 }
 
-/// Writes one file, wherever it is, all of it or nothing, and waits for the disk.
+/// Writes one file, wherever it is, all of it or nothing, and waits for other writers of its directory and for the disk.
 ///
-/// Errors: whatever creating, writing and renaming answer.
+/// Errors: whatever creating, writing and renaming answer; `EEXIST` for what is there and no file, such as a device.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Error::new(path, io::Error::from_raw_os_error(libc::EEXIST)));
+    }
+    let handle = File::open(dir).map_err(Error::at(path))?;
+    lock(&handle, PATIENCE);
     let new = NewFile { name: "", pieces: vec![bytes] };
     let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(dir, |path| write(path, &new));
     let (file, temporary) = written.map_err(Error::at(path))?.into_parts();
     file.sync_all().map_err(Error::at(path))?;
     fs::rename(&temporary, path).map_err(Error::at(path))?;
-    File::open(dir).and_then(|dir| sync_dir(&dir)).map_err(Error::at(path))
+    sync_dir(&handle).map_err(Error::at(path))
 }
 
 /// Waits for the lock of a directory, which goes with the file that is open, but no longer than `patience`; without an

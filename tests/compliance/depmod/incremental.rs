@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use oxmod_test_support::{Root, Run, Side, each, kernels, sides};
+use oxmod_test_support::{Random, Root, Run, Side, each, kernels, sides};
 
 use super::real::modules;
 
@@ -26,19 +26,6 @@ const CONFIGS: [&str; 6] = [
     "search kernel/fs updates built-in\nexclude updates\n",
 ];
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
-    }
-
-    fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        list.get(self.below(list.len()))
-    }
-}
-
 /// What a change is called, and how it is made; `None` when it was not possible.
 type Kind = (&'static str, fn(&mut Tree) -> Option<()>);
 
@@ -52,7 +39,7 @@ struct Tree {
 
 impl Tree {
     fn new(seed: u64) -> Self {
-        let tree = Self { root: Root::new(), random: Random(seed), pool: pool() };
+        let tree = Self { root: Root::new(), random: Random::new(seed), pool: pool() };
         for list in LISTS {
             tree.write(list, b"");
         }

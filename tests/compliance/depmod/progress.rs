@@ -29,7 +29,9 @@ fn a_bar_for_those_who_wait_and_watch() {
     assert_eq!(answer.triple(), (0, String::new(), String::new()));
     // What does not take long shows none.
     let root = Root::new();
-    root.module("kernel/some.ko", |m| m);
+    for name in ["one", "two", "three"] {
+        root.module(&format!("kernel/{name}.ko"), |m| m);
+    }
     let script = format!(
         "script -qec 'depmod -b {} {}' /dev/null </dev/null",
         root.path("").display(),

@@ -2,7 +2,7 @@
 
 use oxmod_test_support::{Root, Run, Shim};
 
-use super::{Case, ERRNOS, FEW, Seen, all, failed, fine, modprobe, strerror, tree};
+use super::{Case, ERRNOS, FEW, Seen, all, failed, fine, modprobe, refused, strerror, tree};
 
 /// What the kernel calls its compression, and the module that has it.
 const KINDS: [(&str, &str, &str); 3] =
@@ -15,15 +15,6 @@ fn kernel_with(word: &str) -> Root {
     let root = tree();
     root.file("sys/module/compression", format!("{word}\n"));
     root
-}
-
-fn refused(name: &str, errno: i32, calls: &str) -> Seen {
-    let words = match errno {
-        libc::EEXIST => "Module already in kernel".into(),
-        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
-        errno => strerror(errno),
-    };
-    failed(&format!("modprobe: ERROR: could not insert '{name}': {words}\n"), calls)
 }
 
 /// The reference of Debian has no gzip: it does not know what to do with a file that the kernel does not take.

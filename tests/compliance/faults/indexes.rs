@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use oxmod_test_support::{Root, Shim, Side, sides};
+use oxmod_test_support::{Random, Root, Shim, Side, sides};
 
 use super::{Seen, modprobe, seen};
 use crate::modprobe::depmod;
@@ -71,18 +71,6 @@ fn an_answer_that_cannot_be_is_not_followed() {
     damaged(builtin, [b"a\0\0\0", b"o\0\0\0"], ["bravo", wrongly, bravo], (0, ""));
 }
 
-/// xorshift: the same numbers in each run.
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        usize::try_from(self.0).unwrap() % bound
-    }
-}
-
 /// How the runs of one side ended.
 #[derive(Debug, Default)]
 struct Tally {
@@ -112,7 +100,7 @@ impl Tally {
 #[test]
 fn random_damage() {
     let root = tree();
-    let mut random = Random(0x2545_f491);
+    let mut random = Random::new(0x2545_f491);
     let (mut ours, mut theirs) = (Tally::default(), Tally::default());
     for (index, operand) in [
         ("modules.dep.bin", "delta"),
@@ -133,7 +121,7 @@ fn random_damage() {
                 1 => bytes[random.below(sound.len())] ^= 1 << random.below(8),
                 _ => {
                     for _ in 0..4 {
-                        bytes[random.below(sound.len())] = random.below(256).to_le_bytes()[0];
+                        bytes[random.below(sound.len())] = random.byte();
                     }
                 }
             }

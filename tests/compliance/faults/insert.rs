@@ -2,16 +2,7 @@
 
 use oxmod_test_support::{RELEASE, Run, Shim};
 
-use super::{Case, ERRNOS, FEW, Seen, all, failed, fine, modprobe, strerror, tree};
-
-fn refused(name: &str, errno: i32, calls: &str) -> Seen {
-    let words = match errno {
-        libc::EEXIST => "Module already in kernel".into(),
-        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
-        errno => strerror(errno),
-    };
-    failed(&format!("modprobe: ERROR: could not insert '{name}': {words}\n"), calls)
-}
+use super::{Case, ERRNOS, FEW, all, failed, fine, modprobe, refused, strerror, tree};
 
 /// A module that has come meanwhile is what was wanted.
 #[test]
@@ -39,10 +30,7 @@ fn the_kernel_refuses_the_module() {
         if FEW.contains(&errno) {
             cases.extend(further);
         }
-        cases
-            .into_iter()
-            .map(|(args, expected)| Case::same(&shim, modprobe(&args), expected))
-            .collect::<Vec<_>>()
+        Case::of_modprobe(&shim, cases)
     });
     all(&root, cases);
 }

@@ -99,12 +99,27 @@ fn failed(stderr: &str, calls: &str) -> Seen {
     (1, String::new(), stderr.into(), calls.into())
 }
 
+/// What modprobe says when the kernel refuses a module.
+fn refused(name: &str, errno: i32, calls: &str) -> Seen {
+    let words = match errno {
+        libc::EEXIST => "Module already in kernel".into(),
+        libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
+        errno => strerror(errno),
+    };
+    failed(&format!("modprobe: ERROR: could not insert '{name}': {words}\n"), calls)
+}
+
 /// One command, what the kernel answers it, and what is expected of ours and theirs.
 struct Case(Shim, Run, Seen, Seen);
 
 impl Case {
     fn same(shim: &Shim, run: Run, expected: Seen) -> Self {
         Self(shim.clone(), run, expected.clone(), expected)
+    }
+
+    /// One kernel for several command lines of modprobe.
+    fn of_modprobe(shim: &Shim, cases: Vec<(Vec<&str>, Seen)>) -> Vec<Self> {
+        cases.into_iter().map(|(args, expected)| Self::same(shim, modprobe(&args), expected)).collect()
     }
 }
 

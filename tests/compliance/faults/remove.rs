@@ -61,10 +61,7 @@ fn the_kernel_keeps_the_module() {
         if OF_REMOVAL.contains(&errno) {
             cases.extend(further);
         }
-        cases
-            .into_iter()
-            .map(|(args, expected)| Case::same(&shim, modprobe(&args), expected))
-            .collect::<Vec<_>>()
+        Case::of_modprobe(&shim, cases)
     });
     all(&root, cases);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use oxmod_test_support::{Answer, Root, Side, differs_because, each, same};
+use oxmod_test_support::{Answer, Random, Root, Side, differs_because, each, same};
 
 use super::{modprobe, tree};
 
@@ -127,21 +127,15 @@ fn damaged_indexes_kill_nobody_here() {
     super::depmod(&root);
     let path = root.in_modules("modules.alias.bin");
     let sound = fs::read(root.path(&path)).unwrap();
-    let mut state = 0x2545_f491_u32;
-    let mut next = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        usize::try_from(state).unwrap() % bound
-    };
+    let mut random = Random::new(0x2545_f491);
     let (mut ours, mut theirs) = (0, 0);
     for round in 0..120 {
         let mut bytes = sound.clone();
-        for _ in 0..=next(20) {
-            let at = next(bytes.len() - 4) + 4;
-            bytes[at] = u8::try_from(next(256)).unwrap();
+        for _ in 0..=random.below(20) {
+            let at = random.below(bytes.len() - 4) + 4;
+            bytes[at] = random.byte();
         }
-        bytes.truncate(if round % 2 == 0 { bytes.len() } else { next(bytes.len()) });
+        bytes.truncate(if round % 2 == 0 { bytes.len() } else { random.below(bytes.len()) });
         root.file(&path, &bytes);
         for args in [&["-c"][..], &["-R", "pci:v00001EEFd0001sv1"]] {
             for (side, answer) in each(|side| modprobe(&root).args(args).on(side)) {

@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use oxmod_test_support::{Answer, Kernel, Run, Side, kernels, reference, same, sides};
+use oxmod_test_support::{Answer, Kernel, Random, Run, Side, kernels, reference, same, sides};
 use tempfile::TempDir;
 
 use super::{plain_messages, with_softdep_blank, without_repetitions};
@@ -160,7 +160,7 @@ fn modules_of_5000_aliases() {
         let text = kernel.text("modules.alias");
         let patterns: Vec<&str> =
             text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
         let aliases: Vec<String> =
             (0..5000).map(|_| concrete(patterns[random.below(patterns.len())], &mut random)).collect();
         let runs: Vec<Run> =
@@ -185,7 +185,7 @@ fn the_whole_configuration() {
 #[test]
 fn answers_without_any_binary_index() {
     with_each_kernel(|kernel| {
-        let mut random = Random(1);
+        let mut random = Random::new(1);
         let text = kernel.text("modules.alias");
         let patterns: Vec<&str> =
             text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
@@ -228,22 +228,6 @@ fn symbols_of_every_module() {
     });
 }
 
-/// xorshift: the same aliases in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap() % bound
-    }
-
-    fn of<'a>(&mut self, choices: &'a [u8]) -> &'a u8 {
-        &choices[self.below(choices.len())]
-    }
-}
-
 /// A string that the pattern matches: wildcards and sets filled in.
 fn concrete(pattern: &str, random: &mut Random) -> String {
     let mut bytes = pattern.bytes();
@@ -251,15 +235,15 @@ fn concrete(pattern: &str, random: &mut Random) -> String {
     while let Some(byte) = bytes.next() {
         match byte {
             b'*' => (0..random.below(5))
-                .for_each(|_| text.push(char::from(*random.of(b"0123456789ABCDEFabz-_.")))),
-            b'?' => text.push(char::from(*random.of(b"0123456789ABCDEF"))),
+                .for_each(|_| text.push(char::from(*random.one_of(b"0123456789ABCDEFabz-_.")))),
+            b'?' => text.push(char::from(*random.one_of(b"0123456789ABCDEF"))),
             b'[' => {
                 let set: Vec<u8> = bytes.by_ref().take_while(|&byte| byte != b']').collect();
                 let choices: Vec<u8> = match set[..] {
                     [low, b'-', high] => (low..=high).collect(),
                     _ => set.into_iter().filter(|&byte| byte != b'-').collect(),
                 };
-                text.push(char::from(*random.of(&choices)));
+                text.push(char::from(*random.one_of(&choices)));
             }
             byte => text.push(char::from(byte)),
         }

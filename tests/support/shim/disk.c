@@ -13,35 +13,20 @@
  *     dead   it and all later ones fail with ERRNO
  *     slow   each rename waits for N milliseconds first
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define EXPORT __attribute__((visibility("default")))
-#define REAL(name) ((__typeof__(&name))real(#name))
-
 static char fault[8];
 static int log_fd = -1, fault_at, fault_errno;
 static atomic_int calls;
-
-static void *real(const char *name)
-{
-	void *found = dlsym(RTLD_NEXT, name);
-
-	if (!found)
-		abort();
-	return found;
-}
 
 /* A test whose library does nothing would prove nothing. */
 __attribute__((constructor)) static void begin(void)

@@ -13,21 +13,15 @@
  * The first answer that fits counts, and where none fits the call succeeds. Nothing reaches the kernel. The file
  * tests/support/src/shim.rs writes the script.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define EXPORT __attribute__((visibility("default")))
-#define REAL(name) ((__typeof__(&name))real(#name))
 
 /* One line of the script, cut into its fields. */
 struct line {
@@ -36,15 +30,6 @@ struct line {
 
 static struct line script[4096];
 static size_t lines;
-
-static void *real(const char *name)
-{
-	void *found = dlsym(RTLD_NEXT, name);
-
-	if (!found)
-		abort();
-	return found;
-}
 
 /* The script must be there: a test whose shim does nothing would ask the kernel itself. */
 __attribute__((constructor)) static void read_script(void)

@@ -8,7 +8,7 @@ use std::fs;
 use crate::run::{Answer, Run, Side};
 use crate::shim;
 
-const SOURCE: &str = include_str!("../shim/disk.c");
+const SOURCE: &str = concat!(include_str!("../shim/real.h"), include_str!("../shim/disk.c"));
 
 /// What goes wrong. Calls have numbers from 1; what is counted are writes, and the creation, making durable, renaming,
 /// locking and removal of files and directories.

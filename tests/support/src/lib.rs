@@ -7,6 +7,7 @@
 //!   `/lib/modules` take the place of the machine's.
 //! - [`Shim`] takes the kernel's place: it answers module calls as told and writes them down.
 //! - [`on_faulty_disk`] runs a command over a disk that fails it at a chosen call.
+//! - [`Random`] makes the same choices in each run.
 //! - [`same`] and [`differs_because`] run a scenario on both and judge the answers.
 //!
 //! ```no_run
@@ -23,6 +24,7 @@ mod compress;
 mod disk;
 mod elf;
 mod lab;
+mod random;
 mod root;
 mod run;
 mod sandbox;
@@ -34,6 +36,7 @@ pub use compress::{Compression, compress, xz_in_blocks};
 pub use disk::{Fault, on_faulty_disk};
 pub use elf::{Crcs, Module};
 pub use lab::{Kernel, kernels, ours, reference, running_release};
+pub use random::Random;
 pub use root::{RELEASE, Root};
 pub use run::{Answer, Run, Side, Stream};
 pub use shim::{Shim, Shimmed};

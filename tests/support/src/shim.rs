@@ -17,7 +17,7 @@ use crate::root::Root;
 use crate::run::{Answer, Run, Side};
 
 /// The library's source.
-const SOURCE: &str = include_str!("../shim/shim.c");
+const SOURCE: &str = concat!(include_str!("../shim/real.h"), include_str!("../shim/shim.c"));
 
 /// The script that the library reads, and the calls that it writes down, both at the top of the tree.
 const SCRIPT: &str = "shim-script";

@@ -1,9 +1,12 @@
-//! What `kmod meta` says when it cannot answer.
+//! What `kmod meta` says when it cannot answer, and `kmod meta verify` of what is wrong.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
+use bstr::{BString, ByteSlice};
 use oxmod::error::{Error, FormatError};
+use oxmod::meta::Aliases;
+use oxmod::ops::meta::Flaw;
 
 use super::{Exit, Report, verbatim, verbatim_path, why};
 
@@ -42,4 +45,39 @@ impl Report {
     pub fn no_module_for(&self, modalias: &OsStr) -> Exit {
         self.refuse(format_args!("no module for {}", verbatim(modalias.as_encoded_bytes())))
     }
+}
+
+/// A line for something that is wrong.
+pub fn flaw(flaw: &Flaw) -> Vec<u8> {
+    let names = |names: &[BString]| match names {
+        [] => "nothing".into(),
+        names => bstr::join(" ", names).as_bstr().to_string(),
+    };
+    let text = match flaw {
+        Flaw::Nameless(at) => format!("module {at}: without a name"),
+        Flaw::Twice(name) => format!("{name}: listed twice"),
+        Flaw::NoSuchModule { module, position } => {
+            format!("{module}: depends on module {position}, which there is not")
+        }
+        Flaw::Cycle(cycle) => format!("modules that depend on each other: {}", names(cycle)),
+        Flaw::Tree(Aliases::Loadable, error) => format!("aliases: {error}"),
+        Flaw::Tree(Aliases::Builtin, error) => format!("aliases of built-in modules: {error}"),
+        Flaw::NoSuchOwner { pattern, position } => {
+            format!("alias {pattern}: of module {position}, which there is not")
+        }
+        Flaw::Missing(name) => format!("{name}: missing"),
+        Flaw::Surplus(name) => format!("{name}: no such module in the directory"),
+        Flaw::Path { module, there, expected } => {
+            format!("{module}: has its file at {}, not {}", place(expected), place(there))
+        }
+        Flaw::Depends { module, there, expected } => {
+            format!("{module}: depends on {}, not on {}", names(expected), names(there))
+        }
+        Flaw::Unanswered { module, modalias } => format!("{module}: not found for {modalias}"),
+    };
+    text.into_bytes().into_iter().chain(*b"\n").collect()
+}
+
+fn place(path: &BString) -> String {
+    if path.is_empty() { "none (built in)".into() } else { path.to_string() }
 }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use oxmod::notice::{DepmodNotice, Notice};
 
 /// How long work goes on unseen.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -22,8 +23,15 @@ impl Progress {
         Self { what, started: Instant::now(), bar: OnceLock::new() }
     }
 
+    /// Takes a notice that is for the bar; `false` for any other.
+    pub fn takes(&self, notice: &Notice) -> bool {
+        let Notice::Depmod(DepmodNotice::Progress { done, total }) = notice else { return false };
+        self.show(*done, *total);
+        true
+    }
+
     /// Shows that `done` bytes of `total` are; the bar goes when all of them are.
-    pub fn show(&self, done: u64, total: u64) {
+    fn show(&self, done: u64, total: u64) {
         if self.bar.get().is_none() && self.started.elapsed() < PATIENCE {
             return;
         }

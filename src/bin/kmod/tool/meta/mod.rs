@@ -11,7 +11,7 @@ use clap::Command;
 use oxmod::error::FormatError;
 use oxmod::meta::Meta;
 use oxmod::name;
-use oxmod::notice::{DepmodNotice, Notice};
+use oxmod::notice::Notice;
 use oxmod::ops::depmod as op;
 use oxmod::ops::meta::{self as check, Listed};
 use oxmod::sys::fileset;
@@ -81,9 +81,10 @@ fn help(invocation: &Invocation) -> Outcome {
 /// What the file would be if it were made now.
 fn fresh(source: &Source, report: &Report) -> Result<Vec<u8>, Exit> {
     let progress = Progress::new("kmod: reading modules");
-    let sink = |notice: &Notice| match notice {
-        Notice::Depmod(DepmodNotice::Progress { done, total }) => progress.show(*done, *total),
-        notice => report.library(notice),
+    let sink = |notice: &Notice| {
+        if !progress.takes(notice) {
+            report.library(notice);
+        }
     };
     let dir = source.dir(report)?;
     let release = source.release(report)?;
@@ -158,7 +159,7 @@ fn verify(source: &Source, report: &Report) -> Outcome {
             }
         }
         let mut out = Out::open();
-        let printed = flaws.iter().try_for_each(|flaw| out.bytes(&text::flaw(flaw)));
+        let printed = flaws.iter().try_for_each(|flaw| out.bytes(&report::meta::flaw(flaw)));
         let outcome = if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) };
         Ok(printed.and_then(|()| out.finish()).and(outcome))
     })

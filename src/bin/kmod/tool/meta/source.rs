@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use oxmod::config::depmod::DepmodConfig;
-use oxmod::context::{conf, module_dir};
+use oxmod::context::{depmod_config, module_dir};
 use oxmod::meta::FILE_NAME;
 use oxmod::notice::Sink;
-use oxmod::sys::{file, host};
+use oxmod::sys::{file, fileset, host};
 
 use crate::report::{Exit, Report};
 
@@ -40,10 +40,11 @@ impl Source {
         Self { version, ..self.clone() }
     }
 
-    /// The kernel's version.
+    /// The kernel's version; of a directory that is given by itself nobody knows it.
     pub fn release(&self, report: &Report) -> Result<OsString, Exit> {
         match &self.version {
             Some(version) => Ok(version.clone()),
+            None if self.dir.is_some() => Ok(OsString::new()),
             None => host::release().map_err(|error| report.no_release(&error)),
         }
     }
@@ -70,7 +71,7 @@ impl Source {
     pub fn read(&self, report: &Report) -> Result<(PathBuf, Vec<u8>), Exit> {
         let path = self.target(report)?;
         let above = path.parent().and_then(Path::parent).map(|dir| dir.join(FILE_NAME));
-        let read = |path: PathBuf| match file::read(&path) {
+        let read = |path: PathBuf| match fileset::read(&path, file::read) {
             Ok(bytes) => Ok((path, bytes)),
             Err(error) => Err(error),
         };
@@ -85,12 +86,6 @@ impl Source {
 
     /// depmod.d.
     pub fn depmod_config(&self, sink: Sink<'_>) -> DepmodConfig {
-        let sources =
-            if self.config.is_empty() { conf::default_dirs("depmod.d") } else { self.config.clone() };
-        let mut depmod = DepmodConfig::default();
-        for file in conf::read_all(&sources, sink) {
-            depmod.parse(&file.path, &file.bytes, sink);
-        }
-        depmod
+        depmod_config(&self.config, sink)
     }
 }

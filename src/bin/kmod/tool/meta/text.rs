@@ -1,8 +1,6 @@
-//! What `kmod meta` prints: modules and what is wrong with them.
+//! The form in which `kmod meta show` prints modules.
 
-use bstr::{BString, ByteSlice};
-use oxmod::meta::Aliases;
-use oxmod::ops::meta::{Flaw, Listed};
+use oxmod::ops::meta::Listed;
 
 /// A module: name, file, what it needs; below it the rest, a line each.
 pub fn module(module: &Listed<'_>) -> Vec<u8> {
@@ -20,39 +18,4 @@ pub fn module(module: &Listed<'_>) -> Vec<u8> {
         }
     }
     out
-}
-
-/// A line for something that is wrong.
-pub fn flaw(flaw: &Flaw) -> Vec<u8> {
-    let names = |names: &[BString]| match names {
-        [] => "nothing".into(),
-        names => bstr::join(" ", names).as_bstr().to_string(),
-    };
-    let text = match flaw {
-        Flaw::Nameless(at) => format!("module {at}: without a name"),
-        Flaw::Twice(name) => format!("{name}: listed twice"),
-        Flaw::NoSuchModule { module, position } => {
-            format!("{module}: depends on module {position}, which there is not")
-        }
-        Flaw::Cycle(cycle) => format!("modules that depend on each other: {}", names(cycle)),
-        Flaw::Tree(Aliases::Loadable, error) => format!("aliases: {error}"),
-        Flaw::Tree(Aliases::Builtin, error) => format!("aliases of built-in modules: {error}"),
-        Flaw::NoSuchOwner { pattern, position } => {
-            format!("alias {pattern}: of module {position}, which there is not")
-        }
-        Flaw::Missing(name) => format!("{name}: missing"),
-        Flaw::Surplus(name) => format!("{name}: no such module in the directory"),
-        Flaw::Path { module, there, expected } => {
-            format!("{module}: has its file at {}, not {}", place(expected), place(there))
-        }
-        Flaw::Depends { module, there, expected } => {
-            format!("{module}: depends on {}, not on {}", names(expected), names(there))
-        }
-        Flaw::Unanswered { module, modalias } => format!("{module}: not found for {modalias}"),
-    };
-    text.into_bytes().into_iter().chain(*b"\n").collect()
-}
-
-fn place(path: &BString) -> String {
-    if path.is_empty() { "none (built in)".into() } else { path.to_string() }
 }

@@ -1,0 +1,92 @@
+//! One module of the file, in place.
+
+use crate::error::FormatError;
+
+use super::wire::{self, Fields, Value};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// A module.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Module<'a> {
+    /// Its name, as the file spells it.
+    pub name: &'a [u8],
+    /// Its file below the module directory; empty for one that is built in.
+    pub path: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Module<'a> {
+    /// Decodes name and path.
+    ///
+    /// Errors: malformed.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        let mut module = Self { rest: bytes, ..Self::default() };
+        let mut fields = Fields::of(bytes);
+        while let Some((number, value)) = fields.next()? {
+            match (number, value) {
+                (1, Value::Bytes(name)) => module.name = name,
+                (2, Value::Bytes(path)) => module.path = path,
+                _ => {}
+            }
+        }
+        Ok(module)
+    }
+
+    /// Whether it is part of the kernel itself.
+    pub fn is_builtin(&self) -> bool {
+        self.path.is_empty()
+    }
+
+    /// The positions of the modules that it needs itself.
+    ///
+    /// Errors: malformed.
+    pub fn depends(&self) -> Result<Vec<u32>> {
+        self.positions(3).map(Option::unwrap_or_default)
+    }
+
+    /// The positions of everything that is to be loaded before it, what comes last first. `None` in a file of others,
+    /// and where there is nothing.
+    ///
+    /// Errors: malformed.
+    pub fn closure(&self) -> Result<Option<Vec<u32>>> {
+        self.positions(100)
+    }
+
+    /// The soft dependencies, as the module spells them.
+    ///
+    /// Errors: malformed.
+    pub fn softdeps(&self) -> Result<Vec<&'a [u8]>> {
+        self.strings(101)
+    }
+
+    /// The weak dependencies.
+    ///
+    /// Errors: malformed.
+    pub fn weakdeps(&self) -> Result<Vec<&'a [u8]>> {
+        self.strings(102)
+    }
+
+    fn positions(&self, wanted: u32) -> Result<Option<Vec<u32>>> {
+        let mut positions = None;
+        let mut fields = Fields::of(self.rest);
+        while let Some((number, value)) = fields.next()? {
+            if number == wanted {
+                let positions = positions.get_or_insert_with(Vec::new);
+                wire::numbers(value, |position| positions.push(position))?;
+            }
+        }
+        Ok(positions)
+    }
+
+    fn strings(&self, wanted: u32) -> Result<Vec<&'a [u8]>> {
+        let mut strings = Vec::new();
+        let mut fields = Fields::of(self.rest);
+        while let Some((number, value)) = fields.next()? {
+            if let (true, Value::Bytes(string)) = (number == wanted, value) {
+                strings.push(string);
+            }
+        }
+        Ok(strings)
+    }
+}
