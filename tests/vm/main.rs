@@ -19,6 +19,10 @@ use oxmod_test_support::{Kernel, kernels};
 use record::{Record, Records};
 use scenarios::Scenario;
 
+/// So many scenarios may fail in a first boot and have to pass in a second one: in some of them two processes
+/// race, and which of them the guest lets run first is chance. More than these are no chance.
+const UNSTEADY: usize = 3;
+
 #[test]
 fn bookworm() {
     real_kernel("bookworm");
@@ -64,11 +68,22 @@ fn real_kernel(suite: &str) {
         .collect();
     let start = Instant::now();
     let records = run(&kernel, &scenarios);
-    let faults: Vec<String> =
-        scenarios.iter().filter_map(|scenario| judge(scenario, &records, !wanted.is_empty())).collect();
+    let print = !wanted.is_empty();
+    let mut faults = faults(&scenarios, &records, print);
     every_device_was_served(&kernel, &records);
+    if (1..=UNSTEADY).contains(&faults.len()) {
+        let (again, first): (Vec<&Scenario>, Vec<String>) = faults.into_iter().unzip();
+        println!("{suite}: run a second time, because of the first:\n{}", first.join("\n"));
+        faults = self::faults(&again, &run(&kernel, &again), print);
+    }
     println!("{suite}: {} scenarios in {:.1} s", scenarios.len(), start.elapsed().as_secs_f32());
-    assert!(faults.is_empty(), "{} of {} scenarios\n{}", faults.len(), scenarios.len(), faults.join("\n"));
+    let texts: Vec<String> = faults.into_iter().map(|(_, text)| text).collect();
+    assert!(texts.is_empty(), "{} of {} scenarios\n{}", texts.len(), scenarios.len(), texts.join("\n"));
+}
+
+/// The scenarios that did not come out as they should, with what is wrong.
+fn faults<'s>(scenarios: &[&'s Scenario], records: &Records, print: bool) -> Vec<(&'s Scenario, String)> {
+    scenarios.iter().filter_map(|scenario| Some((*scenario, judge(scenario, records, print)?))).collect()
 }
 
 /// Two sides that load nothing for a device are alike; so the image must have what the devices ask for.
