@@ -8,6 +8,7 @@ mod getopt;
 mod json;
 mod kmod;
 mod lsmod;
+mod manager;
 mod meta;
 mod modinfo;
 mod modinfo_real;

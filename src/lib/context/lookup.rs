@@ -80,6 +80,11 @@ impl Context<'_> {
         first_hit(stages.iter().map(|stage| stage(self, &key)))
     }
 
+    /// The built-in modules that have this normalised alias, whatever else has it.
+    pub fn builtins_for(&self, key: &[u8]) -> Vec<Module> {
+        self.by_builtin_alias(key)
+    }
+
     /// What modules.dep says that a normalised module name needs, in its order: the one to be loaded
     /// first comes last.
     pub fn dependencies(&self, name: &[u8]) -> Vec<Module> {

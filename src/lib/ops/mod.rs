@@ -5,6 +5,7 @@ pub mod depmod;
 pub mod info;
 pub mod insert;
 pub mod loaded;
+pub mod manager;
 pub mod meta;
 pub mod module_file;
 pub mod probe;

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{file, sysfs};
 use crate::error::Result;
@@ -43,6 +45,28 @@ pub fn is_present(name: &[u8]) -> bool {
 /// [`fn@state`] may need two.
 pub fn is_live(name: &[u8]) -> bool {
     dir(name).is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.as_deref() == Some(LIVE)))
+}
+
+/// Whether the kernel shows modules at all: not before /sys is mounted.
+pub fn are_shown() -> bool {
+    file::exists(Path::new("/sys/module")).is_ok()
+}
+
+/// How long to wait before the state is looked at again, at first and at last.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
+
+/// The state of the module of this normalised name once it is not [`State::Coming`] or [`State::Going`] any
+/// more, or after `patience` whatever it is then.
+pub fn settled(name: &[u8], patience: Duration) -> Option<State> {
+    let (begin, mut pause) = (Instant::now(), PAUSES[0]);
+    loop {
+        let state = state(name);
+        if matches!(state, None | Some(State::Live)) || begin.elapsed() >= patience {
+            return state;
+        }
+        thread::sleep(pause);
+        pause = PAUSES[1].min(pause * 2);
+    }
 }
 
 const LIVE: &[u8] = b"live\n";

@@ -10,11 +10,12 @@
  *     open PATH ERRNO
  *     read PATH ERRNO
  *
- * The first answer that fits counts, and where none fits the call succeeds. Nothing reaches the kernel. The file
- * tests/support/src/shim.rs writes the script.
+ * The first answer that fits counts, and where none fits the call succeeds. Nothing reaches the kernel. With lines that
+ * state.c tells of, modules come and go in /sys/module. The file tests/support/src/shim.rs writes the script.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -64,6 +65,8 @@ static const struct line *find(const char *word, const char *first)
 	return NULL;
 }
 
+static int with_state(const char *call, const char *subject, int verdict);
+
 /* The errno for the call, after writing it down; 0 is success. */
 static int answer(const char *call, int number, const char *subject, const char *details)
 {
@@ -82,6 +85,7 @@ static int answer(const char *call, int number, const char *subject, const char 
 			break;
 		}
 	}
+	verdict = with_state(call, subject, verdict);
 	snprintf(entry, sizeof(entry), "%s %s %s = %d\n", call, subject, details, verdict);
 	fd = REAL(open)(log->fields[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0 || REAL(write)(fd, entry, strlen(entry)) != (ssize_t)strlen(entry))
@@ -128,7 +132,7 @@ static int finit(int fd, const char *parameters, int flags)
 	name_of(image, (size_t)len, name, sizeof(name));
 	free(image);
 	snprintf(details, sizeof(details), "\"%s\" %d", parameters, flags);
-	return answer("finit", ++number, name, details);
+	return answer("finit", __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED), name, details);
 }
 
 EXPORT int init_module(void *image, unsigned long len, const char *parameters)
@@ -138,7 +142,7 @@ EXPORT int init_module(void *image, unsigned long len, const char *parameters)
 
 	name_of(image, len, name, sizeof(name));
 	snprintf(details, sizeof(details), "\"%s\"", parameters);
-	return answer("init", ++number, name, details);
+	return answer("init", __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED), name, details);
 }
 
 EXPORT int delete_module(const char *name, unsigned int flags)
@@ -147,7 +151,7 @@ EXPORT int delete_module(const char *name, unsigned int flags)
 	char details[32];
 
 	snprintf(details, sizeof(details), "%#o", flags);
-	return answer("delete", ++number, name, details);
+	return answer("delete", __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED), name, details);
 }
 
 EXPORT long syscall(long call, ...)

@@ -1,5 +1,6 @@
 //! A preloaded library in the kernel's place: module calls are answered by a script and written down, and chosen
-//! files cannot be opened or read. `shim/shim.c` is the library; it is compiled here, once a run, by `cc`.
+//! files cannot be opened or read. `shim/shim.c` and `shim/state.c` are the library; it is compiled here, once a run, by
+//! `cc`.
 //!
 //! Only for dynamically linked programs, which ours is by default and the reference always.
 
@@ -17,7 +18,8 @@ use crate::root::Root;
 use crate::run::{Answer, Run, Side};
 
 /// The library's source.
-const SOURCE: &str = concat!(include_str!("../shim/real.h"), include_str!("../shim/shim.c"));
+const SOURCE: &str =
+    concat!(include_str!("../shim/real.h"), include_str!("../shim/shim.c"), include_str!("../shim/state.c"));
 
 /// The script that the library reads, and the calls that it writes down, both at the top of the tree.
 const SCRIPT: &str = "shim-script";
@@ -65,6 +67,13 @@ impl Shim {
         self.line(format_args!("read {} {errno}", path.as_ref().display()))
     }
 
+    /// Modules come and go in /sys/module, each after this many microseconds, and need each other as modules.dep
+    /// of the tree says. What is there is refused, as a kernel does.
+    #[must_use]
+    pub fn living(self, microseconds: u32) -> Self {
+        self.line(format_args!("state {microseconds}"))
+    }
+
     fn line(mut self, line: std::fmt::Arguments<'_>) -> Self {
         writeln!(self.script, "{line}").expect("memory");
         self
@@ -79,6 +88,10 @@ impl Shim {
         for (hash, name) in images(root) {
             writeln!(script, "module {hash:016x} {name}").expect("memory");
         }
+        if script.contains("\nstate ") {
+            root.dir("sys/module");
+            script.push_str(&needs(root));
+        }
         root.file(SCRIPT, script).file(CALLS, "");
         let run = run
             .clone()
@@ -88,6 +101,22 @@ impl Shim {
         let answer = run.on(side);
         Shimmed { answer, calls: fs::read_to_string(root.path(CALLS)).expect("the calls") }
     }
+}
+
+/// What modules.dep says, for the library.
+fn needs(root: &Root) -> String {
+    let name = |path: &str| {
+        let base = path.rsplit('/').next().unwrap_or_default();
+        base.split('.').next().unwrap_or_default().replace('-', "_")
+    };
+    let listed = fs::read_to_string(root.path(root.in_modules("modules.dep"))).unwrap_or_default();
+    let mut script = String::new();
+    for (path, needs) in listed.lines().filter_map(|line| line.split_once(':')) {
+        for need in needs.split_whitespace() {
+            writeln!(script, "needs {} {}", name(path), name(need)).expect("memory");
+        }
+    }
+    script
 }
 
 /// The hashes of the module files of a tree, as they are and decompressed, each with the file's name.

@@ -1,0 +1,91 @@
+//! Waiting for each other.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use bstr::BString;
+
+use super::flight::{Flights, Shared};
+use super::{Error, Manager};
+
+/// What threads share may be shared.
+#[test]
+fn a_manager_may_be_shared() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Manager<'_>>();
+}
+
+/// One works, seven wait for it and get its answer, whatever that is.
+fn eight(answer: &Result<(), Error>) -> (usize, usize, usize) {
+    let (flights, module) = (Flights::default(), BString::from("m"));
+    let [began, worked, others, failed] = [const { AtomicUsize::new(0) }; 4];
+    let barrier = Barrier::new(8);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                barrier.wait();
+                let shared = flights.share(&module, || {
+                    began.fetch_add(1, Ordering::Relaxed);
+                    while flights.waiting_for(&module) < 7 {
+                        thread::yield_now();
+                    }
+                    answer.clone()
+                });
+                let counter = match shared {
+                    Ok(Shared::Own(())) => &worked,
+                    Ok(Shared::Others) => &others,
+                    Err(_) => &failed,
+                };
+                counter.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+    });
+    assert_eq!(began.into_inner(), 1);
+    (worked.into_inner(), others.into_inner(), failed.into_inner())
+}
+
+#[test]
+fn who_comes_meanwhile_gets_the_same_answer() {
+    assert_eq!(eight(&Ok(())), (1, 7, 0));
+    assert_eq!(eight(&Err(Error::Kernel { errno: libc::ENODEV, module: "m".into() })), (0, 0, 8));
+}
+
+#[test]
+fn who_comes_later_begins_anew() {
+    let (flights, module) = (Flights::default(), BString::from("m"));
+    for _ in 0..2 {
+        assert!(matches!(flights.share(&module, || Ok(())), Ok(Shared::Own(()))));
+    }
+    let refusal = Error::NotFound { name: module.clone() };
+    assert!(flights.share(&module, || Err::<(), _>(refusal)).is_err());
+    assert!(matches!(flights.share(&module, || Ok(())), Ok(Shared::Own(()))));
+}
+
+/// A panic in one thread leaves nobody waiting for ever.
+#[test]
+fn an_abandoned_insertion_is_taken_up() {
+    let (flights, module) = (Flights::default(), BString::from("m"));
+    thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            let _ = flights.share(&module, || -> Result<(), Error> {
+                while flights.waiting_for(&module) < 1 {
+                    thread::yield_now();
+                }
+                panic!("on purpose")
+            });
+        });
+        let second = scope.spawn(|| {
+            while first_has_not_begun(&flights, &module) {
+                thread::yield_now();
+            }
+            matches!(flights.share(&module, || Ok(())), Ok(Shared::Own(())))
+        });
+        assert!(first.join().is_err());
+        assert!(second.join().expect("no panic"));
+    });
+}
+
+fn first_has_not_begun(flights: &Flights, module: &BString) -> bool {
+    !flights.is_open(module)
+}

@@ -1,0 +1,288 @@
+//! The loading manager of the library, asked from inside a tree with the shim in the kernel's place: modules come
+//! and go in /sys/module there, and each call of the kernel's is written down. kmod has nothing of the kind.
+
+mod together;
+mod worker;
+
+use std::fs;
+
+use oxmod_test_support::{Root, Run, Shim, Side, running_release};
+
+use worker::{ANSWERS, SCRIPT};
+
+/// A tree for the running kernel, which is the one whose modules the manager takes. `c` needs `b` needs `a`; `d-x` and
+/// `e` serve one device, `f` another, which `inside` serves too; `g` and `h` are soft dependencies of each other.
+fn tree() -> Root {
+    let root = Root::for_release(&running_release());
+    root.module("kernel/a.ko", |m| m.export("sa", 1));
+    root.module("kernel/b.ko.xz", |m| m.export("sb", 2).need("sa"));
+    root.module("kernel/c.ko", |m| m.need("sb").alias("dev:c*"));
+    root.module("kernel/d-x.ko", |m| m.alias("dev:two*").alias("dev:tw*"));
+    root.module("kernel/e.ko", |m| m.need("sa").alias("dev:two*"));
+    root.module("kernel/f.ko", |m| m.alias("dev:f*"));
+    root.module("kernel/g.ko", |m| m.info("softdep", "pre: h"));
+    root.module("kernel/h.ko", |m| m.info("softdep", "pre: a post: g"));
+    root.file(root.in_modules("modules.builtin"), "kernel/inside.ko\n");
+    root.file(root.in_modules("modules.builtin.modinfo"), "inside.alias=dev:f*\0inside.alias=dev:in*\0");
+    let order: String =
+        ["a.ko", "b.ko", "c.ko", "d-x.ko", "e.ko"].map(|file| format!("kernel/{file}\n")).concat();
+    root.file(root.in_modules("modules.order"), order);
+    let answer = Run::new("depmod").inside(&root).on(Side::Ours);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    root.file("proc/cmdline", "quiet\n").file("proc/modules", "");
+    root
+}
+
+/// What the manager answers to each line of a script, and which module calls there were: `insert NAME PARAMETERS`
+/// or `remove NAME`, with the errno of those that failed.
+fn asked(root: &Root, shim: &Shim, script: &str) -> (Vec<String>, Vec<String>) {
+    root.file(SCRIPT, script).file(ANSWERS, "");
+    let program = std::env::current_exe().expect("this program");
+    let line = format!("exec '{}' --exact {} --nocapture >/dev/null", program.display(), worker::NAME);
+    let run = Run::shell(&line).env("OXMOD_MANAGER", format!("/{SCRIPT}"));
+    let shimmed = shim.run(root, &run, Side::Ours);
+    assert_eq!(shimmed.answer.triple(), (0, String::new(), String::new()));
+    let answers = fs::read_to_string(root.path(ANSWERS)).expect("answers");
+    (answers.lines().map(str::to_owned).collect(), shimmed.calls.lines().map(in_short).collect())
+}
+
+/// A call without what does not matter here.
+fn in_short(call: &str) -> String {
+    let (call, errno) = call.rsplit_once(" = ").expect("an errno");
+    let mut words = call.split(' ');
+    let verb = if words.next() == Some("delete") { "remove" } else { "insert" };
+    let file = words.next().unwrap_or_default().trim_start_matches("<kernel/").trim_start_matches("kernel/");
+    let name = file.split('.').next().unwrap_or_default();
+    let quoted = call.split_once('"').and_then(|(_, rest)| rest.rsplit_once('"'));
+    let parameters = quoted.map_or("", |(parameters, _)| parameters);
+    let text = format!("{verb} {name} {parameters}").trim_end().to_owned();
+    if errno == "0" { text } else { format!("{text} = {errno}") }
+}
+
+/// Answers to a script in a kernel that agrees to everything.
+fn answers(root: &Root, script: &str) -> Vec<String> {
+    asked(root, &Shim::new().living(1000), script).0
+}
+
+#[track_caller]
+fn expect(root: &Root, script: &str, expected: &[&str], calls: &[&str]) {
+    expect_of(root, &Shim::new().living(1000), script, expected, calls);
+}
+
+#[track_caller]
+fn expect_of(root: &Root, shim: &Shim, script: &str, expected: &[&str], calls: &[&str]) {
+    let (answered, called) = asked(root, shim, script);
+    assert_eq!((&answered[..], &called[..]), (&own(expected)[..], &own(calls)[..]), "{script}");
+}
+
+fn own(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+#[test]
+fn a_module_comes_with_what_it_needs_and_goes_with_it() {
+    expect(
+        &tree(),
+        "load c\nload c\nload inside\nload nosuch\nstate c\nunload c\nunload c\nstate c\nunload inside",
+        &[
+            "loaded a b c",
+            "already c",
+            "builtin inside",
+            "there is no module nosuch [2]",
+            "Live",
+            "removed c b",
+            "removed",
+            "absent",
+            "module inside is built in [16]",
+        ],
+        &["insert a", "insert b", "insert c", "remove c", "remove b"],
+    );
+}
+
+/// Defect 4: `-` and `_` are one, also in what is needed and in what is removed.
+#[test]
+fn names_are_normalised() {
+    expect(
+        &tree(),
+        "load d-x\nload d_x\nstate d-x\nunload d-x",
+        &["loaded d_x", "already d_x", "Live", "removed d_x"],
+        &["insert d-x", "remove d_x"],
+    );
+}
+
+/// Defect 1: that a module is there already is no failure, and every other answer is one.
+#[test]
+fn only_eexist_is_no_failure() {
+    let script = "load a\nload a\nunload a\nload a";
+    // Somebody else inserts it between the question and the call: shown as coming, then as live.
+    let overtaken = "sh mkdir /sys/module/a; echo coming >/sys/module/a/initstate\n\
+                     later echo live >/sys/module/a/initstate\nload a\nload c";
+    expect(&tree(), overtaken, &["already a", "loaded b c"], &["insert b", "insert c"]);
+    for errno in [libc::EEXIST, libc::EBUSY, libc::ENOENT, libc::EINVAL, libc::ENODEV, libc::EPERM] {
+        let shim = Shim::new().answer("finit", "#1", errno).living(1000);
+        let refused = format!("module a: {} [{errno}]", worker::words(errno));
+        let first = format!("insert a = {errno}");
+        // The first is refused, also where the module's own start says that something exists; the next is not.
+        let expected = [&refused, "loaded a", "removed a", "loaded a"];
+        expect_of(&tree(), &shim, script, &expected, &[&first, "insert a", "remove a", "insert a"]);
+    }
+}
+
+/// Defect 1, the other half: a kernel whose /sys is not mounted says EEXIST too.
+#[test]
+fn eexist_where_no_state_is_shown() {
+    let shim = Shim::new().answer("finit", "*", libc::EEXIST);
+    expect_of(&tree(), &shim, "load a", &["already a"], &["insert a = 17"]);
+}
+
+/// Defect 6: modprobe.d counts.
+#[test]
+fn the_configuration_is_honoured() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "options a x=1\noptions c y=\"2 3\"\nblacklist e\nsoftdep f pre: d-x post: nosuch c\n\
+         forbid h not here\ninstall run-me echo ran >>/ran; exec true\ninstall fails false\nalias dev:off off\nalias dev:gone gone\n",
+    );
+    expect(
+        &root,
+        "load c\ndevice dev:two\nload e\nload f\nload h\nload g\nload run_me\nload fails\ndevice dev:off\ndevice dev:gone",
+        &[
+            "loaded a b c",
+            "loaded d_x; blacklisted e",
+            "loaded e",
+            "loaded f",
+            "module h: h is forbidden by /etc/modprobe.d/x.conf line 5 [1]",
+            "loaded g",
+            "commands run_me",
+            "module fails: command false ended with 1 [22]",
+            "nothing",
+            "failed gone: there is no module gone",
+        ],
+        &["insert a x=1", "insert b", "insert c y=\"2 3\"", "insert d-x", "insert e", "insert f", "insert g"],
+    );
+    assert_eq!(fs::read_to_string(root.path("ran")).unwrap(), "ran\n");
+}
+
+/// Defect 7: circles of soft dependencies and of what modules need end, and the order is the same each time.
+#[test]
+fn circles_end_and_the_order_is_steady() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "softdep a pre: h\nsoftdep d_x pre: d-x post: e\nsoftdep e post: d_x\n",
+    );
+    for _ in 0..3 {
+        let order = answers(&root, "load g\nload d-x\nunload d-x\nunload g\nunload h\nunload e\nunload a");
+        assert_eq!(order[..2], ["loaded a h g", "loaded d_x e"]);
+    }
+    // No depmod writes such a file.
+    expect(
+        &tree(),
+        "sh cd /lib/modules/*/kernel && rm ../modules.dep.bin && \
+         printf '%s\\n' 'kernel/a.ko: kernel/f.ko kernel/a.ko' 'kernel/f.ko: kernel/a.ko kernel/f.ko' >../modules.dep\n\
+         refresh\nload a\ndevice dev:f",
+        &["refreshed", "loaded a f", "already f; builtin inside"],
+        &["insert a", "insert f"],
+    );
+}
+
+/// Defect 7: a driver that fails hides none of the others, nor what was loaded for it.
+#[test]
+fn a_device_is_gone_on_with_after_a_failure() {
+    for (failing, expected) in [
+        ("kernel/d-x.ko", "loaded a e; failed d_x: module d_x: No such device"),
+        ("kernel/e.ko", "loaded d_x a; failed e: module e: No such device"),
+        ("kernel/a.ko", "loaded d_x; failed e: module a: No such device"),
+    ] {
+        let shim = Shim::new().answer("finit", failing, libc::ENODEV).living(1000);
+        assert_eq!(asked(&tree(), &shim, "device dev:two").0, [expected]);
+    }
+    // And nobody serves this one.
+    assert_eq!(answers(&tree(), "device dev:none\ndevice dev:[x\nload dev:[x").len(), 3);
+    assert_eq!(answers(&tree(), "device dev:none\ndevice dev:[x"), ["nothing", "nothing"]);
+}
+
+/// Defect 8: what others do to modules is seen at once, and what is read once, on request.
+#[test]
+fn the_kernel_s_own_state_counts() {
+    let root = tree();
+    expect(
+        &root,
+        "load a\nsh rm -r /sys/module/a\nload a\nunload a\n\
+         sh mkdir /sys/module/a; echo live >/sys/module/a/initstate\nload b",
+        &["loaded a", "loaded a", "removed a", "loaded b"],
+        &["insert a", "insert a", "remove a", "insert b"],
+    );
+    let root = tree();
+    expect(
+        &root,
+        "load new\nsh cd /lib/modules/*/ && echo kernel/f.ko: >modules.dep && rm modules.dep.bin && \
+         mkdir -p /etc/modprobe.d && echo options f z=9 >/etc/modprobe.d/y.conf\n\
+         refresh\nload b\nload f\nsh rm -r /lib/modules/*\nrefresh\nload f",
+        &[
+            "there is no module new [2]",
+            "refreshed",
+            "there is no module b [2]",
+            "loaded f",
+            "no directory [2]",
+            "already f",
+        ],
+        &["insert f z=9"],
+    );
+}
+
+/// A module that another process has on its way out is waited for, and inserted when it has gone.
+#[test]
+fn going_is_not_loaded() {
+    let going = "sh mkdir /sys/module/a; echo going >/sys/module/a/initstate\n\
+                 later rm -r /sys/module/a\nstate a\nload b\nstate a";
+    expect(&tree(), going, &["Going", "loaded a b", "Live"], &["insert a", "insert b"]);
+}
+
+/// Defect 9: what is part of the kernel is answered too.
+#[test]
+fn devices_served_by_the_kernel_itself() {
+    expect(
+        &tree(),
+        "device dev:in1\ndevice dev:f",
+        &["builtin inside", "loaded f; builtin inside"],
+        &["insert f"],
+    );
+}
+
+/// The file's own faults are told apart from the kernel's judgement.
+#[test]
+fn files_that_are_not_there_or_damaged() {
+    let root = tree();
+    fs::remove_file(root.path(root.in_modules("kernel/a.ko"))).unwrap();
+    root.file(root.in_modules("kernel/f.ko.xz"), b"\xfd7zXZ\0damaged");
+    let dep = fs::read_to_string(root.path(root.in_modules("modules.dep"))).unwrap();
+    root.file(root.in_modules("modules.dep"), dep.replace("f.ko", "f.ko.xz"));
+    fs::remove_file(root.path(root.in_modules("modules.dep.bin"))).unwrap();
+    let answered = answers(&root, "load b\nload f\ndevice dev:two");
+    let dir = format!("/lib/modules/{}/kernel", root.release());
+    assert_eq!(answered[0], format!("module a: {dir}/a.ko: No such file or directory (os error 2) [2]"));
+    assert!(answered[1].starts_with(&format!("module f: {dir}/f.ko.xz: ")), "{answered:?}");
+    assert!(answered[2].starts_with("loaded d_x; failed e: module a: "), "{answered:?}");
+}
+
+#[test]
+fn unloading_what_cannot_go() {
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", "remove f exit 3\n");
+    expect(
+        &root,
+        "load c\nunload a\nload f\nunload f\nunload nosuch\nsh mkdir /sys/module/else; echo live >/sys/module/else/initstate\n\
+         unload else",
+        &[
+            "loaded a b c",
+            "module a is in use [16]",
+            "loaded f",
+            "module f: command exit 3 ended with 3 [22]",
+            "there is no module nosuch [2]",
+            "removed else",
+        ],
+        &["insert a", "insert b", "insert c", "insert f", "remove else"],
+    );
+}

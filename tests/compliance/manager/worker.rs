@@ -1,0 +1,123 @@
+//! The program that has a manager: this test program itself, started once more inside the tree.
+
+use std::ffi::CStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::process::{Child, Command};
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use oxmod::ops::manager::{Error, Manager, Report};
+
+/// Its place among the tests.
+pub(super) const NAME: &str = "manager::worker::runs_a_script";
+/// What it is asked, a line a question, and where its answers go.
+pub(super) const SCRIPT: &str = "manager-script";
+pub(super) const ANSWERS: &str = "manager-answers";
+
+/// No test where nobody asks: the tests of this directory start it with a script.
+#[test]
+fn runs_a_script() {
+    let Some(script) = std::env::var_os("OXMOD_MANAGER") else { return };
+    let script = fs::read_to_string(script).expect("the script");
+    let manager = Manager::from_root("/").expect("a manager");
+    let mut children = Vec::new();
+    let answers: Vec<String> =
+        script.lines().filter_map(|line| answer(&manager, line, &mut children)).collect();
+    for mut child in children {
+        assert!(child.wait().expect("a child").success());
+    }
+    fs::write(format!("/{ANSWERS}"), answers.join("\n")).expect("the answers");
+}
+
+fn answer(manager: &Manager<'_>, line: &str, children: &mut Vec<Child>) -> Option<String> {
+    let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let shell = |line: &str| Command::new("/bin/sh").args(["-c", line]).env_remove("LD_PRELOAD").spawn();
+    Some(match verb {
+        "load" => manager.load(rest).map_or_else(error, |report| told(&report)),
+        "device" => told(&manager.load_for_device(rest)),
+        "unload" => manager.unload(rest).map_or_else(error, |names| list("removed", &names)),
+        "state" => manager.state(rest).map_or_else(|| "absent".into(), |state| format!("{state:?}")),
+        "refresh" => match manager.refresh() {
+            Ok(()) => "refreshed".into(),
+            Err(Error::Directory { errno, .. }) => format!("no directory [{errno}]"),
+            Err(other) => error(other),
+        },
+        "together" => together(manager, rest),
+        "sh" => {
+            assert!(shell(rest).and_then(|mut child| child.wait()).expect("a shell").success());
+            return None;
+        }
+        // While the next questions are asked.
+        "later" => {
+            children.push(shell(&format!("sleep 0.3; {rest}")).expect("a shell"));
+            return None;
+        }
+        _ => panic!("{line}"),
+    })
+}
+
+/// So many threads, which all load all of these, each beginning with another: how often each module is in a
+/// report as loaded.
+fn together(manager: &Manager<'_>, arguments: &str) -> String {
+    let mut words = arguments.split(' ');
+    let threads: usize = words.next().and_then(|word| word.parse().ok()).expect("a number");
+    let names: Vec<&str> = words.collect();
+    let (barrier, begin) = (Barrier::new(threads), Instant::now());
+    let mut loaded: Vec<String> = thread::scope(|scope| {
+        let work = |thread: usize| {
+            let (names, barrier) = (&names, &barrier);
+            move || {
+                barrier.wait();
+                let mine = (0..names.len()).map(|at| names[(at + thread * 7) % names.len()]);
+                mine.flat_map(|name| {
+                    let report = manager.load(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+                    report.loaded
+                })
+                .map(|name| name.to_string())
+                .collect::<Vec<_>>()
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|thread| scope.spawn(work(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(begin.elapsed() < Duration::from_secs(60));
+    loaded.sort();
+    loaded.join(" ")
+}
+
+fn told(report: &Report) -> String {
+    let mut parts: Vec<String> = [
+        ("loaded", &report.loaded),
+        ("already", &report.already),
+        ("builtin", &report.builtin),
+        ("commands", &report.commands),
+        ("blacklisted", &report.blacklisted),
+    ]
+    .into_iter()
+    .filter(|(_, names)| !names.is_empty())
+    .map(|(word, names)| list(word, names))
+    .collect();
+    parts.extend(report.failed.iter().map(|(name, error)| format!("failed {name}: {error}")));
+    if parts.is_empty() { "nothing".into() } else { parts.join("; ") }
+}
+
+fn list(word: &str, names: &[impl std::fmt::Display]) -> String {
+    names.iter().fold(word.to_owned(), |mut text, name| {
+        let _ = write!(text, " {name}");
+        text
+    })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it ends a chain")]
+fn error(error: Error) -> String {
+    format!("{error} [{}]", error.errno())
+}
+
+/// An errno in words.
+#[allow(unsafe_code)]
+pub(super) fn words(errno: i32) -> String {
+    // SAFETY: the text is the C library's, ends in NUL and lasts until the next call by this thread.
+    unsafe { CStr::from_ptr(libc::strerror(errno)) }.to_string_lossy().into_owned()
+}

@@ -1,0 +1,102 @@
+//! What modules serve devices, and loading them, by the library's manager.
+//!
+//! ```text
+//! cargo run --example manager                      what would be loaded for this machine's devices
+//! cargo run --example manager -- MODALIAS...       what would be loaded for these
+//! cargo run --example manager -- --dir DIR ...     with other modules than /lib/modules/RELEASE
+//! sudo target/debug/examples/manager --load ...    loads it, each device in a thread of its own
+//! ```
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs, thread};
+
+use oxmod::context::{ConfigSource, Context};
+use oxmod::notice::Notice;
+use oxmod::ops::manager::{Manager, Prospect};
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let (mut load, mut dir, mut modaliases) = (false, None, BTreeSet::new());
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--load" => load = true,
+            "--dir" => dir = Some(PathBuf::from(arguments.next().ok_or("--dir needs a directory")?)),
+            _ => drop(modaliases.insert(argument)),
+        }
+    }
+    if modaliases.is_empty() {
+        collect(Path::new("/sys/devices"), &mut modaliases);
+    }
+    let manager = match dir {
+        None => Manager::from_root("/")?,
+        Some(dir) => {
+            Manager::new(move || Ok(Context::open(dir.clone(), &ConfigSource::System, &tell)), &tell)?
+        }
+    };
+    let fine = if load { load_all(&manager, &modaliases) } else { show_all(&manager, &modaliases) };
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the library notices, such as lines of the configuration that it cannot read.
+fn tell(notice: &Notice) {
+    eprintln!("{notice:?}");
+}
+
+/// Nothing is loaded, and nothing can go wrong.
+fn show_all(manager: &Manager<'_>, modaliases: &BTreeSet<String>) -> bool {
+    for modalias in modaliases {
+        for planned in manager.plan_for_device(modalias) {
+            let name = planned.module.name;
+            let plan = match planned.prospect {
+                Prospect::Load(steps) => {
+                    let names: Vec<String> = steps.iter().map(|step| step.module.to_string()).collect();
+                    format!("would load {}", names.join(", "))
+                }
+                Prospect::Loaded => "loaded".into(),
+                Prospect::BuiltIn => "built in".into(),
+                Prospect::Blacklisted(line) => format!("blacklisted by {}", line.path.display()),
+                Prospect::Forbidden(error) => error.to_string(),
+            };
+            println!("{name}: {plan}, for {modalias:.50}");
+        }
+    }
+    true
+}
+
+/// All devices at the same time: where two need the same module one thread inserts it.
+fn load_all(manager: &Manager<'_>, modaliases: &BTreeSet<String>) -> bool {
+    let reports = thread::scope(|scope| {
+        let load = |modalias| scope.spawn(move || manager.load_for_device(modalias));
+        let threads: Vec<_> = modaliases.iter().map(load).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread")).collect::<Vec<_>>()
+    });
+    for (modalias, report) in modaliases.iter().zip(&reports) {
+        println!("{modalias}: loaded {:?}, already {:?}", report.loaded, report.already);
+        for (driver, error) in &report.failed {
+            println!("{modalias}: {driver} failed: {error}");
+        }
+    }
+    reports.iter().all(|report| report.failed.is_empty())
+}
+
+/// The contents of every file `modalias` below a directory.
+fn collect(directory: &Path, modaliases: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect(&entry.path(), modaliases);
+        } else if entry.file_name() == "modalias" {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            modaliases.extend(Some(text.trim_end().to_owned()).filter(|text| !text.is_empty()));
+        }
+    }
+}
