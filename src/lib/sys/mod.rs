@@ -4,6 +4,7 @@
 //! live below this module, each with its `SAFETY` comment.
 
 pub mod decompress;
+pub mod devices;
 pub mod dir;
 pub mod entry;
 pub mod errno;

@@ -1,0 +1,164 @@
+//! The kernel's tree of devices, /sys/devices: what each device says it is.
+//!
+//! A device is a directory; links, which lead to other places of the tree, are not followed. Entries come in the
+//! order of their names, so that the same devices always have the same order. What vanishes meanwhile is passed
+//! over: devices come and go.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bstr::ByteSlice;
+
+use super::file;
+use crate::error::{Error, Result};
+
+/// Where the kernel shows its devices.
+pub const DEVICES: &str = "/sys/devices";
+
+/// The devices below `top` with what drivers are found by, a pair for each: devices with several modaliases come
+/// several times, most not at all.
+///
+/// A modalias is a line of the device's file `modalias`; where there is none, the kernel may have one for the
+/// device's events only, which its file `uevent` tells.
+///
+/// Errors: `top` cannot be listed.
+pub fn modaliases(top: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut found = Vec::new();
+    each(top, &mut |device, names| {
+        let read = |name: &str| file::read_text(&device.join(name)).unwrap_or_default();
+        let aliases: Vec<Vec<u8>> = if names.modalias {
+            read("modalias").lines().map(<[u8]>::to_vec).collect()
+        } else if names.uevent {
+            let text = read("uevent");
+            text.lines().filter_map(|line| line.strip_prefix(b"MODALIAS=")).map(<[u8]>::to_vec).collect()
+        } else {
+            return;
+        };
+        let aliases = aliases.into_iter().filter(|alias| !alias.is_empty());
+        found.extend(aliases.map(|alias| (device.to_path_buf(), alias)));
+    })?;
+    Ok(found)
+}
+
+/// Has the kernel send the event of each device below `top` again, as if it had just been added. All of them are
+/// tried.
+///
+/// Errors: `top` cannot be listed; else the first of the kernel's refusals.
+pub fn trigger(top: &Path) -> Result<()> {
+    let mut outcome = Ok(());
+    each(top, &mut |device, names| {
+        let path = device.join("uevent");
+        let write = || fs::OpenOptions::new().write(true).open(&path).and_then(|file| write_add(&file));
+        match if names.uevent { write() } else { Ok(()) } {
+            Err(error) if !is_gone(&error) && outcome.is_ok() => outcome = Err(Error::new(&path, error)),
+            _ => {}
+        }
+    })?;
+    outcome
+}
+
+fn write_add(mut file: &fs::File) -> io::Result<()> {
+    io::Write::write_all(&mut file, b"add")
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
+}
+
+/// Which of the files that matter here a directory has.
+#[derive(Debug, Default)]
+struct Names {
+    modalias: bool,
+    uevent: bool,
+}
+
+/// Visits every directory below `top`, and itself, each before those in it.
+fn each(top: &Path, visit: &mut dyn FnMut(&Path, &Names)) -> Result<()> {
+    let mut pending = vec![top.to_path_buf()];
+    while let Some(dir) = pending.pop() {
+        match list(&dir) {
+            Ok((names, mut below)) => {
+                visit(&dir, &names);
+                // On a stack the last comes first.
+                below.sort_unstable_by(|one, other| other.cmp(one));
+                pending.append(&mut below);
+            }
+            Err(error) if dir == top => return Err(Error::new(dir, error)),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn list(dir: &Path) -> io::Result<(Names, Vec<PathBuf>)> {
+    let (mut names, mut below) = (Names::default(), Vec::new());
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            below.push(entry.path());
+        } else if entry.file_name() == "modalias" {
+            names.modalias = true;
+        } else if entry.file_name() == "uevent" {
+            names.uevent = true;
+        }
+    }
+    Ok((names, below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn devices_come_in_order_with_all_their_aliases() {
+        let dir = tree(&[
+            ("pci0/b/modalias", "pci:b\n"),
+            ("pci0/b/uevent", "MODALIAS=unused\n"),
+            ("pci0/a/modalias", "acpi:a\nof:a"),
+            ("pci0/a/deep/uevent", "X=1\nMODALIAS=tee:x\nMODALIAS_NOT=1\n"),
+            ("pci0/c/uevent", "X=1\n"),
+            ("pci0/d/modalias", "\n"),
+            ("a-file", ""),
+        ]);
+        std::os::unix::fs::symlink("..", dir.path().join("pci0/a/link")).unwrap();
+        let found = modaliases(dir.path()).unwrap();
+        let shown: Vec<(&str, &str)> = found
+            .iter()
+            .map(|(path, alias)| {
+                let path = path.strip_prefix(dir.path()).unwrap();
+                (path.to_str().unwrap(), std::str::from_utf8(alias).unwrap())
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [("pci0/a", "acpi:a"), ("pci0/a", "of:a"), ("pci0/a/deep", "tee:x"), ("pci0/b", "pci:b")]
+        );
+        let error = modaliases(&dir.path().join("nothing")).unwrap_err();
+        assert_eq!((error.errno(), error.path), (libc::ENOENT, dir.path().join("nothing")));
+    }
+
+    #[test]
+    fn every_device_is_triggered_whatever_one_says() {
+        let dir = tree(&[("a/uevent", ""), ("b/uevent", ""), ("c/modalias", "x")]);
+        trigger(dir.path()).unwrap();
+        fs::remove_file(dir.path().join("a/uevent")).unwrap();
+        fs::create_dir(dir.path().join("a/sub")).unwrap();
+        std::os::unix::fs::symlink("/dev/full", dir.path().join("a/uevent")).unwrap();
+        fs::write(dir.path().join("b/uevent"), "").unwrap();
+        let error = trigger(dir.path()).unwrap_err();
+        assert_eq!((error.errno(), error.path), (libc::ENOSPC, dir.path().join("a/uevent")));
+        assert_eq!(fs::read(dir.path().join("b/uevent")).unwrap(), b"add");
+        assert!(!dir.path().join("c/uevent").exists());
+    }
+}
