@@ -1,6 +1,7 @@
 //! Behaviour, compared between ours and the reference; one file an applet.
 
 mod blocks;
+mod coldplug;
 mod depmod;
 mod faults;
 mod formats;

@@ -2,9 +2,10 @@
 //!
 //! No applet prints its own help or version: they act here, at once, while argv is being read.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command};
+use oxmod::sys::host;
 
 use crate::applet::Invocation;
 use crate::getopt::{Getopt, Opt, Ordering};
@@ -65,6 +66,15 @@ pub fn syslog_and_verbose() -> [Arg; 2] {
         flag(Some('s'), "syslog", "Send messages to syslog instead of standard error"),
         flag(Some('v'), "verbose", "Say more"),
     ]
+}
+
+/// `--jobs` takes a decimal number; zero is one job for each processor.
+pub fn jobs_value(value: &OsStr, report: &Report) -> Result<usize, Exit> {
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(0) => Ok(host::processors()),
+        Some(number) => Ok(number),
+        None => Err(report.bad_jobs_value(value)),
+    }
 }
 
 /// --json.

@@ -15,6 +15,7 @@ use oxmod::error::{Cause, Error};
 use oxmod::notice::Notice;
 use oxmod::sys::{errno, memory, stdio, syslog};
 
+mod coldplug;
 mod depmod;
 mod forbid;
 mod insmod;

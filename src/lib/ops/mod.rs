@@ -1,5 +1,6 @@
 //! The jobs: each makes a plan from what [`crate::context`] and the formats tell, then carries it out.
 
+pub mod coldplug;
 pub mod command;
 pub mod depmod;
 pub mod info;

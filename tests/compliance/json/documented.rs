@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use oxmod_test_support::{Root, Run, Side, differs_because};
+use oxmod_test_support::{RELEASE, Root, Run, Side, differs_because};
 use serde_json::{Value, json};
 
 use super::schema::{Schema, bytes};
+use crate::coldplug;
+
 use super::{checked, lsmod, modinfo, modprobe};
 
 fn manual() -> String {
@@ -50,6 +52,13 @@ fn the_manual_page_has_the_words_of_the_schema() {
     }
 }
 
+/// Devices one of whose drivers is forbidden.
+fn forbidden() -> Root {
+    let root = coldplug::tree();
+    root.file("etc/modprobe.d/x.conf", "forbid disk\n");
+    root
+}
+
 /// Runs that together give every member.
 fn runs() -> Vec<(Root, Run)> {
     let run = |root: Root, run: fn(&Root) -> Run| {
@@ -57,6 +66,7 @@ fn runs() -> Vec<(Root, Run)> {
         (root, run)
     };
     vec![
+        run(forbidden(), |root| Run::new("kmod").args(["coldplug", "-n", "-S", RELEASE]).inside(root)),
         run(lsmod::tree(), |root| Run::new("lsmod").inside(root)),
         run(modinfo::tree(), |root| modinfo::modinfo(root, &["odd-one", "nosuch", "broken"])),
         run(modprobe::configured(), |root| {

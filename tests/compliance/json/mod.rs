@@ -29,7 +29,7 @@ fn document(run: &Run) -> Value {
 
 /// The document of an answer.
 #[track_caller]
-fn checked(answer: &Answer) -> Value {
+pub(crate) fn checked(answer: &Answer) -> Value {
     let text = answer.stdout_text();
     assert!(text.ends_with('\n') && text.matches('\n').count() == 1, "not one line: {answer:?}");
     let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
@@ -48,6 +48,6 @@ fn checked(answer: &Answer) -> Value {
 
 /// The items of an array.
 #[track_caller]
-fn list(value: &Value) -> &Vec<Value> {
+pub(crate) fn list(value: &Value) -> &Vec<Value> {
     value.as_array().unwrap_or_else(|| panic!("not a list: {value}"))
 }

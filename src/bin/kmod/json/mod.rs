@@ -7,6 +7,7 @@
 //! by item, so that thousands of modules need not be held; whatever fails, the document is completed, unless standard
 //! output itself takes no more.
 
+pub mod coldplug;
 pub mod lsmod;
 pub mod modinfo;
 pub mod modprobe;

@@ -272,7 +272,7 @@ fn with_error(object: Object, error: Option<Object>) -> Object {
 }
 
 /// A step of a plan.
-fn step(step: &Step) -> Object {
+pub(super) fn step(step: &Step) -> Object {
     let object = Object::new().text("module", &step.module);
     let object = match &step.action {
         Action::Insert(path) => object.set("action", "insert").text("path", path.as_os_str().as_bytes()),
@@ -313,7 +313,8 @@ fn reason(why: &Failure) -> Object {
     }
 }
 
-fn of_command(why: &command::Failure) -> Object {
+/// Why a command did not succeed.
+pub(super) fn of_command(why: &command::Failure) -> Object {
     match why {
         command::Failure::Status(_, status) => {
             failure(Kind::Command, "The command failed").set("status", *status)

@@ -13,11 +13,11 @@ use oxmod::context::ConfigSource;
 use oxmod::ops::command::{self, Surroundings};
 use oxmod::ops::insert::Force;
 use oxmod::sys::process::Output;
-use oxmod::sys::{host, stdio};
+use oxmod::sys::stdio;
 
 use super::{environment, load_list};
 use crate::applet::Invocation;
-use crate::options::Options;
+use crate::options::{Options, jobs_value};
 use crate::report::{Exit, Level, Report};
 
 /// What is to be done; the first that was asked for in this order wins.
@@ -263,15 +263,6 @@ fn wait_value(value: &OsStr, report: &Report) -> Result<Option<Duration>, Exit> 
         Some(number) if negative => Ok(Some(Duration::from_millis(number.wrapping_neg()))),
         Some(number) => Ok(Some(Duration::from_millis(number))),
         None => Err(report.bad_wait_value(value)),
-    }
-}
-
-/// `--jobs` takes a decimal number; zero is one job for each processor.
-fn jobs_value(value: &OsStr, report: &Report) -> Result<usize, Exit> {
-    match value.to_str().and_then(|text| text.parse().ok()) {
-        Some(0) => Ok(host::processors()),
-        Some(number) => Ok(number),
-        None => Err(report.bad_jobs_value(value)),
     }
 }
 

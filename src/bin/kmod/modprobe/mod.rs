@@ -22,6 +22,7 @@ use crate::options::{self, flag, ours, value};
 use crate::report::{Level, Outcome, Report};
 
 pub use args::{Job, Settings, parameters};
+pub use text::shown;
 pub use view::{End, View};
 
 use args::CommandLine;

@@ -95,7 +95,7 @@ impl View for Text {
 }
 
 /// The line that stands for a step.
-fn shown(step: &Step) -> BString {
+pub fn shown(step: &Step) -> BString {
     let (keyword, object): (&str, &[u8]) = match &step.action {
         Action::Insert(path) => ("insmod", path.as_os_str().as_encoded_bytes()),
         Action::Install(command) => ("install", command),

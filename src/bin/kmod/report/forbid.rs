@@ -31,12 +31,13 @@ impl Report {
     }
 }
 
-struct Words<'a> {
-    asked_for: &'a BStr,
-    module: &'a BString,
-    path: &'a Path,
-    line: u32,
-    reason: Option<&'a BString>,
+/// By which line, for which reason.
+pub(super) struct Words<'a> {
+    pub(super) asked_for: &'a BStr,
+    pub(super) module: &'a BString,
+    pub(super) path: &'a Path,
+    pub(super) line: u32,
+    pub(super) reason: Option<&'a BString>,
 }
 
 impl fmt::Display for Words<'_> {

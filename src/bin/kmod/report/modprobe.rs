@@ -173,7 +173,7 @@ impl Report {
 }
 
 /// What the kernel's errno means for a module.
-fn kernel_answer(errno: i32) -> String {
+pub(super) fn kernel_answer(errno: i32) -> String {
     match errno {
         libc::EEXIST => "Module already in kernel".to_owned(),
         libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".to_owned(),

@@ -1,5 +1,6 @@
 //! `kmod` under its own name: the subcommands.
 
+pub mod coldplug;
 mod meta;
 mod static_nodes;
 
@@ -19,7 +20,13 @@ struct Subcommand {
     run: fn(&Invocation) -> Outcome,
 }
 
-const SUBCOMMANDS: [Subcommand; 4] = [
+const SUBCOMMANDS: [Subcommand; 5] = [
+    Subcommand {
+        name: "coldplug",
+        about: "Load the drivers of the devices that are there",
+        command: coldplug::command,
+        run: coldplug::run,
+    },
     Subcommand { name: "help", about: "Print this help", command, run: help },
     Subcommand {
         name: "list",

@@ -167,8 +167,19 @@ impl<'a> Manager<'a> {
     /// Loads every driver for the device with this `modalias`, and goes on after a failure. That nothing serves
     /// the device is no failure.
     pub fn load_for_device(&self, modalias: impl AsRef<[u8]>) -> Report {
+        self.load_for_device_if(modalias, |_| true)
+    }
+
+    /// Like [`load_for_device`](Self::load_for_device), but only those drivers that `wanted` lets pass.
+    pub fn load_for_device_if(
+        &self,
+        modalias: impl AsRef<[u8]>,
+        mut wanted: impl FnMut(&Module) -> bool,
+    ) -> Report {
         let _with_others = self.turn.read().unwrap_or_else(PoisonError::into_inner);
-        self.load_all(self.plan_for_device(modalias))
+        let mut planned = self.plan_for_device(modalias);
+        planned.retain(|planned| wanted(&planned.module));
+        self.load_all(planned)
     }
 
     /// What [`load`](Self::load) would do now.

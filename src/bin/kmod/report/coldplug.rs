@@ -1,0 +1,139 @@
+//! What `kmod coldplug` says: of each driver that could not be loaded why, and with -v of the others too.
+
+use std::io;
+use std::path::Path;
+
+use bstr::{BString, ByteSlice};
+use oxmod::error::Error;
+use oxmod::ops::coldplug::{Foreseen, Need, Served};
+use oxmod::ops::command;
+use oxmod::ops::manager::{self, Prospect};
+
+use super::forbid::Words;
+use super::modprobe::kernel_answer;
+use super::{Exit, Level, Report, io_text, verbatim, verbatim_path, why};
+
+impl Report {
+    /// There is no such directory of modules.
+    pub fn no_modules(&self, dir: &Path, error: &io::Error) -> Exit {
+        self.error(format_args!("could not open {}: {}", verbatim_path(dir), io_text(error)));
+        Exit::Failure
+    }
+
+    /// The modules cannot be worked with.
+    pub fn no_manager(&self, error: &manager::Error) -> Exit {
+        self.error(format_args!("{error}"));
+        Exit::Failure
+    }
+
+    /// The kernel shows no devices.
+    pub fn no_devices(&self, error: &Error) -> Exit {
+        self.error(format_args!("could not open {}: {}", verbatim_path(&error.path), why(error)));
+        Exit::Failure
+    }
+
+    /// Some device's event could not be sent again.
+    pub fn not_triggered(&self, error: &Error) -> Exit {
+        self.error(format_args!("could not write to {}: {}", verbatim_path(&error.path), why(error)));
+        Exit::Failure
+    }
+
+    /// What came of a need; whether all is well.
+    pub fn served(&self, need: &Need, served: &Served) -> bool {
+        let report = &served.report;
+        let device = Device(need);
+        self.each(&report.loaded, "inserted", device);
+        self.each(&report.commands, "ran the install command of", device);
+        self.each(&report.blacklisted, "passed over the blacklisted", device);
+        report.failed.iter().fold(true, |fine, (driver, error)| self.unserved(driver, error, device) && fine)
+    }
+
+    /// What would stand in the way.
+    pub fn foreseen(&self, need: &Need, foreseen: &Foreseen) {
+        for planned in &foreseen.planned {
+            let name = &planned.module.name;
+            match &planned.prospect {
+                Prospect::Forbidden(error) => _ = self.unserved(name, error, Device(need)),
+                Prospect::Blacklisted(_) => {
+                    self.each(std::slice::from_ref(name), "would pass over the blacklisted", Device(need));
+                }
+                Prospect::Load(_) | Prospect::Loaded | Prospect::BuiltIn => {}
+            }
+        }
+    }
+
+    fn each(&self, names: &[BString], done: &str, device: Device<'_>) {
+        for name in names {
+            self.say(Level::Notice, format_args!("{done} '{}' for {}", verbatim(name), device.words()));
+        }
+    }
+
+    /// Why a driver was not loaded; whether that is as it should be.
+    fn unserved(&self, driver: &BString, error: &manager::Error, device: Device<'_>) -> bool {
+        use manager::Error as E;
+        let (level, fine) = match error {
+            E::Forbidden { .. } => (Level::Warning, true),
+            // A driver is asked for each device that it might know, and knows better.
+            E::Kernel { errno: libc::ENODEV, .. } => (Level::Notice, true),
+            _ => (Level::Error, false),
+        };
+        let needed = match error {
+            E::Kernel { module, .. } | E::File { module, .. } | E::Command { module, .. }
+                if module != driver =>
+            {
+                format!("{}: ", verbatim(module))
+            }
+            _ => String::new(),
+        };
+        self.say(
+            level,
+            format_args!(
+                "could not insert '{}' for {}: {needed}{}",
+                verbatim(driver),
+                device.words(),
+                reason(driver, error)
+            ),
+        );
+        fine
+    }
+}
+
+/// Why, in modprobe's words where it has some.
+fn reason(driver: &BString, error: &manager::Error) -> String {
+    use manager::Error as E;
+    match error {
+        E::NotFound { name } => format!("there is no module '{}'", verbatim(name)),
+        E::Forbidden { forbidden, origin, reason, .. } => Words {
+            asked_for: driver.as_bstr(),
+            module: forbidden,
+            path: &origin.path,
+            line: origin.line,
+            reason: reason.as_ref(),
+        }
+        .to_string(),
+        E::Kernel { errno, .. } => kernel_answer(*errno),
+        E::File { error, .. } => format!("{}: {}", verbatim_path(&error.path), why(error)),
+        E::Command { failure: command::Failure::Status(command, status), .. } => {
+            format!("install command '{}': retcode {status}", verbatim(command))
+        }
+        E::Command { failure: command::Failure::Circle(command), .. } => {
+            format!("install command '{}' runs inside itself", verbatim(command))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// For whom a driver was to be loaded.
+#[derive(Clone, Copy)]
+struct Device<'d>(&'d Need);
+
+impl Device<'_> {
+    /// The first device: a modalias can be longer than a screen.
+    fn words(self) -> String {
+        let path = self.0.devices.first().map_or(Path::new(""), std::path::PathBuf::as_path);
+        match self.0.devices.len() {
+            0 | 1 => verbatim_path(path).to_string(),
+            more => format!("{} and {} more", verbatim_path(path), more - 1),
+        }
+    }
+}

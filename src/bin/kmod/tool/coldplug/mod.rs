@@ -1,0 +1,113 @@
+//! `kmod coldplug`: loads the drivers of the devices that are there.
+//!
+//! Owns what is done pass by pass, and what counts as a failure. Which modules serve which device is the library's.
+
+mod options;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use oxmod::context::{ConfigSource, Context};
+use oxmod::notice::{Notice, Sink};
+use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
+use oxmod::ops::manager::Manager;
+use oxmod::sys::devices::{self, DEVICES};
+use oxmod::sys::{file, parallel};
+
+use crate::applet::Invocation;
+use crate::json;
+use crate::report::{Exit, Level, Outcome, Report};
+
+use options::Settings;
+pub use options::command;
+use text::Text;
+
+/// What is shown of a run.
+pub trait View {
+    /// Where modules are, and whether they are not to be loaded.
+    fn begin(&mut self, directory: &Path, dry_run: bool);
+    /// What would be done for a need.
+    fn foreseen(&mut self, need: &Need, foreseen: &Foreseen) -> Outcome;
+    /// What was done for one.
+    fn served(&mut self, need: &Need, served: &Served) -> Outcome;
+}
+
+/// Runs `kmod coldplug`.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let report = Report::new(invocation.tool, Level::Warning);
+    let settings = options::parse(invocation, &report)?;
+    if settings.json {
+        return json::coldplug::answer(&report, |view| work(&settings, &report, view));
+    }
+    let mut text = Text::new();
+    let outcome = work(&settings, &report, &mut text);
+    text.finish().and(outcome)
+}
+
+fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
+    let sink = |notice: &Notice| report.library(notice);
+    let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
+    let manager = manager(&dir, &settings.config, &sink, report)?;
+    view.begin(&dir, settings.dry_run);
+    let run = Run { settings, report, top: Path::new(DEVICES) };
+    let outcome = if settings.dry_run { run.foresee(&manager, view) } else { run.load(&manager, view) };
+    outcome.and_then(|()| run.trigger())
+}
+
+/// A manager of the modules in a directory.
+fn manager<'s>(dir: &Path, config: &[PathBuf], sink: Sink<'s>, report: &Report) -> Result<Manager<'s>, Exit> {
+    file::exists(dir).map_err(|error| report.no_modules(dir, &error))?;
+    let dir = dir.to_path_buf();
+    let source = if config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(config.to_vec()) };
+    let open = move || Ok(Context::open(dir.clone(), &source, sink));
+    Manager::new(open, sink).map_err(|error| report.no_manager(&error))
+}
+
+struct Run<'r> {
+    settings: &'r Settings,
+    report: &'r Report,
+    /// Where the devices are.
+    top: &'r Path,
+}
+
+impl Run<'_> {
+    /// Pass after pass: a driver may bring in devices that have needs of their own.
+    fn load(&self, manager: &Manager<'_>, view: &mut dyn View) -> Outcome {
+        let mut coldplug = Coldplug::new(manager);
+        let mut fine = true;
+        loop {
+            let needs = self.survey(&mut coldplug)?;
+            if needs.is_empty() {
+                return if fine { Ok(()) } else { Err(Exit::Failure) };
+            }
+            let served = parallel::map(self.settings.jobs, &needs, || (), |(), need| coldplug.serve(need));
+            for (need, served) in needs.iter().zip(&served) {
+                fine &= self.report.served(need, served);
+                view.served(need, served)?;
+            }
+        }
+    }
+
+    /// What devices a driver would bring in nobody knows: one pass.
+    fn foresee(&self, manager: &Manager<'_>, view: &mut dyn View) -> Outcome {
+        let mut coldplug = Coldplug::new(manager);
+        for need in self.survey(&mut coldplug)? {
+            let foreseen = coldplug.foresee(&need);
+            self.report.foreseen(&need, &foreseen);
+            view.foreseen(&need, &foreseen)?;
+        }
+        Ok(())
+    }
+
+    fn survey(&self, coldplug: &mut Coldplug<'_, '_>) -> Result<Vec<Need>, Exit> {
+        coldplug.survey(self.top).map_err(|error| self.report.no_devices(&error))
+    }
+
+    /// For others that listen to events; the drivers are there by now.
+    fn trigger(&self) -> Outcome {
+        if !self.settings.trigger || self.settings.dry_run {
+            return Ok(());
+        }
+        devices::trigger(self.top).map_err(|error| self.report.not_triggered(&error))
+    }
+}

@@ -1,0 +1,280 @@
+//! `kmod coldplug` in a tree whose /sys has devices, with the shim in the kernel's place. kmod has nothing of the kind.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use oxmod_test_support::{RELEASE, Root, Run, Shim, Side};
+use serde_json::{Value, json};
+
+use crate::json::{checked, list};
+use crate::modprobe::depmod;
+
+/// A controller, which `bus` needs `core` to drive; two disks, a card with two drivers; what the kernel itself serves, and
+/// what nobody does.
+pub(crate) fn tree() -> Root {
+    let root = Root::new();
+    root.module("kernel/core.ko", |m| m.export("core", 1));
+    root.module("kernel/bus.ko.xz", |m| m.need("core").alias("pci:bus*"));
+    root.module("kernel/disk.ko", |m| m.alias("dev:disk*").alias("dev:*1"));
+    root.module("kernel/card-a.ko", |m| m.need("core").alias("dev:card*"));
+    root.module("kernel/card-b.ko", |m| m.alias("dev:card*"));
+    root.module("kernel/hot.ko", |m| m.alias("late:*"));
+    root.file(root.in_modules("modules.builtin"), "kernel/inside.ko\n");
+    root.file(root.in_modules("modules.builtin.modinfo"), "inside.alias=acpi:in*\0");
+    let order = ["core.ko", "bus.ko.xz", "disk.ko", "card-a.ko", "card-b.ko", "hot.ko"];
+    root.file(root.in_modules("modules.order"), order.map(|file| format!("kernel/{file}\n")).concat());
+    depmod(&root);
+    root.file("proc/cmdline", "").file("proc/modules", "").dir("sys/module");
+    device(&root, "pci0/bus", "pci:bus0");
+    device(&root, "pci0/bus/disk1", "dev:disk1");
+    device(&root, "pci0/bus/disk2", "dev:disk2");
+    device(&root, "pci0/bus/disk3", "dev:disk2");
+    device(&root, "pci0/card", "dev:card");
+    device(&root, "acpi/in", "acpi:in:");
+    device(&root, "acpi/none", "acpi:none[:");
+    root.file("sys/devices/platform/uevent", "DRIVER=x\n");
+    root
+}
+
+fn device(root: &Root, path: &str, modalias: &str) {
+    root.file(format!("sys/devices/{path}/modalias"), format!("{modalias}\n"));
+    root.file(format!("sys/devices/{path}/uevent"), format!("MODALIAS={modalias}\n"));
+}
+
+fn coldplug(args: &[&str]) -> Run {
+    Run::new("kmod").args(["coldplug", "-S", RELEASE]).args(args)
+}
+
+/// Exit code, output and messages; and the names that were inserted, with the errno where the kernel refused.
+fn run(root: &Root, shim: &Shim, args: &[&str]) -> ((i32, String, String), Vec<String>) {
+    let shimmed = shim.run(root, &coldplug(args), Side::Ours);
+    let calls = shimmed.calls.lines().map(|call| {
+        let file = call.split(['/', '.']).nth(1).expect("a file");
+        let errno = call.rsplit_once(" = ").expect("an errno").1;
+        if errno == "0" { file.to_owned() } else { format!("{file} {errno}") }
+    });
+    (shimmed.answer.triple(), calls.collect())
+}
+
+fn living() -> Shim {
+    Shim::new().living(500)
+}
+
+fn insmod(name: &str) -> String {
+    format!("insmod /lib/modules/{RELEASE}/kernel/{name} \n")
+}
+
+#[test]
+fn every_driver_comes_once_and_a_second_run_has_nothing_to_do() {
+    let root = tree();
+    let (answer, calls) = run(&root, &living(), &[]);
+    assert_eq!(answer, (0, String::new(), String::new()));
+    assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b"]);
+    assert_eq!(run(&root, &living(), &[]), ((0, String::new(), String::new()), Vec::new()));
+}
+
+#[test]
+fn a_dry_run_shows_each_line_once() {
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", "options disk slow=1\ninstall card_b echo\n");
+    let expected = [
+        &insmod("core.ko")[..],
+        &insmod("bus.ko.xz"),
+        &insmod("disk.ko").replace(" \n", " slow=1 \n"),
+        &insmod("card-a.ko"),
+        "install echo \n",
+    ]
+    .concat();
+    for args in [&["-n"][..], &["--dry-run", "--jobs=4"], &["-n", "--trigger"]] {
+        let (answer, calls) = run(&root, &living(), args);
+        assert_eq!((answer, calls), ((0, expected.clone(), String::new()), Vec::new()));
+    }
+    assert_eq!(fs::read(root.path("sys/devices/platform/uevent")).unwrap(), b"DRIVER=x\n");
+    root.loaded("core", 1, 0, &[]);
+    assert_eq!(run(&root, &living(), &["-n"]).0.1, expected.replace(&insmod("core.ko"), ""));
+}
+
+/// A driver brings in devices, which have needs of their own.
+#[test]
+fn devices_that_come_with_drivers_are_served_too() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "install bus mkdir -p /sys/devices/pci0/bus/new && echo late:x >/sys/devices/pci0/bus/new/modalias\n",
+    );
+    let (answer, calls) = run(&root, &living(), &[]);
+    assert_eq!((answer.0, answer.2.as_str()), (0, ""));
+    assert_eq!(calls, ["core", "disk", "card-a", "card-b", "hot"]);
+}
+
+#[test]
+fn a_failure_is_told_and_does_not_stop_the_rest() {
+    let at = "/sys/devices/pci0";
+    for (failing, errno, code, message, left) in [
+        (
+            "kernel/core.ko",
+            libc::EINVAL,
+            1,
+            format!(
+                "kmod: ERROR: could not insert 'bus' for {at}/bus: core: Invalid argument\n\
+                 kmod: ERROR: could not insert 'card_a' for {at}/card: core: Invalid argument\n"
+            ),
+            // What another driver needs too is tried again for it.
+            &["core 22", "disk", "core 22", "card-b"][..],
+        ),
+        (
+            "kernel/disk.ko",
+            libc::EIO,
+            1,
+            format!("kmod: ERROR: could not insert 'disk' for {at}/bus/disk1: Input/output error\n"),
+            &["core", "bus", "disk 5", "card-a", "card-b"],
+        ),
+        // It has looked and found nothing.
+        ("kernel/disk.ko", libc::ENODEV, 0, String::new(), &["core", "bus", "disk 19", "card-a", "card-b"]),
+    ] {
+        let shim = Shim::new().answer("finit", failing, errno).living(500);
+        let (answer, calls) = run(&tree(), &shim, &[]);
+        assert_eq!(answer, (code, String::new(), message));
+        assert_eq!(calls, left);
+    }
+}
+
+/// Defect 6 on the way through the devices.
+#[test]
+fn the_configuration_keeps_drivers_away() {
+    let root = tree();
+    root.file("etc/own.conf", "blacklist disk\nforbid card_a not this one\nalias acpi:none off\n");
+    let warning = "kmod: WARNING: could not insert 'card_a' for /sys/devices/pci0/card: forbidden by /etc/own.conf line 2: \
+                   not this one\n";
+    let (answer, calls) = run(&root, &living(), &["-C", "/etc/own.conf"]);
+    assert_eq!(answer, (0, String::new(), warning.into()));
+    assert_eq!(calls, ["core", "bus", "card-b"]);
+    let (answer, _) = run(&root, &living(), &["-C", "/etc/own.conf", "-v", "-n"]);
+    let notice = "kmod: NOTICE: would pass over the blacklisted 'disk' for /sys/devices/pci0/bus/disk1\n";
+    assert_eq!(answer, (0, String::new(), format!("{notice}{warning}")));
+}
+
+#[test]
+fn verbose_tells_what_was_done() {
+    let root = tree();
+    fs::remove_dir_all(root.path("sys/devices/pci0/card")).unwrap();
+    let (answer, _) = run(&root, &living(), &["-v"]);
+    let line = |name: &str, device: &str| {
+        format!("kmod: NOTICE: inserted '{name}' for /sys/devices/pci0/bus{device}\n")
+    };
+    let expected = [line("core", ""), line("bus", ""), line("disk", "/disk1")].concat();
+    assert_eq!(answer, (0, String::new(), expected));
+}
+
+/// Many at a time: one manager, and each module is inserted once.
+#[test]
+fn jobs_end_where_one_ends() {
+    let made = || {
+        let root = Root::new();
+        for number in 0..40 {
+            root.module(&format!("m{number}.ko"), |module| {
+                let needs: BTreeSet<i32> =
+                    [number / 2, number - 1].into_iter().filter(|need| (0..number).contains(need)).collect();
+                let module = module.export(&format!("s{number}"), 1).alias(&format!("dev:{number}"));
+                needs.into_iter().fold(module, |module, need| module.need(&format!("s{need}")))
+            });
+            device(&root, &format!("d{}", 99 - number), &format!("dev:{number}"));
+        }
+        depmod(&root);
+        root.file("proc/cmdline", "").file("proc/modules", "");
+        root
+    };
+    let sorted = |jobs: &str| {
+        let root = made();
+        let (answer, mut calls) = run(&root, &living(), &["--jobs", jobs]);
+        assert_eq!(answer, (0, String::new(), String::new()));
+        calls.sort();
+        calls
+    };
+    let alone = sorted("1");
+    assert_eq!(alone.len(), 40);
+    assert_eq!(sorted("32"), alone);
+}
+
+#[test]
+fn events_are_asked_for_only_on_request() {
+    let root = tree();
+    run(&root, &living(), &[]);
+    let uevent = |path: &str| fs::read_to_string(root.path(format!("sys/devices/{path}/uevent"))).unwrap();
+    assert_eq!(uevent("platform"), "DRIVER=x\n");
+    run(&root, &living(), &["--trigger"]);
+    // What the kernel takes as a word, a file takes as its new beginning.
+    assert_eq!((uevent("platform").as_str(), &uevent("pci0/bus/disk3")[..3]), ("addVER=x\n", "add"));
+}
+
+#[test]
+fn what_cannot_begin() {
+    let root = tree();
+    let fails = |root: &Root, args: &[&str]| {
+        let (answer, calls) = run(root, &living(), args);
+        assert_eq!((answer.0, answer.1.as_str(), calls.len()), (1, "", 0), "{args:?}");
+        answer.2
+    };
+    assert_eq!(
+        fails(&root, &["-d", "/nowhere"]),
+        format!("kmod: ERROR: could not open /nowhere/lib/modules/{RELEASE}: No such file or directory\n")
+    );
+    assert_eq!(fails(&root, &["x"]), "kmod: ERROR: unexpected operand 'x'\n");
+    assert_eq!(fails(&root, &["--jobs=x"]), "kmod: ERROR: unexpected number of jobs 'x'.\n");
+    assert_eq!(fails(&root, &["--no"]), "coldplug: unrecognized option '--no'\n");
+    fs::remove_dir_all(root.path("sys/devices")).unwrap();
+    let nothing = "kmod: ERROR: could not open /sys/devices: No such file or directory\n";
+    assert_eq!((fails(&root, &[]), fails(&root, &["-n"])), (nothing.into(), nothing.into()));
+    let help = coldplug(&["--help"]).on(Side::Ours);
+    assert!(help.code == 0 && help.stdout_text().contains("--trigger"), "{help:?}");
+}
+
+/// The document of a run; and the needs by modalias.
+fn document(root: &Root, shim: &Shim, args: &[&str]) -> (Value, impl Fn(&str) -> Value + use<>) {
+    let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+    let document = checked(&shim.run(root, &coldplug(&args), Side::Ours).answer);
+    let needs = list(&document["needs"]).clone();
+    (document, move |modalias: &str| {
+        needs.iter().find(|need| need["modalias"] == modalias).cloned().unwrap_or_default()
+    })
+}
+
+#[test]
+fn documents() {
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", "blacklist card_b\ninstall hot false\n");
+    device(&root, "x", "late:1");
+    let shim = Shim::new().answer("finit", "kernel/core.ko", libc::EPERM).living(500);
+    let (document, need) = document(&root, &shim, &[]);
+    assert_eq!(
+        (&document["oxmod"], &document["dry_run"], &document["exit"]),
+        (&json!({"format": "coldplug", "version": 1}), &json!(false), &json!(1))
+    );
+    assert_eq!(list(&document["needs"]).len(), 7);
+    let disks = ["/sys/devices/pci0/bus/disk2", "/sys/devices/pci0/bus/disk3"];
+    assert_eq!(need("dev:disk2")["devices"], json!(disks));
+    assert_eq!(
+        (&need("dev:disk1")["loaded"], &need("dev:disk2")["repeated"]),
+        (&json!(["disk"]), &json!(["disk"]))
+    );
+    assert_eq!(need("acpi:in:")["builtin"], json!(["inside"]));
+    let card = need("dev:card");
+    assert_eq!(card["blacklisted"], json!(["card_b"]));
+    let error = json!({"kind": "refused", "text": "Operation not permitted", "errno": 1, "code": "EPERM", "module": "core"});
+    assert_eq!(card["failed"], json!([{"name": "card_a", "error": error}]));
+    assert_eq!(need("late:1")["failed"][0]["error"]["kind"], "command");
+    assert_eq!(need("acpi:none[:")["failed"], json!([]));
+}
+
+#[test]
+fn documents_of_dry_runs() {
+    let root = tree();
+    root.loaded("core", 1, 0, &[]);
+    let (document, need) = document(&root, &living(), &["-n"]);
+    assert_eq!((&document["dry_run"], &document["exit"]), (&json!(true), &json!(0)));
+    let steps = need("pci:bus0")["steps"].clone();
+    let outcomes: Vec<(&Value, &Value)> =
+        list(&steps).iter().map(|step| (&step["module"], &step["outcome"])).collect();
+    assert_eq!(outcomes, [(&json!("core"), &json!("loaded")), (&json!("bus"), &json!("planned"))]);
+    assert_eq!(need("dev:disk2")["steps"], json!([]));
+}
