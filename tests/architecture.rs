@@ -13,7 +13,7 @@ const FORMATS: [&str; 9] =
     ["name", "config", "index", "elf", "modinfo", "facts", "meta", "firmware", "graph"];
 
 /// The vocabulary that everybody may use.
-const WORDS: [&str; 2] = ["error", "notice"];
+const WORDS: [&str; 3] = ["error", "notice", "bytes"];
 
 /// Which rooms a room may use; itself always. `None`: no such room, give it a place here first.
 fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
@@ -22,7 +22,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
         // The crate's root declares the rooms.
         "lib" | "error" => {}
         // A notice may carry an error.
-        "notice" | "sys" => may.extend(["error"]),
+        "notice" | "bytes" | "sys" => may.extend(["error"]),
         format if FORMATS.contains(&format) => may.extend(WORDS.iter().chain(&["name"])),
         "context" => may.extend(WORDS.iter().chain(&FORMATS).chain(&["sys"])),
         "ops" => may.extend(WORDS.iter().chain(&FORMATS).chain(&["sys", "context"])),

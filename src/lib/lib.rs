@@ -3,7 +3,7 @@
 //! One way through the house; nothing calls upwards or sideways:
 //!
 //! ```text
-//! CLI ─► ops ─► context ─► formats (name, config, index, elf, modinfo, facts, graph): bytes in, values out
+//! CLI ─► ops ─► context ─► formats (name, bytes, config, index, elf, modinfo, facts, graph): bytes in, values out
 //!                     └──► sys: every syscall, file, process, thread and unsafe block
 //! ```
 //!
@@ -13,6 +13,7 @@
 //! - [`ops`] are the jobs (probe, depmod, info, ...); each first makes a plan, then carries it out.
 //! - [`error`] and [`notice`] are the vocabulary of what went wrong; wording belongs to the program.
 
+pub mod bytes;
 pub mod config;
 pub mod context;
 pub mod elf;

@@ -76,6 +76,17 @@ pub enum Notice {
     Depmod(DepmodNotice),
     /// A file that should be readable was not; its contents are treated as absent.
     Unreadable(Error),
+    /// A meta.pb cannot be read, or makes no sense.
+    Unusable(Error),
+    /// A meta.pb is that of another kernel.
+    MetaOfAnother {
+        /// The file.
+        path: PathBuf,
+        /// The kernel that it says it is of.
+        release: BString,
+        /// The one that modules are wanted of.
+        wanted: BString,
+    },
 }
 
 /// Receives notices. Called from the thread that notices; must not call back into the library.

@@ -233,6 +233,15 @@ impl Report {
                 verbatim_path(&error.path),
                 errno_text(error)
             )),
+            Notice::Unusable(error) => {
+                self.error(format_args!("could not use {}: {}", verbatim_path(&error.path), why(error)));
+            }
+            Notice::MetaOfAnother { path, release, wanted } => self.warning(format_args!(
+                "{} is of kernel {}, not of {}",
+                verbatim_path(path),
+                verbatim(release),
+                verbatim(wanted)
+            )),
             Notice::Depmod(notice) => self.depmod(notice),
             other => self.error(format_args!("{other:?}")),
         }

@@ -15,6 +15,9 @@ use super::{Context, IndexKind};
 impl Context<'_> {
     /// The line of modules.dep for a normalised module name.
     pub fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
+        if let Some(meta) = &self.meta {
+            return Dep::parse(meta.line(name)?);
+        }
         let entry = || self.indexes.get(IndexKind::Dep, name);
         // No index holds more than ASCII.
         let is_right = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
@@ -27,7 +30,7 @@ impl Context<'_> {
     /// The same for a module whose dependencies count: each is found where the line has it.
     pub fn line(&self, name: &[u8]) -> Option<Dep<'_>> {
         let dep = self.dep(name)?;
-        if self.indexes.is_rebuilt(IndexKind::Dep) {
+        if self.meta.is_some() || self.indexes.is_rebuilt(IndexKind::Dep) {
             return Some(dep);
         }
         let listed = |path: &[u8]| self.dep(&name::from_path(path)).is_some_and(|dep| dep.path == path);
@@ -40,6 +43,9 @@ impl Context<'_> {
 
     /// Whether a normalised module name is built into the kernel.
     pub fn is_builtin(&self, name: &[u8]) -> bool {
+        if let Some(meta) = &self.meta {
+            return meta.is_builtin(name);
+        }
         let listed = || self.indexes.get(IndexKind::Builtin, name).is_some();
         if !listed() {
             return false;

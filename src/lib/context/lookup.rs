@@ -117,6 +117,9 @@ impl Context<'_> {
     }
 
     fn by_index(&self, kind: IndexKind, key: &[u8]) -> Vec<Module> {
+        if let Some(meta) = &self.meta {
+            return meta.search(kind, key).iter().map(|name| Module::aliased(name, key)).collect();
+        }
         let found = || {
             let found = self.indexes.search(kind, key).into_iter();
             found.map(|found| Module::aliased(found.value, key)).collect::<Vec<_>>()

@@ -9,6 +9,7 @@ pub mod conf;
 pub mod facts;
 mod indexes;
 mod lookup;
+mod meta;
 mod stored;
 
 use std::cell::OnceCell;
@@ -24,6 +25,7 @@ use crate::config::{Author, Config};
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, fileset};
 use indexes::Indexes;
+use meta::{MetaFile, Place};
 
 pub use indexes::{Kind as IndexKind, index_of_text};
 pub use lookup::Module;
@@ -49,6 +51,8 @@ pub struct Context<'a> {
     dir: PathBuf,
     config: Config,
     indexes: Indexes<'a>,
+    /// What answers in place of the indexes, if there are none.
+    meta: Option<MetaFile<'a>>,
     builtin_info: OnceCell<Vec<u8>>,
     sink: Sink<'a>,
 }
@@ -99,18 +103,36 @@ pub fn absolute(path: &OsStr) -> io::Result<OsString> {
 
 impl<'a> Context<'a> {
     /// A context for the module directory `dir`. Reads the configuration; indexes are read at their
-    /// first use.
+    /// first use. Where there is no modules.dep, a meta.pb there or in the directory above answers.
     pub fn open(dir: PathBuf, source: &ConfigSource, sink: Sink<'a>) -> Self {
-        let staged = fileset::is_staged(&dir);
-        let config = match source {
-            ConfigSource::Nothing => Config::default(),
-            ConfigSource::System => load_config(&dir, staged, &conf::default_dirs("modprobe.d"), sink),
-            ConfigSource::Paths(paths) => load_config(&dir, staged, paths, sink),
-        };
-        Self::new(dir, staged, config, sink)
+        let place = Place::of(&dir);
+        Self::over(dir, place.as_ref(), source, sink)
     }
 
-    /// A context with a configuration that the caller has already.
+    /// The same over this meta.pb, whatever indexes there are. Its paths are below `dir`, or below the directory above it
+    /// if that is where the file is.
+    pub fn open_meta(file: &Path, dir: PathBuf, source: &ConfigSource, sink: Sink<'a>) -> Self {
+        let place = Place::given(file, &dir);
+        Self::over(dir, Some(&place), source, sink)
+    }
+
+    fn over(dir: PathBuf, place: Option<&Place>, source: &ConfigSource, sink: Sink<'a>) -> Self {
+        let staged = place.is_none() && fileset::is_staged(&dir);
+        let meta = place.map(|place| MetaFile::open(place, &dir, sink));
+        let lines = match &meta {
+            Some(meta) if *source != ConfigSource::Nothing => Lines::Meta(meta.path(), meta.soft_and_weak()),
+            _ => Lines::Files { dir: &dir, staged },
+        };
+        let config = match source {
+            ConfigSource::Nothing => Config::default(),
+            ConfigSource::System => load_config(&lines, &conf::default_dirs("modprobe.d"), sink),
+            ConfigSource::Paths(paths) => load_config(&lines, paths, sink),
+        };
+        let dir = place.map_or(dir, |place| place.dir.clone());
+        Self { meta, ..Self::new(dir, staged, config, sink) }
+    }
+
+    /// A context over indexes with a configuration that the caller has already.
     pub fn with_config(dir: PathBuf, config: Config, sink: Sink<'a>) -> Self {
         let staged = fileset::is_staged(&dir);
         Self::new(dir, staged, config, sink)
@@ -118,7 +140,17 @@ impl<'a> Context<'a> {
 
     fn new(dir: PathBuf, staged: bool, config: Config, sink: Sink<'a>) -> Self {
         let indexes = Indexes::new(&dir, staged, sink);
-        Self { dir, config, indexes, builtin_info: OnceCell::new(), sink }
+        Self { dir, config, indexes, meta: None, builtin_info: OnceCell::new(), sink }
+    }
+
+    /// The meta.pb that answers in place of the indexes.
+    pub fn meta_file(&self) -> Option<&Path> {
+        self.meta.as_ref().map(MetaFile::path)
+    }
+
+    /// What it says of a module in the form of `.modinfo`: aliases, dependencies, name. `None` where there is no such module.
+    pub fn meta_strings(&self, name: &[u8]) -> Option<Vec<u8>> {
+        self.meta.as_ref()?.strings(name)
     }
 
     /// The module directory, such as `/lib/modules/6.12.0`.
@@ -149,21 +181,25 @@ impl<'a> Context<'a> {
 
     /// Whether an index, or the text in its place, could be read when it was last asked.
     pub fn has_index(&self, kind: IndexKind) -> bool {
-        self.indexes.is_usable(kind)
+        self.meta.as_ref().map_or_else(|| self.indexes.is_usable(kind), MetaFile::is_usable)
     }
 
     /// Calls `visit` with every key and value of an index, in their order: keys by their bytes, values
     /// of one key by priority.
     pub fn dump(&self, kind: IndexKind, visit: impl FnMut(&[u8], &[u8])) {
-        self.indexes.dump(kind, visit);
+        match &self.meta {
+            Some(meta) => meta.dump(kind, visit),
+            None => self.indexes.dump(kind, visit),
+        }
     }
 
-    /// The contents of modules.builtin.modinfo; empty when the file is absent.
+    /// The contents of modules.builtin.modinfo; when the file is absent what a meta.pb has of it, else nothing.
     pub fn builtin_modinfo(&self) -> &[u8] {
         self.builtin_info.get_or_init(|| {
             let path = self.dir.join("modules.builtin.modinfo");
             match sys::file::read_if_exists(&path) {
-                Ok(bytes) => bytes.unwrap_or_default(),
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => self.meta.as_ref().map(MetaFile::builtin_modinfo).unwrap_or_default(),
                 Err(error) => {
                     (self.sink)(&Notice::Unreadable(error));
                     Vec::new()
@@ -173,21 +209,32 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Reads configuration files in their order, then the kernel command line. `staged` tells whether depmod's are perhaps
-/// not in their places.
-fn load_config(dir: &Path, staged: bool, sources: &[PathBuf], sink: Sink<'_>) -> Config {
+/// The soft and weak dependencies that the modules themselves state.
+enum Lines<'l> {
+    /// depmod's files; `staged` tells whether they are perhaps not in their places.
+    Files { dir: &'l Path, staged: bool },
+    /// What would be in them, out of this meta.pb.
+    Meta(&'l Path, Vec<u8>),
+}
+
+/// Reads the configuration: what the modules themselves state, files in their order, the kernel command line.
+fn load_config(lines: &Lines<'_>, sources: &[PathBuf], sink: Sink<'_>) -> Config {
+    let mut config = Config::default();
     let mut files = conf::ConfFiles::default();
-    // Added first: no administrator's file of the same name can take their place, nor an old one that of a new one.
-    let in_place = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
-    let new = in_place.iter().filter_map(|path| if staged { fileset::staged(path) } else { None });
-    let of_modules: Vec<PathBuf> = new.chain(in_place.iter().cloned()).collect();
+    let of_modules = match lines {
+        Lines::Files { dir, staged } => files_of_modules(dir, *staged),
+        Lines::Meta(path, lines) => {
+            config.parse_of(Author::Modules, path, lines, sink);
+            Vec::new()
+        }
+    };
+    // Added first: no administrator's file of the same name can take their place.
     for path in &of_modules {
         files.add_file(path, sink);
     }
     for source in sources {
         files.add(source, sink);
     }
-    let mut config = Config::default();
     for file in files.into_vec() {
         let author = if of_modules.contains(&file.path) { Author::Modules } else { Author::Administrator };
         config.parse_of(author, &file.path, &file.bytes, sink);
@@ -198,6 +245,13 @@ fn load_config(dir: &Path, staged: bool, sources: &[PathBuf], sink: Sink<'_>) ->
         Err(error) => sink(&Notice::Unreadable(error)),
     }
     config
+}
+
+/// modules.softdep and modules.weakdep: a new one comes before an old one of the same name, and in its place.
+fn files_of_modules(dir: &Path, staged: bool) -> Vec<PathBuf> {
+    let in_place = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
+    let new = in_place.iter().filter_map(|path| if staged { fileset::staged(path) } else { None });
+    new.chain(in_place.iter().cloned()).collect()
 }
 
 impl std::fmt::Debug for Context<'_> {

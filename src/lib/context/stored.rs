@@ -1,14 +1,14 @@
 //! An index file on the disk, read block by block as questions lead there.
 //!
-//! Joins [`sys::file`] to the index format's [`Bytes`]. Each block is read once and kept; what a reader
+//! Joins [`sys::file`] to [`Bytes`]. Each block is read once and kept; what a reader
 //! has been shown never changes, and a file that is cut short meanwhile only looks damaged.
 
 use std::cell::OnceCell;
 use std::fs::File;
 use std::path::Path;
 
+use crate::bytes::Bytes;
 use crate::error::{Error, FormatError, FormatKind};
-use crate::index::Bytes;
 use crate::sys::file;
 
 /// Distance of the blocks' beginnings, in bytes.

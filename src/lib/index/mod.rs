@@ -14,7 +14,6 @@ mod read;
 pub mod text;
 mod write;
 
-pub use bytes::Bytes;
 pub use read::{Index, Match};
 pub use write::Builder;
 

@@ -6,10 +6,11 @@
 use crate::error::{FormatError, FormatKind};
 use crate::name::fnmatch;
 
-use super::bytes::{Bytes, Data};
+use super::bytes::Data;
 use super::node::{self, Children, Node, Value};
 use super::pass;
 use super::{HEADER_LEN, MAGIC, VERSION_MAJOR};
+use crate::bytes::Bytes;
 
 type Result<T> = std::result::Result<T, FormatError>;
 

@@ -4,6 +4,7 @@
 //! meta.pb(5). It is read in place: of a look-up's way, nothing else is decoded. Must not know where the bytes come from,
 //! and must not trust them: no recursion, and no more steps than the size of the file and of the question allow.
 
+mod directory;
 mod module;
 mod search;
 mod tree;

@@ -1,5 +1,8 @@
 //! One module of the file, in place.
 
+use std::ops::Range;
+
+use crate::bytes::Bytes;
 use crate::error::FormatError;
 
 use super::wire::{self, Fields, Value};
@@ -7,26 +10,26 @@ use super::wire::{self, Fields, Value};
 type Result<T> = std::result::Result<T, FormatError>;
 
 /// A module.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Module<'a> {
     /// Its name, as the file spells it.
     pub name: &'a [u8],
     /// Its file below the module directory; empty for one that is built in.
     pub path: &'a [u8],
-    rest: &'a [u8],
+    fields: Fields<'a>,
 }
 
 impl<'a> Module<'a> {
     /// Decodes name and path.
     ///
     /// Errors: malformed.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let mut module = Self { rest: bytes, ..Self::default() };
-        let mut fields = Fields::of(bytes);
+    pub(super) fn parse(source: &'a dyn Bytes, range: Range<usize>) -> Result<Self> {
+        let mut fields = Fields::of(source, range);
+        let mut module = Self { name: b"", path: b"", fields };
         while let Some((number, value)) = fields.next()? {
             match (number, value) {
-                (1, Value::Bytes(name)) => module.name = name,
-                (2, Value::Bytes(path)) => module.path = path,
+                (1, Value::Bytes(name)) => module.name = wire::string(source, &name)?,
+                (2, Value::Bytes(path)) => module.path = wire::string(source, &path)?,
                 _ => {}
             }
         }
@@ -69,11 +72,11 @@ impl<'a> Module<'a> {
 
     fn positions(&self, wanted: u32) -> Result<Option<Vec<u32>>> {
         let mut positions = None;
-        let mut fields = Fields::of(self.rest);
+        let mut fields = self.fields;
         while let Some((number, value)) = fields.next()? {
             if number == wanted {
                 let positions = positions.get_or_insert_with(Vec::new);
-                wire::numbers(value, |position| positions.push(position))?;
+                wire::numbers(fields.source(), value, |position| positions.push(position))?;
             }
         }
         Ok(positions)
@@ -81,10 +84,10 @@ impl<'a> Module<'a> {
 
     fn strings(&self, wanted: u32) -> Result<Vec<&'a [u8]>> {
         let mut strings = Vec::new();
-        let mut fields = Fields::of(self.rest);
+        let mut fields = self.fields;
         while let Some((number, value)) = fields.next()? {
-            if let (true, Value::Bytes(string)) = (number == wanted, value) {
-                strings.push(string);
+            if let (true, Value::Bytes(range)) = (number == wanted, value) {
+                strings.push(wire::string(fields.source(), &range)?);
             }
         }
         Ok(strings)

@@ -4,26 +4,28 @@
 //! modalias times the number of nodes, whatever the patterns: nothing is ever gone back to.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
+use crate::bytes::Bytes;
 use crate::error::{FormatError, FormatKind};
 
 use super::MAX_DEPTH;
 use super::message::Kind;
-use super::wire::{self, Fields, Value};
+use super::wire::{self, Fields, Value, of_other_kind};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
 /// How many nodes may be held against a byte. Questions to real trees take some thousands.
 const MOST_STEPS: usize = 1 << 26;
 
-/// The positions of the modules with a pattern in one of `trees` that matches `key`: in order, each once. `-` and `_` of a
-/// literal are the same; `key` is a normalised modalias.
+/// The positions of the modules with a pattern in one of `trees` of a file that matches `key`: in order, each once. `-` and
+/// `_` of a literal are the same; `key` is a normalised modalias.
 ///
 /// Errors: malformed for what is no tree, limit for one that is too deep or where the answer would take too long.
-pub fn search(trees: &[&[u8]], key: &[u8]) -> Result<Vec<u32>> {
+pub fn search(source: &dyn Bytes, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
     let mut search = Search::default();
     for tree in trees {
-        search.reached.push(Node::parse(tree, 0)?);
+        search.reached.push(Node::root(source, tree)?);
     }
     for at in 0..=key.len() {
         search.enter_all(key.get(at).copied())?;
@@ -34,31 +36,42 @@ pub fn search(trees: &[&[u8]], key: &[u8]) -> Result<Vec<u32>> {
 }
 
 /// A node of the tree, in place.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
     pub(super) kind: Kind,
     pub(super) literal: &'a [u8],
     pub(super) low: u64,
     pub(super) high: u64,
-    fields: &'a [u8],
+    /// What comes behind these: the nodes below, the modules.
+    rest: Fields<'a>,
     depth: usize,
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn parse(bytes: &'a [u8], depth: usize) -> Result<Self> {
+    /// The root of a tree.
+    pub(super) fn root(source: &'a dyn Bytes, tree: &Range<usize>) -> Result<Self> {
+        Self::parse(source, tree.clone(), 0)
+    }
+
+    /// Reads as far as the first field that is about what is below: others behind it would be out of order, and no
+    /// program that is known writes them so.
+    fn parse(source: &'a dyn Bytes, range: Range<usize>, depth: usize) -> Result<Self> {
         if depth > MAX_DEPTH {
             return Err(FormatError::new(FormatKind::Limit, "the tree is too deep"));
         }
-        let mut node = Self { kind: Kind::Literal, literal: b"", low: 0, high: 0, fields: bytes, depth };
-        let mut fields = Fields::of(bytes);
-        while let Some((number, value)) = fields.next()? {
-            match (number, value) {
+        let mut rest = Fields::of(source, range);
+        let mut node = Self { kind: Kind::Literal, literal: b"", low: 0, high: 0, rest, depth };
+        while let Some(field) = rest.next()? {
+            match field {
                 (1, Value::Number(kind)) => node.kind = kind_of(kind)?,
-                (2, Value::Bytes(literal)) => node.literal = literal,
+                (2, Value::Bytes(literal)) => node.literal = wire::string(source, &literal)?,
                 (3, Value::Number(low)) => node.low = low,
                 (4, Value::Number(high)) => node.high = high,
+                (1..=4, _) => return Err(of_other_kind()),
+                (5 | 6, _) => break,
                 _ => {}
             }
+            node.rest = rest;
         }
         if (node.kind == Kind::Literal) == node.literal.is_empty() {
             return Err(FormatError::malformed(
@@ -73,10 +86,13 @@ impl<'a> Node<'a> {
 
     /// Calls `each` with the nodes below.
     pub(super) fn children(&self, mut each: impl FnMut(Self) -> Result<()>) -> Result<()> {
-        let mut fields = Fields::of(self.fields);
+        let mut fields = self.rest;
         while let Some(field) = fields.next()? {
-            if let (5, Value::Bytes(child)) = field {
-                each(Self::parse(child, self.depth + 1)?)?;
+            match field {
+                (5, Value::Bytes(child)) => each(Self::parse(fields.source(), child, self.depth + 1)?)?,
+                (5, _) => return Err(of_other_kind()),
+                (1..=4, _) => return Err(FormatError::malformed("the fields of a node are out of order")),
+                _ => {}
             }
         }
         Ok(())
@@ -84,18 +100,18 @@ impl<'a> Node<'a> {
 
     /// Calls `each` with the positions of the modules whose pattern ends here.
     pub(super) fn modules(&self, mut each: impl FnMut(u32)) -> Result<()> {
-        let mut fields = Fields::of(self.fields);
+        let mut fields = self.rest;
         while let Some((number, value)) = fields.next()? {
             if number == 6 {
-                wire::numbers(value, &mut each)?;
+                wire::numbers(fields.source(), value, &mut each)?;
             }
         }
         Ok(())
     }
 
-    /// Where in memory it is, which tells it from others.
-    fn place(&self) -> *const u8 {
-        self.fields.as_ptr()
+    /// Where in the file it is, which tells it from others.
+    fn place(&self) -> usize {
+        self.rest.place()
     }
 }
 
@@ -114,7 +130,7 @@ struct Search<'a> {
     /// Wildcards that have been entered, with what is below: once entered, each takes every byte.
     wild: Vec<(Node<'a>, Vec<Node<'a>>)>,
     /// Where those are.
-    entered: HashSet<*const u8>,
+    entered: HashSet<usize>,
     found: Vec<u32>,
     steps: usize,
 }

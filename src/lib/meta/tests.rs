@@ -1,5 +1,6 @@
 //! The tree against fnmatch, hostile files, and the bounds.
 
+use bstr::ByteSlice;
 use oxmod_test_support::Random;
 use prost::Message;
 
@@ -7,6 +8,18 @@ use super::message::{Kind, Meta, RadixNode};
 use super::*;
 use crate::error::FormatKind;
 use crate::name::{fnmatch, normalize_alias};
+
+type Result<T> = std::result::Result<T, crate::error::FormatError>;
+
+fn opened(bytes: &[u8]) -> Result<super::Meta> {
+    super::Meta::open(Box::new(bytes.to_vec()))
+}
+
+/// The positions that a tree by itself answers with.
+fn searched(tree: &[u8], key: &[u8]) -> Result<Vec<u32>> {
+    let whole = 0..tree.len();
+    search(&tree.to_vec(), std::slice::from_ref(&whole), key)
+}
 
 fn encoded(patterns: &[&[u8]]) -> Vec<u8> {
     let mut tree = Tree::default();
@@ -39,7 +52,7 @@ fn a_tree_answers_like_fnmatch_over_its_patterns() {
                 .map(|(module, _)| module)
                 .collect();
             matches += expected.len();
-            assert_eq!(search(&[&tree], &key).unwrap(), expected, "{patterns:?} {key:?}");
+            assert_eq!(searched(&tree, &key).unwrap(), expected, "{patterns:?} {key:?}");
         }
     }
     assert!(matches > 20_000, "{matches}");
@@ -75,7 +88,7 @@ fn what_cannot_be_in_a_tree_is_refused() {
 fn sixty_stars_and_a_long_modalias() {
     let tree = encoded(&[&b"*a".repeat(60), &[&b"*a".repeat(60)[..], b"b"].concat()]);
     let key = vec![b'a'; 64 << 10];
-    assert_eq!(search(&[&tree], &key).unwrap(), [0]);
+    assert_eq!(searched(&tree, &key).unwrap(), [0]);
 }
 
 /// Ten thousand wildcards beside each other would each have to be held against each byte.
@@ -85,7 +98,7 @@ fn a_search_has_an_end() {
         |_| RadixNode { kind: Kind::Wildcard.into(), children: vec![literal(b'x')], ..Default::default() };
     let children = (0..10_000).map(child).collect();
     let tree = RadixNode { kind: Kind::Root.into(), children, ..Default::default() }.encode_to_vec();
-    assert_eq!(search(&[&tree], &vec![b'a'; 64 << 10]).unwrap_err().kind, FormatKind::Limit);
+    assert_eq!(searched(&tree, &vec![b'a'; 64 << 10]).unwrap_err().kind, FormatKind::Limit);
 }
 
 fn literal(byte: u8) -> RadixNode {
@@ -110,10 +123,10 @@ fn a_deep_tree_is_refused() {
     root.push(5 << 3 | 2);
     prost::encode_length_delimiter(bytes.len(), &mut root).unwrap();
     root.extend_from_slice(&bytes);
-    assert_eq!(search(&[&root], &vec![b'a'; 200_000]).unwrap_err().kind, FormatKind::Limit);
+    assert_eq!(searched(&root, &vec![b'a'; 200_000]).unwrap_err().kind, FormatKind::Limit);
 }
 
-fn sample() -> Vec<u8> {
+fn sample() -> Meta {
     let module = |name: &str, path: &str, depends: &[u32]| message::Module {
         name: name.into(),
         path: path.into(),
@@ -132,51 +145,119 @@ fn sample() -> Vec<u8> {
         release: "6.1".into(),
         ..Default::default()
     }
-    .encode_to_vec()
 }
 
 #[test]
 fn modules_and_trees_are_found() {
-    let bytes = sample();
-    let meta = super::Meta::parse(&bytes).unwrap();
-    let modules = meta.modules();
+    let bytes = sample().encode_to_vec();
+    let meta = opened(&bytes).unwrap();
+    let modules: Vec<super::Module<'_>> = meta.modules().map(Result::unwrap).collect();
     assert_eq!(modules[2].name, b"three");
     assert_eq!(modules[2].depends().unwrap(), [1, 0]);
     assert_eq!(modules[2].closure().unwrap(), None);
     assert!(modules[0].is_builtin() && !modules[1].is_builtin());
-    assert_eq!(meta.release(), Some(&b"6.1"[..]));
+    assert_eq!(meta.release().unwrap(), Some(&b"6.1"[..]));
     assert_eq!(meta.search(Aliases::Loadable, b"pci:v1").unwrap(), [2]);
     // Two trees are one, as Protocol Buffers have it.
     let mut tree = Tree::default();
     tree.insert(b"usb:*", 1).unwrap();
     let more = Meta { module_device_matches: Some(tree.into_message().unwrap()), ..Default::default() };
     let twice = [&bytes[..], &more.encode_to_vec()].concat();
-    let meta = super::Meta::parse(&twice).unwrap();
+    let meta = opened(&twice).unwrap();
     for (key, module) in [(b"pci:v1", 2), (b"usb:v1", 1)] {
         assert_eq!(meta.search(Aliases::Loadable, key).unwrap(), [module]);
     }
 }
 
+/// Of files with an index and without.
+#[test]
+fn modules_are_found_by_position_and_name() {
+    let mut sample = sample();
+    sample.modules[1].softdeps = vec!["pre: three".into()];
+    sample.modules[2].weakdeps = vec!["one".into()];
+    let body = sample.encode_to_vec();
+    let file = sample.into_file().unwrap();
+    assert!(file.ends_with(&body));
+    // A byte more, and the index is not the file's.
+    let longer = [&file[..], &[0xa2, 0x3f, 0]].concat();
+    for (bytes, believed) in [(&body, false), (&file, true), (&longer, false)] {
+        let meta = opened(bytes).unwrap();
+        for (position, name) in [(0, "one"), (1, "two"), (2, "three")] {
+            assert_eq!(meta.position(name.as_bytes()), Ok(Some(position)));
+            assert_eq!(*meta.name(position).unwrap(), *name.as_bytes());
+        }
+        assert_eq!(meta.position(b"four"), Ok(None));
+        assert!(meta.module(3).is_err());
+        assert_eq!(meta.closure(2), Ok(vec![1, 0]));
+        assert_eq!(meta.soft_and_weak().unwrap(), b"softdep two pre: three\nweakdep three one\n");
+        assert_eq!(meta.search(Aliases::Loadable, b"pci:v1"), Ok(vec![2]));
+        // What is stored is not what is read of the modules.
+        let mut changed = bytes.clone();
+        let at = changed.find(b"softdep two");
+        assert_eq!(at.is_some(), bytes.len() > body.len());
+        if let Some(at) = at {
+            changed[at] = b'S';
+            let told = opened(&changed).unwrap().soft_and_weak().unwrap();
+            assert_eq!(told.starts_with(b"S"), believed);
+        }
+    }
+}
+
+/// What others write has no closures; circles and positions that there are not must not hang anybody.
+#[test]
+fn closures_of_what_each_module_needs() {
+    let module =
+        |depends: &[u32]| message::Module { name: "m".into(), depends: depends.into(), ..Default::default() };
+    let modules = vec![
+        module(&[1, 2]),
+        module(&[2, 3]),
+        module(&[3]),
+        module(&[]),
+        module(&[5]),
+        module(&[4, 3]),
+        module(&[9]),
+    ];
+    let meta = opened(&Meta { modules, ..Default::default() }.encode_to_vec()).unwrap();
+    for (position, closure) in [(0, &[1, 2, 3][..]), (1, &[2, 3]), (3, &[]), (4, &[5, 3]), (5, &[4, 3])] {
+        assert_eq!(meta.closure(position).unwrap(), closure, "{position}");
+    }
+    assert!(meta.closure(6).is_err());
+    let long = (1..=50_000).map(|on| module(&[on])).chain([module(&[])]).collect();
+    let meta = opened(&Meta { modules: long, ..Default::default() }.encode_to_vec()).unwrap();
+    assert_eq!(meta.closure(0).unwrap().len(), 50_000);
+}
+
 /// Every truncation and many changes of a byte: an answer or an error.
 #[test]
 fn damaged_files() {
-    let bytes = sample();
-    let ask = |bytes: &[u8]| -> Result<(), crate::error::FormatError> {
-        let meta = super::Meta::parse(bytes)?;
+    damage(&sample().encode_to_vec(), 8);
+    // Cut short, such a file is one without an index.
+    damage(&sample().into_file().unwrap(), 16);
+}
+
+fn damage(bytes: &[u8], most: usize) {
+    let ask = |bytes: &[u8]| -> Result<()> {
+        let meta = opened(bytes)?;
         for module in meta.modules() {
+            let module = module?;
             module.depends()?;
             module.closure()?;
             module.softdeps()?;
         }
+        for position in 0..meta.len() {
+            meta.position(&meta.name(position)?)?;
+            meta.closure(position)?;
+        }
+        meta.soft_and_weak()?;
         meta.search(Aliases::Loadable, b"pci:v1")?;
         Ok(())
     };
     let whole_fields = (0..bytes.len()).filter(|&len| ask(&bytes[..len]).is_ok()).count();
-    assert!(whole_fields < 8, "{whole_fields}");
+    assert!(whole_fields < most, "{whole_fields}");
     let mut refused = 0;
     for at in 0..bytes.len() {
         for value in 0..=u8::MAX {
-            let mut changed = bytes.clone();
+            let mut changed = bytes.to_vec();
             changed[at] = value;
             refused += usize::from(ask(&changed).is_err());
         }
@@ -200,7 +281,7 @@ fn a_tree_is_read_out_as_it_was_put_in() {
     }
     .encode_to_vec();
     let mut found = Vec::new();
-    let meta = super::Meta::parse(&meta).unwrap();
+    let meta = opened(&meta).unwrap();
     meta.patterns(Aliases::Loadable, |pattern, module| found.push((module, pattern.to_vec()))).unwrap();
     found.sort();
     let expected = (0..).zip(patterns).map(|(module, pattern)| (module, pattern.to_vec()));

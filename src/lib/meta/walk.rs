@@ -1,5 +1,8 @@
 //! Reads a tree out: every pattern that it holds.
 
+use std::ops::Range;
+
+use crate::bytes::Bytes;
 use crate::error::{FormatError, FormatKind};
 
 use super::message::Kind;
@@ -16,11 +19,15 @@ const LEAST: usize = 1 << 20;
 /// set of several comes several times.
 ///
 /// Errors: malformed, limit.
-pub(super) fn patterns(tree: &[u8], visit: &mut dyn FnMut(&[u8], u32)) -> Result<()> {
+pub(super) fn patterns(
+    source: &dyn Bytes,
+    tree: &Range<usize>,
+    visit: &mut dyn FnMut(&[u8], u32),
+) -> Result<()> {
     let mut room = LEAST.saturating_add(tree.len().saturating_mul(GROWTH));
     let mut pattern = Vec::new();
     // Each with the length of the pattern up to it.
-    let mut stack = vec![(Node::parse(tree, 0)?, 0)];
+    let mut stack = vec![(Node::root(source, tree)?, 0)];
     while let Some((node, len)) = stack.pop() {
         pattern.truncate(len);
         push(&mut pattern, &node)?;

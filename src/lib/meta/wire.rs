@@ -1,88 +1,135 @@
 //! Protocol Buffers' wire format, field by field, in place.
 
+use std::ops::Range;
+
+use crate::bytes::Bytes;
 use crate::error::FormatError;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
 /// The value of a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
     /// Of variable length.
     Number(u64),
-    /// A string, a message or packed numbers.
-    Bytes(&'a [u8]),
-    /// Of fixed length, which no field of ours has.
-    Fixed,
+    /// Where a string, a message or packed numbers are.
+    Bytes(Range<usize>),
+    /// Of four bytes.
+    Fixed32(u32),
+    /// Of eight bytes.
+    Fixed64,
 }
 
-/// Reads a number of variable length.
-fn varint(bytes: &[u8], at: &mut usize) -> Result<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *bytes.get(*at).ok_or_else(truncated)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Ok(value);
-        }
-    }
-    Err(FormatError::malformed("a number of more than 64 bits"))
+/// The bytes of a string.
+pub(super) fn string<'a>(source: &'a dyn Bytes, range: &Range<usize>) -> Result<&'a [u8]> {
+    source.at(range.start, range.len())?.get(..range.len()).ok_or_else(truncated)
+}
+
+/// The number of a field whose value is that of another kind.
+pub(super) fn of_other_kind() -> FormatError {
+    FormatError::malformed("a field is not what its number says")
 }
 
 /// The fields of a message, one after another.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
-    bytes: &'a [u8],
+    source: &'a dyn Bytes,
     at: usize,
+    end: usize,
+    /// What is at hand of the bytes from `at` on; more than up to `end` perhaps.
+    near: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    pub(super) fn of(source: &'a dyn Bytes, range: Range<usize>) -> Self {
+        Self { source, at: range.start, end: range.end, near: &[] }
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>> {
-        if self.at >= self.bytes.len() {
+    /// Where the next field begins.
+    pub(super) fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Where the message is that they are the fields of.
+    pub(super) fn source(&self) -> &'a dyn Bytes {
+        self.source
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Value)>> {
+        if self.at >= self.end {
             return Ok(None);
         }
-        let key = varint(self.bytes, &mut self.at)?;
+        let key = self.varint()?;
         let number = u32::try_from(key >> 3).ok().filter(|&number| number > 0 && number < 1 << 29);
         let number = number.ok_or_else(|| FormatError::malformed("a field without a proper number"))?;
         let value = match key & 7 {
-            0 => Value::Number(varint(self.bytes, &mut self.at)?),
+            0 => Value::Number(self.varint()?),
             2 => {
-                let len = varint(self.bytes, &mut self.at)?;
-                Value::Bytes(self.take(usize::try_from(len).map_err(|_| truncated())?)?)
+                let len = usize::try_from(self.varint()?).map_err(|_| truncated())?;
+                self.skip(len)?;
+                Value::Bytes(self.at - len..self.at)
             }
-            1 => self.take(8).map(|_| Value::Fixed)?,
-            5 => self.take(4).map(|_| Value::Fixed)?,
+            1 => self.skip(8).map(|()| Value::Fixed64)?,
+            5 => Value::Fixed32(self.fixed32()?),
             _ => return Err(FormatError::malformed("a field of an unknown kind")),
         };
         Ok(Some((number, value)))
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let end = self.at.checked_add(len).ok_or_else(truncated)?;
-        let taken = self.bytes.get(self.at..end).ok_or_else(truncated)?;
-        self.at = end;
-        Ok(taken)
+    fn fixed32(&mut self) -> Result<u32> {
+        let mut bytes = [0; 4];
+        for byte in &mut bytes {
+            *byte = self.byte()?;
+        }
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn varint(&mut self) -> Result<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(FormatError::malformed("a number of more than 64 bits"))
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Result<u8> {
+        if self.at >= self.end {
+            return Err(truncated());
+        }
+        if self.near.is_empty() {
+            self.near = self.source.at(self.at, 1)?;
+        }
+        let (&byte, rest) = self.near.split_first().ok_or_else(truncated)?;
+        (self.at, self.near) = (self.at + 1, rest);
+        Ok(byte)
+    }
+
+    fn skip(&mut self, len: usize) -> Result<()> {
+        let end = self.at.checked_add(len).filter(|&end| end <= self.end).ok_or_else(truncated)?;
+        (self.at, self.near) = (end, self.near.get(len..).unwrap_or_default());
+        Ok(())
     }
 }
 
 /// The numbers of one field of a repeated number, packed or not.
-pub(super) fn numbers(value: Value<'_>, mut each: impl FnMut(u32)) -> Result<()> {
+pub(super) fn numbers(source: &dyn Bytes, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
     let number = |value: u64| {
         u32::try_from(value).map_err(|_| FormatError::malformed("a position of more than 32 bits"))
     };
     match value {
         Value::Number(value) => each(number(value)?),
         Value::Bytes(packed) => {
-            let mut at = 0;
-            while at < packed.len() {
-                each(number(varint(packed, &mut at)?)?);
+            let mut packed = Fields::of(source, packed);
+            while packed.at < packed.end {
+                each(number(packed.varint()?)?);
             }
         }
-        Value::Fixed => {}
+        Value::Fixed32(_) | Value::Fixed64 => {}
     }
     Ok(())
 }

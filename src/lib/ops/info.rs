@@ -54,6 +54,11 @@ impl Info {
         Some(Self::new(record.modinfo()?.to_vec(), end))
     }
 
+    /// Of strings that are not those of a file.
+    pub fn of_strings(section: Vec<u8>) -> Self {
+        Self::new(section, None)
+    }
+
     fn new(section: Vec<u8>, end: Option<&[u8]>) -> Self {
         let signature = end.and_then(Signature::of_end);
         let hexed = signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);

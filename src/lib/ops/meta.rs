@@ -1,12 +1,13 @@
 //! Checks of a meta.pb: whether it makes sense, and whether it says what the modules say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
+use indexmap::IndexMap;
 
 use crate::error::FormatError;
 use crate::graph::Graph;
-use crate::meta::{Aliases, Meta};
+use crate::meta::{Aliases, Meta, Module};
 use crate::name::{self, Element};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -58,6 +59,8 @@ pub enum Flaw {
         /// What it needs.
         expected: Vec<BString>,
     },
+    /// The index at the beginning says something else than the modules themselves.
+    Index,
     /// A device of a module does not lead to it.
     Unanswered {
         /// The module.
@@ -67,76 +70,88 @@ pub enum Flaw {
     },
 }
 
-/// What is wrong with `meta` by itself: names, positions, circles, the shape of the trees.
-pub fn check(meta: &Meta<'_>) -> Result<Vec<Flaw>> {
-    let mut flaws = names(meta);
-    let count = meta.modules().len();
-    let mut graph = Graph::new(count);
-    for (at, module) in (0_u32..).zip(meta.modules()) {
+/// What is wrong with `meta` by itself: names, positions, circles, the shape of the trees, its index. `unindexed` is the
+/// same file, opened so.
+pub fn check(meta: &Meta, unindexed: &Meta) -> Result<Vec<Flaw>> {
+    let modules = unindexed.modules().collect::<Result<Vec<_>>>()?;
+    let mut flaws = names(&modules);
+    let count = unindexed.len();
+    let mut graph = Graph::new(modules.len());
+    for (at, module) in (0_u32..).zip(&modules) {
         let needed = module.depends()?.into_iter().chain(module.closure()?.unwrap_or_default());
         for position in needed {
-            if position as usize >= count {
-                flaws.push(Flaw::NoSuchModule { module: module.name.into(), position });
-            } else {
+            if position < count {
                 graph.add(at, position);
+            } else {
+                flaws.push(Flaw::NoSuchModule { module: module.name.into(), position });
             }
         }
     }
     if let Err(cycles) = graph.topological_numbers() {
-        let name = |position: u32| meta.name(position).unwrap_or_default().into_owned().into();
+        let name = |position: u32| modules[position as usize].name.into();
         let named = cycles.cycles.into_iter().map(|cycle| Flaw::Cycle(cycle.into_iter().map(name).collect()));
         flaws.extend(named);
     }
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
-        let walked = meta.patterns(aliases, |pattern, position| {
-            if position as usize >= count {
+        let walked = unindexed.patterns(aliases, |pattern, position| {
+            if position >= count {
                 flaws.push(Flaw::NoSuchOwner { pattern: pattern.into(), position });
             }
         });
         flaws.extend(walked.err().map(|error| Flaw::Tree(aliases, error)));
     }
+    if !is_indexed_well(meta, &modules, &unindexed.soft_and_weak()?) {
+        flaws.push(Flaw::Index);
+    }
     Ok(flaws)
 }
 
-fn names(meta: &Meta<'_>) -> Vec<Flaw> {
+fn names(modules: &[Module<'_>]) -> Vec<Flaw> {
     let mut flaws = Vec::new();
-    let mut seen = HashMap::new();
-    for (at, module) in (0_u32..).zip(meta.modules()) {
+    let mut seen = HashSet::new();
+    for (at, module) in modules.iter().enumerate() {
         if module.name.is_empty() {
-            flaws.push(Flaw::Nameless(at as usize));
-        } else if seen.insert(name::normalize(module.name), at).is_some() {
+            flaws.push(Flaw::Nameless(at));
+        } else if !seen.insert(name::normalize(module.name)) {
             flaws.push(Flaw::Twice(module.name.into()));
         }
     }
     flaws
 }
 
-/// In what `meta` differs from `fresh`, which has just been made of the modules themselves.
-pub fn compare(meta: &Meta<'_>, fresh: &Meta<'_>) -> Result<Vec<Flaw>> {
-    let there = positions(meta);
-    let expected = positions(fresh);
-    let mut flaws = Vec::new();
-    for (at, module) in (0_u32..).zip(meta.modules()) {
-        if meta.name(at).is_some_and(|name| !expected.contains_key(name.as_ref())) {
-            flaws.push(Flaw::Surplus(module.name.into()));
-        }
+/// Whether the file says of its modules by its index what they say themselves.
+fn is_indexed_well(meta: &Meta, modules: &[Module<'_>], lines: &[u8]) -> bool {
+    let mut first = HashMap::new();
+    for (at, module) in (0_u32..).zip(modules) {
+        first.entry(name::normalize(module.name)).or_insert(at);
     }
-    for (at, module) in (0_u32..).zip(fresh.modules()) {
-        let Some(&found) = there.get(module.name) else {
-            flaws.push(Flaw::Missing(module.name.into()));
+    let is_same = |(at, module): (u32, &Module<'_>)| {
+        meta.module(at).is_ok_and(|there| (there.name, there.path) == (module.name, module.path))
+    };
+    meta.len() as usize == modules.len()
+        && (0_u32..).zip(modules).all(is_same)
+        && first.iter().all(|(name, &at)| meta.position(name) == Ok(Some(at)))
+        && meta.soft_and_weak().is_ok_and(|there| there == lines)
+}
+
+/// In what `meta` differs from `fresh`, which has just been made of the modules themselves.
+pub fn compare(meta: &Meta, fresh: &Meta) -> Result<Vec<Flaw>> {
+    let there = by_name(meta)?;
+    let expected = by_name(fresh)?;
+    let surplus = there.keys().filter(|name| !expected.contains_key(*name));
+    let mut flaws: Vec<Flaw> = surplus.map(|name| Flaw::Surplus(name.clone())).collect();
+    for (name, new) in &expected {
+        let module = || name.clone();
+        let Some(old) = there.get(name) else {
+            flaws.push(Flaw::Missing(module()));
             continue;
         };
-        let path = meta.modules()[found as usize].path;
-        if path != module.path {
-            flaws.push(Flaw::Path {
-                module: module.name.into(),
-                there: path.into(),
-                expected: module.path.into(),
-            });
+        if old.path != new.path {
+            flaws.push(Flaw::Path { module: module(), there: old.path.into(), expected: new.path.into() });
         }
-        let (there, expected) = (needs(meta, found)?, needs(fresh, at)?);
+        let (there, expected) = (needs(meta, old)?, needs(fresh, new)?);
         if there != expected {
-            flaws.push(Flaw::Depends { module: module.name.into(), there, expected });
+            flaws.push(Flaw::Depends { module: module(), there, expected });
         }
     }
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
@@ -145,34 +160,33 @@ pub fn compare(meta: &Meta<'_>, fresh: &Meta<'_>) -> Result<Vec<Flaw>> {
     Ok(flaws)
 }
 
-fn positions(meta: &Meta<'_>) -> HashMap<Vec<u8>, u32> {
-    (0_u32..)
-        .zip(meta.modules())
-        .map(|(at, module)| (name::normalize(module.name).into_owned(), at))
+/// The modules by their normalised names, in order.
+fn by_name(meta: &Meta) -> Result<IndexMap<BString, Module<'_>>> {
+    meta.modules()
+        .map(|module| module.map(|module| (name::normalize(module.name).into_owned().into(), module)))
         .collect()
 }
 
 /// The names of what a module needs itself.
-fn needs(meta: &Meta<'_>, position: u32) -> Result<Vec<BString>> {
-    let depends = meta.modules()[position as usize].depends()?;
-    let mut names: Vec<BString> =
-        depends.iter().map(|&on| meta.name(on).unwrap_or_default().into_owned().into()).collect();
+fn needs(meta: &Meta, module: &Module<'_>) -> Result<Vec<BString>> {
+    let names = module.depends()?.into_iter().map(|on| Ok(meta.name(on)?.into_owned().into()));
+    let mut names = names.collect::<Result<Vec<BString>>>()?;
     names.sort_unstable();
     names.dedup();
     Ok(names)
 }
 
 /// Asks `meta` for a device of each pattern of `fresh`. A file of others has no patterns of what is built in; that is no flaw.
-fn unanswered(meta: &Meta<'_>, fresh: &Meta<'_>, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
+fn unanswered(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
     if aliases == Aliases::Builtin && !meta.has(aliases) {
         return Ok(());
     }
     let mut outcome = Ok(());
     fresh.patterns(aliases, |pattern, position| {
-        let Some(expected) = fresh.name(position).filter(|_| outcome.is_ok()) else { return };
+        let Some(expected) = fresh.name(position).ok().filter(|_| outcome.is_ok()) else { return };
         let modalias = example(pattern);
         match meta.search(aliases, &modalias) {
-            Ok(found) if found.iter().any(|&at| meta.name(at).as_deref() == Some(&expected[..])) => {}
+            Ok(found) if found.iter().any(|&at| meta.name(at).is_ok_and(|name| name == expected)) => {}
             Ok(_) => {
                 let module = expected.as_bstr().into();
                 flaws.push(Flaw::Unanswered { module, modalias: modalias.into() });
@@ -219,11 +233,13 @@ impl<'a> Listed<'a> {
     /// Every module, by position.
     ///
     /// Errors: malformed, and what [`Meta::patterns`] answers.
-    pub fn all(meta: &Meta<'a>) -> Result<Vec<Self>> {
-        let mut listed = Vec::with_capacity(meta.modules().len());
+    pub fn all(meta: &'a Meta) -> Result<Vec<Self>> {
+        let mut listed = Vec::new();
         let owned = |list: Vec<&[u8]>| list.into_iter().map(<[u8]>::to_vec).collect();
         for module in meta.modules() {
-            let depends = module.depends()?.into_iter().filter_map(|on| Some(meta.name(on)?.into_owned()));
+            let module = module?;
+            let depends =
+                module.depends()?.into_iter().filter_map(|on| Some(meta.name(on).ok()?.into_owned()));
             listed.push(Self {
                 name: name::normalize(module.name).into_owned(),
                 path: module.path,
@@ -250,11 +266,11 @@ impl<'a> Listed<'a> {
 /// The names of the modules for a normalised modalias, built in or not, sorted.
 ///
 /// Errors: those of [`Meta::search`].
-pub fn serving(meta: &Meta<'_>, modalias: &[u8]) -> Result<Vec<Vec<u8>>> {
+pub fn serving(meta: &Meta, modalias: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
         let found = meta.search(aliases, modalias)?;
-        names.extend(found.into_iter().filter_map(|at| Some(meta.name(at)?.into_owned())));
+        names.extend(found.into_iter().filter_map(|at| Some(meta.name(at).ok()?.into_owned())));
     }
     names.sort_unstable();
     names.dedup();

@@ -26,6 +26,8 @@ pub fn answer(report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outco
 
 /// Writes the request that an operand is.
 pub fn operand(query: &mut Query<'_>, operand: &OsStr, list: &mut List) -> Success {
+    let meta = query.context.meta_file().map(|path| path.as_os_str().as_bytes());
+    list.beside(Object::new().maybe_text("meta", meta));
     let found = query.find(operand);
     let mut success = !found.is_empty();
     let modules: Vec<Object> = found

@@ -120,7 +120,8 @@ impl View for Told {
         self.head = Object::new()
             .set("action", action)
             .set("dry_run", settings.dry_run)
-            .text("directory", context.dir().as_os_str().as_bytes());
+            .text("directory", context.dir().as_os_str().as_bytes())
+            .maybe_text("meta", context.meta_file().map(|path| path.as_os_str().as_bytes()));
     }
 
     fn out(&mut self) -> Option<&mut Out> {

@@ -24,7 +24,7 @@ use oxmod::sys::errno;
 use crate::applet::Invocation;
 use crate::json;
 use crate::options::{self, Options, flag, value};
-use crate::report::{Exit, Level, Outcome, Report, verbatim};
+use crate::report::{Exit, Level, Outcome, Report, verbatim, verbatim_path};
 use crate::stdout::Out;
 
 /// The table of options.
@@ -41,6 +41,12 @@ pub fn command() -> Command {
             value(Some('F'), "field", "FIELD", "Print only the values of this field"),
             value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
             value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
+            options::ours(value(
+                None,
+                "meta",
+                "FILE",
+                "Look modules up in this meta.pb, whatever indexes there are",
+            )),
             options::ours(flag(None, "all", "Print every module that modules.dep lists")),
             options::json(),
             options::version(),
@@ -62,6 +68,7 @@ pub struct Request {
     take: Take,
     release: Option<OsString>,
     root: Option<OsString>,
+    meta: Option<PathBuf>,
 }
 
 /// What operands are taken for.
@@ -90,6 +97,7 @@ impl Request {
                 "all" => request.take = Take::None,
                 "set-version" => request.release = option.value,
                 "basedir" => request.root = option.value,
+                "meta" => request.meta = option.value.map(PathBuf::from),
                 _ => {}
             }
         }
@@ -148,7 +156,10 @@ fn each(
         Exit::Failure
     })?;
     let sink = |notice: &Notice| report.library(notice);
-    let context = Context::open(dir, &ConfigSource::Nothing, &sink);
+    let context = match &request.meta {
+        Some(file) => Context::open_meta(file, dir, &ConfigSource::Nothing, &sink),
+        None => Context::open(dir, &ConfigSource::Nothing, &sink),
+    };
     let mut query = Query { request, context: &context, report, reader: Reader::default() };
     let mut failed = false;
     for operand in if request.take == Take::None { query.all()? } else { operands.to_vec() } {
@@ -217,6 +228,14 @@ impl Query<'_> {
             Some(path) => self.reader.read(self.context.dir(), path, field.is_none_or(is_signature)),
             None => Err(Error::new("", std::io::Error::from_raw_os_error(libc::ENOENT))),
         };
+        if let (Err(error), Some(file)) = (&read, self.context.meta_file())
+            && error.errno() == libc::ENOENT
+            && let Some(strings) = self.context.meta_strings(&module.name)
+        {
+            let (path, file) = (verbatim_path(&error.path), verbatim_path(file));
+            self.report.warning(format_args!("{path} is not there; this is what {file} has of it"));
+            return Ok(Info::of_strings(strings));
+        }
         read.inspect_err(|error| self.unreadable(&module.name, error))
     }
 

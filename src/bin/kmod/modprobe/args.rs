@@ -61,6 +61,8 @@ pub struct Settings {
     pub root: Option<OsString>,
     /// `-S`.
     pub release: Option<OsString>,
+    /// `--meta`.
+    pub meta: Option<PathBuf>,
     /// `-C`, in order.
     pub config: Vec<PathBuf>,
     /// `-f` and its parts.
@@ -200,6 +202,12 @@ impl Given {
                 environment::append(&mut settings.environment, OsStr::new("-C"));
                 environment::append(&mut settings.environment, &path);
                 settings.config.push(path.into());
+            }
+            "meta" => {
+                let path = value.unwrap_or_default();
+                environment::append(&mut settings.environment, OsStr::new("--meta"));
+                environment::append(&mut settings.environment, &path);
+                settings.meta = Some(path.into());
             }
             "dirname" => settings.root = value,
             "set-version" => settings.release = value,

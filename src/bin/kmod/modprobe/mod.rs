@@ -30,8 +30,9 @@ use load::Loader;
 use text::Text;
 
 /// Name, value and help of the options with a value that kmod has not.
-const OWN: [(&str, &str, &str); 2] = [
+const OWN: [(&str, &str, &str); 3] = [
     ("jobs", "N", "Load up to N modules at a time, 0 for one for each processor"),
+    ("meta", "FILE", "Look modules up in this meta.pb, whatever indexes there are"),
     ("load-list", "FILE", "Load the modules that FILE names, one a line (- for standard input)"),
 ];
 
@@ -96,7 +97,13 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
         .map_err(|error| report.no_module_directory(&error))?;
     let sink = |notice: &Notice| report.library(notice);
     // Given back piece by piece at the end it would take as long as a tenth of the whole run.
-    let context = ManuallyDrop::new(Context::open(dir, &settings.config_source(), &sink));
+    let context = ManuallyDrop::new(match &settings.meta {
+        Some(file) => Context::open_meta(file, dir, &settings.config_source(), &sink),
+        None => Context::open(dir, &settings.config_source(), &sink),
+    });
+    if let Some(meta) = context.meta_file() {
+        report.looks_in(meta);
+    }
     view.begin(&job, &settings, &context);
     let loader = Loader { context: &context, settings: &settings, report, sink: &sink };
     match job {

@@ -65,6 +65,7 @@ pub fn flaw(flaw: &Flaw) -> Vec<u8> {
         Flaw::NoSuchOwner { pattern, position } => {
             format!("alias {pattern}: of module {position}, which there is not")
         }
+        Flaw::Index => "its index is not that of its modules".to_owned(),
         Flaw::Missing(name) => format!("{name}: missing"),
         Flaw::Surplus(name) => format!("{name}: no such module in the directory"),
         Flaw::Path { module, there, expected } => {

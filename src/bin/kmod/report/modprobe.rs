@@ -48,6 +48,11 @@ impl Report {
         Exit::Failure
     }
 
+    /// Where modules are looked up if it is not in the indexes.
+    pub fn looks_in(&self, meta: &Path) {
+        self.info(format_args!("modules are looked up in {}", verbatim_path(meta)));
+    }
+
     /// Neither the release nor the working directory could be had.
     pub fn no_module_directory(&self, error: &io::Error) -> Exit {
         self.error(format_args!("could not find the module directory: {error}"));

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use bstr::ByteSlice;
 use indexmap::IndexMap;
-use prost::Message;
 
 use crate::error::FormatError;
 use crate::index::text;
@@ -51,7 +50,7 @@ impl Plan<'_> {
             builtin_device_matches: Some(tree(builtin_aliases, heard)?),
             release,
         };
-        Ok(Output { name: crate::meta::FILE_NAME, bytes: meta.encode_to_vec() })
+        Ok(Output { name: crate::meta::FILE_NAME, bytes: meta.into_file()? })
     }
 
     /// The modules of modules.builtin.modinfo, normalised, with their aliases.

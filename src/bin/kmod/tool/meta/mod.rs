@@ -13,7 +13,7 @@ use oxmod::meta::Meta;
 use oxmod::name;
 use oxmod::notice::Notice;
 use oxmod::ops::depmod as op;
-use oxmod::ops::meta::{self as check, Listed};
+use oxmod::ops::meta::{self as check, Flaw, Listed};
 use oxmod::sys::fileset;
 
 use crate::applet::Invocation;
@@ -108,10 +108,10 @@ fn build(source: &Source, report: &Report) -> Outcome {
 fn with_meta(
     source: &Source,
     report: &Report,
-    then: impl FnOnce(&Meta<'_>) -> Result<Outcome, FormatError>,
+    then: impl FnOnce(&Meta) -> Result<Outcome, FormatError>,
 ) -> Outcome {
     let (path, bytes) = source.read(report)?;
-    Meta::parse(&bytes)
+    Meta::open(Box::new(bytes))
         .and_then(|meta| then(&meta))
         .unwrap_or_else(|error| Err(report.bad_meta(&path, &error)))
 }
@@ -149,18 +149,28 @@ fn print_answers(modaliases: &[OsString], answers: &[Vec<Vec<u8>>], report: &Rep
 }
 
 fn verify(source: &Source, report: &Report) -> Outcome {
-    with_meta(source, report, |meta| {
-        let mut flaws = check::check(meta)?;
-        // Positions that are wrong would mislead the comparison.
-        if flaws.is_empty() {
-            match fresh(source, report) {
-                Ok(fresh) => flaws = check::compare(meta, &Meta::parse(&fresh)?)?,
-                Err(failure) => return Ok(Err(failure)),
-            }
-        }
-        let mut out = Out::open();
-        let printed = flaws.iter().try_for_each(|flaw| out.bytes(&report::meta::flaw(flaw)));
-        let outcome = if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) };
-        Ok(printed.and_then(|()| out.finish()).and(outcome))
-    })
+    let (path, bytes) = source.read(report)?;
+    let flaws = flaws(&path, bytes, || fresh(source, report), report)?;
+    let mut out = Out::open();
+    flaws.iter().try_for_each(|flaw| out.bytes(&report::meta::flaw(flaw)))?;
+    out.finish()?;
+    if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) }
+}
+
+fn flaws(
+    path: &Path,
+    bytes: Vec<u8>,
+    fresh: impl FnOnce() -> Result<Vec<u8>, Exit>,
+    report: &Report,
+) -> Result<Vec<Flaw>, Exit> {
+    let bad = |error: FormatError| report.bad_meta(path, &error);
+    let unindexed = Meta::open_unindexed(Box::new(bytes.clone())).map_err(bad)?;
+    let meta = Meta::open(Box::new(bytes)).map_err(bad)?;
+    let flaws = check::check(&meta, &unindexed).map_err(bad)?;
+    // Positions that are wrong would mislead the comparison.
+    if !flaws.is_empty() {
+        return Ok(flaws);
+    }
+    let fresh = Meta::open(Box::new(fresh()?)).map_err(bad)?;
+    check::compare(&meta, &fresh).map_err(bad)
 }

@@ -1,6 +1,8 @@
 //! meta.pb: what `depmod --meta` and `kmod meta` make of the real kernels, read by an independent program and compared
 //! with the indexes; and `kmod meta` on small trees. kmod has nothing of the kind.
 
+mod only;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -124,7 +126,7 @@ fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, ou
 /// The tree, the index and plain fnmatch over the text: for a device of each alias, the same modules.
 fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: &[u8]) {
     let every = if std::env::var_os("OXMOD_EXHAUSTIVE").is_some() { 1 } else { 100 };
-    let meta = Meta::parse(bytes).unwrap();
+    let meta = Meta::open(Box::new(bytes.to_vec())).unwrap();
     let index = fs::read(out.path(out.in_modules("modules.alias.bin"))).unwrap();
     let index = Index::parse(&index).unwrap();
     let aliases = fs::read(out.path(out.in_modules("modules.alias"))).unwrap();
@@ -293,8 +295,12 @@ fn what_is_written_and_where() {
     assert_eq!((run.code, run.stderr_text()), (0, String::new()));
     let (by_dir, by_version) = (run.stdout, Run::new("kmod").args(["meta", "build", "-f", "-", "-b"]));
     let by_version = by_version.arg(root.path("")).arg(root.release()).on(Side::Ours).stdout;
-    assert_eq!(Meta::parse(&by_version).unwrap().release(), Some(root.release().as_bytes()));
-    assert_eq!(Meta::parse(&by_dir).unwrap().release(), None);
+    let release = |bytes: Vec<u8>| {
+        let meta = Meta::open(Box::new(bytes)).unwrap();
+        meta.release().unwrap().map(<[u8]>::to_vec)
+    };
+    assert_eq!(release(by_version), Some(root.release().into()));
+    assert_eq!(release(by_dir), None);
 }
 
 /// A set that counts but has not been moved yet: its files answer.

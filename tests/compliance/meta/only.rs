@@ -1,0 +1,337 @@
+//! Roots that have meta.pb and module files, and no index: the tools answer from it as they do from indexes.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use bstr::ByteSlice;
+use oxmod::context::{ConfigSource, Context};
+use oxmod::index::text;
+use oxmod::meta::message;
+use oxmod::name;
+use oxmod::notice::{Notice, Sink};
+use oxmod::ops::meta::example;
+use oxmod_test_support::{RELEASE, Random, Root, Run, Shim, Side};
+use prost::Message as _;
+
+use super::{made, real_kernels, tree};
+use crate::json::checked;
+
+/// Everything of both kernels, by the library; and the tools' text of all aliases and soft dependencies.
+#[test]
+fn real_kernels_are_the_same_without_indexes() {
+    for kernel in real_kernels() {
+        let (indexed, bytes) = made(&kernel);
+        let only = Root::for_release(&kernel.release);
+        only.file(only.in_modules("meta.pb"), bytes);
+        let source = ConfigSource::Paths(Vec::new());
+        let sink = |notice: &Notice| panic!("{notice:?}");
+        let open = |root: &Root| Context::open(root.path(root.in_modules("")), &source, &sink);
+        // The root's name ends in a slash here, which is no matter.
+        let (there, here) = (open(&indexed), open(&only));
+        assert!(there.meta_file().is_none() && here.meta_file().is_some());
+        assert_eq!(here.config().softdeps.len(), there.config().softdeps.len());
+        let dep = fs::read(indexed.path(indexed.in_modules("modules.dep"))).unwrap();
+        for line in text::deps(&dep) {
+            let name = name::from_path(line.path);
+            assert_eq!(here.line(&name).map(|dep| dep.line()), Some(line.line()));
+        }
+        let aliases = fs::read(indexed.path(indexed.in_modules("modules.alias"))).unwrap();
+        let names = |context: &Context<'_>, device: &[u8]| {
+            let found = context.lookup(device).unwrap().into_iter();
+            let mut names: Vec<_> = found.map(|module| (module.name, module.builtin)).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        for (pattern, module) in text::entries(&aliases, "alias").step_by(10) {
+            let Ok(pattern) = name::normalize_alias(pattern) else { continue };
+            let device = example(&pattern);
+            let found = names(&here, &device);
+            assert_eq!(found, names(&there, &device), "{}", device.as_bstr());
+            assert!(found.iter().any(|(name, _)| name == module));
+        }
+        the_whole_configuration(&kernel.release, &indexed, &only);
+    }
+}
+
+/// `modprobe -c`: the same lines, but that a set of several ranges has become several lines.
+fn the_whole_configuration(release: &str, indexed: &Root, only: &Root) {
+    let lines = |root: &Root| {
+        let run =
+            Run::new("modprobe").args(["-c", "-S", release, "-C", "/dev/null", "-d"]).arg(root.path(""));
+        let text = run.on(Side::Ours).stdout_text();
+        let mut lines: Vec<String> = text
+            .lines()
+            .filter(|line| !line.contains("symbol:") && !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    };
+    let (there, here) = (lines(indexed), lines(only));
+    let lost: Vec<&String> = there.iter().filter(|line| here.binary_search(line).is_err()).collect();
+    assert!(there.len() > 25_000 && lost.len() < 80, "{} of {}: {lost:?}", lost.len(), there.len());
+    assert!(lost.iter().all(|line| line.contains('[')), "{lost:?}");
+}
+
+/// The small tree with meta.pb alone; `above` puts it where there is only one kernel.
+fn only(above: bool) -> Root {
+    let root = tree();
+    let dir = if above { root.path("lib/modules") } else { root.path(root.in_modules("")) };
+    let build = Run::new("kmod").args(["meta", "build", "-f"]).arg(dir.join("meta.pb"));
+    // Paths are below the directory that the file is in.
+    let build = if above { build.arg("-d").arg(&dir) } else { build.arg("-b").arg(root.path("")) };
+    let build = if above { build } else { build.arg(root.release()) };
+    if above {
+        for list in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
+            fs::rename(root.path(root.in_modules(list)), dir.join(list)).unwrap();
+        }
+    }
+    assert_eq!(build.on(Side::Ours).triple(), (0, String::new(), String::new()));
+    for list in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
+        fs::remove_file(dir.join(list)).unwrap();
+    }
+    root
+}
+
+/// A question about the kernel of the tree.
+fn asking(tool: &str, args: &[&str]) -> Run {
+    match tool {
+        "modprobe" if !args.contains(&"-S") => Run::new(tool).args(["-S", RELEASE]).args(args),
+        "modinfo" => Run::new(tool).args(["-k", RELEASE]).args(args),
+        _ => Run::new(tool).args(args),
+    }
+}
+
+fn ask(root: &Root, tool: &str, args: &[&str]) -> (i32, String, String) {
+    asking(tool, args).inside(root).on(Side::Ours).triple()
+}
+
+fn said(stdout: &str) -> (i32, String, String) {
+    (0, stdout.into(), String::new())
+}
+
+#[test]
+fn modprobe_finds_names_aliases_and_what_is_built_in() {
+    for above in [false, true] {
+        let root = only(above);
+        root.file("etc/modprobe.d/a.conf", "options base_x a=1\nblacklist other\nalias mine top\n");
+        let dir = format!("/lib/modules/{RELEASE}/kernel");
+        // The soft dependency stands behind what the module itself needs, as with kmod.
+        let files = ["base-x.ko a=1", "other.ko", "top.ko.xz"];
+        let top = files.map(|file| format!("insmod {dir}/{file} \n")).concat();
+        for (args, expected) in [
+            (&["-D", "top"][..], top.clone()),
+            (&["-n", "-v", "base-x"], format!("insmod {dir}/base-x.ko a=1 \n")),
+            (&["-D", "mine"], top.clone()),
+            (&["-R", "usb:a-bc"], "top\n".into()),
+            (&["-R", "pci:v1dX"], "other\n".into()),
+            (&["-D", "pci:v1dB"], format!("insmod {dir}/base-x.ko a=1 \n")),
+            (&["-D", "in-it"], "builtin in_it\n".into()),
+            (&["-R", "pci:v2"], "in_it\n".into()),
+        ] {
+            assert_eq!(ask(&root, "modprobe", args), said(&expected), "{args:?}, above: {above}");
+        }
+        let dir = if above { "/lib/modules".to_owned() } else { format!("/lib/modules/{RELEASE}") };
+        let message = format!("modprobe: FATAL: Module none not found in directory {dir}\n");
+        assert_eq!(ask(&root, "modprobe", &["-D", "none"]), (1, String::new(), message));
+    }
+}
+
+/// The kernel is asked for the same things in the same order as with indexes.
+#[test]
+fn modules_are_loaded_and_removed() {
+    let indexed = tree();
+    assert_eq!(ask(&indexed, "depmod", &["-a", RELEASE]).0, 0);
+    let only = only(false);
+    for args in [&["top", "x=1"] as &[&str], &["-a", "base-x", "other"], &["pci:v1d2"], &["-b", "pci:v1d2"]] {
+        let calls = |root: &Root| Shim::new().run(root, &asking("modprobe", args), Side::Ours);
+        let (there, here) = (calls(&indexed), calls(&only));
+        assert_eq!(there.answer.triple(), here.answer.triple(), "{args:?}");
+        assert_eq!(there.calls, here.calls, "{args:?}");
+        assert!(here.calls.contains(" = 0"), "{args:?}");
+    }
+    for root in [&indexed, &only] {
+        for name in ["base_x", "top", "other"] {
+            root.loaded(name, 4096, 0, &[]);
+        }
+    }
+    for args in [&["-r", "top"] as &[&str], &["-r", "usb:a-bc"]] {
+        let calls = |root: &Root| Shim::new().run(root, &asking("modprobe", args), Side::Ours);
+        assert_eq!(calls(&indexed).calls, calls(&only).calls, "{args:?}");
+    }
+    let builtin = (1, String::new(), "modprobe: FATAL: Module in_it is builtin.\n".to_owned());
+    assert_eq!(ask(&only, "modprobe", &["-r", "in-it"]), builtin);
+}
+
+#[test]
+fn modinfo_reads_the_files_and_without_them_what_is_there() {
+    let root = only(false);
+    let path = |file: &str| format!("/lib/modules/{RELEASE}/kernel/{file}");
+    assert_eq!(ask(&root, "modinfo", &["-n", "top"]), said(&format!("{}\n", path("top.ko.xz"))));
+    assert_eq!(ask(&root, "modinfo", &["-F", "softdep", "usb:a-bc"]), said("pre: other\n"));
+    let builtin = "name:           in_it\nfilename:       (builtin)\nalias:          pci:v2*\n";
+    assert_eq!(ask(&root, "modinfo", &["in_it"]), said(builtin));
+    let all = ask(&root, "modinfo", &["--all", "-n"]);
+    assert_eq!(all, said(&["base-x.ko", "other.ko", "top.ko.xz"].map(|file| path(file) + "\n").concat()));
+    fs::remove_file(root.path(root.in_modules("kernel/top.ko.xz"))).unwrap();
+    let known = format!(
+        "filename:       {}\nalias:          usb:a-b*\nsoftdep:        pre: other\ndepends:        base_x\nname:           top\n",
+        path("top.ko.xz")
+    );
+    let warning = format!(
+        "modinfo: WARNING: {} is not there; this is what /lib/modules/{RELEASE}/meta.pb has of it\n",
+        path("top.ko.xz")
+    );
+    assert_eq!(ask(&root, "modinfo", &["top"]), (0, known, warning));
+}
+
+#[test]
+fn the_source_is_visible() {
+    let root = only(false);
+    let file = format!("/lib/modules/{RELEASE}/meta.pb");
+    let looks = format!("modprobe: INFO: modules are looked up in {file}\n");
+    let (code, _, stderr) = ask(&root, "modprobe", &["-n", "-v", "-v", "other"]);
+    assert_eq!((code, stderr.contains(&looks)), (0, true), "{stderr}");
+    for (tool, args) in [("modprobe", &["-D", "other"][..]), ("modinfo", &["other"])] {
+        let run = asking(tool, args).arg("--json").inside(&root);
+        assert_eq!(checked(&run.on(Side::Ours))["meta"], file.as_str());
+    }
+    assert_eq!(ask(&root, "depmod", &["-a", RELEASE]).0, 0);
+    for (tool, args) in [("modprobe", &["-D", "other"][..]), ("modinfo", &["other"])] {
+        let run = asking(tool, args).arg("--json").inside(&root);
+        assert!(checked(&run.on(Side::Ours))["meta"].is_null());
+        let run = asking(tool, args).args(["--meta", &file, "--json"]).inside(&root);
+        assert_eq!(checked(&run.on(Side::Ours))["meta"], file.as_str());
+    }
+}
+
+/// The option counts for the processes of install commands too.
+#[test]
+fn a_file_chosen_by_hand() {
+    let root = only(false);
+    fs::rename(root.path(root.in_modules("meta.pb")), root.path("elsewhere")).unwrap();
+    let insmod = format!("insmod /lib/modules/{RELEASE}/kernel/other.ko \n");
+    assert_eq!(ask(&root, "modprobe", &["--meta", "/elsewhere", "-D", "other"]), said(&insmod));
+    root.file("etc/modprobe.d/a.conf", format!("install top modprobe -S {RELEASE} -n -v other\n"));
+    let run = asking("modprobe", &["--meta", "/elsewhere", "top"]).inside(&root);
+    let (code, stdout, _) = Shim::new().run(&root, &run, Side::Ours).answer.triple();
+    assert_eq!((code, stdout.contains(&insmod)), (0, true), "{stdout}");
+    for (file, why) in [
+        ("/none", "No such file or directory"),
+        ("/etc", "Is a directory"),
+        ("/etc/modprobe.d/a.conf", "a field of an unknown kind"),
+    ] {
+        let expected = format!(
+            "modprobe: ERROR: could not use {file}: {why}\n\
+             modprobe: FATAL: Module other not found in directory /lib/modules/{RELEASE}\n"
+        );
+        assert_eq!(ask(&root, "modprobe", &["--meta", file, "-D", "other"]), (1, String::new(), expected));
+    }
+}
+
+/// A file of another kernel is used, but not without a word. What has indexes does not ask for it.
+#[test]
+fn whose_file_it_is() {
+    let root = only(false);
+    fs::rename(root.path(root.in_modules("meta.pb")), root.path("lib/modules/meta.pb")).unwrap();
+    symlink(format!("{RELEASE}/kernel"), root.path("lib/modules/kernel")).unwrap();
+    let warning = format!("modprobe: WARNING: /lib/modules/meta.pb is of kernel {RELEASE}, not of 9.9\n");
+    let insmod = "insmod /lib/modules/kernel/other.ko \n".to_owned();
+    assert_eq!(ask(&root, "modprobe", &["-S", "9.9", "-D", "other"]), (0, insmod.clone(), warning));
+    assert_eq!(ask(&root, "modprobe", &["-D", "other"]), said(&insmod));
+    assert_eq!(ask(&root, "depmod", &["-a", RELEASE]).0, 0);
+    let insmod = format!("insmod /lib/modules/{RELEASE}/kernel/other.ko \n");
+    assert_eq!(ask(&root, "modprobe", &["-D", "other"]), said(&insmod));
+}
+
+/// Others write names as they come, neither closures nor an index, and circles.
+#[test]
+fn files_of_others() {
+    let root = Root::new();
+    let module = |name: &str, path: &str, depends: &[u32]| message::Module {
+        name: name.into(),
+        path: path.into(),
+        depends: depends.into(),
+        ..Default::default()
+    };
+    let modules = vec![
+        module("in-it", "", &[]),
+        module("one", "a/one.ko", &[2, 0]),
+        module("two-x", "b/two-x.ko.zst", &[3]),
+        module("three", "three.ko", &[1]),
+        module("wrong", "b/right.ko", &[]),
+        module("lost", "lost.ko", &[77]),
+    ];
+    root.file("lib/modules/meta.pb", message::Meta { modules, ..Default::default() }.encode_to_vec());
+    let lines = |files: &[&str]| {
+        files.iter().map(|file| format!("insmod /lib/modules/{file} \n")).collect::<Vec<_>>().concat()
+    };
+    for (name, files) in [
+        ("one", &["three.ko", "b/two-x.ko.zst", "a/one.ko"][..]),
+        ("two_x", &["a/one.ko", "three.ko", "b/two-x.ko.zst"]),
+        ("three", &["b/two-x.ko.zst", "a/one.ko", "three.ko"]),
+    ] {
+        assert_eq!(ask(&root, "modprobe", &["-D", name]), said(&lines(files)), "{name}");
+    }
+    assert_eq!(ask(&root, "modprobe", &["-D", "in_it"]), said("builtin in_it\n"));
+    for (name, why) in
+        [("wrong", "'b/right.ko' cannot be the file of wrong"), ("lost", "it has no such module")]
+    {
+        let (code, stdout, stderr) = ask(&root, "modprobe", &["-D", name]);
+        assert_eq!((code, stdout), (1, String::new()));
+        assert!(
+            stderr.starts_with(&format!("modprobe: ERROR: could not use /lib/modules/meta.pb: {why}\n")),
+            "{stderr}"
+        );
+    }
+}
+
+/// Damage of all kinds: an answer, or an error that names the file; nobody is killed, and no line is that of another name.
+#[test]
+fn damaged_files() {
+    let root = only(false);
+    let dir = root.path(root.in_modules(""));
+    let whole = fs::read(dir.join("meta.pb")).unwrap();
+    let mut random = Random::new(0x6d65_7461);
+    let told = AtomicUsize::new(0);
+    let sink = |notice: &Notice| match notice {
+        Notice::Unusable(error) => {
+            assert_eq!(error.path, dir.join("meta.pb"));
+            told.fetch_add(1, Relaxed);
+        }
+        Notice::MetaOfAnother { .. } | Notice::BadConfigLine { .. } | Notice::BadSoftdepName(_) => {}
+        other => panic!("{other:?}"),
+    };
+    let source = ConfigSource::Paths(Vec::new());
+    for _ in 0..3000 {
+        let mut bytes = whole.clone();
+        if random.below(3) == 0 {
+            bytes.truncate(random.below(whole.len()));
+        } else {
+            for _ in 0..=random.below(4) {
+                let at = random.below(bytes.len());
+                bytes[at] = random.byte();
+            }
+        }
+        fs::write(dir.join("meta.pb"), bytes).unwrap();
+        asked(&dir, &source, &sink);
+    }
+    assert!(told.load(Relaxed) > 1000, "{told:?}");
+}
+
+fn asked(dir: &Path, source: &ConfigSource, sink: Sink<'_>) {
+    let context = Context::open(dir.to_path_buf(), source, sink);
+    for name in ["top", "base_x", "other", "in_it", "none"] {
+        if let Some(dep) = context.line(name.as_bytes()) {
+            assert_eq!(*name::from_path(dep.path), *name.as_bytes());
+        }
+        let _ = context.is_builtin(name.as_bytes());
+    }
+    for device in ["usb:a-bc", "pci:v1dB", "pci:v2", "x"] {
+        let _ = context.lookup(device.as_bytes());
+    }
+    let _ = context.builtin_modinfo();
+}
