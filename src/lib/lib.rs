@@ -3,7 +3,7 @@
 //! One way through the house; nothing calls upwards or sideways:
 //!
 //! ```text
-//! CLI ─► ops ─► context ─► formats (name, bytes, config, index, elf, modinfo, facts, graph): bytes in, values out
+//! CLI ─► ops ─► context ─► formats (name, bytes, config, index, elf, modinfo, ..., graph): bytes in, values out
 //!                     └──► sys: every syscall, file, process, thread and unsafe block
 //! ```
 //!
@@ -19,6 +19,7 @@ pub mod context;
 pub mod elf;
 pub mod error;
 pub mod facts;
+pub mod firmware;
 pub mod graph;
 pub mod index;
 pub mod meta;

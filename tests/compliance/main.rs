@@ -4,6 +4,7 @@ mod blocks;
 mod coldplug;
 mod depmod;
 mod faults;
+mod firmware;
 mod formats;
 mod getopt;
 mod json;

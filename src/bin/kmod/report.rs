@@ -17,6 +17,7 @@ use oxmod::sys::{errno, memory, stdio, syslog};
 
 mod coldplug;
 mod depmod;
+mod firmware;
 mod forbid;
 mod insmod;
 pub mod meta;

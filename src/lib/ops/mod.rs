@@ -3,6 +3,7 @@
 pub mod coldplug;
 pub mod command;
 pub mod depmod;
+pub mod firmware;
 pub mod info;
 pub mod insert;
 pub mod loaded;

@@ -4,6 +4,7 @@
 //! live below this module, each with its `SAFETY` comment.
 
 pub mod decompress;
+pub mod deposit;
 pub mod devices;
 pub mod dir;
 pub mod entry;
@@ -11,6 +12,7 @@ pub mod errno;
 pub mod file;
 pub mod fileset;
 pub mod host;
+pub mod listing;
 pub mod memory;
 pub mod module;
 pub mod parallel;

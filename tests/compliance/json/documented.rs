@@ -7,7 +7,7 @@ use oxmod_test_support::{RELEASE, Root, Run, Side, differs_because};
 use serde_json::{Value, json};
 
 use super::schema::{Schema, bytes};
-use crate::coldplug;
+use crate::{coldplug, firmware};
 
 use super::{checked, lsmod, modinfo, modprobe};
 
@@ -59,6 +59,16 @@ fn forbidden() -> Root {
     root
 }
 
+/// A tree with firmware, some of it with names that are no text.
+fn firmware() -> Root {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let root = firmware::tree();
+    root.file(Path::new("lib/firmware/many").join(OsStr::from_bytes(b"f\xff-a.bin")), "x");
+    root.file("WHENCE", "Driver: some\nFile: plain.bin\n");
+    root
+}
+
 /// Runs that together give every member.
 fn runs() -> Vec<(Root, Run)> {
     let run = |root: Root, run: fn(&Root) -> Run| {
@@ -67,6 +77,10 @@ fn runs() -> Vec<(Root, Run)> {
     };
     vec![
         run(forbidden(), |root| Run::new("kmod").args(["coldplug", "-n", "-S", RELEASE]).inside(root)),
+        run(firmware(), |root| firmware::run(root, &["list"])),
+        run(firmware(), |root| firmware::run(root, &["missing"])),
+        run(firmware(), |root| firmware::run(root, &["prune", "-v"])),
+        run(firmware(), |root| firmware::run(root, &["owners"]).arg("--whence").arg(root.path("WHENCE"))),
         run(lsmod::tree(), |root| Run::new("lsmod").inside(root)),
         run(modinfo::tree(), |root| modinfo::modinfo(root, &["odd-one", "nosuch", "broken"])),
         run(modprobe::configured(), |root| {

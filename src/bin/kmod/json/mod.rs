@@ -8,6 +8,7 @@
 //! output itself takes no more.
 
 pub mod coldplug;
+pub mod firmware;
 pub mod lsmod;
 pub mod modinfo;
 pub mod modprobe;

@@ -11,7 +11,8 @@ use oxmod::ops::meta::Flaw;
 use super::{Exit, Report, verbatim, verbatim_path, why};
 
 impl Report {
-    fn refuse(&self, text: std::fmt::Arguments<'_>) -> Exit {
+    /// An error that ends the work.
+    pub(super) fn refuse(&self, text: std::fmt::Arguments<'_>) -> Exit {
         self.error(text);
         Exit::Failure
     }

@@ -1,6 +1,7 @@
 //! `kmod` under its own name: the subcommands.
 
 pub mod coldplug;
+pub mod firmware;
 mod meta;
 mod static_nodes;
 
@@ -20,12 +21,18 @@ struct Subcommand {
     run: fn(&Invocation) -> Outcome,
 }
 
-const SUBCOMMANDS: [Subcommand; 5] = [
+const SUBCOMMANDS: [Subcommand; 6] = [
     Subcommand {
         name: "coldplug",
         about: "Load the drivers of the devices that are there",
         command: coldplug::command,
         run: coldplug::run,
+    },
+    Subcommand {
+        name: "firmware",
+        about: "Find the firmware that modules ask for",
+        command: firmware::command,
+        run: firmware::run,
     },
     Subcommand { name: "help", about: "Print this help", command, run: help },
     Subcommand {

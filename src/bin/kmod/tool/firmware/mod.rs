@@ -1,0 +1,279 @@
+//! `kmod firmware`: what firmware modules ask for, where it is, what of it is missing, and an image of just that.
+//!
+//! Owns the tasks and what each of them answers; how that is printed is for [`text`] and [`json::firmware`].
+
+mod request;
+mod text;
+
+use std::collections::BTreeSet;
+
+use bstr::BString;
+use clap::Command;
+use oxmod::context::{ConfigSource, Context, module_dir};
+use oxmod::firmware::whence::Whence;
+use oxmod::firmware::{Dead, name};
+use oxmod::notice::Notice;
+use oxmod::ops::firmware::{self as op, Chosen, Image, Place, Search, Selection, Sizes, Survey};
+use oxmod::sys::file;
+
+use crate::applet::Invocation;
+use crate::json;
+use crate::options::{self, flag, help_text};
+use crate::report::{self, Exit, Level, Outcome, Report};
+use crate::stdout::Out;
+
+use request::{Form, Request, Task};
+
+/// The table of options.
+pub fn command() -> Command {
+    let usage = "kmod firmware list [OPTIONS] [MODULE...]\n       kmod firmware prune [OPTIONS] [MODULE...]\n       \
+                 kmod firmware missing [OPTIONS] [MODULE...]\n       kmod firmware owners [OPTIONS] [FILE...]";
+    options::table("firmware", "Find the firmware that modules ask for", usage)
+        .args(request::selection())
+        .args(request::places())
+        .args(request::answers())
+        .args([flag(Some('v'), "verbose", "Name everything that is missing"), options::help()])
+        .after_help(request::EXPLANATION)
+}
+
+/// Runs `kmod firmware`.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let report = Report::new(invocation.tool, Level::Warning);
+    let Some(request) = Request::parse(invocation, &report)? else {
+        report::bare(format_args!("missing or invalid command"));
+        let mut out = Out::open();
+        out.bytes(help_text(&invocation.command).as_bytes())?;
+        out.finish()?;
+        return Err(Exit::Failure);
+    };
+    if request.form == Form::Json {
+        return json::firmware::answer(&report, |list| {
+            let answer = perform(&request, &report)?;
+            json::firmware::fill(list, &answer)?;
+            answer.outcome()
+        });
+    }
+    let answer = perform(&request, &report)?;
+    let mut out = Out::open();
+    text::print(&request, &answer, &mut out, &report)?;
+    out.finish()?;
+    answer.outcome()
+}
+
+/// What a task comes to.
+pub enum Answer {
+    /// The names that there is something for, with it.
+    List(Vec<Listed>),
+    /// The image, and what there is in all.
+    Prune(Pruned),
+    /// The names that there is nothing for.
+    Missing(Vec<Absent>, Outcome),
+    /// Files with those who ask for them.
+    Owners(Vec<Owner>),
+}
+
+/// A name that there is something for.
+pub struct Listed {
+    /// As modules ask for it.
+    pub name: BString,
+    /// The modules that do.
+    pub modules: Vec<BString>,
+    /// Links and files.
+    pub places: Vec<Place>,
+}
+
+/// What is left of everything.
+pub struct Pruned {
+    /// The files and links.
+    pub image: Image,
+    /// Everything that they were chosen from.
+    pub all: Sizes,
+}
+
+/// A name that there is nothing for.
+pub struct Absent {
+    /// As modules ask for it.
+    pub name: BString,
+    /// The modules that do.
+    pub modules: Vec<BString>,
+    /// Whether there is a device that one of them is for; `None` if nobody knows.
+    pub device: Option<bool>,
+}
+
+/// A file with those who ask for it.
+pub struct Owner {
+    /// Where it is.
+    pub path: BString,
+    /// The modules.
+    pub modules: Vec<BString>,
+    /// The drivers that WHENCE has it for; `None` without a WHENCE.
+    pub drivers: Option<Vec<BString>>,
+}
+
+impl Answer {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Missing(_, outcome) => outcome,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// All that is known before the task matters.
+struct Known<'a> {
+    request: &'a Request,
+    report: &'a Report,
+    context: &'a Context<'a>,
+    search: Search,
+    whence: Option<Whence>,
+    chosen: Chosen,
+    survey: Survey,
+}
+
+fn perform(request: &Request, report: &Report) -> Result<Answer, Exit> {
+    let sink = |notice: &Notice| report.library(notice);
+    let dir = module_dir(request.basedir.as_deref(), request.version.as_deref())
+        .map_err(|error| report.no_working_directory(&error))?;
+    let config = if request.config.is_empty() {
+        ConfigSource::System
+    } else {
+        ConfigSource::Paths(request.config.clone())
+    };
+    let context = Context::open(dir, &config, &sink);
+    let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
+    let needs = op::needs(&context, &chosen).map_err(|error| report.unreadable_input(&error))?;
+    let mut search = request.search(report)?;
+    let whence = request.whence(report)?;
+    let conflicts = whence.as_ref().map(|whence| search.add_links(whence)).unwrap_or_default();
+    report.ambiguities(&conflicts, request.policy)?;
+    let mut survey = Survey::new(&needs, &search);
+    survey.allow(&request.allowed(report)?);
+    let known = Known { request, report, context: &context, search, whence, chosen, survey };
+    match request.task {
+        Task::List => known.list(),
+        Task::Prune => known.prune(),
+        Task::Missing => Ok(known.missing()),
+        Task::Owners => known.owners(),
+    }
+}
+
+impl Known<'_> {
+    /// Says what is missing, as loud as was asked for.
+    fn complain(&self) -> Outcome {
+        let missing = &self.survey.missing;
+        for missing in missing {
+            let level = match missing.why {
+                _ if self.request.strict => Level::Error,
+                Dead::Absent => Level::Notice,
+                _ => Level::Warning,
+            };
+            self.report.missing_firmware(level, missing);
+        }
+        if self.request.strict {
+            return if missing.is_empty() { Ok(()) } else { Err(Exit::Failure) };
+        }
+        let quiet = missing.iter().filter(|missing| missing.why == Dead::Absent).count();
+        if quiet > 0 && !self.report.shows(Level::Notice) {
+            self.report.much_is_missing(quiet);
+        }
+        Ok(())
+    }
+
+    fn list(&self) -> Result<Answer, Exit> {
+        let (_, ambiguities) = self.survey.image(&self.search);
+        self.report.ambiguities(&ambiguities, self.request.policy)?;
+        self.complain()?;
+        let listed = self.survey.present.iter().map(|present| Listed {
+            name: present.name.clone(),
+            modules: present.modules.clone(),
+            places: present.files.iter().flat_map(|found| Place::all(&self.search, found)).collect(),
+        });
+        Ok(Answer::List(listed.collect()))
+    }
+
+    fn prune(&self) -> Result<Answer, Exit> {
+        let (mut image, ambiguities) = self.survey.image(&self.search);
+        self.report.ambiguities(&ambiguities, self.request.policy)?;
+        self.complain()?;
+        let (files, bytes) = self.search.total();
+        let mut all = Sizes { files, bytes };
+        if self.request.with_modules {
+            let unreadable = |error| self.report.unreadable_input(&error);
+            all = all.plus(self.add_modules(&mut image).map_err(unreadable)?);
+        }
+        if let Some(dir) = &self.request.copy_to {
+            op::copy(&image, dir, self.request.compress).map_err(|error| self.report.not_copied(&error))?;
+        }
+        Ok(Answer::Prune(Pruned { image, all }))
+    }
+
+    /// Adds the chosen modules and what depmod needs besides them; answers the sizes of all there are.
+    fn add_modules(&self, image: &mut Image) -> oxmod::error::Result<Sizes> {
+        let dir = self.context.dir();
+        let release = dir.file_name().unwrap_or_default().as_encoded_bytes();
+        let inputs = op::depmod_inputs(dir);
+        for path in self.chosen.values().flatten().chain(&inputs) {
+            image.add_module(op::module_place(dir, release, path), path)?;
+        }
+        let everything = op::select(self.context, &Selection::default()).unwrap_or_default();
+        let mut all = Image::default();
+        for path in everything.values().flatten().chain(&inputs) {
+            all.add_module(path.as_os_str().as_encoded_bytes(), path)?;
+        }
+        Ok(all.sizes())
+    }
+
+    fn missing(&self) -> Answer {
+        let selection = Selection { devices: Some(self.request.sys.clone()), ..Selection::default() };
+        let served = match op::select(self.context, &selection) {
+            Ok(chosen) => Some(chosen),
+            Err(why) => {
+                self.report.unknown_devices(&why);
+                None
+            }
+        };
+        let missing: Vec<Absent> = self
+            .survey
+            .missing
+            .iter()
+            .map(|missing| Absent {
+                name: missing.name.clone(),
+                modules: missing.modules.clone(),
+                device: served
+                    .as_ref()
+                    .map(|served| missing.modules.iter().any(|module| served.contains_key(module))),
+            })
+            .collect();
+        for missing in self.survey.missing.iter().filter(|missing| missing.why != Dead::Absent) {
+            self.report.missing_firmware(Level::Warning, missing);
+        }
+        let outcome = if self.request.strict && !missing.is_empty() { Err(Exit::Failure) } else { Ok(()) };
+        Answer::Missing(missing, outcome)
+    }
+
+    fn owners(&self) -> Result<Answer, Exit> {
+        let mut owners = Vec::new();
+        let mut unused: BTreeSet<&BString> = self.request.files.iter().collect();
+        for owned in self.survey.owners(&self.search) {
+            let asked =
+                |file: &&BString| **file == owned.path || name::matches(name::plain(file).0, &owned.name);
+            let asked: Vec<&BString> = self.request.files.iter().filter(asked).collect();
+            if asked.is_empty() && !self.request.files.is_empty() {
+                continue;
+            }
+            for file in asked {
+                unused.remove(file);
+            }
+            let drivers = |whence: &Whence| whence.drivers_of(&owned.name).into_iter().cloned().collect();
+            let drivers = self.whence.as_ref().map(drivers);
+            owners.push(Owner { path: owned.path, modules: owned.modules, drivers });
+        }
+        let unknown = unused.into_iter().map(|file| self.report.no_such_firmware(file)).last();
+        unknown.map_or(Ok(Answer::Owners(owners)), Err)
+    }
+}
+
+/// Reads a file that an option names.
+fn read(path: &std::path::Path, report: &Report) -> Result<Vec<u8>, Exit> {
+    file::read(path).map_err(|error| report.unreadable_input(&error))
+}

@@ -1,0 +1,298 @@
+//! What is asked of `kmod firmware`, and where the answer is to be found.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use bstr::{BString, ByteSlice};
+use clap::{Arg, ArgAction};
+use oxmod::context::absolute;
+use oxmod::firmware::whence::Whence;
+use oxmod::index::text;
+use oxmod::ops::firmware::{Compress, FIRMWARE, Policy, Search, Selection, kernel_path};
+use oxmod::sys::host;
+
+use crate::applet::Invocation;
+use crate::options::{Options, flag, value};
+use crate::report::{Exit, Report};
+
+/// Behind the options in the help.
+pub const EXPLANATION: &str = "\
+list prints the files that there are for the chosen modules and the links on the way to them, missing what there\n\
+is not, owners the modules that ask for a file. prune prints the places in an image of just the files, below\n\
+/lib/firmware, or copies them.\n\n\
+Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names,\n\
+or @FILE, which has one of these a line; what a module depends on, softly and weakly too, is chosen with it.\n\n\
+Formats:\n  plain   a line each\n  null    a NUL behind each, nothing else\n  \
+fsspec  of prune: prototext for Monogon's image builders\n  cpio    of prune: a list for gen_init_cpio\n  \
+json    see oxmod-json(5)\n\n\
+Ambiguous is a place in the image that files of two directories would take, and a link that WHENCE has lead\n\
+elsewhere. error stops there, warn tells it and takes the first, first takes it silently.";
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Say what there is.
+    List,
+    /// Make an image of it.
+    Prune,
+    /// Say what there is not.
+    Missing,
+    /// Say who asks for it.
+    Owners,
+}
+
+/// How the answer looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Lines.
+    Plain,
+    /// Names that end in NUL.
+    Null,
+    /// For Monogon's builders.
+    Fsspec,
+    /// For `gen_init_cpio`.
+    Cpio,
+    /// A document.
+    Json,
+}
+
+/// Everything that was asked for.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub struct Request {
+    pub task: Task,
+    pub form: Form,
+    pub basedir: Option<OsString>,
+    pub version: Option<OsString>,
+    pub config: Vec<PathBuf>,
+    pub selection: Selection,
+    pub sys: PathBuf,
+    pub files: Vec<BString>,
+    pub policy: Policy,
+    pub strict: bool,
+    pub summary: bool,
+    pub with_modules: bool,
+    pub copy_to: Option<PathBuf>,
+    pub compress: Compress,
+    firmware_dirs: Vec<PathBuf>,
+    whence: Option<PathBuf>,
+    allow: Vec<PathBuf>,
+    for_devices: bool,
+}
+
+/// Which modules.
+pub fn selection() -> [Arg; 6] {
+    [
+        flag(None, "for-devices", "Choose the modules for the devices of this machine"),
+        flag(None, "loaded", "Choose the modules that are loaded"),
+        value(None, "sysfs", "DIR", "Look for devices below DIR [default: /sys]"),
+        value(Some('b'), "basedir", "DIR", "Look for lib/modules and lib/firmware below DIR"),
+        value(Some('k'), "set-version", "VERSION", "Kernel version [default: the running one]"),
+        value(Some('C'), "config", "PATH", "Read this modprobe.d instead of the usual ones"),
+    ]
+}
+
+/// Where firmware is, and what of it may be missing or in doubt.
+pub fn places() -> [Arg; 5] {
+    [
+        value(None, "firmware-dir", "DIR", "Look for firmware in DIR only; may be given again"),
+        value(None, "whence", "FILE", "Take the links of this WHENCE for ones that are there"),
+        value(None, "ambiguous", "HOW", "error, warn or first [default: warn]"),
+        flag(None, "strict", "Fail if anything is missing"),
+        value(None, "allow-missing", "FILE", "Say nothing of what FILE names, a name or pattern a line"),
+    ]
+}
+
+/// What the answer is.
+pub fn answers() -> [Arg; 6] {
+    [
+        value(Some('f'), "format", "FORMAT", "One of those below [default: plain]"),
+        flag(None, "json", "The same as --format json").action(ArgAction::SetTrue),
+        value(None, "copy-to", "DIR", "Of prune: copy everything to below DIR, links as links"),
+        value(None, "compress", "HOW", "What is copied stays compressed: keep or none [default: keep]"),
+        flag(None, "modules", "Of prune: the chosen modules belong to the image too"),
+        flag(None, "summary", "Of prune: tell on standard error how much there is, is taken and is saved"),
+    ]
+}
+
+impl Request {
+    /// Reads the command line; `None` without a task.
+    pub fn parse(invocation: &Invocation, report: &Report) -> Result<Option<Self>, Exit> {
+        let mut request = Self::empty();
+        let mut argv = Options::anywhere(invocation);
+        while let Some(option) = argv.next()? {
+            request.take(option.id, option.value.unwrap_or_default(), report)?;
+        }
+        let mut operands = argv.operands().into_iter();
+        request.task = match operands.next().as_deref().and_then(OsStr::to_str) {
+            Some("list") => Task::List,
+            Some("prune") => Task::Prune,
+            Some("missing") => Task::Missing,
+            Some("owners") => Task::Owners,
+            _ => return Ok(None),
+        };
+        let operands: Vec<BString> = operands.map(|operand| operand.into_vec().into()).collect();
+        if request.task == Task::Owners {
+            request.files = operands;
+        } else {
+            for operand in operands {
+                request.choose(operand, report)?;
+            }
+        }
+        request.selection.devices = request.for_devices.then(|| request.sys.clone());
+        request.check(report).map(|()| Some(request))
+    }
+
+    fn empty() -> Self {
+        Self {
+            task: Task::List,
+            form: Form::Plain,
+            basedir: None,
+            version: None,
+            config: Vec::new(),
+            selection: Selection::default(),
+            sys: "/sys".into(),
+            files: Vec::new(),
+            policy: Policy::default(),
+            strict: false,
+            summary: false,
+            with_modules: false,
+            copy_to: None,
+            compress: Compress::default(),
+            firmware_dirs: Vec::new(),
+            whence: None,
+            allow: Vec::new(),
+            for_devices: false,
+        }
+    }
+
+    fn take(&mut self, id: &str, value: OsString, report: &Report) -> Result<(), Exit> {
+        let bad = |value: &OsStr| report.bad_choice(id, value);
+        match id {
+            "for-devices" => self.for_devices = true,
+            "loaded" => self.selection.loaded = true,
+            "sysfs" => self.sys = value.into(),
+            "basedir" => self.basedir = Some(value),
+            "set-version" => self.version = Some(value),
+            "config" => self.config.push(value.into()),
+            "firmware-dir" => self.firmware_dirs.push(value.into()),
+            "whence" => self.whence = Some(value.into()),
+            "ambiguous" => self.policy = policy(&value).ok_or_else(|| bad(&value))?,
+            "strict" => self.strict = true,
+            "allow-missing" => self.allow.push(value.into()),
+            "format" => self.form = form(&value).ok_or_else(|| bad(&value))?,
+            "json" => self.form = Form::Json,
+            "copy-to" => self.copy_to = Some(value.into()),
+            "compress" => {
+                self.compress = match value.to_str() {
+                    Some("keep") => Compress::Keep,
+                    Some("none") => Compress::None,
+                    _ => return Err(bad(&value)),
+                }
+            }
+            "modules" => self.with_modules = true,
+            "summary" => self.summary = true,
+            _ => report.louder(),
+        }
+        Ok(())
+    }
+
+    /// Takes an operand for modules, or the lines of the file that it names.
+    fn choose(&mut self, operand: BString, report: &Report) -> Result<(), Exit> {
+        let Some(path) = operand.strip_prefix(b"@") else {
+            self.selection.names.push(operand);
+            return Ok(());
+        };
+        let text = super::read(&PathBuf::from(OsStr::from_bytes(path)), report)?;
+        let before = self.selection.names.len();
+        self.selection.names.extend(lines(&text));
+        // Nothing at all would stand for everything.
+        if self.selection.names.len() == before { Err(report.nothing_named(path)) } else { Ok(()) }
+    }
+
+    /// What makes sense only along with something else.
+    fn check(&self, report: &Report) -> Result<(), Exit> {
+        let of_image = [
+            (self.copy_to.is_some(), "--copy-to"),
+            (self.with_modules, "--modules"),
+            (self.summary, "--summary"),
+            (self.form == Form::Fsspec, "--format fsspec"),
+            (self.form == Form::Cpio, "--format cpio"),
+        ];
+        if let Some((_, option)) = of_image.iter().find(|(given, _)| *given && self.task != Task::Prune) {
+            return Err(report.only_with(option, "prune"));
+        }
+        if self.compress == Compress::None && self.copy_to.is_none() {
+            return Err(report.only_with("--compress none", "--copy-to"));
+        }
+        Ok(())
+    }
+
+    /// The directories in which firmware is looked for.
+    pub fn search(&self, report: &Report) -> Result<Search, Exit> {
+        let unreadable = |error| report.unreadable_input(&error);
+        if !self.firmware_dirs.is_empty() {
+            return Search::directories(&self.firmware_dirs).map_err(unreadable);
+        }
+        let running = host::release().map_err(|error| report.no_release(&error));
+        let release = self.version.clone().map_or(running, Ok)?;
+        // What the running kernel is told concerns no other one.
+        let here = self.basedir.as_ref().is_none_or(|root| root.is_empty());
+        let first = if here && self.version.is_none() { kernel_path() } else { None };
+        let root = self.basedir.as_deref().filter(|root| !root.is_empty());
+        let root = root.map_or_else(|| Ok(OsString::new()), absolute);
+        let mut dir = root.map_err(|error| report.no_working_directory(&error))?.into_vec();
+        dir.truncate(dir.trim_end_with(|char| char == '/').len());
+        dir.extend_from_slice(FIRMWARE.as_bytes());
+        let dir = OsString::from_vec(dir);
+        Search::system(&PathBuf::from(dir), release.as_bytes(), first.as_deref()).map_err(unreadable)
+    }
+
+    /// The WHENCE, if one is given.
+    pub fn whence(&self, report: &Report) -> Result<Option<Whence>, Exit> {
+        let Some(path) = &self.whence else { return Ok(None) };
+        let whence = Whence::parse(&super::read(path, report)?);
+        report.bad_whence_lines(path, &whence.bad_lines);
+        Ok(Some(whence))
+    }
+
+    /// The names and patterns of what may be missing.
+    pub fn allowed(&self, report: &Report) -> Result<Vec<BString>, Exit> {
+        allowed(&self.allow, report)
+    }
+}
+
+/// The names and patterns that files have, one a line.
+pub fn allowed(files: &[PathBuf], report: &Report) -> Result<Vec<BString>, Exit> {
+    let mut names = Vec::new();
+    for file in files {
+        names.extend(lines(&super::read(file, report)?));
+    }
+    Ok(names)
+}
+
+/// The lines of a file without blanks around them, empty ones and comments.
+fn lines(text: &[u8]) -> Vec<BString> {
+    text::lines(text).map(|line| BString::from(line.trim_ascii())).filter(|line| !line.is_empty()).collect()
+}
+
+/// How ambiguities are treated.
+pub fn policy(word: &OsStr) -> Option<Policy> {
+    match word.to_str()? {
+        "error" => Some(Policy::Error),
+        "warn" => Some(Policy::Warn),
+        "first" => Some(Policy::First),
+        _ => None,
+    }
+}
+
+fn form(word: &OsStr) -> Option<Form> {
+    match word.to_str()? {
+        "plain" => Some(Form::Plain),
+        "null" => Some(Form::Null),
+        "fsspec" => Some(Form::Fsspec),
+        "cpio" => Some(Form::Cpio),
+        "json" => Some(Form::Json),
+        _ => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! WHENCE: what the linux-firmware repository holds, for which drivers, and which links belong to it.
+//!
+//! Sections end with a line of dashes. In each, `Driver: NAME - TEXT` says whose the files of the section are, `File:`,
+//! `RawFile:` (one that is not to be compressed) and the older `Raw:` name files, `Link: NAME -> TARGET` links. A name
+//! may be quoted, or have its blanks written as `\ `. All other lines are for people.
+
+use bstr::{BString, ByteSlice};
+
+/// A file of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name.
+    pub name: BString,
+    /// Whether it is not to be compressed.
+    pub raw: bool,
+    /// Which section it stands in, counted from 0.
+    pub section: usize,
+}
+
+/// A link of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: BString,
+    /// Where it leads: relative to its own directory.
+    pub target: BString,
+    /// Which section it stands in, counted from 0.
+    pub section: usize,
+}
+
+/// All that is in the file.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Whence {
+    /// The files, in order.
+    pub files: Vec<File>,
+    /// The links, in order.
+    pub links: Vec<Link>,
+    /// The names of the drivers of each section, as they are written.
+    pub drivers: Vec<Vec<BString>>,
+    /// The lines, counted from 1, that begin like one of these and make no sense.
+    pub bad_lines: Vec<usize>,
+}
+
+impl Whence {
+    /// Reads a WHENCE.
+    pub fn parse(text: &[u8]) -> Self {
+        let mut whence = Self { drivers: vec![Vec::new()], ..Self::default() };
+        for (line, number) in text.lines().zip(1..) {
+            if is_rule(line) {
+                whence.drivers.push(Vec::new());
+            } else if let Some((keyword, rest)) = line.split_once_str(":") {
+                let section = whence.drivers.len() - 1;
+                if whence.line(keyword, rest, section).is_none() {
+                    whence.bad_lines.push(number);
+                }
+            }
+        }
+        whence
+    }
+
+    /// Takes a line; `None` when it lacks what its keyword promises.
+    fn line(&mut self, keyword: &[u8], rest: &[u8], section: usize) -> Option<()> {
+        match keyword {
+            b"File" | b"RawFile" | b"Raw" => {
+                let (name, behind) = word(rest);
+                let name = Some(name).filter(|name| !name.is_empty() && behind.is_empty())?;
+                self.files.push(File { name, raw: keyword != b"File", section });
+            }
+            b"Link" => {
+                let (name, behind) = word(rest);
+                let (target, behind) = word(behind.strip_prefix(b"->")?);
+                let whole = !name.is_empty() && !target.is_empty() && behind.is_empty();
+                self.links.push(Some(Link { name, target, section }).filter(|_| whole)?);
+            }
+            b"Driver" => {
+                let words = rest.fields_with(|char| char.is_whitespace() || char == ',');
+                let names = words.take_while(|word| word.iter().any(|&byte| byte != b'-'));
+                if let Some(drivers) = self.drivers.get_mut(section) {
+                    drivers.extend(names.map(BString::from));
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The drivers of a file or a link, by its name.
+    pub fn drivers_of<'w>(&'w self, name: &[u8]) -> Vec<&'w BString> {
+        let files = self.files.iter().filter(|file| file.name == name).map(|file| file.section);
+        let links = self.links.iter().filter(|link| link.name == name).map(|link| link.section);
+        let mut sections: Vec<usize> = files.chain(links).collect();
+        sections.sort_unstable();
+        sections.dedup();
+        sections.into_iter().filter_map(|section| self.drivers.get(section)).flatten().collect()
+    }
+}
+
+fn is_rule(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    line.len() >= 3 && line.iter().all(|&byte| byte == b'-')
+}
+
+/// The name at the head of a text, without quotes and backslashes, and what is behind it without the blanks between. It
+/// ends at `->` or at the end of the line; blanks inside it count.
+fn word(text: &[u8]) -> (BString, &[u8]) {
+    let mut rest = text.trim_ascii_start();
+    let (mut name, mut solid, mut quoted) = (BString::default(), 0, false);
+    while let Some((&byte, behind)) = rest.split_first() {
+        match (byte, behind.first()) {
+            (b'"', _) => quoted = !quoted,
+            (b'\\', Some(&escaped)) if matches!(escaped, b' ' | b'"' | b'\\') => {
+                name.push(escaped);
+                rest = &behind[1..];
+                solid = name.len();
+                continue;
+            }
+            (b'-', Some(b'>')) if !quoted => break,
+            _ => {
+                name.push(byte);
+                if quoted || !byte.is_ascii_whitespace() {
+                    solid = name.len();
+                }
+            }
+        }
+        rest = behind;
+    }
+    name.truncate(solid);
+    // An open quote is no end.
+    if quoted { (BString::default(), b"") } else { (name, rest) }
+}

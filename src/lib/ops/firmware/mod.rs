@@ -1,0 +1,19 @@
+//! Firmware by need: which files the modules of a choice ask for, where those are, and an image of just them.
+//!
+//! [`select`] chooses modules with all that they need, [`needs`] tells what they ask for, [`Search`] finds it as the kernel
+//! would, [`Image`] gathers it with the links on the way to it, [`copy`] carries it out.
+//! None of them says a word.
+
+mod copy;
+mod image;
+mod need;
+mod search;
+mod select;
+mod survey;
+
+pub use copy::{Compress, copy};
+pub use image::{Entry, FIRMWARE, Image, Sizes, depmod_inputs, module_place};
+pub use need::{Needs, needs};
+pub use search::{Ambiguity, Found, Policy, Search, kernel_path};
+pub use select::{Chosen, Selection, Unselected, devices, select};
+pub use survey::{Missing, Owned, Place, Present, Survey};

@@ -1,0 +1,302 @@
+//! Where firmware is: the directories that the kernel searches, in its order, or a list of files that others made.
+//!
+//! Contract: the kernel's firmware loader. It tries the name itself everywhere, then with `.zst`, then with `.xz`; in the
+//! directory that its parameter names, in updates/RELEASE, updates, RELEASE and at the top of the firmware directory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use bstr::{BString, ByteSlice};
+
+use crate::error::Result;
+use crate::firmware::whence::Whence;
+use crate::firmware::{Catalogue, Chased, Dead, Node, name};
+use crate::sys::listing::{self, Kind};
+use crate::sys::{file, sysfs};
+
+/// What is done where more than one thing could be meant.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Nothing is made.
+    Error,
+    /// It is told, and the first is taken.
+    #[default]
+    Warn,
+    /// The first is taken.
+    First,
+}
+
+/// More than one thing that could be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ambiguity {
+    /// Files for a name: the one taken, and the others.
+    Files {
+        /// The name, or the path in the image.
+        name: BString,
+        /// What is taken.
+        taken: BString,
+        /// What could be meant as well.
+        others: Vec<BString>,
+    },
+    /// Targets of a link.
+    Targets {
+        /// The link.
+        name: BString,
+        /// Where it leads.
+        taken: BString,
+        /// Where WHENCE has it lead.
+        other: BString,
+    },
+}
+
+/// A file for a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The way to it.
+    pub way: Chased,
+    /// The directory of the search, by number.
+    pub root: usize,
+}
+
+/// A directory with what is in it.
+#[derive(Debug, Default)]
+struct Root {
+    /// What its paths begin with on the disk; empty where each file has a place of its own.
+    dir: PathBuf,
+    catalogue: Catalogue,
+}
+
+/// The directories in which firmware is looked for.
+#[derive(Debug, Default)]
+pub struct Search {
+    roots: Vec<Root>,
+    /// Which directory of which root comes first.
+    order: Vec<(usize, BString)>,
+    /// A directory counts only where those before it have nothing, whatever the suffix.
+    in_turn: bool,
+}
+
+type Answer<T> = std::result::Result<T, Dead>;
+
+/// The only name of a parameter of the kernel's firmware loader.
+const PARAMETER: &str = "parameters/path";
+
+/// The directory that the running kernel searches before all others, if its parameter names one.
+pub fn kernel_path() -> Option<PathBuf> {
+    let text = sysfs::attribute(b"firmware_class", PARAMETER).ok()?;
+    let path = text.trim_ascii();
+    (!path.is_empty()).then(|| PathBuf::from(std::ffi::OsStr::from_bytes(path)))
+}
+
+impl Search {
+    /// The firmware directory `dir`, such as `/lib/firmware`, as a kernel of this `release` searches it; before it `first`.
+    ///
+    /// Errors: a directory that is there cannot be listed.
+    pub fn system(dir: &Path, release: &[u8], first: Option<&Path>) -> Result<Self> {
+        let mut search = Self::default();
+        if let Some(first) = first {
+            search.add_if_there(first)?;
+        }
+        let root = search.add_if_there(dir)?;
+        search.order.retain(|&(of, _)| of != root);
+        let below = |parts: &[&[u8]]| (root, BString::from(bstr::join("/", parts)));
+        if !release.is_empty() {
+            search.order.push(below(&[b"updates", release]));
+        }
+        search.order.push(below(&[b"updates"]));
+        if !release.is_empty() {
+            search.order.push(below(&[release]));
+        }
+        search.order.push(below(&[]));
+        Ok(search)
+    }
+
+    /// Exactly these directories.
+    ///
+    /// Errors: one of them cannot be listed.
+    pub fn directories(dirs: &[PathBuf]) -> Result<Self> {
+        let mut search = Self::default();
+        for dir in dirs {
+            search.add(dir, listing::below(dir)?);
+        }
+        Ok(search)
+    }
+
+    fn add_if_there(&mut self, dir: &Path) -> Result<usize> {
+        let listed = file::unless_absent(listing::below(dir))?;
+        Ok(self.add(dir, listed.unwrap_or_default()))
+    }
+
+    fn add(&mut self, dir: &Path, listed: Vec<(Vec<u8>, Kind)>) -> usize {
+        let mut catalogue = Catalogue::default();
+        for (path, kind) in listed {
+            let node = match kind {
+                Kind::File(size) => {
+                    let source = name::join(dir.as_os_str().as_bytes(), &path);
+                    Node::File { source, size, rivals: Vec::new() }
+                }
+                Kind::Link(target) => Node::Link(target.into()),
+            };
+            catalogue.insert(path.into(), node);
+        }
+        self.push(dir.to_path_buf(), catalogue)
+    }
+
+    /// The files of a list, a path a line, wherever they are. A name stands for a path that ends in it: first of all for
+    /// that below the directory that all of them are in, then for the shortest.
+    pub fn listed(list: &[u8]) -> Self {
+        let lines: Vec<&[u8]> = list.lines().filter(|line| !line.is_empty()).collect();
+        let parts: Vec<Vec<&[u8]>> = lines.iter().map(|line| name::parts(line).collect()).collect();
+        let common = common_directory(&parts);
+        let (mut exact, mut endings) = (Catalogue::default(), BTreeMap::<BString, Vec<usize>>::new());
+        for (at, parts) in parts.iter().enumerate() {
+            for from in 0..parts.len() {
+                let places = endings.entry(bstr::join("/", &parts[from..]).into()).or_default();
+                if !places.iter().any(|&place| lines[place] == lines[at]) {
+                    places.push(at);
+                }
+            }
+            if common < parts.len() {
+                exact.insert(bstr::join("/", &parts[common..]).into(), listed_file(lines[at], Vec::new()));
+            }
+        }
+        let mut suffixes = Catalogue::default();
+        for (ending, mut places) in endings {
+            places.sort_by_key(|&place| parts[place].len());
+            let mut lines = places.into_iter().map(|place| lines[place]);
+            if let Some(first) = lines.next() {
+                suffixes.insert(ending, listed_file(first, lines.map(BString::from).collect()));
+            }
+        }
+        let mut search = Self { in_turn: true, ..Self::default() };
+        search.push(PathBuf::new(), exact);
+        search.push(PathBuf::new(), suffixes);
+        search
+    }
+
+    fn push(&mut self, dir: PathBuf, catalogue: Catalogue) -> usize {
+        self.roots.push(Root { dir, catalogue });
+        let root = self.roots.len() - 1;
+        self.order.push((root, BString::default()));
+        root
+    }
+
+    /// Adds the links of WHENCE to what is there. The answer is those that lead elsewhere than what is there.
+    pub fn add_links(&mut self, whence: &Whence) -> Vec<Ambiguity> {
+        let mut ambiguities = Vec::new();
+        for link in &whence.links {
+            let Some(name) = name::tidy(&link.name) else { continue };
+            for root in &mut self.roots {
+                if let Some(taken) = root.catalogue.say(name.clone(), link.target.clone()) {
+                    let other = link.target.clone();
+                    let ambiguity = Ambiguity::Targets { name: name.clone(), taken, other };
+                    if !ambiguities.contains(&ambiguity) {
+                        ambiguities.push(ambiguity);
+                    }
+                }
+            }
+        }
+        ambiguities
+    }
+
+    /// The files for what a module asks for: for the name itself, or else, if it may be a pattern, for all names that it
+    /// stands for.
+    ///
+    /// Errors: why there is none.
+    pub fn find(&self, wanted: &[u8]) -> Answer<Vec<Found>> {
+        let Some(tidy) = name::tidy(wanted) else {
+            return Err(if wanted.contains_str("..") { Dead::Leaves(wanted.into()) } else { Dead::Absent });
+        };
+        let missing = match self.exactly(&tidy) {
+            Ok(found) => return Ok(vec![found]),
+            Err(missing) => missing,
+        };
+        if !name::is_pattern(&tidy) {
+            return Err(missing);
+        }
+        let mut found: Vec<Found> = Vec::new();
+        let mut why = missing;
+        for name in self.expand(&tidy)? {
+            match self.exactly(&name) {
+                Ok(one) => found.push(one),
+                Err(Dead::Absent) => {}
+                Err(other) => why = other,
+            }
+        }
+        if found.is_empty() { Err(why) } else { Ok(found) }
+    }
+
+    /// The names without suffix that a pattern stands for.
+    fn expand(&self, pattern: &[u8]) -> Answer<BTreeSet<BString>> {
+        let mut names = BTreeSet::new();
+        for (root, start) in &self.order {
+            if let Some(root) = self.roots.get(*root).filter(|_| !self.in_turn || names.is_empty()) {
+                names.extend(root.catalogue.expand(start, pattern)?);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The file that a kernel opens for a name.
+    fn exactly(&self, wanted: &[u8]) -> Answer<Found> {
+        let in_suffixes = || name::SUFFIXES.into_iter();
+        let everywhere = |suffix| self.order.iter().map(move |place| (suffix, place));
+        let each: Vec<(&str, &(usize, BString))> = if self.in_turn {
+            self.order.iter().flat_map(|place| in_suffixes().map(move |suffix| (suffix, place))).collect()
+        } else {
+            in_suffixes().flat_map(everywhere).collect()
+        };
+        let mut why = Dead::Absent;
+        for (suffix, (root, start)) in each {
+            let Some(catalogue) = self.roots.get(*root).map(|root| &root.catalogue) else { continue };
+            let path = name::join(start, &[wanted, suffix.as_bytes()].concat());
+            match catalogue.chase(&path) {
+                Ok(way) => return Ok(Found { way, root: *root }),
+                Err(Dead::Absent) => {}
+                Err(other) => why = other,
+            }
+        }
+        Err(why)
+    }
+
+    /// What is at a path of a directory of the search.
+    pub(super) fn node(&self, root: usize, path: &[u8]) -> Option<Node> {
+        self.roots.get(root)?.catalogue.node(path).map(std::borrow::Cow::into_owned)
+    }
+
+    /// Where a path of a directory of the search is on the disk.
+    pub fn on_disk(&self, root: usize, path: &[u8]) -> BString {
+        let dir = self.roots.get(root).map_or(Path::new(""), |root| &root.dir);
+        name::join(dir.as_os_str().as_bytes(), path)
+    }
+
+    /// How many files there are, and their bytes.
+    pub fn total(&self) -> (u64, u64) {
+        let nodes = self.roots.iter().flat_map(|root| root.catalogue.nodes());
+        nodes.fold((0, 0), |(count, bytes), (_, node)| match node {
+            Node::File { size, .. } => (count + 1, bytes + size),
+            Node::Link(_) => (count, bytes),
+        })
+    }
+
+    /// Every file and link that is there, by directory of the search and path.
+    pub fn everything(&self) -> impl Iterator<Item = (usize, &BString)> {
+        let roots = self.roots.iter().enumerate();
+        roots.flat_map(|(at, root)| root.catalogue.nodes().map(move |(path, _)| (at, path)))
+    }
+}
+
+fn listed_file(line: &[u8], rivals: Vec<BString>) -> Node {
+    Node::File { source: line.into(), size: 0, rivals }
+}
+
+/// How many parts all paths begin with, less those that are a path's last.
+fn common_directory(paths: &[Vec<&[u8]>]) -> usize {
+    let Some((first, others)) = paths.split_first() else { return 0 };
+    let most = first.len().saturating_sub(1);
+    others.iter().fold(most, |common, path| {
+        let same = first.iter().zip(path).take_while(|(one, other)| one == other).count();
+        common.min(same).min(path.len().saturating_sub(1))
+    })
+}

@@ -1,0 +1,131 @@
+//! Which modules are meant, with everything that they need: dependencies, soft and weak ones.
+//!
+//! Owns the meaning of names, patterns, devices and of what is loaded. Contract: modprobe's for names and devices; what the
+//! configuration keeps from being loaded for a device is not chosen for one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use bstr::{BString, ByteSlice};
+
+use crate::context::{Context, IndexKind};
+use crate::error::{Error, Result};
+use crate::name;
+use crate::ops::loaded;
+use crate::sys::devices::modaliases;
+
+/// What is chosen; nothing at all stands for everything.
+#[derive(Debug, Default, Clone)]
+pub struct Selection {
+    /// Names of modules, aliases, and patterns of names.
+    pub names: Vec<BString>,
+    /// The /sys whose devices are to be served.
+    pub devices: Option<PathBuf>,
+    /// What the kernel has loaded.
+    pub loaded: bool,
+}
+
+/// The chosen modules by their normalised names, with their files; those without one are built in.
+pub type Chosen = BTreeMap<BString, Option<PathBuf>>;
+
+/// Why nothing can be chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum Unselected {
+    /// No module is called so, and none serves it.
+    #[error("no module {0}")]
+    Unknown(BString),
+    /// There is no index of modules in this directory.
+    #[error("no index of modules in {}", .0.display())]
+    NoIndex(PathBuf),
+    /// The devices, or the loaded modules, cannot be listed.
+    #[error(transparent)]
+    Unread(#[from] Error),
+}
+
+/// Chooses modules, and with them all that they need.
+pub fn select(context: &Context<'_>, selection: &Selection) -> std::result::Result<Chosen, Unselected> {
+    let everything = selection.names.is_empty() && selection.devices.is_none() && !selection.loaded;
+    let all = all_modules(context)?;
+    if everything {
+        return Ok(all);
+    }
+    let mut wanted: Vec<BString> = Vec::new();
+    for name in &selection.names {
+        let found = named(context, &all, name);
+        if found.is_empty() {
+            return Err(Unselected::Unknown(name.clone()));
+        }
+        wanted.extend(found);
+    }
+    if let Some(sys) = &selection.devices {
+        wanted.extend(devices(context, sys)?);
+    }
+    if selection.loaded {
+        wanted.extend(loaded::list()?.into_iter().map(|module| module.name));
+    }
+    Ok(closure(context, &all, wanted))
+}
+
+/// Every module that there is.
+fn all_modules(context: &Context<'_>) -> std::result::Result<Chosen, Unselected> {
+    let mut all = Chosen::new();
+    context.dump(IndexKind::Builtin, |name, _| {
+        all.insert(name.into(), None);
+    });
+    context.dump(IndexKind::Dep, |name, line| {
+        if let Some(dep) = crate::index::text::Dep::parse(line) {
+            all.insert(name.into(), Some(context.in_dir(dep.path)));
+        }
+    });
+    // Of no modules is one thing, none at all another.
+    if context.has_index(IndexKind::Dep) {
+        Ok(all)
+    } else {
+        Err(Unselected::NoIndex(context.dir().to_path_buf()))
+    }
+}
+
+/// What a name, an alias or a pattern of names stands for.
+fn named(context: &Context<'_>, all: &Chosen, operand: &BString) -> Vec<BString> {
+    let known = |name: &BString| all.contains_key(name);
+    let found = context.lookup(operand).unwrap_or_default();
+    let found: Vec<BString> = found.into_iter().map(|module| module.name).filter(known).collect();
+    let is_pattern = operand.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
+    match name::normalize_alias(operand) {
+        Ok(pattern) if found.is_empty() && is_pattern => {
+            all.keys().filter(|name| name::fnmatch(&pattern, name)).cloned().collect()
+        }
+        _ => found,
+    }
+}
+
+/// The modules for the devices below a /sys, as far as the configuration lets them be loaded for a device.
+///
+/// Errors: the devices cannot be listed.
+pub fn devices(context: &Context<'_>, sys: &Path) -> Result<BTreeSet<BString>> {
+    let config = context.config();
+    let kept_out = |name: &BString| config.blacklisted(name).is_some() || config.forbidden(name).is_some();
+    let modaliases: BTreeSet<Vec<u8>> =
+        modaliases(&sys.join("devices"))?.into_iter().map(|(_, modalias)| modalias).collect();
+    let found = modaliases.iter().flat_map(|modalias| context.lookup(modalias).unwrap_or_default());
+    Ok(found.map(|module| module.name).filter(|name| !kept_out(name)).collect())
+}
+
+/// The modules of these names and what they need, each once.
+fn closure(context: &Context<'_>, all: &Chosen, wanted: Vec<BString>) -> Chosen {
+    let mut chosen = Chosen::new();
+    let mut pending = wanted;
+    while let Some(name) = pending.pop() {
+        let Some((name, path)) = all.get_key_value(name.as_bstr()) else { continue };
+        if chosen.insert(name.clone(), path.clone()).is_some() {
+            continue;
+        }
+        pending.extend(context.dependencies(name).into_iter().map(|module| module.name));
+        let softdeps = context.config().softdeps_of(name);
+        let soft = softdeps.pre.into_iter().chain(softdeps.post);
+        for hint in soft.chain(context.config().weakdeps_of(name)) {
+            pending.extend(context.lookup(hint).unwrap_or_default().into_iter().map(|module| module.name));
+        }
+    }
+    chosen
+}

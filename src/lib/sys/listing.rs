@@ -1,0 +1,95 @@
+//! Everything below a directory as it lies there: files and links, no link followed.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file of so many bytes.
+    File(u64),
+    /// A symbolic link with this target.
+    Link(Vec<u8>),
+}
+
+/// The files and links below `top`, by their paths relative to it, in no particular order. Anything else that is no
+/// directory is passed over, and so is what goes meanwhile.
+///
+/// Errors: `top`, or a directory below it, cannot be listed; an entry cannot be examined.
+pub fn below(top: &Path) -> Result<Vec<(Vec<u8>, Kind)>> {
+    let mut found = Vec::new();
+    let mut pending = vec![Vec::new()];
+    while let Some(directory) = pending.pop() {
+        let here = match directory.as_slice() {
+            [] => top.to_path_buf(),
+            below => top.join(OsStr::from_bytes(below)),
+        };
+        let entries = match fs::read_dir(&here) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !directory.is_empty() => continue,
+            entries => entries.map_err(Error::at(&here))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(Error::at(&here))?;
+            let mut path = directory.clone();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(entry.file_name().as_bytes());
+            match examine(&entry) {
+                Ok(Examined::Directory) => pending.push(path),
+                Ok(Examined::Entry(kind)) => found.push((path, kind)),
+                Ok(Examined::Other) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::new(entry.path(), error)),
+            }
+        }
+    }
+    Ok(found)
+}
+
+enum Examined {
+    Directory,
+    Entry(Kind),
+    Other,
+}
+
+fn examine(entry: &fs::DirEntry) -> io::Result<Examined> {
+    let kind = entry.file_type()?;
+    Ok(if kind.is_dir() {
+        Examined::Directory
+    } else if kind.is_symlink() {
+        Examined::Entry(Kind::Link(fs::read_link(entry.path())?.into_os_string().into_vec()))
+    } else if kind.is_file() {
+        // Of the entry itself: no link is followed.
+        Examined::Entry(Kind::File(entry.metadata()?.len()))
+    } else {
+        Examined::Other
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_listed_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        fs::create_dir(dir.path().join("empty")).unwrap();
+        fs::write(dir.path().join("a/b/file"), "four").unwrap();
+        std::os::unix::fs::symlink("a/b", dir.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", dir.path().join("a/dead")).unwrap();
+        nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut found = below(dir.path()).unwrap();
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let link = |target: &str| Kind::Link(target.into());
+        let expected = [("a/b/file", Kind::File(4)), ("a/dead", link("/nowhere")), ("link", link("a/b"))];
+        assert_eq!(found, expected.map(|(path, kind)| (path.into(), kind)));
+        assert_eq!(below(&dir.path().join("nothing")).unwrap_err().errno(), libc::ENOENT);
+    }
+}

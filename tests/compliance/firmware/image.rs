@@ -1,0 +1,209 @@
+//! `kmod firmware prune`: the image in every form, and copied.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use oxmod_test_support::{Compression, Root, compress};
+
+use super::{MUCH, empty_tree, firmware, indexed, ok, tree};
+
+#[test]
+fn the_places_in_an_image() {
+    let root = tree();
+    let places = "/lib/firmware/v/both.bin\n/lib/firmware/v/link.bin.xz\n/lib/firmware/v/packed.bin.zst\n\
+        /lib/firmware/w\n/lib/firmware/x/real.bin.xz\n";
+    assert_eq!(firmware(&root, &["prune", "packed"]), ok(places));
+    assert_eq!(firmware(&root, &["prune", "packed", "-f", "null"]), ok(&places.replace('\n', "\0")));
+    let sizes = "all: 12 files, 42 bytes\ntaken: 3 files, 11 bytes\nsaved: 9 files, 31 bytes\n";
+    assert_eq!(firmware(&root, &["prune", "packed", "--summary"]), (0, places.into(), sizes.into()));
+    assert_eq!(firmware(&root, &["prune"]).2, MUCH);
+    let (code, out, err) = firmware(&root, &["prune", "--strict"]);
+    let strict = "kmod: ERROR: no firmware nothing.bin for plain\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (1, "", strict));
+}
+
+#[test]
+fn a_list_for_gen_init_cpio() {
+    let root = tree();
+    let list = "dir /lib 755 0 0\ndir /lib/firmware 755 0 0\ndir /lib/firmware/v 755 0 0\n\
+        file /lib/firmware/v/both.bin @/lib/firmware/v/both.bin 444 0 0\n\
+        slink /lib/firmware/v/link.bin.xz ../w/real.bin.xz 777 0 0\n\
+        file /lib/firmware/v/packed.bin.zst @/lib/firmware/v/packed.bin.zst 444 0 0\n\
+        slink /lib/firmware/w x 777 0 0\ndir /lib/firmware/x 755 0 0\n\
+        file /lib/firmware/x/real.bin.xz @/lib/firmware/x/real.bin.xz 444 0 0\n";
+    assert_eq!(firmware(&root, &["prune", "packed", "-f", "cpio"]), ok(list));
+    // Its lines know no quotes.
+    root.module("kernel/blank.ko", |m| m.info("firmware", "a b.bin")).file("lib/firmware/a b.bin", "x");
+    indexed(&root);
+    let refused = "kmod: ERROR: '/lib/firmware/a b.bin' cannot stand in a list for gen_init_cpio\n";
+    assert_eq!(firmware(&root, &["prune", "blank", "-f", "cpio"]), (1, String::new(), refused.into()));
+}
+
+#[test]
+fn prototext_for_monogons_builders() {
+    let root = tree();
+    let (code, out, err) = firmware(&root, &["prune", "packed", "-f", "fsspec"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let spec = super::fsspec(&out);
+    let file = |path: &str| format!("file /lib/firmware/{path} @/lib/firmware/{path} 292");
+    assert_eq!(
+        spec,
+        [
+            file("v/both.bin"),
+            file("v/packed.bin.zst"),
+            file("x/real.bin.xz"),
+            "link /lib/firmware/v/link.bin.xz ../w/real.bin.xz".into(),
+            "link /lib/firmware/w x".into(),
+        ]
+    );
+}
+
+#[test]
+fn modules_belong_to_it_if_asked_for() {
+    let root = tree();
+    let places = "/lib/firmware/plain.bin\n/lib/modules/6.1.0-test/kernel/plain.ko\n\
+        /lib/modules/6.1.0-test/modules.builtin\n/lib/modules/6.1.0-test/modules.builtin.modinfo\n\
+        /lib/modules/6.1.0-test/modules.order\n";
+    assert_eq!(firmware(&root, &["prune", "--modules", "plain"]), (0, places.into(), MUCH.into()));
+    // What is copied is a tree that depmod can work on.
+    let to = root.path("image").display().to_string();
+    assert_eq!(
+        firmware(&root, &["prune", "--modules", "plain", "--copy-to", &to]),
+        (0, String::new(), MUCH.into())
+    );
+    let run = oxmod_test_support::Run::new("depmod").args(["-b", &to, root.release()]);
+    assert_eq!(run.on(oxmod_test_support::Side::Ours).triple(), ok(""));
+    let text = fs::read_to_string(format!("{to}/lib/modules/{}/modules.dep", root.release())).unwrap();
+    assert_eq!(text, "kernel/plain.ko:\n");
+}
+
+/// A tree whose files are really compressed.
+fn packed() -> Root {
+    let root = empty_tree();
+    root.module("kernel/a.ko", |m| {
+        ["d/one.bin", "two.bin", "three.bin"].into_iter().fold(m, |m, name| m.info("firmware", name))
+    });
+    indexed(&root);
+    root.file("lib/firmware/e/one.bin.xz", compress(b"one", Compression::Xz)).link("lib/firmware/d", "e");
+    root.file("lib/firmware/real.bin.zst", compress(b"two", Compression::Zstd));
+    root.link("lib/firmware/two.bin.zst", "./real.bin.zst").file("lib/firmware/three.bin", "three");
+    root
+}
+
+fn read(root: &Root, path: &str) -> Vec<u8> {
+    fs::read(root.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn copied_as_it_is_or_decompressed() {
+    let root = packed();
+    let to = root.path("image").display().to_string();
+    assert_eq!(firmware(&root, &["prune", "--copy-to", &to]), ok(""));
+    for path in ["d/one.bin.xz", "two.bin.zst", "three.bin"] {
+        assert_eq!(
+            read(&root, &format!("image/lib/firmware/{path}")),
+            read(&root, &format!("lib/firmware/{path}"))
+        );
+    }
+    let link = |path: &str| fs::read_link(root.path(path)).unwrap().display().to_string();
+    assert_eq!(link("image/lib/firmware/two.bin.zst"), "./real.bin.zst");
+    assert_eq!(link("image/lib/firmware/d"), "e");
+    let mode = fs::metadata(root.path("image/lib/firmware/three.bin")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o444);
+    let plain = root.path("plain").display().to_string();
+    assert_eq!(firmware(&root, &["prune", "--compress", "none", "--copy-to", &plain]), ok(""));
+    for (path, contents) in
+        [("d/one.bin", "one"), ("two.bin", "two"), ("three.bin", "three"), ("real.bin", "two")]
+    {
+        assert_eq!(read(&root, &format!("plain/lib/firmware/{path}")), contents.as_bytes(), "{path}");
+    }
+    assert_eq!(link("plain/lib/firmware/two.bin"), "./real.bin");
+    assert_eq!(root.snapshot("plain").len(), 3);
+    // Again, over what is there.
+    assert_eq!(firmware(&root, &["prune", "--compress", "none", "--copy-to", &plain]), ok(""));
+    root.file("lib/firmware/three.bin.xz", "three");
+    fs::remove_file(root.path("lib/firmware/three.bin")).unwrap();
+    let damaged =
+        "kmod: ERROR: could not copy @/lib/firmware/three.bin.xz: file is not compressed, as its name says\n";
+    let answer = firmware(&root, &["prune", "--compress", "none", "--copy-to", &plain]);
+    assert_eq!(answer, (1, String::new(), damaged.into()));
+}
+
+#[test]
+fn nothing_is_copied_to_elsewhere() {
+    let root = packed();
+    let to = root.path("image").display().to_string();
+    root.dir("outside").link("image/lib", "../outside");
+    let (code, out, err) = firmware(&root, &["prune", "--copy-to", &to]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert_eq!(err, "kmod: ERROR: could not copy @/image/lib/firmware/d: Not a directory\n");
+    assert!(root.snapshot("outside").is_empty());
+    // A file where a directory is to be, and a directory where a file is to be.
+    for (in_the_way, what, why) in [
+        ("two/lib/firmware", "d", "Not a directory"),
+        ("three/lib/firmware/three.bin/x", "three.bin", "Is a directory"),
+    ] {
+        root.file(in_the_way, "x");
+        let top = in_the_way.split('/').next().unwrap_or_default();
+        let to = root.path(top).display().to_string();
+        let expected = format!("kmod: ERROR: could not copy @/{top}/lib/firmware/{what}: {why}\n");
+        assert_eq!(firmware(&root, &["prune", "--copy-to", &to]), (1, String::new(), expected));
+        assert_eq!(read(&root, in_the_way), b"x");
+    }
+}
+
+/// Files of two directories for one place: nobody can know which is meant.
+#[test]
+fn two_files_for_one_place() {
+    let root = empty_tree();
+    root.module("kernel/a.ko", |m| m.info("firmware", "one/f").info("firmware", "two/f"));
+    indexed(&root);
+    root.file("a/one/f", "1").link("b/two", "one").file("b/one/f", "2");
+    let dirs = ["a", "b"].map(|dir| root.path(dir).display().to_string());
+    let prune = |more: &[&str]| {
+        let args = ["prune", "--firmware-dir", &dirs[0], "--firmware-dir", &dirs[1]];
+        firmware(&root, &[&args[..], more].concat())
+    };
+    let places = "/lib/firmware/one/f\n/lib/firmware/two\n";
+    let text = "/lib/firmware/one/f is ambiguous: @/a/one/f, but also @/b/one/f\n";
+    assert_eq!(prune(&[]), (0, places.into(), format!("kmod: WARNING: {text}")));
+    assert_eq!(prune(&["--ambiguous=first"]), ok(places));
+    assert_eq!(prune(&["--ambiguous=error"]), (1, String::new(), format!("kmod: ERROR: {text}")));
+}
+
+/// A disk that fails at any call leaves nothing half-written, and one message.
+#[test]
+fn a_disk_that_is_full() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let root = packed();
+    // Its own file system, too small for the second file.
+    root.file("lib/firmware/three.bin", vec![b'x'; 3 << 20]).dir("small");
+    let script = format!(
+        "mount -t tmpfs -o size=1m none {small} && kmod firmware prune -b {top} -k {release} --copy-to {small}; \
+         code=$?; find {small} -type f -printf '%P %s\\n' | sort; exit $code",
+        small = root.path("small").display(),
+        top = root.path("").display(),
+        release = root.release()
+    );
+    let tools = oxmod_test_support::ours();
+    let output = Command::new("unshare")
+        .args([
+            "--map-root-user",
+            "--mount",
+            "/bin/sh",
+            "-c",
+            &script.replace("kmod firmware", &format!("{} firmware", tools.display())),
+        ])
+        .env("LC_ALL", "C")
+        .output()
+        .expect("unshare, of the package util-linux");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    assert!(err.ends_with("three.bin: No space left on device\n") && err.lines().count() == 1, "{err}");
+    assert!(!out.contains("oxmod-new") && !out.contains("three.bin"), "{out}");
+    assert!(out.contains("lib/firmware/real.bin.zst"), "{out}");
+}
