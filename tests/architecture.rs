@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Formats: bytes in, values out. They share a vocabulary and know nothing of each other but names.
-const FORMATS: [&str; 9] =
-    ["name", "config", "index", "elf", "modinfo", "facts", "meta", "firmware", "graph"];
+const FORMATS: [&str; 10] =
+    ["name", "config", "index", "elf", "modinfo", "facts", "meta", "firmware", "graph", "uevent"];
 
 /// The vocabulary that everybody may use.
 const WORDS: [&str; 3] = ["error", "notice", "bytes"];

@@ -28,3 +28,4 @@ pub mod name;
 pub mod notice;
 pub mod ops;
 pub mod sys;
+pub mod uevent;

@@ -24,3 +24,4 @@ pub mod stdio;
 pub mod sysfs;
 pub mod syslog;
 pub mod tree;
+pub mod uevent;

@@ -11,15 +11,17 @@
  *     read PATH ERRNO
  *
  * The first answer that fits counts, and where none fits the call succeeds. Nothing reaches the kernel. With lines that
- * state.c tells of, modules come and go in /sys/module. The file tests/support/src/shim.rs writes the script.
+ * state.c tells of, modules come and go in /sys/module, with one that uevent.c tells of there are events. The file tests/support/src/shim.rs writes the script.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 //! A preloaded library in the kernel's place: module calls are answered by a script and written down, and chosen
-//! files cannot be opened or read. `shim/shim.c` and `shim/state.c` are the library; it is compiled here, once a run, by
-//! `cc`.
+//! files cannot be opened or read. The files of `shim/` are the library; it is compiled here, once a run, by `cc`.
 //!
 //! Only for dynamically linked programs, which ours is by default and the reference always.
 
@@ -18,8 +17,12 @@ use crate::root::Root;
 use crate::run::{Answer, Run, Side};
 
 /// The library's source.
-const SOURCE: &str =
-    concat!(include_str!("../shim/real.h"), include_str!("../shim/shim.c"), include_str!("../shim/state.c"));
+const SOURCE: &str = concat!(
+    include_str!("../shim/real.h"),
+    include_str!("../shim/shim.c"),
+    include_str!("../shim/state.c"),
+    include_str!("../shim/uevent.c")
+);
 
 /// The script that the library reads, and the calls that it writes down, both at the top of the tree.
 const SCRIPT: &str = "shim-script";
@@ -72,6 +75,12 @@ impl Shim {
     #[must_use]
     pub fn living(self, microseconds: u32) -> Self {
         self.line(format_args!("state {microseconds}"))
+    }
+
+    /// The lines of this named pipe are what the kernel tells of its devices, see `shim/uevent.c`.
+    #[must_use]
+    pub fn events(self, path: impl AsRef<Path>) -> Self {
+        self.line(format_args!("events {}", path.as_ref().display()))
     }
 
     fn line(mut self, line: std::fmt::Arguments<'_>) -> Self {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use bstr::{BString, ByteSlice};
-use oxmod::error::Error;
+use oxmod::error::{Error, FormatError};
 use oxmod::ops::coldplug::{Foreseen, Need, Served};
 use oxmod::ops::command;
 use oxmod::ops::manager::{self, Prospect};
@@ -36,6 +36,33 @@ impl Report {
     pub fn not_triggered(&self, error: &Error) -> Exit {
         self.error(format_args!("could not write to {}: {}", verbatim_path(&error.path), why(error)));
         Exit::Failure
+    }
+
+    /// `--watch` with what wants an end.
+    pub fn endless(&self) -> Exit {
+        self.error(format_args!("--watch does not go with --dry-run and --json"));
+        Exit::Failure
+    }
+
+    /// From here on no device is missed.
+    pub fn listening(&self) {
+        self.say(Level::Notice, format_args!("listening to the kernel's events"));
+    }
+
+    /// There is no listening to the kernel's events, or not any more.
+    pub fn not_listening(&self, error: &io::Error) -> Exit {
+        self.error(format_args!("could not listen to the kernel's events: {}", io_text(error)));
+        Exit::Failure
+    }
+
+    /// A message that makes no sense.
+    pub fn odd_event(&self, error: &FormatError) {
+        self.warning(format_args!("passing over an event of the kernel's: {error}"));
+    }
+
+    /// There were more messages than the kernel keeps.
+    pub fn lost_events(&self) {
+        self.warning(format_args!("the kernel has lost events: looking at all devices again"));
     }
 
     /// What came of a need; whether all is well.

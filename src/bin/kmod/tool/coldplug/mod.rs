@@ -4,6 +4,7 @@
 
 mod options;
 mod text;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,9 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
     let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
     let manager = manager(&dir, &settings.config, &sink, report)?;
     view.begin(&dir, settings.dry_run);
+    if settings.watch {
+        return watch::run(settings, &manager, report);
+    }
     let run = Run { settings, report, top: Path::new(DEVICES) };
     let outcome = if settings.dry_run { run.foresee(&manager, view) } else { run.load(&manager, view) };
     outcome.and_then(|()| run.trigger())

@@ -22,6 +22,7 @@ pub fn command() -> Command {
             value(Some('S'), "set-version", "VERSION", "Those of this kernel [default: the running one]"),
             value(Some('C'), "config", "PATH", "Read this configuration instead of the usual ones"),
             value(None, "jobs", "N", "Serve up to N devices at a time, 0 for one for each processor"),
+            flag(None, "watch", "Then go on with the devices that appear, until SIGTERM or SIGINT"),
             flag(None, "trigger", "Then have the kernel send the event of every device again"),
         ])
         .args(options::syslog_and_verbose())
@@ -35,11 +36,14 @@ pub fn command() -> Command {
 
 /// The options, as typed.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Settings {
     /// `--dry-run`.
     pub dry_run: bool,
     /// `--json`.
     pub json: bool,
+    /// `--watch`.
+    pub watch: bool,
     /// `--trigger`.
     pub trigger: bool,
     /// `--jobs`: how many devices to serve at a time, at least one.
@@ -62,6 +66,7 @@ impl Settings {
         match id {
             "dry-run" => self.dry_run = true,
             "json" => self.json = true,
+            "watch" => self.watch = true,
             "trigger" => self.trigger = true,
             "root" => self.root = Some(value),
             "set-version" => self.version = Some(value),
@@ -83,6 +88,7 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<Settings, Exit>
     }
     match argv.operands().first() {
         Some(operand) => Err(report.surplus_operand(operand)),
+        None if settings.watch && (settings.dry_run || settings.json) => Err(report.endless()),
         None => Ok(settings),
     }
 }

@@ -3,6 +3,8 @@
 //! Owns which modaliases and which modules are new: a driver that brings in further devices makes for another look, and a
 //! module that was loaded or has failed for one device is not tried again for the next. Loading is the manager's.
 
+mod watch;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +14,8 @@ use bstr::BString;
 use crate::error::Result;
 use crate::ops::manager::{Manager, Planned, Report};
 use crate::sys::devices;
+
+pub use watch::{Told, Watch};
 
 /// Devices that need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,24 @@
+//! `kmod coldplug --watch`: drivers for devices as they appear.
+
+use std::path::Path;
+
+use oxmod::ops::coldplug::{Told, Watch};
+use oxmod::ops::manager::Manager;
+use oxmod::sys::devices::DEVICES;
+
+use super::options::Settings;
+use crate::report::{Outcome, Report};
+
+/// Goes on until a signal asks for an end, whatever devices do: that is no failure.
+pub fn run(settings: &Settings, manager: &Manager<'_>, report: &Report) -> Outcome {
+    let watch = Watch { top: Path::new(DEVICES), jobs: settings.jobs, trigger: settings.trigger };
+    let tell = |told: Told<'_>| match told {
+        Told::Listening => report.listening(),
+        Told::Served(need, served) => _ = report.served(need, served),
+        Told::Malformed(error) => report.odd_event(error),
+        Told::Lost => report.lost_events(),
+        Told::NoDevices(error) => _ = report.no_devices(error),
+        Told::NotTriggered(error) => _ = report.not_triggered(error),
+    };
+    watch.run(manager, &tell).map_err(|error| report.not_listening(&error))
+}
