@@ -19,11 +19,11 @@ mod tests;
 
 pub use module::Module;
 pub use search::search;
-pub use tree::{Rejected, Tree};
+pub use tree::{DEEPEST, Rejected, Tree};
 pub use view::{Aliases, Meta};
 
 /// The file's name, in the directory of the indexes or above it.
 pub const FILE_NAME: &str = "meta.pb";
 
-/// How deep a tree may be, in nodes. Those of real kernels have some dozens; readers that recurse take 100 or more.
+/// How deep a tree may be that is read, in nodes. Those of real kernels have some dozens.
 pub const MAX_DEPTH: usize = 1000;

@@ -26,7 +26,7 @@ fn encoded(patterns: &[&[u8]]) -> Vec<u8> {
     for (module, pattern) in (0..).zip(patterns) {
         tree.insert(pattern, module).unwrap();
     }
-    tree.into_message().unwrap().encode_to_vec()
+    tree.into_message().0.encode_to_vec()
 }
 
 /// Hundreds of trees of random patterns, each asked hundreds of keys.
@@ -69,7 +69,7 @@ fn the_order_of_patterns_does_not_show() {
     for pattern in patterns.iter().rev() {
         backwards.insert(pattern, 1).unwrap();
     }
-    assert_eq!(forwards.into_message().unwrap(), backwards.into_message().unwrap());
+    assert_eq!(forwards.into_message().0, backwards.into_message().0);
 }
 
 #[test]
@@ -81,12 +81,39 @@ fn what_cannot_be_in_a_tree_is_refused() {
     // They match nothing.
     tree.insert(b"a\\", 0).unwrap();
     tree.insert(b"[^\x01-\xff]", 0).unwrap();
-    assert_eq!(tree.into_message().unwrap().children, []);
+    assert_eq!(tree.into_message().0.children, []);
+}
+
+/// Whether one pattern is long or many are one longer than another: others could not read what is too deep.
+#[test]
+fn what_would_be_too_deep_is_told() {
+    let mut tree = Tree::default();
+    let long = b"*a".repeat(50);
+    tree.insert(&long, 0).unwrap();
+    let chain: Vec<Vec<u8>> = (1..=100).map(|len| b"x".repeat(len)).collect();
+    for pattern in &chain {
+        tree.insert(pattern, 1).unwrap();
+    }
+    tree.insert(b"[a-b]?y*", 2).unwrap();
+    let (root, mut left_out) = tree.into_message();
+    left_out.sort();
+    let expected = chain[DEEPEST..].iter().map(|pattern| (pattern.clone(), 1));
+    assert_eq!(left_out, [(long, 0)].into_iter().chain(expected).collect::<Vec<_>>());
+    let root = root.encode_to_vec();
+    for (len, found) in [(DEEPEST, &[1][..]), (DEEPEST + 1, &[])] {
+        assert_eq!(searched(&root, &b"x".repeat(len)).unwrap(), found);
+    }
+    assert_eq!(searched(&root, b"b1y").unwrap(), [2]);
+    assert!(depth(&RadixNode::decode(&root[..]).unwrap()) <= DEEPEST);
+}
+
+fn depth(node: &RadixNode) -> usize {
+    node.children.iter().map(|child| 1 + depth(child)).max().unwrap_or(0)
 }
 
 #[test]
-fn sixty_stars_and_a_long_modalias() {
-    let tree = encoded(&[&b"*a".repeat(60), &[&b"*a".repeat(60)[..], b"b"].concat()]);
+fn forty_stars_and_a_long_modalias() {
+    let tree = encoded(&[&b"*a".repeat(40), &[&b"*a".repeat(40)[..], b"b"].concat()]);
     let key = vec![b'a'; 64 << 10];
     assert_eq!(searched(&tree, &key).unwrap(), [0]);
 }
@@ -141,7 +168,7 @@ fn sample() -> Meta {
             module("two", "a/two.ko", &[]),
             module("three", "b/three.ko", &[1, 0]),
         ],
-        module_device_matches: Some(tree.into_message().unwrap()),
+        module_device_matches: Some(tree.into_message().0),
         release: "6.1".into(),
         ..Default::default()
     }
@@ -161,7 +188,7 @@ fn modules_and_trees_are_found() {
     // Two trees are one, as Protocol Buffers have it.
     let mut tree = Tree::default();
     tree.insert(b"usb:*", 1).unwrap();
-    let more = Meta { module_device_matches: Some(tree.into_message().unwrap()), ..Default::default() };
+    let more = Meta { module_device_matches: Some(tree.into_message().0), ..Default::default() };
     let twice = [&bytes[..], &more.encode_to_vec()].concat();
     let meta = opened(&twice).unwrap();
     for (key, module) in [(b"pci:v1", 2), (b"usb:v1", 1)] {
@@ -275,7 +302,7 @@ fn a_tree_is_read_out_as_it_was_put_in() {
                 tree.insert(pattern, module).unwrap();
             }
             tree.insert(b"q[ax-z]", 9).unwrap();
-            tree.into_message().unwrap()
+            tree.into_message().0
         }),
         ..Default::default()
     }

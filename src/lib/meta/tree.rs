@@ -3,16 +3,17 @@
 //! A pattern is an fnmatch pattern, as aliases are. A set of the format is one range, so a `[...]` of several becomes as
 //! many branches with the same continuation.
 
-use crate::error::{FormatError, FormatKind};
 use crate::name::{self, Element};
 
-use super::MAX_DEPTH;
 use super::message::{Kind, RadixNode};
 
 /// The longest pattern, in bytes; those of real modules have up to some hundred.
 const LONGEST: usize = 4096;
 /// As how many branches one pattern may come.
 const MOST_BRANCHES: usize = 1024;
+
+/// How deep a node may be, the root being at 0. Many readers of Protocol Buffers take messages within messages up to 100.
+pub const DEEPEST: usize = 90;
 
 /// Why a pattern cannot be in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,11 +67,12 @@ impl Tree {
         Ok(())
     }
 
-    /// The message; the same for the same patterns in any order.
-    ///
-    /// Errors: limit when the tree is deeper than readers take.
-    pub fn into_message(self) -> Result<RadixNode, FormatError> {
-        self.root.into_message(0)
+    /// The message, the same for the same patterns in any order; and what would be deeper in it than [`DEEPEST`], as
+    /// patterns with the positions of their modules.
+    pub fn into_message(self) -> (RadixNode, Vec<(Vec<u8>, u32)>) {
+        let mut left_out = Vec::new();
+        let root = self.root.into_message(0, &mut Vec::new(), &mut left_out);
+        (root, left_out)
     }
 }
 
@@ -177,13 +179,21 @@ impl Branch {
         }
     }
 
-    fn into_message(mut self, depth: usize) -> Result<RadixNode, FormatError> {
-        if depth > MAX_DEPTH {
-            return Err(FormatError::new(FormatKind::Limit, "the tree of aliases is too deep"));
-        }
+    /// `pattern` is what leads to it.
+    fn into_message(
+        mut self,
+        depth: usize,
+        pattern: &mut Vec<u8>,
+        left_out: &mut Vec<(Vec<u8>, u32)>,
+    ) -> RadixNode {
         self.below.sort_unstable_by(|a, b| a.part.cmp(&b.part));
         self.modules.sort_unstable();
         self.modules.dedup();
+        let len = pattern.len();
+        self.part.push_to(pattern);
+        if depth > DEEPEST {
+            left_out.extend(self.modules.iter().map(|&module| (pattern.clone(), module)));
+        }
         let mut node = RadixNode { module_index: self.modules, ..RadixNode::default() };
         let kind = match self.part {
             Part::Root => Kind::Root,
@@ -199,8 +209,27 @@ impl Branch {
             Part::Wildcard => Kind::Wildcard,
         };
         node.set_kind(kind);
-        node.children =
-            self.below.into_iter().map(|branch| branch.into_message(depth + 1)).collect::<Result<_, _>>()?;
-        Ok(node)
+        for branch in self.below {
+            let below = branch.into_message(depth + 1, pattern, left_out);
+            // One that leads to nothing that is left would be of no use.
+            if depth < DEEPEST && !(below.children.is_empty() && below.module_index.is_empty()) {
+                node.children.push(below);
+            }
+        }
+        pattern.truncate(len);
+        node
+    }
+}
+
+impl Part {
+    /// Adds what it is in a pattern.
+    fn push_to(&self, pattern: &mut Vec<u8>) {
+        match self {
+            Self::Root => {}
+            Self::Literal(literal) => pattern.extend_from_slice(literal),
+            Self::Range(low, high) => pattern.extend_from_slice(&[b'[', *low, b'-', *high, b']']),
+            Self::Single => pattern.push(b'?'),
+            Self::Wildcard => pattern.push(b'*'),
+        }
     }
 }

@@ -263,16 +263,27 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// The names of the modules for a normalised modalias, built in or not, sorted.
+/// A module for a device.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Served {
+    /// Its name, normalised.
+    pub name: Vec<u8>,
+    /// Whether it is part of the kernel.
+    pub builtin: bool,
+}
+
+/// The modules for a normalised modalias, by name.
 ///
-/// Errors: those of [`Meta::search`].
-pub fn serving(meta: &Meta, modalias: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let mut names = Vec::new();
+/// Errors: those of [`Meta::search`] and [`Meta::name`].
+pub fn serving(meta: &Meta, modalias: &[u8]) -> Result<Vec<Served>> {
+    let mut served = Vec::new();
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
-        let found = meta.search(aliases, modalias)?;
-        names.extend(found.into_iter().filter_map(|at| Some(meta.name(at).ok()?.into_owned())));
+        for position in meta.search(aliases, modalias)? {
+            let name = meta.name(position)?.into_owned();
+            served.push(Served { name, builtin: aliases == Aliases::Builtin });
+        }
     }
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
+    served.sort_unstable();
+    served.dedup();
+    Ok(served)
 }

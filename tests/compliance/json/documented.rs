@@ -7,6 +7,7 @@ use oxmod_test_support::{RELEASE, Root, Run, Side, differs_because};
 use serde_json::{Value, json};
 
 use super::schema::{Schema, bytes};
+use crate::meta::only::only;
 use crate::{coldplug, firmware};
 
 use super::{checked, lsmod, modinfo, modprobe};
@@ -69,6 +70,17 @@ fn firmware() -> Root {
     root
 }
 
+/// A meta.pb and a module more than it has.
+fn meta() -> Root {
+    let root = only(false);
+    root.module("kernel/more.ko", |m| m);
+    root
+}
+
+fn meta_of(root: &Root, args: &[&str]) -> Run {
+    Run::new("kmod").arg("meta").args(args).args(["-k", RELEASE]).inside(root)
+}
+
 /// Runs that together give every member.
 fn runs() -> Vec<(Root, Run)> {
     let run = |root: Root, run: fn(&Root) -> Run| {
@@ -81,6 +93,9 @@ fn runs() -> Vec<(Root, Run)> {
         run(firmware(), |root| firmware::run(root, &["missing"])),
         run(firmware(), |root| firmware::run(root, &["prune", "-v"])),
         run(firmware(), |root| firmware::run(root, &["owners"]).arg("--whence").arg(root.path("WHENCE"))),
+        run(meta(), |root| meta_of(root, &["show"])),
+        run(meta(), |root| meta_of(root, &["lookup", "pci:v2", "nothing"])),
+        run(meta(), |root| meta_of(root, &["verify"])),
         run(lsmod::tree(), |root| Run::new("lsmod").inside(root)),
         run(modinfo::tree(), |root| modinfo::modinfo(root, &["odd-one", "nosuch", "broken"])),
         run(modprobe::configured(), |root| {

@@ -77,7 +77,7 @@ fn the_whole_configuration(release: &str, indexed: &Root, only: &Root) {
 }
 
 /// The small tree with meta.pb alone; `above` puts it where there is only one kernel.
-fn only(above: bool) -> Root {
+pub(crate) fn only(above: bool) -> Root {
     let root = tree();
     let dir = if above { root.path("lib/modules") } else { root.path(root.in_modules("")) };
     let build = Run::new("kmod").args(["meta", "build", "-f"]).arg(dir.join("meta.pb"));

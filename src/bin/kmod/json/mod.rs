@@ -10,6 +10,7 @@
 pub mod coldplug;
 pub mod firmware;
 pub mod lsmod;
+pub mod meta;
 pub mod modinfo;
 pub mod modprobe;
 mod object;

@@ -22,6 +22,11 @@ impl Report {
         self.refuse(format_args!("lookup needs a MODALIAS"))
     }
 
+    /// `build` with `--json`.
+    pub fn no_document(&self) -> Exit {
+        self.refuse(format_args!("--json does not go with build"))
+    }
+
     /// An operand too many.
     pub fn surplus_operand(&self, operand: &OsStr) -> Exit {
         self.refuse(format_args!("unexpected operand '{}'", verbatim(operand.as_encoded_bytes())))
@@ -48,7 +53,7 @@ impl Report {
     }
 }
 
-/// A line for something that is wrong.
+/// Something that is wrong, in words.
 pub fn flaw(flaw: &Flaw) -> Vec<u8> {
     let names = |names: &[BString]| match names {
         [] => "nothing".into(),
@@ -77,7 +82,7 @@ pub fn flaw(flaw: &Flaw) -> Vec<u8> {
         }
         Flaw::Unanswered { module, modalias } => format!("{module}: not found for {modalias}"),
     };
-    text.into_bytes().into_iter().chain(*b"\n").collect()
+    text.into_bytes()
 }
 
 fn place(path: &BString) -> String {

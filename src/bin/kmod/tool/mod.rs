@@ -2,7 +2,7 @@
 
 pub mod coldplug;
 pub mod firmware;
-mod meta;
+pub mod meta;
 mod static_nodes;
 
 use clap::Command;

@@ -20,7 +20,7 @@ use super::load::short_path;
 impl Plan<'_> {
     /// The file: what is built in comes first, in the order of modules.builtin.modinfo, then the modules in theirs.
     ///
-    /// Errors: a name that is no text, a tree that is too deep.
+    /// Errors: a name that is no text, a file above 4 GiB.
     pub(super) fn meta_file(&self, heard: &Heard) -> Result<Output, FormatError> {
         let builtin = self.builtin_aliases(heard);
         let first = position(builtin.len())?;
@@ -41,13 +41,13 @@ impl Plan<'_> {
                 weakdeps: texts(&module.weakdeps),
             });
         }
-        let builtin_aliases =
+        let of_builtin =
             (0_u32..).zip(&builtin).map(|(at, (module, aliases))| (at, &module[..], &aliases[..]));
-        let aliases = (first..).zip(self.modules).map(|(at, module)| (at, module.name, &module.aliases[..]));
+        let of_files = (first..).zip(self.modules).map(|(at, module)| (at, module.name, &module.aliases[..]));
         let meta = Meta {
             modules,
-            module_device_matches: Some(tree(aliases, heard)?),
-            builtin_device_matches: Some(tree(builtin_aliases, heard)?),
+            module_device_matches: Some(tree(&of_files.collect::<Vec<_>>(), heard)),
+            builtin_device_matches: Some(tree(&of_builtin.collect::<Vec<_>>(), heard)),
             release,
         };
         Ok(Output { name: crate::meta::FILE_NAME, bytes: meta.into_file()? })
@@ -77,21 +77,29 @@ impl Plan<'_> {
     }
 }
 
+/// A module's position, its name and its patterns.
+type Patterns<'p> = (u32, &'p [u8], &'p [&'p [u8]]);
+
 /// The tree of what the indexes hold too: patterns whose brackets do not pair up are in neither.
-fn tree<'a>(
-    modules: impl Iterator<Item = (u32, &'a [u8], &'a [&'a [u8]])>,
-    heard: &Heard,
-) -> Result<RadixNode, FormatError> {
+fn tree(modules: &[Patterns<'_>], heard: &Heard) -> RadixNode {
     let mut tree = Tree::default();
-    for (position, module, aliases) in modules {
+    let tell = |alias: &[u8], module: &[u8], why: String| {
+        heard.tell(DepmodNotice::NotInTree { alias: alias.into(), module: module.into(), why });
+    };
+    for &(position, module, aliases) in modules {
         for alias in aliases.iter().filter(|alias| name::normalize_alias(alias).is_ok()) {
             if let Err(why) = tree.insert(alias, position) {
-                let (alias, module) = ((*alias).into(), module.into());
-                heard.tell(DepmodNotice::NotInTree { alias, module, why: why.to_string() });
+                tell(alias, module, why.to_string());
             }
         }
     }
-    tree.into_message()
+    let (root, left_out) = tree.into_message();
+    for (pattern, position) in left_out {
+        let module =
+            modules.iter().find(|(at, ..)| *at == position).map_or(&b""[..], |(_, module, _)| module);
+        tell(&pattern, module, "it would be too deep in the tree".to_owned());
+    }
+    root
 }
 
 fn position(len: usize) -> Result<u32, FormatError> {

@@ -3,7 +3,7 @@
 mod source;
 mod text;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -13,10 +13,11 @@ use oxmod::meta::Meta;
 use oxmod::name;
 use oxmod::notice::Notice;
 use oxmod::ops::depmod as op;
-use oxmod::ops::meta::{self as check, Flaw, Listed};
+use oxmod::ops::meta::{self as check, Flaw, Listed, Served};
 use oxmod::sys::fileset;
 
 use crate::applet::Invocation;
+use crate::json;
 use crate::options::{self, Options, help_text, value};
 use crate::report::progress::Progress;
 use crate::report::{self, Exit, Level, Outcome, Report, verbatim};
@@ -35,6 +36,7 @@ pub fn command() -> Command {
             value(Some('d'), "dir", "DIR", "The module directory itself, instead of one below lib/modules"),
             value(Some('f'), "file", "FILE", "This file [default: meta.pb of that directory, or of the one above]"),
             value(Some('C'), "config", "PATH", "Read this depmod.d instead of the usual ones"),
+            options::json(),
             options::help(),
         ])
         .after_help(
@@ -43,12 +45,37 @@ pub fn command() -> Command {
         )
 }
 
+/// A question about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// What is in it.
+    Show,
+    /// Which modules are for a device.
+    Lookup,
+    /// What is wrong with it.
+    Verify,
+}
+
+/// What is shown of the answer.
+pub trait View {
+    /// Which file it is, and of which kernel.
+    fn begin(&mut self, file: &Path, release: Option<&[u8]>);
+    /// One of its modules.
+    fn module(&mut self, module: &Listed<'_>) -> Outcome;
+    /// The modules for a device.
+    fn found(&mut self, modalias: &OsStr, modules: &[Served]) -> Outcome;
+    /// Something that is wrong.
+    fn flaw(&mut self, flaw: &Flaw) -> Outcome;
+}
+
 /// Runs `kmod meta`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let mut source = Source::default();
+    let mut json = false;
     let mut argv = Options::anywhere(invocation);
     while let Some(option) = argv.next()? {
+        json |= option.id == "json";
         source.take(option.id, option.value.unwrap_or_default());
     }
     let mut operands = argv.operands();
@@ -56,17 +83,33 @@ pub fn run(invocation: &Invocation) -> Outcome {
         report::bare(format_args!("missing command"));
         return help(invocation);
     }
-    let task = operands.remove(0);
-    match (task.to_str(), operands.as_slice()) {
-        (Some("lookup"), []) => Err(report.no_modalias()),
-        (Some("lookup"), _) => lookup(&source, &operands, &report),
-        (Some("build" | "show" | "verify"), [_, surplus, ..]) => Err(report.surplus_operand(surplus)),
-        (Some("build"), version) => build(&source.of(version.first()), &report),
-        (Some("show"), version) => show(&source.of(version.first()), &report),
-        (Some("verify"), version) => verify(&source.of(version.first()), &report),
+    let word = operands.remove(0);
+    let task = match word.to_str() {
+        Some("build") => None,
+        Some("show") => Some(Task::Show),
+        Some("lookup") => Some(Task::Lookup),
+        Some("verify") => Some(Task::Verify),
         _ => {
-            report::bare(format_args!("invalid command '{}'", verbatim(task.as_encoded_bytes())));
-            help(invocation)
+            report::bare(format_args!("invalid command '{}'", verbatim(word.as_encoded_bytes())));
+            return help(invocation);
+        }
+    };
+    match (task, operands.as_slice()) {
+        (Some(Task::Lookup), []) => return Err(report.no_modalias()),
+        (Some(Task::Lookup), _) => {}
+        (_, [_, surplus, ..]) => return Err(report.surplus_operand(surplus)),
+        (_, version) => source = source.of(version.first()),
+    }
+    match task {
+        None if json => Err(report.no_document()),
+        None => build(&source, &report),
+        Some(task) if json => {
+            json::meta::answer(task, &report, |view| work(task, &source, &operands, &report, view))
+        }
+        Some(task) => {
+            let mut out = Out::open();
+            let outcome = work(task, &source, &operands, &report, &mut out);
+            out.finish().and(outcome)
         }
     }
 }
@@ -104,73 +147,53 @@ fn build(source: &Source, report: &Report) -> Outcome {
     fileset::replace(&path, &bytes).map_err(|error| report.unwritten(&error))
 }
 
-/// Reads the file and hands it to `then`; an error of the format is one of the file.
-fn with_meta(
-    source: &Source,
-    report: &Report,
-    then: impl FnOnce(&Meta) -> Result<Outcome, FormatError>,
-) -> Outcome {
+fn work(task: Task, source: &Source, operands: &[OsString], report: &Report, view: &mut dyn View) -> Outcome {
     let (path, bytes) = source.read(report)?;
-    Meta::open(Box::new(bytes))
-        .and_then(|meta| then(&meta))
-        .unwrap_or_else(|error| Err(report.bad_meta(&path, &error)))
-}
-
-fn show(source: &Source, report: &Report) -> Outcome {
-    with_meta(source, report, |meta| {
-        let listed = Listed::all(meta)?;
-        let mut out = Out::open();
-        let printed = listed.iter().try_for_each(|module| out.bytes(&text::module(module)));
-        Ok(printed.and_then(|()| out.finish()))
-    })
-}
-
-/// A line for each module that serves one of the devices, by name.
-fn lookup(source: &Source, modaliases: &[OsString], report: &Report) -> Outcome {
-    with_meta(source, report, |meta| {
-        let mut answers = Vec::new();
-        for modalias in modaliases {
-            // What is no alias matches nothing.
-            let key = name::normalize_alias(modalias.as_bytes());
-            answers.push(key.map_or_else(|_| Ok(Vec::new()), |key| check::serving(meta, &key))?);
-        }
-        Ok(print_answers(modaliases, &answers, report))
-    })
-}
-
-fn print_answers(modaliases: &[OsString], answers: &[Vec<Vec<u8>>], report: &Report) -> Outcome {
-    let mut out = Out::open();
-    for name in answers.iter().flatten() {
-        out.bytes(&[name.as_slice(), b"\n"].concat())?;
-    }
-    out.finish()?;
-    let unanswered = modaliases.iter().zip(answers).filter(|(_, found)| found.is_empty());
-    unanswered.map(|(modalias, _)| report.no_module_for(modalias)).last().map_or(Ok(()), Err)
-}
-
-fn verify(source: &Source, report: &Report) -> Outcome {
-    let (path, bytes) = source.read(report)?;
-    let flaws = flaws(&path, bytes, || fresh(source, report), report)?;
-    let mut out = Out::open();
-    flaws.iter().try_for_each(|flaw| out.bytes(&report::meta::flaw(flaw)))?;
-    out.finish()?;
-    if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) }
-}
-
-fn flaws(
-    path: &Path,
-    bytes: Vec<u8>,
-    fresh: impl FnOnce() -> Result<Vec<u8>, Exit>,
-    report: &Report,
-) -> Result<Vec<Flaw>, Exit> {
-    let bad = |error: FormatError| report.bad_meta(path, &error);
-    let unindexed = Meta::open_unindexed(Box::new(bytes.clone())).map_err(bad)?;
+    let bad = |error: FormatError| report.bad_meta(&path, &error);
+    let unindexed = Meta::open_unindexed(Box::new(bytes.clone()));
     let meta = Meta::open(Box::new(bytes)).map_err(bad)?;
-    let flaws = check::check(&meta, &unindexed).map_err(bad)?;
-    // Positions that are wrong would mislead the comparison.
-    if !flaws.is_empty() {
-        return Ok(flaws);
+    view.begin(&path, meta.release().map_err(bad)?);
+    match task {
+        Task::Show => Listed::all(&meta).map_err(bad)?.iter().try_for_each(|module| view.module(module)),
+        Task::Lookup => lookup(&meta, operands, &bad, report, view),
+        Task::Verify => verify(&meta, &unindexed.map_err(bad)?, source, &bad, report, view),
     }
-    let fresh = Meta::open(Box::new(fresh()?)).map_err(bad)?;
-    check::compare(&meta, &fresh).map_err(bad)
+}
+
+fn lookup(
+    meta: &Meta,
+    modaliases: &[OsString],
+    bad: &dyn Fn(FormatError) -> Exit,
+    report: &Report,
+    view: &mut dyn View,
+) -> Outcome {
+    let mut outcome = Ok(());
+    for modalias in modaliases {
+        // What is no alias matches nothing.
+        let key = name::normalize_alias(modalias.as_bytes());
+        let found = key.map_or_else(|_| Ok(Vec::new()), |key| check::serving(meta, &key)).map_err(bad)?;
+        view.found(modalias, &found)?;
+        if found.is_empty() {
+            outcome = Err(report.no_module_for(modalias));
+        }
+    }
+    outcome
+}
+
+fn verify(
+    meta: &Meta,
+    unindexed: &Meta,
+    source: &Source,
+    bad: &dyn Fn(FormatError) -> Exit,
+    report: &Report,
+    view: &mut dyn View,
+) -> Outcome {
+    let mut flaws = check::check(meta, unindexed).map_err(bad)?;
+    // Positions that are wrong would mislead the comparison.
+    if flaws.is_empty() {
+        let fresh = Meta::open(Box::new(fresh(source, report)?)).map_err(bad)?;
+        flaws = check::compare(meta, &fresh).map_err(bad)?;
+    }
+    flaws.iter().try_for_each(|flaw| view.flaw(flaw))?;
+    if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) }
 }

@@ -1,9 +1,34 @@
-//! The form in which `kmod meta show` prints modules.
+//! What `kmod meta` answers as text.
 
-use oxmod::ops::meta::Listed;
+use std::ffi::OsStr;
+use std::path::Path;
+
+use oxmod::ops::meta::{Flaw, Listed, Served};
+
+use super::View;
+use crate::report::Outcome;
+use crate::report::meta::flaw;
+use crate::stdout::Out;
+
+impl View for Out {
+    fn begin(&mut self, _: &Path, _: Option<&[u8]>) {}
+
+    fn module(&mut self, listed: &Listed<'_>) -> Outcome {
+        self.bytes(&module(listed))
+    }
+
+    /// A line for each.
+    fn found(&mut self, _: &OsStr, modules: &[Served]) -> Outcome {
+        modules.iter().try_for_each(|served| self.bytes(&[served.name.as_slice(), b"\n"].concat()))
+    }
+
+    fn flaw(&mut self, wrong: &Flaw) -> Outcome {
+        self.bytes(&[flaw(wrong).as_slice(), b"\n"].concat())
+    }
+}
 
 /// A module: name, file, what it needs; below it the rest, a line each.
-pub fn module(module: &Listed<'_>) -> Vec<u8> {
+fn module(module: &Listed<'_>) -> Vec<u8> {
     let path = if module.path.is_empty() { &b"(built in)"[..] } else { module.path };
     let mut out = [&module.name[..], b" ", path].concat();
     if !module.depends.is_empty() {

@@ -1,0 +1,109 @@
+//! What goes wrong with the file elsewhere, one test each: lists of dependencies that are never split, unknown ones that
+//! become the first module, names spelled otherwise, patterns with sets, built-in modules that no device leads to, two
+//! files of one name, patterns that take forever. What goes wrong in loading is in the tests of the manager.
+
+use oxmod_test_support::{RELEASE, Root, Run, Side};
+
+use super::{decoded, meta, modules_in};
+
+/// A tree that has the lists that depmod wants.
+fn listed() -> Root {
+    let root = Root::new();
+    for (list, text) in [
+        ("modules.order", ""),
+        ("modules.builtin", "kernel/in-it.ko\n"),
+        ("modules.builtin.modinfo", "in_it.alias=of:N*Tfirst\0"),
+    ] {
+        root.file(root.in_modules(list), text);
+    }
+    root
+}
+
+/// What the file has of a module: its path and what it depends on, by another reader.
+fn built(root: &Root, name: &str) -> (String, Vec<String>) {
+    assert_eq!(meta(root, &["build"]), (0, String::new(), String::new()));
+    let file = root.path(root.in_modules("meta.pb"));
+    modules_in(&decoded(&std::fs::read(file).unwrap())).remove(name).expect(name)
+}
+
+fn found(root: &Root, modalias: &str) -> String {
+    meta(root, &["lookup", modalias]).1
+}
+
+#[test]
+fn all_of_a_list_of_dependencies_count() {
+    let root = listed();
+    for name in ["a", "b", "c"] {
+        root.module(&format!("kernel/{name}.ko"), |m| m.export(&format!("{name}_symbol"), 1));
+    }
+    root.module("kernel/top.ko", |m| {
+        m.need("a_symbol").need("b_symbol").need("c_symbol").info("depends", "a,b,c")
+    });
+    assert_eq!(built(&root, "top").1, ["a", "b", "c"]);
+}
+
+#[test]
+fn what_nobody_has_is_no_dependency() {
+    let root = listed();
+    root.module("kernel/top.ko", |m| m.need("of_nobody").info("depends", "nobody"));
+    assert_eq!(built(&root, "top").1, [""; 0]);
+    let answer = Run::new("modprobe").args(["-S", RELEASE, "-D", "top"]).inside(&root).on(Side::Ours);
+    assert_eq!(answer.stdout_text(), format!("insmod /lib/modules/{RELEASE}/kernel/top.ko \n"));
+}
+
+#[test]
+fn both_spellings_of_a_name_are_one() {
+    let root = listed();
+    root.module("kernel/camellia-x86_64.ko", |m| m.export("camellia", 1));
+    root.module("kernel/user.ko", |m| m.need("camellia").info("depends", "camellia-x86_64"));
+    assert_eq!(built(&root, "user").1, ["camellia_x86_64"]);
+    for name in ["camellia-x86_64", "camellia_x86_64", "camellia-x86-64"] {
+        let answer = Run::new("modprobe").args(["-S", RELEASE, "-D", name]).inside(&root).on(Side::Ours);
+        let expected = format!("insmod /lib/modules/{RELEASE}/kernel/camellia-x86_64.ko \n");
+        assert_eq!(answer.triple(), (0, expected, String::new()), "{name}");
+    }
+}
+
+#[test]
+fn every_kind_of_set_is_understood() {
+    let root = listed();
+    root.module("kernel/some.ko", |m| {
+        m.alias("one:[0-9A-E]x").alias("two:[bs]*").alias("three:[Dd]").alias("four:[!a-c]")
+    });
+    built(&root, "some");
+    for device in ["one:0x", "one:9x", "one:Ex", "two:b", "two:sx", "three:D", "three:d", "four:d", "four:-"]
+    {
+        assert_eq!(found(&root, device), "some\n", "{device}");
+    }
+    for device in ["one:Fx", "one:ax", "two:a", "two:", "three:", "three:e", "four:b", "four:"] {
+        assert_eq!(found(&root, device), "", "{device}");
+    }
+}
+
+#[test]
+fn a_device_of_what_is_built_in_is_served() {
+    let root = listed();
+    root.module("kernel/other.ko", |m| m.alias("of:N*Tsecond"));
+    built(&root, "other");
+    assert_eq!(found(&root, "of:NaTfirst"), "in_it\n");
+}
+
+#[test]
+fn of_two_files_of_one_name_depmods_choice_counts() {
+    let root = listed();
+    root.module("kernel/twice.ko", |m| m.alias("old:*"));
+    root.module("updates/twice.ko", |m| m.alias("new:*"));
+    assert_eq!(built(&root, "twice").0, "updates/twice.ko");
+    assert_eq!((found(&root, "new:1"), found(&root, "old:1")), ("twice\n".to_owned(), String::new()));
+}
+
+/// Going back for every star would take longer than the world has been there.
+#[test]
+fn patterns_of_many_stars_take_no_time() {
+    let root = listed();
+    let hostile = "*a".repeat(40) + "b";
+    root.module("kernel/hostile.ko", |m| m.alias(&hostile).alias("x:*"));
+    built(&root, "hostile");
+    assert_eq!(found(&root, &"a".repeat(4000)), "");
+    assert_eq!(found(&root, &("a".repeat(4000) + "b")), "hostile\n");
+}
