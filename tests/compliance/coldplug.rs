@@ -411,3 +411,34 @@ fn the_kernel_can_be_listened_to() {
     );
     assert_eq!(Run::shell(&script).inside(&root).on(Side::Ours).triple(), (0, String::new(), String::new()));
 }
+
+/// Image-based systems have a meta.pb and no index.
+#[test]
+fn a_meta_takes_the_place_of_indexes() {
+    let root = tree();
+    let dir = root.path(root.in_modules(""));
+    let made = Run::new("kmod").args(["meta", "build", "-d"]).arg(&dir).arg("-f").arg(root.path("own.pb"));
+    assert_eq!(made.on(Side::Ours).triple(), (0, String::new(), String::new()));
+    let expected = run(&root, &living(), &["-n"]);
+    assert_eq!(run(&root, &living(), &["-n", "--meta", "/own.pb"]), expected);
+    for entry in fs::read_dir(&dir).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("modules.") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    assert_eq!(run(&root, &living(), &["-n", "--meta=/own.pb"]), expected);
+    fs::rename(root.path("own.pb"), dir.join("meta.pb")).unwrap();
+    assert_eq!(run(&root, &living(), &["-n"]), expected);
+    let (answer, calls) = run(&root, &living(), &[]);
+    assert_eq!((answer.0, calls.join(" ").as_str()), (0, "core bus disk card-a card-b"));
+
+    root.file("bad.pb", "\x0a");
+    for (file, message) in [
+        ("/bad.pb", "could not use /bad.pb: "),
+        ("/nosuch.pb", "could not use /nosuch.pb: No such file or directory\n"),
+    ] {
+        let (answer, calls) = run(&root, &living(), &["--meta", file]);
+        assert_eq!((answer.0, answer.2.lines().count(), calls.len()), (1, 1, 0), "{answer:?}");
+        assert!(answer.2.starts_with(&format!("kmod: ERROR: {message}")), "{answer:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The loading manager of the library, asked from inside a tree with the shim in the kernel's place: modules come
 //! and go in /sys/module there, and each call of the kernel's is written down. kmod has nothing of the kind.
 
+mod meta;
 mod together;
 mod worker;
 
@@ -36,10 +37,19 @@ fn tree() -> Root {
 /// What the manager answers to each line of a script, and which module calls there were: `insert NAME PARAMETERS`
 /// or `remove NAME`, with the errno of those that failed.
 fn asked(root: &Root, shim: &Shim, script: &str) -> (Vec<String>, Vec<String>) {
+    asked_over(root, shim, script, None)
+}
+
+/// The same, of a manager over this meta.pb.
+fn asked_over(root: &Root, shim: &Shim, script: &str, meta: Option<&str>) -> (Vec<String>, Vec<String>) {
     root.file(SCRIPT, script).file(ANSWERS, "");
     let program = std::env::current_exe().expect("this program");
     let line = format!("exec '{}' --exact {} --nocapture >/dev/null", program.display(), worker::NAME);
     let run = Run::shell(&line).env("OXMOD_MANAGER", format!("/{SCRIPT}"));
+    let run = match meta {
+        Some(meta) => run.env("OXMOD_MANAGER_META", meta),
+        None => run,
+    };
     let shimmed = shim.run(root, &run, Side::Ours);
     assert_eq!(shimmed.answer.triple(), (0, String::new(), String::new()));
     let answers = fs::read_to_string(root.path(ANSWERS)).expect("answers");

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::Barrier;
 use std::thread;
@@ -21,7 +22,11 @@ pub(super) const ANSWERS: &str = "manager-answers";
 fn runs_a_script() {
     let Some(script) = std::env::var_os("OXMOD_MANAGER") else { return };
     let script = fs::read_to_string(script).expect("the script");
-    let manager = Manager::from_root("/").expect("a manager");
+    let manager = match std::env::var_os("OXMOD_MANAGER_META").map(PathBuf::from) {
+        Some(meta) => Manager::from_meta(&meta, meta.parent().expect("a directory")),
+        None => Manager::from_root("/"),
+    };
+    let manager = manager.expect("a manager");
     let mut children = Vec::new();
     let answers: Vec<String> =
         script.lines().filter_map(|line| answer(&manager, line, &mut children)).collect();

@@ -71,7 +71,8 @@ impl Shim {
     }
 
     /// Modules come and go in /sys/module, each after this many microseconds, and need each other as modules.dep
-    /// of the tree says. What is there is refused, as a kernel does.
+    /// of the tree says; that at its top, in a tree that is to have no indexes. What is there is refused, as a kernel
+    /// does.
     #[must_use]
     pub fn living(self, microseconds: u32) -> Self {
         self.line(format_args!("state {microseconds}"))
@@ -118,7 +119,9 @@ fn needs(root: &Root) -> String {
         let base = path.rsplit('/').next().unwrap_or_default();
         base.split('.').next().unwrap_or_default().replace('-', "_")
     };
-    let listed = fs::read_to_string(root.path(root.in_modules("modules.dep"))).unwrap_or_default();
+    let places = [root.in_modules("modules.dep"), "modules.dep".into()];
+    let listed =
+        places.iter().find_map(|place| fs::read_to_string(root.path(place)).ok()).unwrap_or_default();
     let mut script = String::new();
     for (path, needs) in listed.lines().filter_map(|line| line.split_once(':')) {
         for need in needs.split_whitespace() {
@@ -131,16 +134,17 @@ fn needs(root: &Root) -> String {
 /// The hashes of the module files of a tree, as they are and decompressed, each with the file's name.
 fn images(root: &Root) -> BTreeMap<u64, String> {
     let mut images = BTreeMap::new();
-    let top = root.in_modules("");
-    for (path, bytes) in root.snapshot(&top) {
+    // Modules need not be in the directory of the kernel.
+    let tops = [root.in_modules(""), "lib/modules".into()];
+    for (path, bytes) in tops.iter().flat_map(|top| root.snapshot(top)) {
         let name = path.display().to_string();
         if !name.contains(".ko") {
             continue;
         }
         if let Some(image) = expand(&bytes) {
-            images.insert(fnv1a(&image), format!("<{name}"));
+            images.entry(fnv1a(&image)).or_insert(format!("<{name}"));
         }
-        images.insert(fnv1a(&bytes), name);
+        images.entry(fnv1a(&bytes)).or_insert(name);
     }
     images
 }

@@ -8,21 +8,23 @@ use oxmod::error::{Error, FormatError};
 use oxmod::ops::coldplug::{Foreseen, Need, Served};
 use oxmod::ops::command;
 use oxmod::ops::manager::{self, Prospect};
+use oxmod::sys::errno::strerror;
 
 use super::forbid::Words;
 use super::modprobe::kernel_answer;
 use super::{Exit, Level, Report, io_text, verbatim, verbatim_path, why};
 
 impl Report {
-    /// There is no such directory of modules.
-    pub fn no_modules(&self, dir: &Path, error: &io::Error) -> Exit {
-        self.error(format_args!("could not open {}: {}", verbatim_path(dir), io_text(error)));
-        Exit::Failure
-    }
-
     /// The modules cannot be worked with.
     pub fn no_manager(&self, error: &manager::Error) -> Exit {
-        self.error(format_args!("{error}"));
+        match error {
+            manager::Error::Directory { path, errno } => {
+                self.error(format_args!("could not open {}: {}", verbatim_path(path), strerror(*errno)));
+            }
+            // Told when it was noticed.
+            manager::Error::Meta { .. } => {}
+            other => self.error(format_args!("{other}")),
+        }
         Exit::Failure
     }
 

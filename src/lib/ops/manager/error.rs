@@ -1,6 +1,7 @@
 //! Why the manager could not do what it was asked for.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bstr::BString;
@@ -71,6 +72,12 @@ pub enum Error {
         /// The module.
         module: BString,
     },
+    /// The meta.pb is not there or cannot be used.
+    #[error("{error}")]
+    Meta {
+        /// What is wrong, with the path.
+        error: Arc<error::Error>,
+    },
     /// There is no directory of modules to work with.
     #[error("{}: {}", path.display(), errno::strerror(*errno))]
     Directory {
@@ -88,10 +95,14 @@ impl Error {
             Self::NotFound { .. } => libc::ENOENT,
             Self::Forbidden { .. } => libc::EPERM,
             Self::Kernel { errno, .. } | Self::Directory { errno, .. } => *errno,
-            Self::File { error, .. } => error.errno(),
+            Self::File { error, .. } | Self::Meta { error } => error.errno(),
             Self::Command { .. } => libc::EINVAL,
             Self::BuiltIn { .. } | Self::InUse { .. } => libc::EBUSY,
         }
+    }
+
+    pub(super) fn directory(path: &Path, error: &io::Error) -> Self {
+        Self::Directory { path: path.to_path_buf(), errno: error.raw_os_error().unwrap_or(libc::EIO) }
     }
 
     pub(super) fn forbidden(module: &BString, why: &Forbidden<'_>) -> Self {

@@ -12,19 +12,20 @@ mod prospect;
 mod tests;
 
 use std::fmt;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::context::{ConfigSource, Context, Module, module_dir};
+use crate::context::{ConfigSource, Context, IndexKind, Module, module_dir};
+use crate::meta::Meta;
 use crate::name;
 use crate::notice::Sink;
 use crate::ops::command::{self, Surroundings};
 use crate::ops::probe::{self, Done};
 use crate::ops::remove::{self, Hand, by_kernel};
-use crate::sys::file;
 use crate::sys::module::{self, State};
+use crate::sys::{file, fileset};
 use act::Actor;
 
 pub use error::Error;
@@ -121,16 +122,58 @@ impl Manager<'static> {
         let open = move || {
             // As a plain concatenation a root of "/" would make two slashes.
             let root = Some(root.as_os_str()).filter(|root| *root != "/");
-            let dir = module_dir(root, None).map_err(|error| no_directory(Path::new(""), &error))?;
-            file::exists(&dir).map_err(|error| no_directory(&dir, &error))?;
-            Ok(Context::open(dir, &ConfigSource::System, &|_| {}))
+            let dir = module_dir(root, None).map_err(|error| Error::directory(Path::new(""), &error))?;
+            open_dir(&dir, &ConfigSource::System, &|_| {})
         };
+        Manager::new(open, &|_| {})
+    }
+
+    /// The modules of a [meta.pb](crate::meta), whose files are below `dir`, with the system's configuration. No other index is
+    /// needed, nor looked at. What the library notices goes unheard; [`Manager::new`] can have it otherwise.
+    ///
+    /// Errors: there is no such file, or it is no meta.pb.
+    pub fn from_meta(file: impl AsRef<Path>, dir: impl AsRef<Path>) -> Result<Self, Error> {
+        let (file, dir) = (file.as_ref().to_path_buf(), dir.as_ref().to_path_buf());
+        let open = move || open_meta(&file, &dir, &ConfigSource::System, &|_| {});
         Manager::new(open, &|_| {})
     }
 }
 
-fn no_directory(path: &Path, error: &std::io::Error) -> Error {
-    Error::Directory { path: path.to_path_buf(), errno: error.raw_os_error().unwrap_or(libc::EIO) }
+/// A context for a manager: the modules in `dir`, or those of a meta.pb there or in the directory above.
+///
+/// Errors: there is neither, or the meta.pb cannot be used.
+pub fn open_dir<'c>(dir: &Path, source: &ConfigSource, sink: Sink<'c>) -> Result<Context<'c>, Error> {
+    let context = Context::open(dir.to_path_buf(), source, sink);
+    if context.meta_file().is_none() {
+        file::exists(dir).map_err(|error| Error::directory(dir, &error))?;
+    }
+    usable(context)
+}
+
+/// A context for a manager: the modules of this meta.pb, whose files are below `dir`.
+///
+/// Errors: there is no such file, or it cannot be used.
+pub fn open_meta<'c>(
+    file: &Path,
+    dir: &Path,
+    source: &ConfigSource,
+    sink: Sink<'c>,
+) -> Result<Context<'c>, Error> {
+    usable(Context::open_meta(file, dir.to_path_buf(), source, sink))
+}
+
+/// A meta.pb that is of no use would answer that there is nothing at all.
+fn usable(context: Context<'_>) -> Result<Context<'_>, Error> {
+    let unusable = context.meta_file().filter(|_| !context.has_index(IndexKind::Dep));
+    match unusable.map(|path| fileset::read(path, file::read).and_then(|bytes| parsed(path, bytes))) {
+        Some(Err(error)) => Err(Error::Meta { error: Arc::new(error) }),
+        // It was replaced meanwhile, or is not at fault.
+        Some(Ok(())) | None => Ok(context),
+    }
+}
+
+fn parsed(path: &Path, bytes: Vec<u8>) -> crate::error::Result<()> {
+    Meta::open(Box::new(bytes)).map(drop).map_err(crate::error::Error::at(path))
 }
 
 impl<'a> Manager<'a> {
@@ -227,6 +270,11 @@ impl<'a> Manager<'a> {
                 .map_err(|failure| Error::of_removal(failure, remover.command.take()))?;
         }
         Ok(remover.removed)
+    }
+
+    /// The directory that the files of modules are below.
+    pub fn dir(&self) -> PathBuf {
+        self.context().dir().to_path_buf()
     }
 
     /// What the kernel says about the module of this name; `None` where it is not loaded.

@@ -6,14 +6,13 @@ mod options;
 mod text;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use oxmod::context::{ConfigSource, Context};
 use oxmod::notice::{Notice, Sink};
 use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
-use oxmod::ops::manager::Manager;
+use oxmod::ops::manager::{Manager, open_dir, open_meta};
 use oxmod::sys::devices::{self, DEVICES};
-use oxmod::sys::{file, parallel};
+use oxmod::sys::parallel;
 
 use crate::applet::Invocation;
 use crate::json;
@@ -47,9 +46,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
 
 fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
     let sink = |notice: &Notice| report.library(notice);
-    let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
-    let manager = manager(&dir, &settings.config, &sink, report)?;
-    view.begin(&dir, settings.dry_run);
+    let manager = manager(settings, &sink, report)?;
+    view.begin(&manager.dir(), settings.dry_run);
     if settings.watch {
         return watch::run(settings, &manager, report);
     }
@@ -58,12 +56,14 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
     outcome.and_then(|()| run.trigger())
 }
 
-/// A manager of the modules in a directory.
-fn manager<'s>(dir: &Path, config: &[PathBuf], sink: Sink<'s>, report: &Report) -> Result<Manager<'s>, Exit> {
-    file::exists(dir).map_err(|error| report.no_modules(dir, &error))?;
-    let dir = dir.to_path_buf();
-    let source = if config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(config.to_vec()) };
-    let open = move || Ok(Context::open(dir.clone(), &source, sink));
+/// The manager of the modules that the options name.
+fn manager<'s>(settings: &Settings, sink: Sink<'s>, report: &Report) -> Result<Manager<'s>, Exit> {
+    let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
+    let (meta, source) = (settings.meta.clone(), settings.config_source());
+    let open = move || match &meta {
+        Some(meta) => open_meta(meta, &dir, &source, sink),
+        None => open_dir(&dir, &source, sink),
+    };
     Manager::new(open, sink).map_err(|error| report.no_manager(&error))
 }
 

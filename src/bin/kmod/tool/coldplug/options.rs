@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Command;
-use oxmod::context::module_dir;
+use oxmod::context::{ConfigSource, module_dir};
 
 use crate::applet::Invocation;
 use crate::options::{self, Options, flag, jobs_value, value};
@@ -21,6 +21,7 @@ pub fn command() -> Command {
             value(Some('d'), "root", "DIR", "Take the modules below DIR instead of /"),
             value(Some('S'), "set-version", "VERSION", "Those of this kernel [default: the running one]"),
             value(Some('C'), "config", "PATH", "Read this configuration instead of the usual ones"),
+            value(None, "meta", "FILE", "Look modules up in this meta.pb, whatever indexes there are"),
             value(None, "jobs", "N", "Serve up to N devices at a time, 0 for one for each processor"),
             flag(None, "watch", "Then go on with the devices that appear, until SIGTERM or SIGINT"),
             flag(None, "trigger", "Then have the kernel send the event of every device again"),
@@ -48,8 +49,10 @@ pub struct Settings {
     pub trigger: bool,
     /// `--jobs`: how many devices to serve at a time, at least one.
     pub jobs: usize,
+    /// `--meta`.
+    pub meta: Option<PathBuf>,
     /// `--config`, in order.
-    pub config: Vec<PathBuf>,
+    config: Vec<PathBuf>,
     root: Option<OsString>,
     version: Option<OsString>,
 }
@@ -62,6 +65,14 @@ impl Settings {
         module_dir(self.root.as_deref(), self.version.as_deref())
     }
 
+    /// Which configuration counts.
+    pub fn config_source(&self) -> ConfigSource {
+        match self.config.as_slice() {
+            [] => ConfigSource::System,
+            paths => ConfigSource::Paths(paths.to_vec()),
+        }
+    }
+
     fn take(&mut self, id: &str, value: OsString, report: &Report) -> Result<(), Exit> {
         match id {
             "dry-run" => self.dry_run = true,
@@ -71,6 +82,7 @@ impl Settings {
             "root" => self.root = Some(value),
             "set-version" => self.version = Some(value),
             "config" => self.config.push(value.into()),
+            "meta" => self.meta = Some(value.into()),
             "jobs" => self.jobs = jobs_value(&value, report)?,
             "syslog" => report.use_syslog(),
             _ => report.louder(),
