@@ -11,6 +11,7 @@ mod json;
 mod kmod;
 mod lsmod;
 mod manager;
+mod manual;
 mod meta;
 mod modinfo;
 mod modinfo_real;
