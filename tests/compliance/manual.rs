@@ -9,7 +9,7 @@ use oxmod_test_support::{Root, Run, Shim, Side};
 type Opt = (BTreeSet<String>, bool);
 
 /// The subcommands of `kmod` with options of their own; `list` has those of lsmod.
-const SUBCOMMANDS: [&str; 4] = ["static-nodes", "meta", "coldplug", "firmware"];
+const SUBCOMMANDS: [&str; 5] = ["static-nodes", "meta", "coldplug", "firmware", "fwprune"];
 
 fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man").join(name);

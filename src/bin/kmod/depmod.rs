@@ -260,6 +260,7 @@ impl Typed {
             verbose: self.verbose && !self.verify,
             warn_duplicates: self.warn,
             meta: self.meta,
+            builtin_modinfo: None,
             last: match self.last {
                 _ if self.verify => Last::Ignored,
                 // What is to be reported is known to nobody but a run.

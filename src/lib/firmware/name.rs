@@ -35,14 +35,17 @@ pub fn is_pattern(name: &[u8]) -> bool {
 /// The name that a file answers to, and the suffix that it has beyond that.
 pub fn plain(file: &[u8]) -> (&[u8], &'static str) {
     let compressed = SUFFIXES.into_iter().skip(1);
-    let named = |rest: &&[u8]| !rest.is_empty() && !rest.ends_with(b"/");
+    let named = |rest: &&[u8]| !matches!(rest.rsplit_str("/").next(), None | Some(b"" | b"." | b".."));
     let mut found =
         compressed.filter_map(|suffix| Some((file.strip_suffix(suffix.as_bytes()).filter(named)?, suffix)));
     found.next().unwrap_or((file, ""))
 }
 
-/// Whether one part of a path matches one part of a pattern.
+/// Whether one part of a path matches one part of a pattern. Without wildcards it is a name, backslashes and all.
 pub fn part_matches(pattern: &[u8], part: &[u8]) -> bool {
+    if !is_pattern(pattern) {
+        return pattern == part;
+    }
     (!part.starts_with(b".") || pattern.starts_with(b".")) && fnmatch(pattern, part)
 }
 

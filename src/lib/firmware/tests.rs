@@ -138,8 +138,11 @@ fn names() {
         assert_eq!(name::tidy(bad), None);
     }
     assert_eq!(name::plain(b"a/b.bin.zst"), (&b"a/b.bin"[..], ".zst"));
-    assert_eq!(name::plain(b"a/.xz"), (&b"a/.xz"[..], ""));
+    for whole in [&b"a/.xz"[..], b"..xz", b"a/...zst", b".xz", b"a.gz"] {
+        assert_eq!(name::plain(whole), (whole, ""));
+    }
     assert!(name::matches(b"a/*.bin", b"a/b.bin") && !name::matches(b"a*bin", b"a/b.bin"));
+    assert!(name::matches(b"a\\b/*", b"a\\b/c") && name::matches(b"\\**", b"*a"));
     assert!(!name::matches(b"a/*", b"a/.hidden") && !name::matches(b"a/*", b"a"));
 }
 

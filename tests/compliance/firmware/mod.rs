@@ -2,7 +2,9 @@
 //! nothing of the kind.
 
 mod choice;
+mod fwprune;
 mod image;
+mod real;
 
 use oxmod_test_support::{Answer, Root, Run, Side};
 
@@ -325,6 +327,11 @@ message SpecialFile {
 
 /// What protoc, an independent reader, makes of prototext: encoded and decoded again, an entry a line.
 pub(crate) fn fsspec(text: &str) -> Vec<String> {
+    fsspec_fields(text).into_iter().map(|fields| fields.join(" ")).collect()
+}
+
+/// The same with kind and fields apart.
+pub(crate) fn fsspec_fields(text: &str) -> Vec<Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("fsspec.proto"), FSSPEC).unwrap();
     std::fs::write(dir.path().join("in"), text).unwrap();
@@ -333,16 +340,14 @@ pub(crate) fn fsspec(text: &str) -> Vec<String> {
     let output = std::process::Command::new("/bin/sh").args(["-c", script]).current_dir(dir.path()).output();
     let output = output.expect("protoc, of the package protobuf-compiler");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut entries: Vec<String> = Vec::new();
+    let mut entries: Vec<Vec<String>> = Vec::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         match (line.trim().split_once(": "), line) {
             (Some((_, value)), _) => {
-                let entry = entries.last_mut().expect("a field stands in an entry");
-                *entry += " ";
-                *entry += value.trim_matches('"');
+                entries.last_mut().expect("a field stands in an entry").push(value.trim_matches('"').into());
             }
-            (None, "file {") => entries.push("file".into()),
-            (None, "symbolic_link {") => entries.push("link".into()),
+            (None, "file {") => entries.push(vec!["file".into()]),
+            (None, "symbolic_link {") => entries.push(vec!["link".into()]),
             (None, other) => assert_eq!(other, "}"),
         }
     }

@@ -18,6 +18,8 @@ pub struct Kernel {
     pub release: String,
     /// The headers for this kernel, which hold its Module.symvers.
     pub headers: Option<PathBuf>,
+    /// Debian's firmware for it: the root of the unpacked packages.
+    pub firmware: Option<PathBuf>,
     /// Our own small modules, built for this kernel.
     pub kbuild: Option<PathBuf>,
 }
@@ -46,8 +48,9 @@ pub fn kernels() -> Vec<Kernel> {
             let root = setting(&format!("{name}_ROOT"))?.into();
             let release = setting(&format!("{name}_RELEASE"))?.into_string().ok()?;
             let headers = setting(&format!("{name}_HEADERS")).map(PathBuf::from);
+            let firmware = setting(&format!("{name}_FIRMWARE")).map(PathBuf::from);
             let kbuild = setting(&format!("{name}_KBUILD")).map(PathBuf::from);
-            Some(Kernel { suite, root, release, headers, kbuild })
+            Some(Kernel { suite, root, release, headers, firmware, kbuild })
         })
         .collect()
 }

@@ -26,6 +26,24 @@ impl Report {
         self.refuse(format_args!("{} names no module", verbatim(path)))
     }
 
+    /// A flag of fwprune that has to be there.
+    pub fn missing_flag(&self, name: &str) -> Exit {
+        self.refuse(format_args!("fwprune needs -{name}"))
+    }
+
+    /// A file among modules that is none.
+    pub fn stray(&self, path: &Path) {
+        self.warning(format_args!("{} is no module; passed over", verbatim_path(path)));
+    }
+
+    /// A module that is part of the kernel asks for firmware.
+    pub fn builtin_firmware(&self, module: &BString, firmware: &BString) -> Exit {
+        let (module, firmware) = (verbatim(module), verbatim(firmware));
+        self.refuse(format_args!(
+            "{module} is built in and asks for firmware {firmware}, perhaps before it can be loaded"
+        ))
+    }
+
     /// Something that has to be read and cannot be.
     pub fn unreadable_input(&self, error: &Error) -> Exit {
         self.refuse(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)))

@@ -2,6 +2,7 @@
 
 pub mod coldplug;
 pub mod firmware;
+mod fwprune;
 pub mod meta;
 mod static_nodes;
 
@@ -21,7 +22,7 @@ struct Subcommand {
     run: fn(&Invocation) -> Outcome,
 }
 
-const SUBCOMMANDS: [Subcommand; 6] = [
+const SUBCOMMANDS: [Subcommand; 7] = [
     Subcommand {
         name: "coldplug",
         about: "Load the drivers of the devices that are there",
@@ -33,6 +34,12 @@ const SUBCOMMANDS: [Subcommand; 6] = [
         about: "Find the firmware that modules ask for",
         command: firmware::command,
         run: firmware::run,
+    },
+    Subcommand {
+        name: "fwprune",
+        about: "Make meta.pb and fsspec for Monogon's image builder",
+        command: fwprune::command,
+        run: fwprune::run,
     },
     Subcommand { name: "help", about: "Print this help", command, run: help },
     Subcommand {

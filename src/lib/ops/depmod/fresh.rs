@@ -19,7 +19,7 @@ use super::{Config, Tree, in_order, last};
 pub(super) fn is_fresh(tree: &Tree<'_>, files: &[ModuleFile], config: &Config) -> bool {
     let Some(bytes) = side_car::read(tree.out) else { return false };
     let Some(facts) = last::open(&bytes) else { return false };
-    let lists = Lists::read(tree.dir);
+    let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
     let ordered = in_order(tree.dir, files, &lists, &|_| ());
     facts.symbol_prefix() == config.symbol_prefix
         && same_modules(tree.dir, &facts, &ordered)

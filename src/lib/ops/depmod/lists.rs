@@ -24,9 +24,14 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Reads all of them; what is missing is told when it is asked for.
-    pub(super) fn read(dir: &Path) -> Self {
-        Self { dir: dir.into(), texts: NAMES.map(|name| file::read(&dir.join(name))) }
+    /// Reads all of them; what is missing is told when it is asked for. `builtin_modinfo` takes the place of
+    /// modules.builtin.modinfo.
+    pub(super) fn read(dir: &Path, builtin_modinfo: Option<&Path>) -> Self {
+        let mut texts = NAMES.map(|name| file::read(&dir.join(name)));
+        if let Some(path) = builtin_modinfo {
+            texts[BUILTIN_MODINFO] = file::read(path);
+        }
+        Self { dir: dir.into(), texts }
     }
 
     /// One of the lists, or why it is not there.

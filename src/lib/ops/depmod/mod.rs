@@ -19,7 +19,7 @@ mod verify;
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub keep: Keep,
     /// `--meta`: write meta.pb too.
     pub meta: bool,
+    /// What stands in for the module directory's modules.builtin.modinfo.
+    pub builtin_modinfo: Option<PathBuf>,
 }
 
 /// Whether what was read is kept for the next run and for modinfo.
@@ -244,7 +246,7 @@ fn with_outputs<T>(
     sink: Sink<'_>,
     then: impl FnOnce(&Lists, &[Known<'_>], Vec<Output>) -> Result<T>,
 ) -> Result<T> {
-    let lists = Lists::read(tree.dir);
+    let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
     let ordered = in_order(tree.dir, files, &lists, sink);
     let left = if config.last == Last::Ignored { None } else { side_car::read(tree.out) };
     let last = left.as_deref().and_then(last::open);

@@ -7,13 +7,15 @@
 mod copy;
 mod image;
 mod need;
+mod prune;
 mod search;
 mod select;
 mod survey;
 
 pub use copy::{Compress, copy};
 pub use image::{Entry, FIRMWARE, Image, Sizes, depmod_inputs, module_place};
-pub use need::{Needs, needs};
+pub use need::{Needs, needs, needs_of_builtin, needs_of_files};
+pub use prune::{Files, files};
 pub use search::{Ambiguity, Found, Policy, Search, kernel_path};
 pub use select::{Chosen, Selection, Unselected, devices, select};
 pub use survey::{Missing, Owned, Place, Present, Survey};

@@ -2,7 +2,7 @@
 //!
 //! Owns the tasks and what each of them answers; how that is printed is for [`text`] and [`json::firmware`].
 
-mod request;
+pub mod request;
 mod text;
 
 use std::collections::BTreeSet;

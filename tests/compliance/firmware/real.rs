@@ -1,0 +1,181 @@
+//! The firmware of Debian's packages for Debian's kernels: what is found is what is there, in every form.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use oxmod_test_support::{Answer, Kernel, Run, Side, kernels};
+
+use super::fsspec_fields;
+
+/// A kernel, a directory of firmware for it, and what is in there by the names that its modules have for it.
+struct Real {
+    kernel: Kernel,
+    dir: PathBuf,
+    expected: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn real() -> &'static [Real] {
+    static REAL: OnceLock<Vec<Real>> = OnceLock::new();
+    REAL.get_or_init(|| {
+        let kernels = kernels().into_iter().filter_map(|kernel| Some((kernel.firmware.clone()?, kernel)));
+        let real: Vec<Real> = kernels
+            .map(|(firmware, kernel)| {
+                let dir = firmware.join("lib/firmware");
+                let named = |name: String| (name.clone(), there(&dir, &name));
+                let expected = wanted(&kernel).into_iter().map(named).collect();
+                Real { kernel, dir, expected }
+            })
+            .collect();
+        assert_eq!(real.len(), 2, "the real firmware is not here: run scripts/lab");
+        real
+    })
+}
+
+fn firmware(kernel: &Kernel, dir: &Path, args: &[&str]) -> Answer {
+    let run = Run::new("kmod")
+        .arg("firmware")
+        .args(args)
+        .arg("-b")
+        .arg(&kernel.root)
+        .arg("--firmware-dir")
+        .arg(dir);
+    run.args(["-C", "/dev/null", "-k", &kernel.release]).on(Side::Ours)
+}
+
+/// What the modules ask for, by modinfo.
+fn wanted(kernel: &Kernel) -> BTreeSet<String> {
+    let run = Run::new("modinfo").args(["--all", "-F", "firmware", "-b"]).arg(&kernel.root);
+    let answer = run.args(["-k", &kernel.release]).on(Side::Ours);
+    assert_eq!((answer.code, answer.stderr_text()), (0, String::new()));
+    answer.stdout_text().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// The files that a name stands for in a directory: it, or what the shell makes of it.
+fn there(dir: &Path, name: &str) -> BTreeSet<String> {
+    if dir.join(name).is_file() {
+        return BTreeSet::from([name.to_owned()]);
+    }
+    if !name.contains(['*', '?', '[']) {
+        return BTreeSet::new();
+    }
+    let script =
+        "shopt -s nullglob; IFS=; for path in $1; do [ -f \"$path\" ] && printf '%s\\n' \"$path\"; done; :";
+    let output = Command::new("bash").args(["-c", script, "bash", name]).current_dir(dir).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_name_that_is_there_is_found() {
+    for Real { kernel, dir, expected } in real() {
+        let is_pattern = |name: &str| name.contains(['*', '?', '[']);
+        let (found, missing): (Vec<_>, Vec<_>) = expected.iter().partition(|(_, there)| !there.is_empty());
+        assert!(found.len() > 250 && missing.len() > 250, "{} {}", found.len(), missing.len());
+        assert!(found.iter().filter(|(name, _)| is_pattern(name)).count() >= 2, "no pattern is tried");
+        let answer = firmware(kernel, dir, &["missing", "-f", "null"]);
+        let listed: BTreeSet<String> =
+            answer.stdout_text().split_terminator('\0').map(str::to_owned).collect();
+        assert_eq!(listed, missing.iter().map(|(name, _)| (*name).clone()).collect(), "{}", kernel.suite);
+        let answer = firmware(kernel, dir, &["list", "--json"]);
+        let document: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let listed = document["firmware"].as_array().unwrap();
+        assert_eq!(listed.len(), found.len());
+        for one in listed {
+            let name = one["name"].as_str().unwrap();
+            let places = one["places"].as_array().unwrap();
+            let files = places.iter().filter(|place| place["size"].is_u64());
+            // Whatever links lead there: the same files.
+            let real = |path: &Path| fs::canonicalize(path).unwrap();
+            let files: BTreeSet<PathBuf> =
+                files.map(|file| real(Path::new(file["path"].as_str().unwrap()))).collect();
+            let there: BTreeSet<PathBuf> = expected[name].iter().map(|file| real(&dir.join(file))).collect();
+            assert_eq!(files, there, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_copied_opens_by_every_name() {
+    for Real { kernel, dir, expected } in real() {
+        let to = tempfile::tempdir().unwrap();
+        let copy = to.path().display().to_string();
+        let answer = firmware(kernel, dir, &["prune", "--copy-to", &copy, "--summary"]);
+        assert_eq!((answer.code, answer.stdout_text()), (0, String::new()), "{answer:?}");
+        let mut names = 0;
+        for name in expected.values().flatten() {
+            let path = to.path().join("lib/firmware").join(name);
+            let copied = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(copied == fs::read(dir.join(name)).unwrap(), "{name}");
+            names += 1;
+        }
+        assert!(names > 250, "{names}");
+        // The figures are those of the trees.
+        let count = |dir: &Path| {
+            let script = "find . -type f -printf '%s\\n' | awk '{ n++; s += $1 } END { print n \" files, \" s \" bytes\" }'";
+            let output = Command::new("sh").args(["-c", script]).current_dir(dir).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let err = answer.stderr_text();
+        let figures = format!("all: {}taken: {}saved: ", count(dir), count(&to.path().join("lib/firmware")));
+        assert!(err.contains(&figures), "{err}\n{figures}");
+    }
+}
+
+#[test]
+fn fwprune_on_real_kernels() {
+    for Real { kernel, dir, expected } in real() {
+        let out = tempfile::tempdir().unwrap();
+        let modules = kernel.root.join("lib/modules").join(&kernel.release);
+        // Links are for WHENCE, which Debian does not ship: here of those that it made of it.
+        let find = |arguments: &str| {
+            let script = format!("find . {arguments} | LC_ALL=C sort");
+            let output = Command::new("sh").args(["-c", &script]).current_dir(dir).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let list = find("-type f")
+            .lines()
+            .map(|line| format!("{}/{line}\n", dir.display()))
+            .collect::<Vec<_>>()
+            .concat();
+        fs::write(out.path().join("list"), list).unwrap();
+        fs::write(out.path().join("WHENCE"), find("-type l -printf 'Link: %P -> %l\\n'")).unwrap();
+        let run = Run::new("kmod").cwd(out.path()).args(["fwprune", "-firmware-file-list", "list"]);
+        let run = run.args([
+            "-firmware-whence",
+            "WHENCE",
+            "-out-meta",
+            "meta.pb",
+            "-out-fsspec",
+            "out",
+            "-modinfo",
+        ]);
+        let run =
+            run.arg(modules.join("modules.builtin.modinfo")).arg("-modules").arg(modules.join("kernel"));
+        let answer = run.on(Side::Ours);
+        assert_eq!((answer.code, answer.stdout_text()), (0, String::new()), "{}", answer.stderr_text());
+        let missing = expected.values().filter(|there| there.is_empty()).count();
+        let lines: Vec<String> = answer.stderr_text().lines().map(str::to_owned).collect();
+        assert!(lines.iter().all(|line| line.starts_with("kmod: WARNING: no firmware ")), "{lines:#?}");
+        assert_eq!(lines.len(), missing);
+        let spec = fsspec_fields(&fs::read_to_string(out.path().join("out")).unwrap());
+        let places: BTreeSet<&str> = spec.iter().map(|fields| fields[1].as_str()).collect();
+        assert_eq!(places.len(), spec.len(), "a place is there twice");
+        for name in expected.values().flatten() {
+            // By itself, or through a directory that is a link.
+            let place = format!("/lib/firmware/{name}");
+            let above = name.match_indices('/').any(|(at, _)| places.contains(&place[..14 + at]));
+            assert!(places.contains(place.as_str()) || above, "{name}");
+        }
+        let count =
+            places.iter().filter(|place| place.starts_with("/lib/modules/") && place.contains(".ko")).count();
+        assert!(count > 4000, "{count}");
+        let verify =
+            Run::new("kmod").args(["meta", "verify", "-f"]).arg(out.path().join("meta.pb")).arg("-d");
+        let verified = verify.arg(modules.join("kernel")).on(Side::Ours);
+        // The lists of what is built in are not in there.
+        assert!(!verified.stdout_text().lines().any(|line| line.ends_with("missing")), "{verified:?}");
+    }
+}
