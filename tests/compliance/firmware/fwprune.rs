@@ -105,8 +105,10 @@ fn modules_their_meta_and_their_firmware() {
 fn what_is_no_module_is_passed_over() {
     let root = input();
     root.file(root.in_modules("modules.dep"), "").file(root.in_modules("kernel/README"), "x");
-    root.link(root.in_modules("kernel/dead"), "nothing");
-    let lines = ["kernel/README", "kernel/dead", "modules.dep"]
+    root.link(root.in_modules("kernel/dead"), "nothing").link(root.in_modules("kernel/round"), "../kernel");
+    // The kernel's build tree, which is no part of the modules.
+    root.file("src/odd.ko", "x").link(root.in_modules("build"), "../../../src");
+    let lines = ["kernel/README", "kernel/dead", "kernel/round", "modules.dep"]
         .map(|path| format!("kmod: WARNING: @/lib/modules/6.1.0-test/{path} is no module; passed over\n"));
     let (code, out, err) = fwprune(&root, &[]);
     assert_eq!((code, out, err.replace("test//", "test/")), (0, String::new(), lines.concat()));
@@ -115,7 +117,7 @@ fn what_is_no_module_is_passed_over() {
     fs::remove_file(root.path("meta.pb")).unwrap();
     root.file(root.in_modules("kernel/broken.ko"), "not a module at all");
     let (code, _, err) = fwprune(&root, &[]);
-    assert_eq!((code, err.lines().count()), (1, 4));
+    assert_eq!((code, err.lines().count()), (1, 5));
     assert!(
         err.lines()
             .last()

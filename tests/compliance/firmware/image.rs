@@ -79,6 +79,19 @@ fn modules_belong_to_it_if_asked_for() {
     assert_eq!(text, "kernel/plain.ko:\n");
 }
 
+/// A list of modules that others made need not be a good one.
+#[test]
+fn a_module_from_elsewhere_has_no_place() {
+    let root = tree();
+    root.module("../elsewhere.ko", |m| m);
+    root.file(root.in_modules("modules.dep"), "../elsewhere.ko:\n")
+        .file(root.in_modules("modules.dep.bin"), "");
+    let (code, out, err) = firmware(&root, &["prune", "--modules", "elsewhere"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let text = "elsewhere.ko: its path leads out of its directory\n";
+    assert!(err.contains("kmod: ERROR: could not read @/lib/modules/") && err.ends_with(text), "{err}");
+}
+
 /// A tree whose files are really compressed.
 fn packed() -> Root {
     let root = empty_tree();

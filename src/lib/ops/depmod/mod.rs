@@ -33,7 +33,7 @@ use crate::sys::fileset::{self, NewFile, Writer};
 
 pub use image::Output;
 pub use kernel::{BadLine, KernelSymbols};
-pub use scan::{ModuleFile, module_file};
+pub use scan::{BUILD_LINKS, ModuleFile, module_file};
 pub use verify::{Difference, Finding, Wrong};
 
 use image::Wanted;

@@ -30,7 +30,7 @@ pub struct ModuleFile {
 }
 
 /// Directories of the kernel's build tree that a module directory links to.
-const BUILD_LINKS: [&str; 2] = ["build", "source"];
+pub const BUILD_LINKS: [&str; 2] = ["build", "source"];
 
 /// Finds the modules below `dir` and below the external directories of `config` for `release`.
 ///

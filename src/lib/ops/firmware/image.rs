@@ -88,11 +88,15 @@ impl Image {
 
     /// Adds a file at a place; its size is asked for.
     ///
-    /// Errors: the file cannot be examined.
+    /// Errors: the place leads upwards; the file cannot be examined.
     pub fn add_module(&mut self, path: impl Into<BString>, source: &Path) -> Result<()> {
+        let path = path.into();
+        if name::parts(&path).any(|part| part == b"..") {
+            return Err(Error::new(source, FormatError::malformed("its path leads out of its directory")));
+        }
         let size = file::stat(source).map_err(Error::at(source))?.size;
         let source = source.as_os_str().as_bytes().into();
-        self.entries.insert(path.into(), Entry::File { source, size, mode: MODULE_MODE });
+        self.entries.insert(path, Entry::File { source, size, mode: MODULE_MODE });
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use bstr::BString;
 
 use crate::error::Result;
 use crate::name;
+use crate::ops::depmod::BUILD_LINKS;
 use crate::sys::tree::{Found, Walk};
 
 /// What is in a directory.
@@ -19,12 +20,14 @@ pub struct Files {
     pub strays: Vec<PathBuf>,
 }
 
-/// Lists a directory with all below it, links followed.
+/// Lists a directory with all below it, links followed, but not into the kernel's build tree, as depmod does.
 ///
-/// Errors: a directory cannot be listed, or something in it cannot be examined; a link to nothing is only a stray.
+/// Errors: a directory cannot be listed, or something in it cannot be examined; a link to nothing, or back to where it
+/// lies, is only a stray.
 pub fn files(dir: &Path) -> Result<Files> {
     let mut files = Files::default();
-    for found in Walk::new(dir, &|_: &OsString, _| false)? {
+    let skip = |name: &OsString, is_dir: bool| is_dir && BUILD_LINKS.iter().any(|link| name == link);
+    for found in Walk::new(dir, &skip)? {
         match found {
             Found::File(path) => {
                 let base = path.file_name().unwrap_or_default().as_bytes();
@@ -36,7 +39,9 @@ pub fn files(dir: &Path) -> Result<Files> {
                 }
             }
             Found::Other(path, _) => files.strays.push(path),
-            Found::Error(error) if error.errno() == libc::ENOENT => files.strays.push(error.path),
+            Found::Error(error) if matches!(error.errno(), libc::ENOENT | libc::ELOOP) => {
+                files.strays.push(error.path);
+            }
             Found::Error(error) => return Err(error),
         }
     }
