@@ -2,6 +2,7 @@
 
 mod blocks;
 mod coldplug;
+mod completions;
 mod depmod;
 mod faults;
 mod firmware;

@@ -1,10 +1,13 @@
 //! `kmod` under its own name: the subcommands.
 
 pub mod coldplug;
+mod complete;
 pub mod firmware;
 mod fwprune;
 pub mod meta;
 mod static_nodes;
+
+use std::ffi::OsStr;
 
 use clap::Command;
 
@@ -22,12 +25,18 @@ struct Subcommand {
     run: fn(&Invocation) -> Outcome,
 }
 
-const SUBCOMMANDS: [Subcommand; 7] = [
+const SUBCOMMANDS: [Subcommand; 8] = [
     Subcommand {
         name: "coldplug",
         about: "Load the drivers of the devices that are there",
         command: coldplug::command,
         run: coldplug::run,
+    },
+    Subcommand {
+        name: "complete",
+        about: "Print what may follow on a command line, for shells",
+        command: complete::command,
+        run: complete::run,
     },
     Subcommand {
         name: "firmware",
@@ -68,6 +77,11 @@ pub fn command() -> Command {
         .args([options::help(), options::version()])
         .subcommands(SUBCOMMANDS.iter().map(|sub| Command::new(sub.name).about(sub.about)))
         .after_help("Called modprobe, depmod, modinfo, lsmod, insmod or rmmod, this program is that tool.")
+}
+
+/// The table of a subcommand.
+fn table_of(name: &OsStr) -> Option<Command> {
+    SUBCOMMANDS.iter().find(|subcommand| name == subcommand.name).map(|subcommand| (subcommand.command)())
 }
 
 /// Runs `kmod`.

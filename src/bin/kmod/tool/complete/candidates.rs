@@ -1,0 +1,297 @@
+//! The words that fit a place: files, kernels, modules, parameters.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use bstr::ByteSlice;
+use oxmod::context::{ConfigSource, Context, IndexKind, module_dir};
+use oxmod::modinfo::{Parameters, builtin};
+use oxmod::name;
+use oxmod::notice::Notice;
+use oxmod::ops::info::Reader;
+use oxmod::ops::loaded;
+use oxmod::sys::dir;
+
+/// What stands before the cursor.
+#[derive(Debug, Default)]
+pub struct Place<'a> {
+    /// The tool.
+    pub tool: &'static str,
+    /// The subcommand of `kmod`.
+    pub task: Option<&'a str>,
+    /// The options by id, with their values.
+    pub options: Vec<(String, OsString)>,
+    /// The operands.
+    pub operands: Vec<OsString>,
+}
+
+/// The fields that modules have, for `modinfo -F`.
+const FIELDS: [&str; 17] = [
+    "alias",
+    "author",
+    "depends",
+    "description",
+    "filename",
+    "firmware",
+    "import_ns",
+    "intree",
+    "license",
+    "name",
+    "parm",
+    "retpoline",
+    "signer",
+    "softdep",
+    "srcversion",
+    "vermagic",
+    "version",
+];
+
+/// What begins like the word under the cursor.
+pub struct Candidates<'w> {
+    word: &'w [u8],
+    /// How much of the word stands before what is completed, such as `--config=`.
+    before: usize,
+    /// Words with what they are.
+    found: Vec<(Vec<u8>, String)>,
+}
+
+impl<'w> Candidates<'w> {
+    /// None yet.
+    pub fn new(word: &'w OsStr) -> Self {
+        Self { word: word.as_bytes(), before: 0, found: Vec::new() }
+    }
+
+    /// From here on candidates follow so much of the word.
+    pub fn behind(&mut self, before: usize) -> &mut Self {
+        self.before = before;
+        self
+    }
+
+    /// A line each, sorted, none twice.
+    pub fn lines(mut self) -> impl Iterator<Item = Vec<u8>> {
+        self.found.sort();
+        self.found.dedup_by(|a, b| a.0 == b.0);
+        self.found.into_iter().filter(|(word, _)| !word.contains(&b'\n')).map(|(word, about)| {
+            let about = about.replace(['\t', '\n'], " ");
+            [&word[..], if about.is_empty() { b"" } else { b"\t" }, about.as_bytes(), b"\n"].concat()
+        })
+    }
+
+    fn typed(&self) -> &'w [u8] {
+        self.word.get(self.before..).unwrap_or_default()
+    }
+
+    /// Takes a word if it fits.
+    pub fn offer(&mut self, word: impl AsRef<[u8]>, about: &str) {
+        let word = word.as_ref();
+        if word.starts_with(self.typed()) {
+            self.push(word, about);
+        }
+    }
+
+    fn push(&mut self, word: &[u8], about: &str) {
+        let before = self.word.get(..self.before).unwrap_or_default();
+        self.found.push(([before, word].concat(), about.to_owned()));
+    }
+
+    /// A module's name, with dashes where they were typed.
+    fn offer_module(&mut self, module: &[u8], about: &str) {
+        let typed = self.typed();
+        let module = name::normalize(module).into_owned();
+        if !module.starts_with(&name::normalize(typed)) {
+            return;
+        }
+        let (_, rest) = module.split_at(typed.len());
+        let dashed = typed.contains(&b'-') && !typed.contains(&b'_');
+        let rest: Vec<u8> =
+            rest.iter().map(|&byte| if dashed && byte == b'_' { b'-' } else { byte }).collect();
+        self.push(&[typed, &rest].concat(), about);
+    }
+
+    /// What an option's value may be.
+    pub fn value(&mut self, option: &str, place: &Place<'_>) {
+        let words: &[&str] = match (option, place.task) {
+            ("field", _) => &FIELDS,
+            ("format", Some("static-nodes")) => &["human", "tmpfiles", "devname"],
+            ("format", _) => &["plain", "null", "fsspec", "cpio", "json"],
+            ("ambiguous", _) => &["error", "warn", "first"],
+            ("compress", _) => &["keep", "none"],
+            ("jobs" | "wait" | "symbol-prefix", _) => return,
+            ("set-version", _) => return self.kernels(place),
+            (
+                "dirname" | "basedir" | "root" | "modules" | "outdir" | "moduledir" | "dir" | "copy-to"
+                | "firmware-dir" | "sysfs",
+                _,
+            ) => {
+                return self.files(|_| false);
+            }
+            _ => return self.files(|_| true),
+        };
+        self.words(words);
+    }
+
+    fn words(&mut self, words: &[&str]) {
+        for word in words {
+            self.offer(word, "");
+        }
+    }
+
+    /// What the next operand may be.
+    pub fn operand(&mut self, place: &Place<'_>) {
+        let count = place.operands.len();
+        match (place.tool, place.task) {
+            ("rmmod", _) => self.loaded(),
+            ("modprobe", _) if place.has("remove") => self.loaded(),
+            ("modprobe", _) if count == 0 || place.has("all") || place.has("load-list") => {
+                self.modules(place);
+            }
+            ("insmod", _) if count == 0 => self.files(is_module_file),
+            ("modprobe" | "insmod", _) => self.parameters(place),
+            ("modinfo", _) => self.modules(place),
+            ("depmod", _) if count == 0 => self.kernels(place),
+            ("depmod", _) => self.files(is_module_file),
+            (_, Some("meta")) => match (count, place.operands.first().and_then(|task| task.to_str())) {
+                (0, _) => self.words(&["build", "show", "lookup", "verify"]),
+                (1, Some("build" | "show" | "verify")) => self.kernels(place),
+                _ => {}
+            },
+            (_, Some("firmware")) if count == 0 => {
+                self.words(&["list", "prune", "missing", "owners"]);
+            }
+            (_, Some("firmware")) => self.modules(place),
+            _ => {}
+        }
+    }
+
+    /// Files below what has been typed of a path; directories always.
+    fn files(&mut self, wanted: fn(&[u8]) -> bool) {
+        let typed = self.typed();
+        let end = typed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        let (parent, start) = typed.split_at(end);
+        let looked_in = if parent.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(parent)) };
+        for entry in dir::names(looked_in).unwrap_or_default() {
+            let entry = entry.as_bytes();
+            let hidden = entry.starts_with(b".") && !start.starts_with(b".");
+            if hidden || !entry.starts_with(start) {
+                continue;
+            }
+            let path = [parent, entry].concat();
+            if Path::new(OsStr::from_bytes(&path)).is_dir() {
+                self.push(&[&path[..], b"/"].concat(), "");
+            } else if wanted(entry) {
+                self.push(&path, "");
+            }
+        }
+    }
+
+    /// The kernels that have a module directory.
+    fn kernels(&mut self, place: &Place<'_>) {
+        let Ok(dir) = module_dir(place.root(), Some(OsStr::new(""))) else { return };
+        for release in dir::names(&dir).unwrap_or_default() {
+            if dir.join(&release).is_dir() {
+                self.offer(release.as_bytes(), "");
+            }
+        }
+    }
+
+    fn loaded(&mut self) {
+        for module in loaded::list().unwrap_or_default() {
+            self.offer_module(&module.name, "");
+        }
+    }
+
+    /// Names, what the configuration has for aliases, and files where a path is begun.
+    fn modules(&mut self, place: &Place<'_>) {
+        let is_path = self.typed().contains(&b'/') || self.typed().starts_with(b".");
+        if is_path || place.tool == "modinfo" {
+            self.files(is_module_file);
+        }
+        if is_path {
+            return;
+        }
+        let quiet = |_: &Notice| {};
+        let Some(dir) = place.dir() else { return };
+        let context = Context::open(dir, &ConfigSource::System, &quiet);
+        for alias in
+            context.config().aliases.iter().filter(|alias| alias.pattern.find_byteset(b"*?[").is_none())
+        {
+            self.offer_module(&alias.pattern, &format!("alias of {}", alias.module));
+        }
+        for kind in [IndexKind::Dep, IndexKind::Builtin] {
+            let about = if kind == IndexKind::Builtin { "built in" } else { "" };
+            context.dump(kind, |module, _| self.offer_module(module, about));
+        }
+    }
+
+    /// The parameters of the module that is the first operand.
+    fn parameters(&mut self, place: &Place<'_>) {
+        let quiet = |_: &Notice| {};
+        let (Some(dir), Some(operand)) = (place.dir(), place.operands.first()) else { return };
+        let context = Context::open(dir, &ConfigSource::System, &quiet);
+        let path = Path::new(operand);
+        let found = if operand.as_bytes().contains(&b'/') || place.tool == "insmod" {
+            None
+        } else {
+            context.lookup(operand.as_bytes()).ok().and_then(|found| found.into_iter().next())
+        };
+        let mut parameters = Parameters::default();
+        if let Some(module) = found.as_ref().filter(|module| module.builtin) {
+            for entry in builtin(context.builtin_modinfo(), &module.name) {
+                // A parameter that makes no sense is none.
+                let _ = parameters.take(entry);
+            }
+            return self.take(&parameters);
+        }
+        let path = match found {
+            Some(module) => context.path_of(&module.name).unwrap_or_default(),
+            None => path.to_path_buf(),
+        };
+        let Ok(info) = Reader::default().read(context.dir(), &path, false) else { return };
+        for entry in info.strings() {
+            let _ = parameters.take(entry);
+        }
+        self.take(&parameters);
+    }
+
+    fn take(&mut self, parameters: &Parameters<'_>) {
+        for parameter in parameters.iter() {
+            let about = String::from_utf8_lossy(parameter.description.or(parameter.kind).unwrap_or_default());
+            let begun = [parameter.name, b"="].concat();
+            if self.typed().starts_with(&begun) && parameter.kind == Some(b"bool") {
+                for value in [b"Y", b"N"] {
+                    self.offer([&begun[..], value].concat(), "");
+                }
+            } else {
+                self.offer(begun, &about);
+            }
+        }
+    }
+}
+
+impl Place<'_> {
+    fn has(&self, id: &str) -> bool {
+        self.options.iter().any(|(there, _)| there == id)
+    }
+
+    fn option(&self, ids: &[&str]) -> Option<&OsStr> {
+        self.options
+            .iter()
+            .rev()
+            .find(|(there, _)| ids.contains(&&**there))
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    fn root(&self) -> Option<&OsStr> {
+        self.option(&["dirname", "basedir", "root"])
+    }
+
+    /// The module directory that the options choose.
+    fn dir(&self) -> Option<PathBuf> {
+        module_dir(self.root(), self.option(&["set-version"])).ok()
+    }
+}
+
+fn is_module_file(name: &[u8]) -> bool {
+    name::module_file_stem(name).is_some()
+}

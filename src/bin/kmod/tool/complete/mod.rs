@@ -1,0 +1,134 @@
+//! `kmod complete`: what a shell may offer for the word under the cursor.
+//!
+//! Owns the choice: options out of the tables that the tools parse with, values and operands by what they mean. The scripts
+//! in completions/ hand over the words of the command line and pass the answer on; so what is offered is the same in every
+//! shell. Must not say anything: who presses a key wants no message.
+//!
+//! A line for each candidate: the word, and behind a tab what it is. A word that ends in `=` or `/` goes on.
+
+mod candidates;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::applet::{self, Invocation};
+use crate::getopt::{Getopt, Ordering, UsageError};
+use crate::options::{self, Options};
+use crate::report::Outcome;
+use crate::stdout::Out;
+
+use candidates::{Candidates, Place};
+
+/// Stands where the cursor is, to see what getopt makes of a word there.
+const CURSOR: &str = "\u{1}cursor";
+
+/// The table of options.
+pub fn command() -> Command {
+    options::table(
+        "complete",
+        "Print what may follow on a command line, for shells",
+        "kmod complete TOOL WORD...",
+    )
+    .arg(options::help())
+    .after_help(
+        "The last WORD is the one under the cursor, perhaps empty. Called by the completions of the shells.",
+    )
+}
+
+/// Runs `kmod complete`.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let mut argv = Options::new(invocation);
+    while argv.next()?.is_some() {}
+    let mut words = argv.operands();
+    let Some(word) = words.pop().filter(|_| !words.is_empty()) else { return Ok(()) };
+    let mut found = Candidates::new(&word);
+    complete(&words, &word, &mut found);
+    let mut out = Out::open();
+    for line in found.lines() {
+        out.bytes(&line)?;
+    }
+    out.finish()
+}
+
+/// `words` are those before `word`, the tool's name among them.
+fn complete(words: &[OsString], word: &OsStr, found: &mut Candidates<'_>) {
+    let name =
+        words.first().map(|name| name.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default());
+    let Some(tool) = name.and_then(|name| applet::find(OsStr::from_bytes(name))) else { return };
+    let (mut command, mut rest) = ((tool.command)(), words.get(1..).unwrap_or_default());
+    let mut place = Place { tool: tool.name, task: None, ..Place::default() };
+    if tool.name == "kmod" {
+        let Some(task) = rest.iter().position(|word| !word.as_bytes().starts_with(b"-")) else {
+            if word.as_bytes().starts_with(b"-") {
+                return options_of(&command, found);
+            }
+            for sub in command.get_subcommands() {
+                found.offer(sub.get_name(), &sub.get_about().map(ToString::to_string).unwrap_or_default());
+            }
+            return;
+        };
+        let Some(table) = rest.get(task).and_then(|word| super::table_of(word)) else { return };
+        place.task = rest.get(task).and_then(|word| word.to_str());
+        (command, rest) = (table, rest.get(task + 1..).unwrap_or_default());
+    }
+    let args: Vec<OsString> = rest.iter().cloned().chain([CURSOR.into()]).collect();
+    let Ok(pending) = place.read(&command, &args) else { return };
+    let typed = word.as_bytes();
+    let after = rest.iter().any(|word| word == "--");
+    if let Some(option) = pending {
+        found.value(&option, &place);
+    } else if let Some((long, _)) = word.to_str().filter(|_| !after).and_then(long_with_value) {
+        let option = command.get_arguments().find(|arg| arg.get_long() == Some(long));
+        if let Some(option) = option.filter(|option| takes_value(option)) {
+            found.behind(long.len() + 3).value(option.get_id().as_str(), &place);
+        }
+    } else if typed.starts_with(b"-") && !after {
+        options_of(&command, found);
+    } else {
+        found.operand(&place);
+    }
+}
+
+/// `--long=` and what follows.
+fn long_with_value(word: &str) -> Option<(&str, &str)> {
+    word.strip_prefix("--")?.split_once('=')
+}
+
+fn takes_value(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && arg.get_long().is_some()
+}
+
+/// Every option, long names and letters.
+fn options_of(command: &Command, found: &mut Candidates<'_>) {
+    for arg in command.get_arguments() {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let longs = arg.get_long().into_iter().chain(arg.get_visible_aliases().into_iter().flatten());
+        for long in longs {
+            found.offer(format!("--{long}"), &help);
+        }
+        if let Some(letter) = arg.get_short() {
+            found.offer(format!("-{letter}"), &help);
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Reads the options and operands around the cursor. Answers with the option whose value is under it, if it is one.
+    ///
+    /// Errors: the command line makes no sense.
+    fn read(&mut self, command: &Command, args: &[OsString]) -> Result<Option<String>, UsageError> {
+        let mut getopt = Getopt::new(command, OsStr::new(""), args, Ordering::Permute);
+        let mut pending = None;
+        while let Some(option) = getopt.next()? {
+            match option.value {
+                Some(value) if value == CURSOR => pending = Some(option.id.to_owned()),
+                value => self.options.push((option.id.to_owned(), value.unwrap_or_default())),
+            }
+        }
+        self.operands = getopt.operands();
+        self.operands.retain(|operand| operand != CURSOR);
+        Ok(pending)
+    }
+}

@@ -1,0 +1,168 @@
+//! Completions: what `kmod complete` offers, and that bash, zsh and fish themselves take it. kmod has none for these tools.
+
+use std::path::{Path, PathBuf};
+
+use oxmod_test_support::{RELEASE, Root, Run, Side};
+
+fn tree() -> Root {
+    let root = Root::new();
+    root.module("kernel/drivers/net/e1000e.ko", |m| {
+        m.info("parm", "debug:how much").info("parmtype", "debug:int").info("parmtype", "fast:bool")
+    });
+    root.module("kernel/sound/snd-hda-intel.ko.xz", |m| m);
+    root.module("kernel/sound/snd-hda-codec.ko", |m| m);
+    root.module("own dir/mine.ko.zst", |m| m.info("parm", "only:of mine"));
+    root.file(root.in_modules("modules.builtin"), "kernel/ext4.ko\n");
+    root.file(root.in_modules("modules.builtin.modinfo"), b"ext4.parm=big:as big as can be\0");
+    root.file(root.in_modules("modules.order"), "");
+    root.file("etc/modprobe.d/a.conf", "alias eth0 e1000e\nalias net-* off\n");
+    root.loaded("snd_hda_intel", 4096, 0, &[]).loaded("loop", 4096, 0, &[]);
+    assert_eq!(Run::new("depmod").arg(RELEASE).inside(&root).on(Side::Ours).code, 0);
+    root
+}
+
+/// The words that are offered for the last one.
+fn offered(root: &Root, words: &[&str]) -> Vec<String> {
+    let answer = Run::new("kmod").arg("complete").args(words).inside(root).on(Side::Ours);
+    assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{words:?}");
+    let text = answer.stdout_text();
+    text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn every_kind_of_word() {
+    let root = tree();
+    let dir = format!("/lib/modules/{RELEASE}");
+    for (words, expected) in [
+        (
+            &["modprobe", "-S", RELEASE, ""][..],
+            &["e1000e", "eth0", "ext4", "mine", "snd_hda_codec", "snd_hda_intel"][..],
+        ),
+        (&["modprobe", "-S", RELEASE, "snd-h"], &["snd-hda-codec", "snd-hda-intel"]),
+        (&["modprobe", "-S", RELEASE, "snd_hda-i"], &["snd_hda-intel"]),
+        (&["modprobe", "-S", RELEASE, "e1000e", ""], &["debug=", "fast="]),
+        (&["modprobe", "-S", RELEASE, "eth0", "d"], &["debug="]),
+        (&["modprobe", "-S", RELEASE, "e1000e", "debug=1", "fast="], &["fast=N", "fast=Y"]),
+        (&["modprobe", "-S", RELEASE, "ext4", ""], &["big="]),
+        (&["modprobe", "-S", RELEASE, "-a", "e1000e", "m"], &["mine"]),
+        (&["modprobe", "-r", ""], &["loop", "snd_hda_intel"]),
+        (&["modprobe", "-r", "loop", "snd-"], &["snd-hda-intel"]),
+        (&["modprobe", "-S", ""], &[RELEASE]),
+        (&["modprobe", "--set-version=6"], &[&format!("--set-version={RELEASE}")]),
+        (
+            &["modprobe", "--dry", "x", "--ignore-"],
+            &["--ignore-forbid", "--ignore-install", "--ignore-remove"],
+        ),
+        (&["modprobe", "--show-e"], &["--show-exports"]),
+        (&["modprobe", "-S", RELEASE, "--", "-"], &[]),
+        (&["modprobe", "--config", "/etc/modprobe.d/"], &["/etc/modprobe.d/a.conf"]),
+        (&["modprobe", "--config=/etc/modprobe.d/"], &["--config=/etc/modprobe.d/a.conf"]),
+        (&["modprobe", "-d", "/etc/modprobe"], &["/etc/modprobe.d/"]),
+        (&["modprobe", "--jobs", ""], &[]),
+        (&["modprobe", "--nonsense", ""], &[]),
+        (&["/sbin/insmod", &format!("{dir}/own")], &[&format!("{dir}/own dir/")]),
+        (&["insmod", &format!("{dir}/own dir/")], &[&format!("{dir}/own dir/mine.ko.zst")]),
+        (&["insmod", &format!("{dir}/own dir/mine.ko.zst"), ""], &["only="]),
+        (&["rmmod", "l"], &["loop"]),
+        (
+            &["rmmod", "-"],
+            &["--force", "--help", "--syslog", "--verbose", "--version", "-V", "-f", "-h", "-s", "-v"],
+        ),
+        (&["modinfo", "-k", RELEASE, "e"], &["e1000e", "eth0", "ext4"]),
+        (&["modinfo", "-F", "au"], &["author"]),
+        (&["depmod", ""], &[RELEASE]),
+        (&["lsmod", ""], &[]),
+        (&["lsmod", "--j"], &["--json"]),
+        (&["kmod", "st"], &["static-nodes"]),
+        (&["kmod", "--v"], &["--version"]),
+        (&["kmod", "static-nodes", "-f", ""], &["devname", "human", "tmpfiles"]),
+        (&["kmod", "meta", ""], &["build", "lookup", "show", "verify"]),
+        (&["kmod", "meta", "show", "6"], &[RELEASE]),
+        (&["kmod", "firmware", "prune", "--compress", ""], &["keep", "none"]),
+        (&["kmod", "firmware", "list", "-k", RELEASE, "min"], &["mine"]),
+        (&["kmod", "nonsense", ""], &[]),
+        (&["other", ""], &[]),
+        (&[""], &[]),
+        (&[], &[]),
+    ] {
+        assert_eq!(offered(&root, words), expected, "{words:?}");
+    }
+    let answer = Run::new("kmod").args(["complete", "modprobe", "-S", RELEASE, "e1000e", "de"]).inside(&root);
+    assert_eq!(answer.on(Side::Ours).stdout_text(), "debug=\thow much\n");
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(name)
+}
+
+/// What a shell makes of lines that are typed, with a tab where it is to complete: the words that the command got, of
+/// which nothing but `[GOT words]` is looked for.
+fn typed(shell: &str, setup: &str, lines: &[&str]) -> Vec<String> {
+    let home = tempfile::tempdir().unwrap();
+    let input = home.path().join("input");
+    std::fs::write(&input, format!("{setup}\n{}\nexit\n", lines.join("\n"))).unwrap();
+    let terminal = format!("script -qec '{shell}' /dev/null <'{}'", input.display());
+    let run = Run::shell(&terminal).env("HOME", home.path()).env("TERM", "dumb").env("PS1", "");
+    let text = run.on(Side::Ours).stdout_text().replace('\r', "");
+    let answers =
+        text.split("[GOT ").skip(1).filter_map(|rest| rest.split_once(']')).map(|(got, _)| got.to_owned());
+    let answers: Vec<String> = answers.filter(|got| !got.contains('$')).collect();
+    assert_eq!(answers.len(), lines.len(), "{shell}: {text}");
+    answers
+}
+
+/// Each of these lines, and what the command gets.
+fn lines(root: &Root) -> (Vec<String>, Vec<String>) {
+    let place = format!("-d {} -S {RELEASE}", root.path("").display());
+    let pairs = [
+        (format!("modprobe {place} e1000\t"), format!("{place} e1000e")),
+        (format!("modprobe {place} snd-hda-i\t"), format!("{place} snd-hda-intel")),
+        (format!("modprobe {place} e1000e deb\t3"), format!("{place} e1000e debug=3")),
+        ("modprobe --show-e\tx".to_owned(), "--show-exports x".to_owned()),
+        (format!("modprobe --set-version=7 -d {} -S 6.\t x", root.path("").display()), {
+            format!("--set-version=7 -d {} -S {RELEASE} x", root.path("").display())
+        }),
+    ];
+    pairs.into_iter().unzip()
+}
+
+#[test]
+fn bash_takes_it() {
+    let root = tree();
+    let (lines, expected) = lines(&root);
+    let setup = format!(". {}; modprobe() {{ echo \"[GOT $*]\"; }}", script("kmod.bash").display());
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(typed("bash --norc --noprofile -i", &setup, &lines), expected);
+}
+
+#[test]
+fn zsh_takes_it() {
+    let root = tree();
+    let (lines, expected) = lines(&root);
+    let dir = script("");
+    let setup = format!(
+        "fpath=({} $fpath); autoload -Uz compinit; compinit -u -D; modprobe() {{ echo \"[GOT $*]\" }}",
+        dir.display()
+    );
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(typed("zsh -f -i", &setup, &lines), expected);
+}
+
+#[test]
+fn fish_takes_it() {
+    let root = tree();
+    let place = format!("-d {} -S {RELEASE}", root.path("").display());
+    let home = tempfile::tempdir().unwrap();
+    for (line, expected) in [
+        (format!("modprobe {place} e1000"), "e1000e\n"),
+        (format!("modprobe {place} snd-hda-"), "snd-hda-codec\nsnd-hda-intel\n"),
+        (format!("modprobe {place} e1000e deb"), "debug=\thow much\n"),
+        ("modprobe --show-e".to_owned(), "--show-exports\tPrint the symbols that a module exports\n"),
+        ("kmod stat".to_owned(), "static-nodes\tPrint the device nodes that load a module when opened\n"),
+    ] {
+        let fish =
+            format!("fish --no-config -c 'source {}; complete -C \"{line}\"'", script("kmod.fish").display());
+        let answer = Run::shell(&fish).env("HOME", home.path()).on(Side::Ours);
+        assert_eq!((answer.stdout_text().as_str(), answer.stderr_text().as_str()), (expected, ""), "{line}");
+    }
+}
