@@ -289,7 +289,7 @@ fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, 
          kmod coldplug -v -S {RELEASE} --watch {args} 2>/err & pid=$!\n\
          heard listening\n\
          {script}\n\
-         kill -TERM $pid; wait $pid; code=$?; cat /err; exit $code"
+         kill -TERM $pid 2>/dev/null; wait $pid; code=$?; cat /err; exit $code"
     );
     let shimmed = shim.clone().events("/events").run(root, &Run::shell(&whole), Side::Ours);
     let (code, told, stderr) = shimmed.answer.triple();
@@ -376,11 +376,19 @@ fn lost_events_make_for_another_look() {
 #[test]
 fn a_signal_ends_it_cleanly() {
     let root = tree();
-    root.file("etc/modprobe.d/x.conf", "install core touch /began; sleep 1; touch /done; false\n");
-    let (told, calls) = watched(&root, &living(), "", "until test -e /began; do sleep 0.02; done");
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "install core touch /began; until test -e /go; do sleep 0.05; done; touch /done; false\n",
+    );
+    let (told, calls) = watched(
+        &root,
+        &living(),
+        "",
+        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; sleep 0.3; touch /go",
+    );
     assert!(root.path("done").exists());
     let refused = "ERROR: could not insert 'bus' for /sys/devices/pci0/bus: core: install command \
-                   'touch /began; sleep 1; touch /done; false': retcode 1";
+                   'touch /began; until test -e /go; do sleep 0.05; done; touch /done; false': retcode 1";
     assert_eq!(told, [refused]);
     assert!(calls.is_empty(), "{calls:?}");
 }

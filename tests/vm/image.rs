@@ -23,7 +23,7 @@ const APPLETS: [&str; 25] = [
 ];
 
 /// The real modules that scenarios load and that devices ask for; all they need comes with them.
-const REAL: &str = "
+pub(crate) const REAL: &str = "
     btrfs crc32c_generic xxhash_generic sha256_generic xfs ext4 loop nfs nfsv4 dm-crypt xts kvm-intel kvm-amd
     e1000e virtio_net virtio_pci dummy snd-hda-intel snd-hda-codec-generic bfq i2c-dev hid-generic usbhid sd_mod
     button floppy qemu_fw_cfg i6300esb virtio_rng xhci_pci virtio_blk ata_generic ata_piix i2c-piix4 nvme ahci
@@ -124,7 +124,7 @@ pub(crate) fn left_out<'a>(kernel: &Kernel, aliases: impl Iterator<Item = &'a st
 }
 
 /// The files that the reference would load for the names; a kernel may have a name built in, or not at all.
-fn closure<'n>(kernel: &Kernel, names: impl Iterator<Item = &'n str>) -> BTreeSet<PathBuf> {
+pub(crate) fn closure<'n>(kernel: &Kernel, names: impl Iterator<Item = &'n str>) -> BTreeSet<PathBuf> {
     let modprobe = reference().expect("reference").with_file_name("modprobe");
     let output = Command::new(modprobe)
         .arg("-d")
@@ -261,7 +261,8 @@ fn put_scripts(root: &Path, scenarios: &[&Scenario]) {
     write(&root.join("vm/list"), list.as_bytes());
 }
 
-fn pack(root: &Path, archive: &Path) -> PathBuf {
+/// Makes the archive of a tree.
+pub(crate) fn pack(root: &Path, archive: &Path) -> PathBuf {
     let file = fs::File::create(archive).expect("archive");
     let script = "find . | busybox cpio -o -H newc 2>/dev/null";
     run(Command::new("sh").args(["-c", script]).current_dir(root).stdout(file));
@@ -280,7 +281,8 @@ pub(crate) fn which(program: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("no {program} here: scripts/test installs what this needs"))
 }
 
-fn run(command: &mut Command) {
+/// Runs a program that must succeed.
+pub(crate) fn run(command: &mut Command) {
     let output = command.stderr(Stdio::piped()).spawn().and_then(std::process::Child::wait_with_output);
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -290,16 +292,16 @@ fn join(root: &Path, absolute: &Path) -> PathBuf {
     root.join(absolute.strip_prefix("/").expect("an absolute path"))
 }
 
-fn make(dir: &Path) {
+pub(crate) fn make(dir: &Path) {
     fs::create_dir_all(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
 }
 
-fn write(path: &Path, bytes: &[u8]) {
+pub(crate) fn write(path: &Path, bytes: &[u8]) {
     make(path.parent().expect("a parent"));
     fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     make(to.parent().expect("a parent"));
     fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
 }

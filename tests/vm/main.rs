@@ -2,10 +2,13 @@
 //! virtual machine, from the same start, and the answers, the modules, their parameters and the kernel's
 //! log are compared.
 //!
+//! One machine has only our static binary and a meta.pb, see `bare`.
+//!
 //! Needs what scripts/lab fetches, and qemu and busybox, which scripts/test installs; without them the
 //! tests fail. `VM_SCENARIOS=word,word` runs only the scenarios whose names contain one of the words,
 //! and prints them.
 
+mod bare;
 mod image;
 mod machine;
 mod record;

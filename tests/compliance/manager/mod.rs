@@ -246,7 +246,7 @@ fn the_kernel_s_own_state_counts() {
 #[test]
 fn going_is_not_loaded() {
     let going = "sh mkdir /sys/module/a; echo going >/sys/module/a/initstate\n\
-                 later rm -r /sys/module/a\nstate a\nload b\nstate a";
+                 state a\nlater rm -r /sys/module/a\nload b\nstate a";
     expect(&tree(), going, &["Going", "loaded a b", "Live"], &["insert a", "insert b"]);
 }
 

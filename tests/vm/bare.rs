@@ -1,0 +1,208 @@
+//! A machine that has no index and no other tool for modules: our one static binary, a meta.pb and `.ko.xz` files are
+//! there; besides only busybox, for the shell of process 1 and its `mount`, `cat` and the like. Its `rmmod` alone
+//! concerns modules, and is what plays the other who removes them. The binary is also `/sbin/modprobe`, which the kernel
+//! itself calls. The reference can do nothing there.
+//!
+//! Needs the static binary, which scripts/build-static makes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use oxmod_test_support::{Compression, Kernel, compress, kernels, ours};
+
+use crate::record::{self, Record};
+use crate::{image, machine};
+
+const APPLETS: [&str; 12] =
+    ["sh", "mount", "mkdir", "stty", "cat", "find", "sleep", "readlink", "rmmod", "sync", "poweroff", "kill"];
+
+/// What the kernel itself asks for, by /sbin/modprobe: the codec of the sound card with what it needs, checksums.
+const BY_THE_KERNEL: [&str; 5] = [
+    "snd_hda_codec_generic",
+    "snd_hda_scodec_component",
+    "ledtrig_audio",
+    "crc64_rocksoft_generic",
+    "crct10dif_generic",
+];
+
+/// Where the meta.pb is, and the files of modules are below.
+fn place(kernel: &Kernel) -> PathBuf {
+    // Once as a kernel's own, once as that of all there is.
+    let modules = Path::new("lib/modules");
+    if kernel.suite == "bookworm" { modules.join(&kernel.release) } else { modules.to_owned() }
+}
+
+#[test]
+fn coldplug_bookworm() {
+    coldplug("bookworm");
+}
+
+#[test]
+fn coldplug_trixie() {
+    coldplug("trixie");
+}
+
+fn coldplug(suite: &str) {
+    let wanted = std::env::var("VM_SCENARIOS").unwrap_or_default();
+    if !wanted.split(',').any(|word| "bare-coldplug".contains(word)) {
+        return;
+    }
+    let kernel = kernels().into_iter().find(|kernel| kernel.suite == suite);
+    let kernel = kernel.unwrap_or_else(|| panic!("no kernel of Debian {suite} here: run scripts/lab"));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let initrd = build(dir.path(), &kernel);
+    let records = record::parse(&machine::boot(dir.path(), &kernel, &initrd));
+    let record = records.get(&("bare".to_owned(), "ours".to_owned())).expect("a report");
+    if !wanted.is_empty() {
+        println!("{record}");
+    }
+    only_what_is_said_is_there(&kernel, record);
+    disk_network_and_sound_come_up(record);
+    many_threads_end_where_one_ends(record);
+    devices_are_served_as_they_come(record);
+}
+
+/// Text of a section.
+fn of<'r>(record: &'r Record, section: &str) -> &'r str {
+    record.section(section)
+}
+
+fn names<'r>(record: &'r Record, section: &str) -> BTreeSet<&'r str> {
+    of(record, section).lines().collect()
+}
+
+/// The modules that messages tell of, in order.
+fn inserted<'r>(record: &'r Record, section: &str) -> Vec<&'r str> {
+    of(record, section)
+        .lines()
+        .filter_map(|line| line.strip_prefix("kmod: NOTICE: inserted '")?.split('\'').next())
+        .collect()
+}
+
+fn only_what_is_said_is_there(kernel: &Kernel, record: &Record) {
+    let place = format!("/{}/", place(kernel).display());
+    let others: Vec<&str> = of(record, "files")
+        .lines()
+        .filter(|file| !file.strip_prefix(&place).is_some_and(|file| file.ends_with(".ko.xz")))
+        .filter(|file| !file.starts_with("/run/"))
+        .collect();
+    assert_eq!(
+        BTreeSet::from_iter(others),
+        ["/bin/busybox", "/init", "/kmod", &format!("{place}meta.pb")].into()
+    );
+    assert!(of(record, "files").lines().count() > 50);
+}
+
+fn disk_network_and_sound_come_up(record: &Record) {
+    let (before, after) = (of(record, "before"), names(record, "after"));
+    for device in ["block/vda", "block/nvme0n1", "class/net/eth0", "class/net/eth1", "class/sound/card0"] {
+        assert!(!before.contains(device) && after.contains(device), "{device}: {before}\n{after:?}");
+    }
+    assert!(of(record, "after").contains("HDA-Intel"));
+    assert_eq!((of(record, "one code"), of(record, "again code")), ("0", "0"));
+    // A dry run names what the devices that are there need; disks come with the driver of what they hang on.
+    let dry = of(record, "dry");
+    for module in ["nvme", "e1000e", "snd-hda-intel"] {
+        assert!(dry.contains(&format!("/{module}.ko.xz ")), "{module}: {dry}");
+    }
+    assert!(!dry.contains("/sd_mod.ko"), "{dry}");
+    assert_eq!(of(record, "dry modules"), "");
+}
+
+/// Each module is inserted once, and a run that comes later has nothing to do.
+fn many_threads_end_where_one_ends(record: &Record) {
+    let (one, many) = (names(record, "one modules"), names(record, "many modules"));
+    assert!(one.len() > 20, "{one:?}");
+    assert_eq!(one, many);
+    for section in ["one", "many"] {
+        let told = inserted(record, section);
+        let each: BTreeSet<&str> = told.iter().copied().collect();
+        assert_eq!(told.len(), each.len(), "{told:?}");
+        let by_the_kernel: Vec<&str> = one.difference(&each).copied().collect();
+        assert!(by_the_kernel.iter().all(|name| BY_THE_KERNEL.contains(name)), "{by_the_kernel:?}");
+        assert!(each.is_subset(&one), "{each:?}");
+    }
+    assert_eq!(inserted(record, "again"), [""; 0]);
+    assert_eq!((of(record, "unloaded"), of(record, "many code")), ("", "0"));
+}
+
+fn devices_are_served_as_they_come(record: &Record) {
+    let told = inserted(record, "watched");
+    assert_eq!(told, ["e1000e", "i6300esb"], "{}", of(record, "watched"));
+    let networks = |section| names(record, section).iter().filter(|name| name.contains("net/eth")).count();
+    assert_eq!((networks("unplugged"), networks("replugged")), (1, 2));
+    assert_eq!(of(record, "watched code"), "0");
+    assert_eq!(names(record, "watched modules"), names(record, "one modules"));
+}
+
+/// Writes the archive.
+fn build(dir: &Path, kernel: &Kernel) -> PathBuf {
+    let root = dir.join("root");
+    for name in ["bin", "proc", "sys", "dev", "run"] {
+        image::make(&root.join(name));
+    }
+    image::copy(&image::which("busybox"), &root.join("bin/busybox"));
+    for applet in APPLETS {
+        symlink("busybox", root.join("bin").join(applet)).expect(applet);
+    }
+    image::copy(&static_binary(), &root.join("kmod"));
+    image::make(&root.join("sbin"));
+    symlink("../kmod", root.join("sbin/modprobe")).expect("a link");
+    image::write(&root.join("init"), include_bytes!("guest/bare"));
+    fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755)).expect("init");
+    put_modules(&root, dir, kernel);
+    image::pack(&root, &dir.join("initrd"))
+}
+
+/// The modules that the devices need, all as `.ko.xz`, and a meta.pb of just these, made elsewhere with what the kernel's
+/// build says of built-in ones.
+fn put_modules(root: &Path, dir: &Path, kernel: &Kernel) {
+    let tree = kernel.root.join("lib/modules").join(&kernel.release);
+    let made = dir.join("made");
+    for file in image::closure(kernel, image::REAL.split_whitespace()) {
+        let below = file.strip_prefix(&tree).expect("a module of the kernel");
+        let bytes = fs::read(&file).expect("a module");
+        if below.extension().is_some_and(|extension| extension == "xz") {
+            image::write(&made.join(below), &bytes);
+        } else {
+            image::write(&made.join(below).with_extension("ko.xz"), &compress(&bytes, Compression::Xz));
+        }
+    }
+    for name in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
+        image::copy(&tree.join(name), &made.join(name));
+    }
+    let to = root.join(place(kernel));
+    image::run(
+        Command::new(ours()).args(["meta", "build", "-d"]).arg(&made).arg("-f").arg(made.join("meta.pb")),
+    );
+    image::make(&to);
+    for name in ["meta.pb", "kernel"] {
+        fs::rename(made.join(name), to.join(name)).expect("the same file system");
+    }
+}
+
+/// That of scripts/build-static, if it is of these sources.
+fn static_binary() -> PathBuf {
+    let target = ours().ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let binary = target.join(triple).join("static/kmod");
+    let made = modified(&binary);
+    assert!(made.is_some(), "no {}: run scripts/build-static", binary.display());
+    let sources = newest(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(made >= sources, "{} is older than the sources: run scripts/build-static", binary.display());
+    binary
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|data| data.modified()).ok()
+}
+
+/// When the newest file below a directory was written.
+fn newest(dir: &Path) -> Option<SystemTime> {
+    let entries = fs::read_dir(dir).expect("sources").flatten().map(|entry| entry.path());
+    entries.map(|path| if path.is_dir() { newest(&path) } else { modified(&path) }).max().flatten()
+}
