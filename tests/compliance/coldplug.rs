@@ -296,6 +296,8 @@ fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, 
     assert_eq!((code, stderr.as_str()), (0, ""), "{told}");
     let told: Vec<String> = told.lines().map(|line| line.replace("kmod: ", "")).collect();
     assert_eq!(told[0], "NOTICE: listening to the kernel's events");
+    assert!(told.contains(&"NOTICE: ending: nothing more is begun".to_owned()), "{told:?}");
+    let told: Vec<String> = told.into_iter().filter(|line| !line.contains("ending")).collect();
     let calls =
         shimmed.calls.lines().map(|call| call.split(['/', '.']).nth(1).unwrap_or_default().to_owned());
     (told[1..].to_vec(), calls.collect())
@@ -384,7 +386,7 @@ fn a_signal_ends_it_cleanly() {
         &root,
         &living(),
         "",
-        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; sleep 0.3; touch /go",
+        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; heard ending; touch /go",
     );
     assert!(root.path("done").exists());
     let refused = "ERROR: could not insert 'bus' for /sys/devices/pci0/bus: core: install command \

@@ -51,6 +51,11 @@ impl Report {
         self.say(Level::Notice, format_args!("listening to the kernel's events"));
     }
 
+    /// What has begun is still brought to its end.
+    pub fn ending(&self) {
+        self.say(Level::Notice, format_args!("ending: nothing more is begun"));
+    }
+
     /// There is no listening to the kernel's events, or not any more.
     pub fn not_listening(&self, error: &io::Error) -> Exit {
         self.error(format_args!("could not listen to the kernel's events: {}", io_text(error)));

@@ -42,6 +42,8 @@ pub enum Told<'t> {
     Malformed(&'t FormatError),
     /// The kernel has lost messages; the devices are looked at again.
     Lost,
+    /// A signal asks for an end: nothing more is begun.
+    Ending,
     /// The devices cannot be listed.
     NoDevices(&'t Error),
     /// An event cannot be sent again.
@@ -99,6 +101,9 @@ impl Watch<'_> {
             }
             let end = begun.and_then(|()| listen(&mut listener, &queue, manager, tell));
             queue.end();
+            if end.is_ok() {
+                tell(Told::Ending);
+            }
             end
         })
     }

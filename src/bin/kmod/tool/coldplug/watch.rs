@@ -17,6 +17,7 @@ pub fn run(settings: &Settings, manager: &Manager<'_>, report: &Report) -> Outco
         Told::Served(need, served) => _ = report.served(need, served),
         Told::Malformed(error) => report.odd_event(error),
         Told::Lost => report.lost_events(),
+        Told::Ending => report.ending(),
         Told::NoDevices(error) => _ = report.no_devices(error),
         Told::NotTriggered(error) => _ = report.not_triggered(error),
     };
