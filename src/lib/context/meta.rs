@@ -11,14 +11,17 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use crate::error::{Error, FormatError};
-use crate::meta::{Aliases, FILE_NAME, Meta};
+use crate::error::{Error, FormatError, FormatKind};
+use crate::meta::{Aliases, FILE_NAME, Meta, UNFIT_FOR_PATHS};
 use crate::name;
 use crate::notice::{Notice, Sink};
 use crate::sys::{file, fileset};
 
 use super::IndexKind;
 use super::stored::Stored;
+
+/// The longest line of modules.dep that is made, in bytes; those of real kernels have some thousand.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// A meta.pb and the directory that its paths are below.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +43,10 @@ impl Place {
 
     /// A file given by hand, for the module directory `dir`: its paths are below that, unless it is the one above it.
     pub(super) fn given(file: &Path, dir: &Path) -> Self {
-        let above = dir.parent().filter(|above| file.parent() == Some(above));
+        let in_dir = file.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
+        let inode = |dir: &Path| file::stat(dir).ok().map(|stat| stat.inode);
+        let here = in_dir.and_then(inode);
+        let above = dir.parent().filter(|above| here.is_some() && inode(above) == here);
         Self { file: file.into(), dir: above.unwrap_or(dir).into() }
     }
 }
@@ -109,7 +115,10 @@ impl<'a> MetaFile<'a> {
     /// Whether a normalised name is that of something built in.
     pub(super) fn is_builtin(&self, name: &[u8]) -> bool {
         let is_builtin = |meta: &Meta| match meta.position(name)? {
-            Some(position) => Ok(meta.module(position)?.is_builtin()),
+            Some(position) => {
+                let module = meta.module(position)?;
+                Ok(module.is_builtin() && !module.is_part()?)
+            }
             None => Ok(false),
         };
         self.ask(is_builtin).unwrap_or_default()
@@ -194,6 +203,9 @@ fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
     }
     let mut line = [path, b":"].concat();
     for on in meta.closure(position)? {
+        if line.len() > LONGEST_LINE {
+            return Err(FormatError::new(FormatKind::Limit, "a module depends on too much"));
+        }
         let needed = path_of(meta, on)?;
         if !needed.is_empty() {
             line.push(b' ');
@@ -207,7 +219,7 @@ fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
 fn path_of(meta: &Meta, position: u32) -> Result<&[u8], FormatError> {
     let module = meta.module(position)?;
     let is_right = *name::from_path(module.path) == *name::normalize(module.name);
-    if module.path.is_empty() || is_right && module.path.find_byteset(b" \t\n:").is_none() {
+    if module.path.is_empty() || is_right && module.path.find_byteset(UNFIT_FOR_PATHS).is_none() {
         return Ok(module.path);
     }
     let (name, path) = (module.name.escape_ascii(), module.path.escape_ascii());
@@ -238,7 +250,10 @@ type Pair = (Vec<u8>, Vec<u8>);
 fn patterns(meta: &Meta, aliases: Aliases) -> Result<Vec<Pair>, FormatError> {
     let mut found = Vec::new();
     meta.patterns(aliases, |pattern, at| found.push((pattern.to_vec(), at)))?;
-    found.into_iter().map(|(pattern, at)| Ok((pattern, meta.name(at)?.into_owned()))).collect()
+    let names = (0..meta.len()).map(|at| meta.name(at)).collect::<Result<Vec<_>, _>>()?;
+    let name = |at: u32| names.get(at as usize).map(|name| name.to_vec());
+    let pairs = found.into_iter().map(|(pattern, at)| Some((pattern, name(at)?)));
+    pairs.collect::<Option<_>>().ok_or_else(|| FormatError::malformed("it has no such module"))
 }
 
 fn aliases(kind: IndexKind) -> Option<Aliases> {

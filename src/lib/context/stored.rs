@@ -26,9 +26,7 @@ pub(super) struct Stored {
     file: File,
     size: usize,
     blocks: Box<[OnceCell<Vec<u8>>]>,
-    /// From a block's beginning to the end of the file, for strings longer than the overlap.
-    tails: Box<[OnceCell<Vec<u8>>]>,
-    /// All of it, if that was no more than a block.
+    /// All of it, if that was no more than a block, or once something was longer than the overlap.
     whole: OnceCell<Vec<u8>>,
 }
 
@@ -42,8 +40,8 @@ impl Stored {
         let size = size.ok_or_else(|| {
             Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB"))
         })?;
-        let cells = || (0..size.div_ceil(BLOCK)).map(|_| OnceCell::new()).collect();
-        let mut stored = Self { file, size, blocks: cells(), tails: cells(), whole: OnceCell::new() };
+        let blocks = (0..size.div_ceil(BLOCK)).map(|_| OnceCell::new()).collect();
+        let mut stored = Self { file, size, blocks, whole: OnceCell::new() };
         if first.len() == size {
             stored.whole = first.into();
         } else if let Some(block) = stored.blocks.first_mut() {
@@ -69,13 +67,21 @@ impl Stored {
             .map_err(|error| FormatError::malformed(format!("it cannot be read: {error}")))
     }
 
-    /// The bytes from block number `block` on: the block with its overlap, or the tail.
-    fn piece(&self, block: usize, tail: bool) -> Result<&[u8], FormatError> {
-        let (cells, len) = if tail { (&self.tails, self.size) } else { (&self.blocks, BLOCK + OVERLAP) };
-        let Some(cell) = cells.get(block) else { return Ok(&[]) };
+    /// The bytes from block number `block` on, with the overlap.
+    fn block(&self, block: usize) -> Result<&[u8], FormatError> {
+        let Some(cell) = self.blocks.get(block) else { return Ok(&[]) };
+        self.kept(cell, block * BLOCK, BLOCK + OVERLAP)
+    }
+
+    fn kept<'s>(
+        &'s self,
+        cell: &'s OnceCell<Vec<u8>>,
+        offset: usize,
+        len: usize,
+    ) -> Result<&'s [u8], FormatError> {
         if cell.get().is_none() {
             let mut bytes = Vec::new();
-            self.read(block * BLOCK, len, &mut bytes)?;
+            self.read(offset, len, &mut bytes)?;
             cell.get_or_init(|| bytes);
         }
         Ok(cell.get().map_or(&[], Vec::as_slice))
@@ -100,12 +106,11 @@ impl Bytes for Stored {
         {
             return Ok(bytes);
         }
-        let mut piece = self.piece(block, false)?;
-        if piece.len().saturating_sub(offset % BLOCK) < least {
-            let rest = self.size.saturating_sub(offset);
-            if rest > piece.len().saturating_sub(offset % BLOCK) {
-                piece = self.piece(block, true)?;
-            }
+        let piece = self.block(block)?;
+        let there = piece.len().saturating_sub(offset % BLOCK);
+        if there < least && self.size.saturating_sub(offset) > there {
+            let whole = self.kept(&self.whole, 0, self.size)?;
+            return Ok(from(whole, 0).map_or(&[], |at| &whole[at..]));
         }
         Ok(from(piece, block * BLOCK).map_or(&[], |at| &piece[at..]))
     }

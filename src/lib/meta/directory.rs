@@ -20,6 +20,9 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// The key of the field that the index is, as it stands at the beginning.
 const KEY: [u8; 2] = [0xb2, 0x06];
 
+/// How many names may have the same hash; two have seldom.
+const MOST_ALIKE: usize = 64;
+
 /// Where the modules are.
 #[derive(Debug)]
 pub(super) enum Directory {
@@ -35,9 +38,14 @@ impl Directory {
         Self::Seen { places: Vec::new(), hashes: Vec::new() }
     }
 
+    /// Whether a file begins with something like an index, be it believed or not.
+    pub(super) fn is_claimed(source: &dyn Bytes) -> Result<bool> {
+        Ok(source.at(0, KEY.len())?.starts_with(&KEY))
+    }
+
     /// The index that a file begins with, and where the modules end.
     pub(super) fn find(source: &dyn Bytes) -> Result<Option<(Self, usize)>> {
-        if !source.at(0, KEY.len())?.starts_with(&KEY) {
+        if !Self::is_claimed(source)? {
             return Ok(None);
         }
         let Some((_, Value::Bytes(index))) = Fields::of(source, 0..source.len()).next()? else {
@@ -121,10 +129,18 @@ impl Directory {
             if u32::from_le_bytes(hash) != wanted {
                 break;
             }
+            if found.len() == MOST_ALIKE {
+                return Err(FormatError::malformed("its index has too many names of one hash"));
+            }
             #[allow(clippy::cast_possible_truncation)] // the lower half
             found.push(entry(at)? as u32);
         }
         Ok(found)
+    }
+
+    /// Whether it is one that the file has.
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self, Self::Stored { .. })
     }
 
     /// The lines of modules.softdep and modules.weakdep, if they are stored.

@@ -82,6 +82,9 @@ pub struct Module {
     /// Ours: its weak dependencies.
     #[prost(string, repeated, tag = "102")]
     pub weakdeps: Vec<String>,
+    /// Ours: it is a part of the kernel that is no module, only has aliases or the like as one has.
+    #[prost(bool, tag = "103")]
+    pub part: bool,
 }
 
 /// A node of a tree: the way from the root to it is a pattern.

@@ -25,5 +25,14 @@ pub use view::{Aliases, Meta};
 /// The file's name, in the directory of the indexes or above it.
 pub const FILE_NAME: &str = "meta.pb";
 
+/// The longest name of a module, in bytes; the kernel takes 64 at most.
+pub const LONGEST_NAME: usize = 255;
+
+/// The longest path of a module, in bytes.
+pub const LONGEST_PATH: usize = 4096;
+
+/// What no path has: modules.dep could not hold it.
+pub const UNFIT_FOR_PATHS: &[u8] = b" \t\n:";
+
 /// How deep a tree may be that is read, in nodes. Those of real kernels have some dozens.
 pub const MAX_DEPTH: usize = 1000;

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use crate::bytes::Bytes;
-use crate::error::FormatError;
+use crate::error::{FormatError, FormatKind};
 
 use super::wire::{self, Fields, Value};
+use super::{LONGEST_NAME, LONGEST_PATH};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -33,12 +34,29 @@ impl<'a> Module<'a> {
                 _ => {}
             }
         }
+        if module.name.len() > LONGEST_NAME || module.path.len() > LONGEST_PATH {
+            return Err(FormatError::new(FormatKind::Limit, "a module has too long a name or path"));
+        }
         Ok(module)
     }
 
     /// Whether it is part of the kernel itself.
     pub fn is_builtin(&self) -> bool {
         self.path.is_empty()
+    }
+
+    /// Whether it is a part of the kernel that is no module.
+    ///
+    /// Errors: malformed.
+    pub fn is_part(&self) -> Result<bool> {
+        let mut fields = self.fields;
+        let mut is_part = false;
+        while let Some((number, value)) = fields.next()? {
+            if number == 103 {
+                is_part = value == Value::Number(1);
+            }
+        }
+        Ok(is_part)
     }
 
     /// The positions of the modules that it needs itself.

@@ -18,6 +18,9 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// How many nodes may be held against a byte. Questions to real trees take some thousands.
 const MOST_STEPS: usize = 1 << 26;
 
+/// How many fields that are unknown a node may have before what is below it.
+const MOST_STRANGE: usize = 64;
+
 /// The positions of the modules with a pattern in one of `trees` of a file that matches `key`: in order, each once. `-` and
 /// `_` of a literal are the same; `key` is a normalised modalias.
 ///
@@ -61,6 +64,7 @@ impl<'a> Node<'a> {
         }
         let mut rest = Fields::of(source, range);
         let mut node = Self { kind: Kind::Literal, literal: b"", low: 0, high: 0, rest, depth };
+        let mut strange = 0;
         while let Some(field) = rest.next()? {
             match field {
                 (1, Value::Number(kind)) => node.kind = kind_of(kind)?,
@@ -69,7 +73,8 @@ impl<'a> Node<'a> {
                 (4, Value::Number(high)) => node.high = high,
                 (1..=4, _) => return Err(of_other_kind()),
                 (5 | 6, _) => break,
-                _ => {}
+                _ if strange < MOST_STRANGE => strange += 1,
+                _ => return Err(FormatError::new(FormatKind::Limit, "a node has too many unknown fields")),
             }
             node.rest = rest;
         }
@@ -84,10 +89,12 @@ impl<'a> Node<'a> {
         Ok(node)
     }
 
-    /// Calls `each` with the nodes below.
-    pub(super) fn children(&self, mut each: impl FnMut(Self) -> Result<()>) -> Result<()> {
+    /// Calls `each` with the nodes below. Answers how many fields that has taken.
+    pub(super) fn children(&self, mut each: impl FnMut(Self) -> Result<()>) -> Result<usize> {
         let mut fields = self.rest;
+        let mut count = 0;
         while let Some(field) = fields.next()? {
+            count += 1;
             match field {
                 (5, Value::Bytes(child)) => each(Self::parse(fields.source(), child, self.depth + 1)?)?,
                 (5, _) => return Err(of_other_kind()),
@@ -95,7 +102,7 @@ impl<'a> Node<'a> {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Calls `each` with the positions of the modules whose pattern ends here.
@@ -152,7 +159,8 @@ impl<'a> Search<'a> {
         // Wildcards take nothing too, so that what is below is reached without a byte: `reached` may grow.
         while let Some(node) = reached.pop() {
             self.find(&node, next)?;
-            node.children(|child| self.meet(child, next, &mut reached))?;
+            let taken = node.children(|child| self.meet(child, next, &mut reached))?;
+            self.step(taken)?;
         }
         for (node, passed) in within {
             self.pass(node, passed, next);
@@ -166,17 +174,15 @@ impl<'a> Search<'a> {
 
     /// Holds a node against the next byte.
     fn meet(&mut self, node: Node<'a>, next: Option<u8>, reached: &mut Vec<Node<'a>>) -> Result<()> {
-        self.steps += 1;
-        if self.steps > MOST_STEPS {
-            return Err(FormatError::new(FormatKind::Limit, "the search takes too long"));
-        }
+        self.step(1)?;
         match (node.kind, next) {
             (Kind::Wildcard, _) if self.entered.insert(node.place()) => {
                 let mut children = Vec::new();
-                node.children(|child| {
+                let taken = node.children(|child| {
                     children.push(child);
                     Ok(())
                 })?;
+                self.step(taken)?;
                 self.wild.push((node, children));
                 reached.push(node);
             }
@@ -186,6 +192,14 @@ impl<'a> Search<'a> {
                 self.reached.push(node);
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, count: usize) -> Result<()> {
+        self.steps = self.steps.saturating_add(count);
+        if self.steps > MOST_STEPS {
+            return Err(FormatError::new(FormatKind::Limit, "the search takes too long"));
         }
         Ok(())
     }

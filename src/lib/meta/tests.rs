@@ -315,3 +315,38 @@ fn a_tree_is_read_out_as_it_was_put_in() {
     let spread = [(9, b"q[x-z]".to_vec()), (9, b"qa".to_vec())];
     assert_eq!(found, expected.chain(spread).collect::<Vec<_>>());
 }
+
+/// What would let a small file stand for much.
+#[test]
+fn limits() {
+    let kind = |bytes: &[u8], ask: fn(&super::Meta) -> Result<()>| {
+        opened(bytes).and_then(|meta| ask(&meta)).map_err(|error| error.kind)
+    };
+    let all = |meta: &super::Meta| meta.modules().try_for_each(|module| module.map(drop));
+    let named = |name: usize, path: usize| {
+        let module = message::Module { name: "n".repeat(name), path: "p".repeat(path), ..Default::default() };
+        Meta { modules: vec![module], ..Default::default() }
+    };
+    assert_eq!(kind(&named(LONGEST_NAME, LONGEST_PATH).into_file().unwrap(), all), Ok(()));
+    for (name, path) in [(LONGEST_NAME + 1, 1), (1, LONGEST_PATH + 1)] {
+        assert_eq!(kind(&named(name, path).encode_to_vec(), all), Err(FormatKind::Limit));
+        assert_eq!(kind(&named(name, path).into_file().unwrap(), all), Err(FormatKind::Limit));
+    }
+    let same = vec![message::Module { name: "same".into(), ..Default::default() }; 1000];
+    let file = Meta { modules: same, ..Default::default() }.into_file().unwrap();
+    assert_eq!(kind(&file, |meta| meta.position(b"same").map(drop)), Err(FormatKind::Malformed));
+    // A node that has millions of modules, or of fields that nobody knows, and is come to again and again.
+    let single = |fields: &[u8]| {
+        let node = [&[0x08, 2][..], fields].concat();
+        let mut star = vec![0x08, 1, 0x2a];
+        prost::encode_length_delimiter(node.len(), &mut star).unwrap();
+        let star = [star, node].concat();
+        let mut root = vec![0x08, 4, 0x2a];
+        prost::encode_length_delimiter(star.len(), &mut root).unwrap();
+        [root, star].concat()
+    };
+    let modules = single(&[0x30, 0].repeat(2_000_000));
+    assert_eq!(searched(&modules, &[b'a'; 4000]).unwrap_err().kind, FormatKind::Limit);
+    let strange = single(&[&[0x78, 0].repeat(2_000_000)[..], &[0x30, 0]].concat());
+    assert_eq!(searched(&strange, &[b'a'; 4000]).unwrap_err().kind, FormatKind::Limit);
+}

@@ -76,6 +76,40 @@ impl Meta {
         Ok(Self { source, directory, device_trees, builtin_trees, release })
     }
 
+    /// Whether look-ups go by its index.
+    pub fn has_index(&self) -> bool {
+        self.directory.is_stored()
+    }
+
+    /// Whether it has the index that it begins with, if it begins with one.
+    ///
+    /// Errors: it cannot be read.
+    pub fn keeps_its_index(&self) -> Result<bool> {
+        Ok(self.directory.is_stored() || !Directory::is_claimed(&*self.source)?)
+    }
+
+    /// Where a module is in the file, which tells it from every other.
+    ///
+    /// Errors: malformed.
+    pub fn place(&self, position: u32) -> Result<Option<usize>> {
+        self.directory.place(&*self.source, position)
+    }
+
+    /// Whether it is of oxmod's making: others have no closures and no kernel's version.
+    ///
+    /// Errors: malformed.
+    pub fn is_ours(&self) -> Result<bool> {
+        if self.release.is_some() || self.has(Aliases::Builtin) {
+            return Ok(true);
+        }
+        for module in self.modules() {
+            if module?.closure()?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// How many modules there are.
     pub fn len(&self) -> u32 {
         u32::try_from(self.directory.len()).unwrap_or(u32::MAX)

@@ -114,6 +114,13 @@ pub enum DepmodNotice {
         /// What is in the way.
         why: String,
     },
+    /// A module that meta.pb cannot hold; it is left out there.
+    NotInMeta {
+        /// Its file.
+        path: BString,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// All is well, but modules.oxmod.bin could not be written: the next run will have to read everything.
     FactsUnwritten(Error),
     /// A line of System.map or Module.symvers that makes no sense and is skipped.

@@ -1,6 +1,7 @@
 //! Checks of a meta.pb: whether it makes sense, and whether it says what the modules say.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
 use indexmap::IndexMap;
@@ -61,6 +62,24 @@ pub enum Flaw {
     },
     /// The index at the beginning says something else than the modules themselves.
     Index,
+    /// What is to be loaded before a module, its soft or its weak dependencies are others than the file says.
+    Order(BString),
+    /// A pattern of a module is missing, or it has no such pattern.
+    Pattern {
+        /// The module.
+        module: BString,
+        /// The pattern.
+        pattern: BString,
+        /// Which of the two.
+        missing: bool,
+    },
+    /// The file says that it is of another kernel.
+    Release {
+        /// What it says.
+        there: BString,
+        /// What it is of.
+        expected: BString,
+    },
     /// A device of a module does not lead to it.
     Unanswered {
         /// The module.
@@ -100,7 +119,7 @@ pub fn check(meta: &Meta, unindexed: &Meta) -> Result<Vec<Flaw>> {
         });
         flaws.extend(walked.err().map(|error| Flaw::Tree(aliases, error)));
     }
-    if !is_indexed_well(meta, &modules, &unindexed.soft_and_weak()?) {
+    if !is_indexed_well(meta, unindexed, &modules)? {
         flaws.push(Flaw::Index);
     }
     Ok(flaws)
@@ -120,44 +139,104 @@ fn names(modules: &[Module<'_>]) -> Vec<Flaw> {
 }
 
 /// Whether the file says of its modules by its index what they say themselves.
-fn is_indexed_well(meta: &Meta, modules: &[Module<'_>], lines: &[u8]) -> bool {
+fn is_indexed_well(meta: &Meta, unindexed: &Meta, modules: &[Module<'_>]) -> Result<bool> {
+    if !meta.has_index() {
+        return meta.keeps_its_index();
+    }
     let mut first = HashMap::new();
     for (at, module) in (0_u32..).zip(modules) {
         first.entry(name::normalize(module.name)).or_insert(at);
+        if meta.place(at) != unindexed.place(at) {
+            return Ok(false);
+        }
     }
-    let is_same = |(at, module): (u32, &Module<'_>)| {
-        meta.module(at).is_ok_and(|there| (there.name, there.path) == (module.name, module.path))
-    };
-    meta.len() as usize == modules.len()
-        && (0_u32..).zip(modules).all(is_same)
-        && first.iter().all(|(name, &at)| meta.position(name) == Ok(Some(at)))
-        && meta.soft_and_weak().is_ok_and(|there| there == lines)
+    let is_found = |(name, &at): (&Cow<'_, [u8]>, &u32)| meta.position(name) == Ok(Some(at));
+    Ok(meta.len() == unindexed.len()
+        && first.iter().all(is_found)
+        && meta.soft_and_weak().is_ok_and(|there| Ok(there) == unindexed.soft_and_weak()))
 }
 
-/// In what `meta` differs from `fresh`, which has just been made of the modules themselves.
+/// In what `meta` differs from `fresh`, which has just been made of the modules themselves. Files of others need have
+/// nothing but module files, what they need themselves, and patterns that lead to them.
 pub fn compare(meta: &Meta, fresh: &Meta) -> Result<Vec<Flaw>> {
+    let is_ours = meta.is_ours()?;
     let there = by_name(meta)?;
     let expected = by_name(fresh)?;
-    let surplus = there.keys().filter(|name| !expected.contains_key(*name));
-    let mut flaws: Vec<Flaw> = surplus.map(|name| Flaw::Surplus(name.clone())).collect();
+    let surplus = there
+        .iter()
+        .filter(|(name, module)| !expected.contains_key(*name) && (is_ours || !module.is_builtin()));
+    let mut flaws: Vec<Flaw> = surplus.map(|(name, _)| Flaw::Surplus(name.clone())).collect();
     for (name, new) in &expected {
-        let module = || name.clone();
-        let Some(old) = there.get(name) else {
-            flaws.push(Flaw::Missing(module()));
-            continue;
-        };
-        if old.path != new.path {
-            flaws.push(Flaw::Path { module: module(), there: old.path.into(), expected: new.path.into() });
-        }
-        let (there, expected) = (needs(meta, old)?, needs(fresh, new)?);
-        if there != expected {
-            flaws.push(Flaw::Depends { module: module(), there, expected });
+        match there.get(name) {
+            Some(old) => flaws.extend(differing(name, (meta, old), (fresh, new), is_ours)?),
+            None if is_ours || !new.is_builtin() => flaws.push(Flaw::Missing(name.clone())),
+            None => {}
         }
     }
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
-        unanswered(meta, fresh, aliases, &mut flaws)?;
+        if is_ours {
+            patterns(meta, fresh, aliases, &mut flaws)?;
+        } else {
+            unanswered(meta, fresh, aliases, &mut flaws)?;
+        }
+    }
+    let release = |of: &Meta| Ok(of.release()?.unwrap_or_default().to_vec());
+    let (old, new): (Vec<u8>, Vec<u8>) = (release(meta)?, release(fresh)?);
+    // Of a directory that is given by itself nobody knows it.
+    if is_ours && old != new && !new.is_empty() {
+        flaws.push(Flaw::Release { there: old.into(), expected: new.into() });
     }
     Ok(flaws)
+}
+
+/// In what one module differs from what it is.
+fn differing(
+    name: &BString,
+    (meta, old): (&Meta, &Module<'_>),
+    (fresh, new): (&Meta, &Module<'_>),
+    is_ours: bool,
+) -> Result<Vec<Flaw>> {
+    let mut flaws = Vec::new();
+    let module = || name.clone();
+    if old.path != new.path {
+        flaws.push(Flaw::Path { module: module(), there: old.path.into(), expected: new.path.into() });
+    }
+    let (there, expected) = (needs(meta, &old.depends()?)?, needs(fresh, &new.depends()?)?);
+    if there != expected {
+        flaws.push(Flaw::Depends { module: module(), there, expected });
+    }
+    if is_ours {
+        let closure = |of: &Meta, one: &Module<'_>| -> Result<Vec<BString>> {
+            let positions = one.closure()?.unwrap_or_default();
+            positions.into_iter().map(|on| Ok(of.name(on)?.into_owned().into())).collect()
+        };
+        let same = closure(meta, old)? == closure(fresh, new)?
+            && old.softdeps()? == new.softdeps()?
+            && old.weakdeps()? == new.weakdeps()?
+            && old.is_part()? == new.is_part()?;
+        if !same {
+            flaws.push(Flaw::Order(module()));
+        }
+    }
+    Ok(flaws)
+}
+
+/// The patterns of one that the other has not, either way.
+fn patterns(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
+    let pairs = |of: &Meta| -> Result<BTreeSet<(BString, BString)>> {
+        let mut found = Vec::new();
+        of.patterns(aliases, |pattern, at| found.push((BString::from(pattern), at)))?;
+        found.into_iter().map(|(pattern, at)| Ok((pattern, of.name(at)?.into_owned().into()))).collect()
+    };
+    let (there, expected) = (pairs(meta)?, pairs(fresh)?);
+    let flaw = |(pattern, module): &(BString, BString), missing| Flaw::Pattern {
+        module: module.clone(),
+        pattern: pattern.clone(),
+        missing,
+    };
+    flaws.extend(expected.difference(&there).map(|pair| flaw(pair, true)));
+    flaws.extend(there.difference(&expected).map(|pair| flaw(pair, false)));
+    Ok(())
 }
 
 /// The modules by their normalised names, in order.
@@ -168,8 +247,8 @@ fn by_name(meta: &Meta) -> Result<IndexMap<BString, Module<'_>>> {
 }
 
 /// The names of what a module needs itself.
-fn needs(meta: &Meta, module: &Module<'_>) -> Result<Vec<BString>> {
-    let names = module.depends()?.into_iter().map(|on| Ok(meta.name(on)?.into_owned().into()));
+fn needs(meta: &Meta, positions: &[u32]) -> Result<Vec<BString>> {
+    let names = positions.iter().map(|&on| Ok(meta.name(on)?.into_owned().into()));
     let mut names = names.collect::<Result<Vec<BString>>>()?;
     names.sort_unstable();
     names.dedup();

@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, FormatError, FormatKind, Result};
 
 use super::{file, host, parallel};
 
@@ -237,9 +237,14 @@ impl Writer {
         if fs::symlink_metadata(&counting).is_ok() {
             remove(&counting);
         }
-        for name in names(&self.dir).filter(|name| name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())) {
-            remove(&self.dir.join(name));
-        }
+        remove_staging(&self.dir);
+    }
+}
+
+/// Removes what writers that are dead have begun. The lock must be had.
+fn remove_staging(dir: &Path) {
+    for name in names(dir).filter(|name| name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())) {
+        remove(&dir.join(name));
     }
 }
 
@@ -249,14 +254,15 @@ fn is_published(name: &OsStr) -> bool {
 
 /// Writes one file, wherever it is, all of it or nothing, and waits for other writers of its directory and for the disk.
 ///
-/// Errors: whatever creating, writing and renaming answer; `EEXIST` for what is there and no file, such as a device.
+/// Errors: whatever creating, writing and renaming answer; unsupported for what is there and no file, such as a device.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::new(path, io::Error::from_raw_os_error(libc::EEXIST)));
+        return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")));
     }
     let handle = File::open(dir).map_err(Error::at(path))?;
     lock(&handle, PATIENCE);
+    remove_staging(dir);
     let new = NewFile { name: "", pieces: vec![bytes] };
     let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(dir, |path| write(path, &new));
     let (file, temporary) = written.map_err(Error::at(path))?.into_parts();
@@ -294,7 +300,15 @@ fn remove(path: &Path) {
 
 fn write(path: &Path, new: &NewFile<'_>) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
-    let mut writer = BufWriter::with_capacity(1 << 20, &file);
+    let written = fill(&file, new);
+    if written.is_err() {
+        remove(path);
+    }
+    written.map(|()| file)
+}
+
+fn fill(file: &File, new: &NewFile<'_>) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
     new.pieces.iter().try_for_each(|piece| writer.write_all(piece))?;
     writer.flush()?;
     drop(writer);
@@ -303,7 +317,7 @@ fn write(path: &Path, new: &NewFile<'_>) -> io::Result<File> {
     if file.metadata()?.size() != given {
         return Err(io::Error::from_raw_os_error(libc::EIO));
     }
-    Ok(file)
+    Ok(())
 }
 
 /// Whether the file holds `pieces`, and nothing behind them that matters: its size is known to be theirs.

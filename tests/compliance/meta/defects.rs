@@ -107,3 +107,68 @@ fn patterns_of_many_stars_take_no_time() {
     assert_eq!(found(&root, &"a".repeat(4000)), "");
     assert_eq!(found(&root, &("a".repeat(4000) + "b")), "hostile\n");
 }
+
+/// Which of two there is counts, and what is no module is none; as with indexes.
+#[test]
+fn built_in_and_not() {
+    let root = listed();
+    root.module("kernel/both.ko", |m| m.alias("of:Nboth"));
+    root.file(root.in_modules("modules.builtin"), "kernel/both.ko\nkernel/silent.ko\n");
+    root.file(
+        root.in_modules("modules.builtin.modinfo"),
+        b"both.alias=of:Nin\0part.license=GPL\0part.alias=of:Npart\0",
+    );
+    assert_eq!(built(&root, "both").0, "kernel/both.ko");
+    assert_eq!(meta(&root, &["verify"]), (0, String::new(), String::new()));
+    let insmod = format!("insmod /lib/modules/{RELEASE}/kernel/both.ko \n");
+    for indexed in [false, true] {
+        if indexed {
+            assert_eq!(Run::new("depmod").arg(RELEASE).inside(&root).on(Side::Ours).code, 0);
+        }
+        for (name, expected) in [
+            ("both", &*insmod),
+            ("of:Nboth", &insmod),
+            ("silent", "builtin silent\n"),
+            ("of:Npart", "builtin part\n"),
+            ("part", ""),
+        ] {
+            let answer = Run::new("modprobe").args(["-S", RELEASE, "-D", name]).inside(&root).on(Side::Ours);
+            assert_eq!(answer.stdout_text(), expected, "{name}, indexed: {indexed}");
+        }
+    }
+}
+
+/// One odd file is no reason to have no file at all.
+#[test]
+fn names_that_are_no_text_are_left_out() {
+    use std::os::unix::ffi::OsStrExt;
+    let root = listed();
+    root.module("kernel/good.ko", |m| m.alias("x:*"));
+    let good = root.path(root.in_modules("kernel/good.ko"));
+    for odd in [&b"b\xff.ko"[..], b"a b.ko"] {
+        std::fs::copy(&good, good.with_file_name(std::ffi::OsStr::from_bytes(odd))).unwrap();
+    }
+    let answer = Run::new("depmod").args(["--meta", RELEASE]).inside(&root).on(Side::Ours);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    for why in ["b\u{fffd}.ko: its path is not UTF-8", "a b.ko: its path has a blank or a colon"] {
+        assert!(answer.stderr_text().contains(&format!("meta.pb: leaving out kernel/{why}\n")), "{answer:?}");
+    }
+    assert_eq!(found(&root, "x:1"), "good\n");
+}
+
+#[test]
+fn a_relative_path_of_the_file_is_the_same_file() {
+    let root = listed();
+    root.module("kernel/good.ko", |m| m);
+    let dir = root.path("lib/modules");
+    let build = Run::new("kmod").args(["meta", "build", "-f", "meta.pb", "-d", "."]).cwd(&dir);
+    assert_eq!(build.on(Side::Ours).code, 0);
+    for file in ["meta.pb", "./meta.pb", "../modules/meta.pb", dir.join("meta.pb").to_str().unwrap()] {
+        let run = Run::new("modprobe")
+            .args(["--meta", file, "-S", RELEASE, "-D", "good", "-d"])
+            .arg(root.path(""))
+            .cwd(&dir);
+        let answer = run.on(Side::Ours).stdout_text();
+        assert!(answer.ends_with(&format!("/lib/modules/{RELEASE}/kernel/good.ko \n")), "{file}: {answer}");
+    }
+}

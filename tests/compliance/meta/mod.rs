@@ -12,10 +12,11 @@ use std::process::{Command, Stdio};
 
 use bstr::ByteSlice;
 use oxmod::index::{Index, text};
-use oxmod::meta::{Aliases, Meta};
+use oxmod::meta::{Aliases, Meta, Tree, message};
 use oxmod::name;
 use oxmod::ops::meta::{example, serving};
-use oxmod_test_support::{Kernel, Root, Run, Side, kernels};
+use oxmod_test_support::{Kernel, RELEASE, Root, Run, Side, kernels};
+use prost::Message as _;
 
 fn real_kernels() -> Vec<Kernel> {
     let kernels = kernels();
@@ -243,8 +244,10 @@ fn what_has_changed_since_is_named() {
     root.module("kernel/more.ko", |m| m);
     fs::remove_file(root.path(root.in_modules("kernel/other.ko"))).unwrap();
     let expected = "other: no such module in the directory\n\
-        top: depends on nothing, not on base_x\nmore: missing\n\
-        base_x: has its file at updates/base-x.ko, not kernel/base-x.ko\ntop: not found for new:x\n";
+        top: depends on nothing, not on base_x\n\
+        top: what is to be loaded with it is not what the file says\nmore: missing\n\
+        base_x: has its file at updates/base-x.ko, not kernel/base-x.ko\n\
+        top: without its alias new:x*\nother: has no alias pci:v1d?\n";
     assert_eq!(meta(&root, &["verify"]), (1, expected.into(), String::new()));
 }
 
@@ -291,7 +294,7 @@ fn what_is_written_and_where() {
     root.dir("taken");
     let taken = root.path("taken").display().to_string();
     for path in ["/dev/null", &taken] {
-        let refused = format!("kmod: ERROR: could not write {path}: File exists\n");
+        let refused = format!("kmod: ERROR: could not write {path}: it is no regular file\n");
         assert_eq!(meta(&root, &["build", "-f", path]), (1, String::new(), refused));
     }
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
@@ -347,4 +350,109 @@ fn files_that_are_none() {
     ] {
         assert_eq!(meta(&root, args), (1, String::new(), message.into()));
     }
+}
+
+/// The file of `tree`, changed by hand.
+fn changed(change: impl FnOnce(&mut message::Meta)) -> (Root, String) {
+    let root = tree();
+    assert_eq!(meta(&root, &["build"]).0, 0);
+    let file = root.path(root.in_modules("meta.pb"));
+    let mut whole = message::Meta::decode(&fs::read(&file).unwrap()[..]).unwrap();
+    change(&mut whole);
+    fs::write(&file, whole.into_file().unwrap()).unwrap();
+    let (code, said, stderr) = meta(&root, &["verify"]);
+    assert_eq!((code, stderr), (i32::from(!said.is_empty()), String::new()));
+    (root, said)
+}
+
+#[test]
+fn every_change_of_the_file_is_found() {
+    let top = |meta: &mut message::Meta| meta.modules.iter().position(|module| module.name == "top").unwrap();
+    assert_eq!(changed(|_| ()).1, "");
+    let order = "top: what is to be loaded with it is not what the file says\n";
+    let changes: [fn(&mut message::Module); 3] = [
+        |module| module.closure.clear(),
+        |module| module.softdeps.clear(),
+        |module| module.weakdeps.push("base_x".into()),
+    ];
+    for change in changes {
+        let found = changed(|meta| {
+            let at = top(meta);
+            change(&mut meta.modules[at]);
+        });
+        assert_eq!(found.1, order);
+    }
+    let release = changed(|meta| meta.release = "9.9".into()).1;
+    assert_eq!(release, format!("of kernel {RELEASE}, not of 9.9\n"));
+    let everything = changed(|meta| {
+        let mut tree = Tree::default();
+        (0..4).for_each(|module| tree.insert(b"*", module).unwrap());
+        meta.module_device_matches = Some(tree.into_message().0);
+    });
+    assert!(everything.1.contains("other: without its alias pci:v1d?\n"), "{}", everything.1);
+    assert!(everything.1.contains("other: has no alias *\n"), "{}", everything.1);
+    let without = changed(|meta| meta.builtin_device_matches = None).1;
+    assert_eq!(without, "in_it: without its alias pci:v2*\n");
+    // Cut short where a field ends, it is one with an index that is not its own.
+    let (root, _) = changed(|_| ());
+    let file = root.path(root.in_modules("meta.pb"));
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 3 - RELEASE.len()]).unwrap();
+    assert_eq!(meta(&root, &["verify"]), (1, "its index is not that of its modules\n".into(), String::new()));
+}
+
+/// Files of others say less, and that is no flaw; nor is it where the file is.
+#[test]
+fn files_of_others_are_verified_for_what_they_say() {
+    let (root, said) = changed(|meta| {
+        meta.modules.remove(0);
+        for module in &mut meta.modules {
+            module.depends.iter_mut().for_each(|on| *on -= 1);
+            (module.closure, module.softdeps, module.weakdeps) = Default::default();
+        }
+        let mut tree = Tree::default();
+        for (pattern, at) in [("pci:v1d[0-9A-C]*", 0), ("usb:a-b*", 1), ("pci:v1d?", 2)] {
+            tree.insert(pattern.as_bytes(), at).unwrap();
+        }
+        *meta = message::Meta {
+            modules: std::mem::take(&mut meta.modules),
+            module_device_matches: Some(tree.into_message().0),
+            ..Default::default()
+        };
+    });
+    assert_eq!(said, "");
+    let above = root.path("lib/modules/meta.pb");
+    fs::remove_file(root.path(root.in_modules("meta.pb"))).unwrap();
+    let build =
+        Run::new("kmod").args(["meta", "build", "-f"]).arg(&above).arg("-d").arg(root.path("lib/modules"));
+    assert_eq!(build.on(Side::Ours).code, 0);
+    // Of the lists that are missing there depmod warns too.
+    let (code, said, _) = meta(&root, &["verify"]);
+    assert_eq!((code, said), (0, String::new()));
+}
+
+/// Nothing waits for a pipe that is where a file should be, and nothing is left of what could not be written.
+#[test]
+fn odd_places() {
+    let root = tree();
+    let file = root.path(root.in_modules("meta.pb"));
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let name = format!("{}/{}", root.path("").display(), root.in_modules("meta.pb").display());
+    let refused = format!("kmod: ERROR: could not read {name}: it is no regular file\n");
+    assert_eq!(meta(&root, &["show"]), (1, String::new(), refused));
+    fs::remove_file(&file).unwrap();
+    let script = "ulimit -f 1; trap '' XFSZ; kmod meta build -b \"$ROOT\" -k \"$RELEASE\"";
+    // Enough for more than the limit.
+    let many: Vec<String> = (0..3000).map(|at| format!("pci:v{at:08}d*")).collect();
+    root.module("kernel/many.ko", |m| many.iter().fold(m, |m, alias| m.alias(alias)));
+    let answer = Run::shell(script).env("ROOT", root.path("")).env("RELEASE", root.release()).on(Side::Ours);
+    assert_eq!(
+        (answer.code, answer.stderr_text()),
+        (1, format!("kmod: ERROR: could not write {name}: File too large\n"))
+    );
+    let left: Vec<_> = fs::read_dir(root.path(root.in_modules("")))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".modules-new")), "{left:?}");
 }

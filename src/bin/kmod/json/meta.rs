@@ -79,6 +79,9 @@ const fn kind(flaw: &Flaw) -> &'static str {
         Flaw::Surplus(_) => "surplus",
         Flaw::Path { .. } => "moved",
         Flaw::Depends { .. } => "depends",
+        Flaw::Order(_) => "order",
+        Flaw::Pattern { .. } => "pattern",
+        Flaw::Release { .. } => "release",
         Flaw::Unanswered { .. } => "unanswered",
     }
 }
@@ -89,10 +92,17 @@ fn module(flaw: &Flaw) -> Option<&[u8]> {
         Flaw::Twice(module)
         | Flaw::Missing(module)
         | Flaw::Surplus(module)
+        | Flaw::Order(module)
+        | Flaw::Pattern { module, .. }
         | Flaw::NoSuchModule { module, .. }
         | Flaw::Path { module, .. }
         | Flaw::Depends { module, .. }
         | Flaw::Unanswered { module, .. } => Some(module),
-        Flaw::Nameless(_) | Flaw::Cycle(_) | Flaw::Tree(..) | Flaw::NoSuchOwner { .. } | Flaw::Index => None,
+        Flaw::Nameless(_)
+        | Flaw::Cycle(_)
+        | Flaw::Tree(..)
+        | Flaw::NoSuchOwner { .. }
+        | Flaw::Index
+        | Flaw::Release { .. } => None,
     }
 }

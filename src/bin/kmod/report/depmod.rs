@@ -223,6 +223,9 @@ impl Report {
                 verbatim(alias),
                 verbatim(module)
             )),
+            DepmodNotice::NotInMeta { path, why } => {
+                self.warning(format_args!("meta.pb: leaving out {}: {why}", verbatim(path)));
+            }
             DepmodNotice::BadSymbolLine { path: file, line, text, symvers: true } => {
                 self.error(format_args!("{}:{line} Invalid symbol version {}", path(file), verbatim(text)));
             }

@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 use oxmod::error::{Error, FormatError};
 use oxmod::meta::Aliases;
 use oxmod::ops::meta::Flaw;
 
-use super::{Exit, Report, verbatim, verbatim_path, why};
+use super::{Exit, Report, raw_bytes, verbatim, verbatim_path, why};
 
 impl Report {
     /// An error that ends the work.
@@ -53,38 +53,72 @@ impl Report {
     }
 }
 
-/// Something that is wrong, in words.
+/// Something that is wrong, in words, with names as they are.
 pub fn flaw(flaw: &Flaw) -> Vec<u8> {
-    let names = |names: &[BString]| match names {
-        [] => "nothing".into(),
-        names => bstr::join(" ", names).as_bstr().to_string(),
-    };
-    let text = match flaw {
-        Flaw::Nameless(at) => format!("module {at}: without a name"),
-        Flaw::Twice(name) => format!("{name}: listed twice"),
+    match flaw {
+        Flaw::Nameless(at) => raw_bytes(format_args!("module {at}: without a name")),
+        Flaw::Twice(name) => raw_bytes(format_args!("{}: listed twice", verbatim(name))),
         Flaw::NoSuchModule { module, position } => {
-            format!("{module}: depends on module {position}, which there is not")
+            let module = verbatim(module);
+            raw_bytes(format_args!("{module}: depends on module {position}, which there is not"))
         }
-        Flaw::Cycle(cycle) => format!("modules that depend on each other: {}", names(cycle)),
-        Flaw::Tree(Aliases::Loadable, error) => format!("aliases: {error}"),
-        Flaw::Tree(Aliases::Builtin, error) => format!("aliases of built-in modules: {error}"),
+        Flaw::Cycle(cycle) => {
+            raw_bytes(format_args!("modules that depend on each other: {}", verbatim(&names(cycle))))
+        }
+        Flaw::Tree(Aliases::Loadable, error) => raw_bytes(format_args!("aliases: {error}")),
+        Flaw::Tree(Aliases::Builtin, error) => {
+            raw_bytes(format_args!("aliases of built-in modules: {error}"))
+        }
         Flaw::NoSuchOwner { pattern, position } => {
-            format!("alias {pattern}: of module {position}, which there is not")
+            raw_bytes(format_args!("alias {}: of module {position}, which there is not", verbatim(pattern)))
         }
-        Flaw::Index => "its index is not that of its modules".to_owned(),
-        Flaw::Missing(name) => format!("{name}: missing"),
-        Flaw::Surplus(name) => format!("{name}: no such module in the directory"),
-        Flaw::Path { module, there, expected } => {
-            format!("{module}: has its file at {}, not {}", place(expected), place(there))
+        Flaw::Index => b"its index is not that of its modules".to_vec(),
+        Flaw::Release { there, expected } => {
+            raw_bytes(format_args!("of kernel {}, not of {}", verbatim(expected), verbatim(there)))
         }
-        Flaw::Depends { module, there, expected } => {
-            format!("{module}: depends on {}, not on {}", names(expected), names(there))
-        }
-        Flaw::Unanswered { module, modalias } => format!("{module}: not found for {modalias}"),
-    };
-    text.into_bytes()
+        flaw => of_module(flaw),
+    }
 }
 
-fn place(path: &BString) -> String {
-    if path.is_empty() { "none (built in)".into() } else { path.to_string() }
+/// What is wrong with one module.
+fn of_module(flaw: &Flaw) -> Vec<u8> {
+    match flaw {
+        Flaw::Missing(name) => raw_bytes(format_args!("{}: missing", verbatim(name))),
+        Flaw::Surplus(name) => raw_bytes(format_args!("{}: no such module in the directory", verbatim(name))),
+        Flaw::Path { module, there, expected } => raw_bytes(format_args!(
+            "{}: has its file at {}, not {}",
+            verbatim(module),
+            verbatim(place(expected)),
+            verbatim(place(there))
+        )),
+        Flaw::Depends { module, there, expected } => raw_bytes(format_args!(
+            "{}: depends on {}, not on {}",
+            verbatim(module),
+            verbatim(&names(expected)),
+            verbatim(&names(there))
+        )),
+        Flaw::Order(module) => {
+            let module = verbatim(module);
+            raw_bytes(format_args!("{module}: what is to be loaded with it is not what the file says"))
+        }
+        Flaw::Pattern { module, pattern, missing: true } => {
+            raw_bytes(format_args!("{}: without its alias {}", verbatim(module), verbatim(pattern)))
+        }
+        Flaw::Pattern { module, pattern, missing: false } => {
+            raw_bytes(format_args!("{}: has no alias {}", verbatim(module), verbatim(pattern)))
+        }
+        Flaw::Unanswered { module, modalias } => {
+            raw_bytes(format_args!("{}: not found for {}", verbatim(module), verbatim(modalias)))
+        }
+        // Those of the whole file.
+        _ => Vec::new(),
+    }
+}
+
+fn names(names: &[BString]) -> Vec<u8> {
+    if names.is_empty() { b"nothing".to_vec() } else { bstr::join(" ", names) }
+}
+
+fn place(path: &BString) -> &[u8] {
+    if path.is_empty() { b"none (built in)" } else { path }
 }

@@ -1,79 +1,133 @@
 //! meta.pb: the same facts as those of the indexes, as the protobuf `Meta`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use bstr::ByteSlice;
 use indexmap::IndexMap;
 
 use crate::error::FormatError;
 use crate::index::text;
-use crate::meta::Tree;
 use crate::meta::message::{Meta, Module, RadixNode};
+use crate::meta::{LONGEST_NAME, LONGEST_PATH, Tree, UNFIT_FOR_PATHS};
 use crate::name;
 use crate::notice::DepmodNotice;
 
 use super::Plan;
 use super::image::{Heard, Output, Wanted};
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
-use super::load::short_path;
+use super::load::{Loaded, short_path};
 
 impl Plan<'_> {
     /// The file: what is built in comes first, in the order of modules.builtin.modinfo, then the modules in theirs.
     ///
-    /// Errors: a name that is no text, a file above 4 GiB.
+    /// Errors: a file above 4 GiB.
     pub(super) fn meta_file(&self, heard: &Heard) -> Result<Output, FormatError> {
-        let builtin = self.builtin_aliases(heard);
-        let first = position(builtin.len())?;
-        let release = self.release.to_str_lossy().into_owned();
+        let builtin = self.builtin(heard);
+        let mut modules: Vec<Module> = builtin
+            .iter()
+            .filter(|(_, record)| !record.has_file)
+            .map(|(name, record)| record.module(name))
+            .collect();
+        let places = self.places(position(modules.len())?, heard);
+        let place = |index: u32| places.get(index as usize).copied().flatten();
         let mut seen = vec![u32::MAX; self.modules.len()];
-        let mut modules = Vec::with_capacity(builtin.len() + self.modules.len());
-        for module in builtin.keys() {
-            modules.push(Module { name: utf8(module)?, ..Module::default() });
-        }
-        for (index, module) in (0_u32..).zip(self.modules) {
+        for (index, module) in (0_u32..).zip(self.modules).filter(|&(index, _)| place(index).is_some()) {
             let closure = self.resolved.graph.closure(index, &self.resolved.numbers, &mut seen);
             modules.push(Module {
-                name: utf8(module.name)?,
-                path: utf8(short_path(self.dir, module.path))?,
-                depends: self.resolved.graph.direct(index).iter().map(|on| first + on).collect(),
-                closure: closure.iter().map(|on| first + on).collect(),
-                softdeps: texts(&module.softdeps),
-                weakdeps: texts(&module.weakdeps),
+                name: text_of(module.name),
+                path: text_of(short_path(self.dir, module.path)),
+                depends: self.resolved.graph.direct(index).iter().filter_map(|&on| place(on)).collect(),
+                closure: closure.iter().filter_map(|&on| place(on)).collect(),
+                softdeps: module.softdeps.iter().map(|value| text_of(value)).collect(),
+                weakdeps: module.weakdeps.iter().map(|value| text_of(value)).collect(),
+                part: false,
             });
         }
-        let of_builtin =
-            (0_u32..).zip(&builtin).map(|(at, (module, aliases))| (at, &module[..], &aliases[..]));
-        let of_files = (first..).zip(self.modules).map(|(at, module)| (at, module.name, &module.aliases[..]));
+        let by_name: HashMap<&str, u32> =
+            (0_u32..).zip(&modules).map(|(at, module)| (&*module.name, at)).collect();
+        let of_builtin = builtin.iter().filter_map(|(name, record)| {
+            Some((*by_name.get(name.to_str().ok()?)?, &name[..], &record.aliases[..]))
+        });
+        let of_files = (0_u32..)
+            .zip(self.modules)
+            .filter_map(|(index, module)| Some((place(index)?, module.name, &module.aliases[..])));
         let meta = Meta {
-            modules,
             module_device_matches: Some(tree(&of_files.collect::<Vec<_>>(), heard)),
             builtin_device_matches: Some(tree(&of_builtin.collect::<Vec<_>>(), heard)),
-            release,
+            release: text_of(self.release),
+            modules,
         };
         Ok(Output { name: crate::meta::FILE_NAME, bytes: meta.into_file()? })
     }
 
-    /// The modules of modules.builtin.modinfo, normalised, with their aliases.
-    fn builtin_aliases(&self, heard: &Heard) -> IndexMap<Vec<u8>, Vec<&[u8]>> {
+    /// The positions of the modules in the file, the first of which is `first`; `None` for one that cannot be in it.
+    fn places(&self, first: u32, heard: &Heard) -> Vec<Option<u32>> {
+        let mut next = first;
+        let place = |module: &Loaded<'_>| {
+            let path = short_path(self.dir, module.path);
+            if let Some(why) = unfit(module.name, path) {
+                heard.tell(DepmodNotice::NotInMeta { path: path.into(), why });
+                return None;
+            }
+            next += 1;
+            Some(next - 1)
+        };
+        self.modules.iter().map(place).collect()
+    }
+
+    /// What is built in, normalised: the modules of modules.builtin, and those parts of the kernel that say something in
+    /// modules.builtin.modinfo though they are no modules.
+    fn builtin(&self, heard: &Heard) -> IndexMap<Vec<u8>, BuiltIn<'_>> {
         let modinfo = match self.wanted {
             Wanted::Meta => self.list(BUILTIN_MODINFO, heard),
             // Its absence is told when the indexes are made.
             Wanted::All | Wanted::Texts => self.lists.text(BUILTIN_MODINFO).ok(),
         };
         let modinfo = modinfo.unwrap_or_default();
-        let mut aliases: IndexMap<Vec<u8>, Vec<&[u8]>> = IndexMap::new();
-        for info in text::builtin_modinfo(modinfo).filter(|info| !info.module.is_empty()) {
-            aliases.entry(name::normalize(info.module).into_owned()).or_default();
+        let mut found: IndexMap<Vec<u8>, BuiltIn<'_>> = IndexMap::new();
+        for info in text::builtin_modinfo(modinfo) {
+            found.entry(name::normalize(info.module).into_owned()).or_default();
         }
         for info in text::builtin_aliases(modinfo) {
-            aliases.entry(name::normalize(info.module).into_owned()).or_default().push(info.value);
+            found.entry(name::normalize(info.module).into_owned()).or_default().aliases.push(info.value);
         }
-        // Parts of the kernel that are no modules have records too, and there may be a module of such a name.
-        let builtin = self.lists.text(BUILTIN).unwrap_or_default();
-        let builtin: HashSet<_> = text::names(builtin).collect();
-        let loadable: HashSet<&[u8]> = self.modules.iter().map(|module| module.name).collect();
-        aliases.retain(|module, _| builtin.contains(&module[..]) || !loadable.contains(&module[..]));
-        aliases
+        for module in text::names(self.lists.text(BUILTIN).unwrap_or_default()) {
+            found.entry(module.into_owned()).or_default().is_module = true;
+        }
+        for module in self.modules {
+            if let Some(record) = found.get_mut(module.name) {
+                record.has_file = true;
+            }
+        }
+        found.retain(|name, _| unfit(name, b"").is_none());
+        found
+    }
+}
+
+/// What is known of something built in.
+#[derive(Default)]
+struct BuiltIn<'p> {
+    aliases: Vec<&'p [u8]>,
+    /// modules.builtin lists it.
+    is_module: bool,
+    /// There is a module file of its name, which counts.
+    has_file: bool,
+}
+
+impl BuiltIn<'_> {
+    fn module(&self, name: &[u8]) -> Module {
+        Module { name: text_of(name), part: !self.is_module, ..Module::default() }
+    }
+}
+
+/// Why a module cannot be in the file, if it cannot: strings there are text, and modules.dep knows no such paths either.
+fn unfit(name: &[u8], path: &[u8]) -> Option<&'static str> {
+    match () {
+        () if name.is_empty() => Some("it has no name"),
+        () if name.to_str().is_err() || path.to_str().is_err() => Some("its path is not UTF-8"),
+        () if path.find_byteset(UNFIT_FOR_PATHS).is_some() => Some("its path has a blank or a colon"),
+        () if name.len() > LONGEST_NAME || path.len() > LONGEST_PATH => Some("its path is too long"),
+        () => None,
     }
 }
 
@@ -106,14 +160,7 @@ fn position(len: usize) -> Result<u32, FormatError> {
     u32::try_from(len).map_err(|_| FormatError::malformed("too many modules"))
 }
 
-fn utf8(name: &[u8]) -> Result<String, FormatError> {
-    let text = name.to_str().map_err(|_| {
-        FormatError::malformed(format!("'{}' is not UTF-8, which meta.pb has to be", name.escape_ascii()))
-    });
-    text.map(str::to_owned)
-}
-
-/// What is no text can be no name of a module, so nothing is lost.
-fn texts(values: &[&[u8]]) -> Vec<String> {
-    values.iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+/// Bytes that are no text can be in no name that anything has, so nothing is lost.
+fn text_of(bytes: &[u8]) -> String {
+    bytes.to_str_lossy().into_owned()
 }

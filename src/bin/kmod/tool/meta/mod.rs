@@ -156,7 +156,9 @@ fn work(task: Task, source: &Source, operands: &[OsString], report: &Report, vie
     match task {
         Task::Show => Listed::all(&meta).map_err(bad)?.iter().try_for_each(|module| view.module(module)),
         Task::Lookup => lookup(&meta, operands, &bad, report, view),
-        Task::Verify => verify(&meta, &unindexed.map_err(bad)?, source, &bad, report, view),
+        Task::Verify => {
+            verify(&meta, &unindexed.map_err(bad)?, &source.of_file(&path, report)?, &bad, report, view)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use oxmod::config::depmod::DepmodConfig;
 use oxmod::context::{depmod_config, module_dir};
+use oxmod::error::{Error, FormatError, FormatKind};
 use oxmod::meta::FILE_NAME;
 use oxmod::notice::Sink;
 use oxmod::sys::{file, fileset, host};
@@ -19,6 +20,10 @@ pub struct Source {
     dir: Option<PathBuf>,
     file: Option<PathBuf>,
     config: Vec<PathBuf>,
+}
+
+fn no_file(path: &Path) -> Error {
+    Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file"))
 }
 
 impl Source {
@@ -67,11 +72,24 @@ impl Source {
         }
     }
 
+    /// The same for a file that was found in the directory above: that is the one that its paths are below.
+    pub fn of_file(&self, path: &Path, report: &Report) -> Result<Self, Exit> {
+        if self.file.is_some() || path == self.target(report)? {
+            return Ok(self.clone());
+        }
+        Ok(Self { dir: path.parent().map(Path::to_path_buf), version: None, ..self.clone() })
+    }
+
     /// The file and its name: in the module directory, or in the one above.
     pub fn read(&self, report: &Report) -> Result<(PathBuf, Vec<u8>), Exit> {
         let path = self.target(report)?;
         let above = path.parent().and_then(Path::parent).map(|dir| dir.join(FILE_NAME));
-        let read = |path: PathBuf| match fileset::read(&path, file::read) {
+        // One that was asked for by name may be a pipe; nobody waits for one that happens to be there.
+        let wait = self.file.is_some();
+        let opened = |path: &Path| {
+            if wait || !path.exists() || path.is_file() { file::read(path) } else { Err(no_file(path)) }
+        };
+        let read = |path: PathBuf| match fileset::read(&path, opened) {
             Ok(bytes) => Ok((path, bytes)),
             Err(error) => Err(error),
         };
