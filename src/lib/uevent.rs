@@ -6,14 +6,14 @@
 use crate::error::FormatError;
 
 /// One message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event<'a> {
     /// What happened: `add`, `remove`, `change`, `bind`, ...
     pub action: &'a [u8],
     /// The device, as a path below /sys; it begins with a slash.
     pub path: &'a [u8],
-    /// What its drivers are found by; most devices have none.
-    pub modalias: Option<&'a [u8]>,
+    /// What its drivers are found by; most devices have none, some have several.
+    pub modaliases: Vec<&'a [u8]>,
 }
 
 impl<'a> Event<'a> {
@@ -29,7 +29,7 @@ impl<'a> Event<'a> {
         if action.is_empty() || !path.starts_with(b"/") {
             return Err(bad("no head"));
         }
-        let mut event = Self { action, path, modalias: None };
+        let mut event = Self { action, path, modaliases: Vec::new() };
         for part in parts {
             event.take(part)?;
         }
@@ -43,16 +43,16 @@ impl<'a> Event<'a> {
         match key {
             b"ACTION" if value != self.action => return Err(bad("another action than its head")),
             b"DEVPATH" if value != self.path => return Err(bad("another path than its head")),
-            // The first counts: a device that has several shows the others in its own file.
-            b"MODALIAS" if self.modalias.is_none() && !value.is_empty() => self.modalias = Some(value),
+            b"MODALIAS" if !value.is_empty() => self.modaliases.push(value),
             _ => {}
         }
         Ok(())
     }
 
-    /// Whether there may be something to load for the device: it is there.
+    /// Whether there may be something to load for the device: it has just come. Of the others some are sent while a driver
+    /// is being removed, and to load it again then would be against whoever removes it.
     pub fn wants_drivers(&self) -> bool {
-        self.modalias.is_some() && self.action != b"remove"
+        !self.modaliases.is_empty() && self.action == b"add"
     }
 }
 
@@ -64,22 +64,22 @@ fn bad(reason: &'static str) -> FormatError {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<(String, String, Option<String>), FormatError> {
+    fn parsed(text: &str) -> Result<(String, String, Vec<String>), FormatError> {
         let message = text.replace('|', "\0");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let event = Event::parse(message.as_bytes())?;
-        Ok((text(event.action), text(event.path), event.modalias.map(text)))
+        Ok((text(event.action), text(event.path), event.modaliases.into_iter().map(text).collect()))
     }
 
     #[test]
     fn messages_of_the_kernel() {
         let message = "add@/devices/pci0/x|ACTION=add|DEVPATH=/devices/pci0/x|SUBSYSTEM=pci|\
                        MODALIAS=pci:v=1@x|SEQNUM=7|";
-        let expected = ("add".into(), "/devices/pci0/x".into(), Some("pci:v=1@x".into()));
+        let expected = ("add".into(), "/devices/pci0/x".into(), vec!["pci:v=1@x".to_owned()]);
         assert_eq!(parsed(message), Ok(expected.clone()));
         assert_eq!(parsed(message.trim_end_matches('|')), Ok(expected));
-        assert_eq!(parsed("change@/a").unwrap().2, None);
-        assert_eq!(parsed("add@/a|MODALIAS=|MODALIAS=x|MODALIAS=y|").unwrap().2.as_deref(), Some("x"));
+        assert!(parsed("change@/a").unwrap().2.is_empty());
+        assert_eq!(parsed("add@/a|MODALIAS=|MODALIAS=x|MODALIAS=y|").unwrap().2, ["x", "y"]);
         assert_eq!(parsed("bind@/a@b|").unwrap().1, "/a@b");
     }
 
@@ -104,10 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn devices_that_are_gone_want_nothing() {
+    fn only_devices_that_come_want_drivers() {
         let wants = |text: &str| Event::parse(text.replace('|', "\0").as_bytes()).unwrap().wants_drivers();
-        assert!(wants("add@/a|MODALIAS=x|") && wants("change@/a|MODALIAS=x|"));
-        assert!(!wants("add@/a|") && !wants("remove@/a|MODALIAS=x|"));
+        assert!(wants("add@/a|MODALIAS=x|") && !wants("add@/a|"));
+        for action in ["remove", "unbind", "offline", "change", "bind"] {
+            assert!(!wants(&format!("{action}@/a|MODALIAS=x|")), "{action}");
+        }
     }
 
     /// Hostile bytes: every cut and every flipped byte is answered.

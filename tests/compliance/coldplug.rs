@@ -283,13 +283,13 @@ fn documents_of_dry_runs() {
 /// code. `say` sends an event, `heard` waits for a message.
 fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, Vec<String>) {
     let whole = format!(
-        "mkfifo /events || exit\n\
+        "mkfifo /events || exit; : >/err\n\
          say() {{ echo \"$1\" >/events; }}\n\
          heard() {{ for i in $(seq 600); do grep -q -- \"$1\" /err && return; sleep 0.05; done; cat /err; exit 9; }}\n\
-         kmod coldplug -v -S {RELEASE} --watch {args} 2>/err & pid=$!\n\
+         kmod coldplug -v -S {RELEASE} --watch {args} 2>>/err & pid=$!\n\
          heard listening\n\
          {script}\n\
-         kill -TERM $pid 2>/dev/null; wait $pid; code=$?; cat /err; exit $code"
+         [ -n \"$ended\" ] || kill -TERM $pid 2>/dev/null; wait $pid; code=$?; cat /err; exit $code"
     );
     let shimmed = shim.clone().events("/events").run(root, &Run::shell(&whole), Side::Ours);
     let (code, told, stderr) = shimmed.answer.triple();
@@ -314,7 +314,8 @@ fn devices_that_appear_are_served() {
          say 'add@/devices/new|ACTION=add|DEVPATH=/devices/new|MODALIAS=late:1|'\n\
          heard \"'hot' for /sys/devices/new\"\n\
          rm -r /sys/module/card_b\n\
-         say 'change@/devices/pci0/card|MODALIAS=dev:card|'\n\
+         say 'unbind@/devices/pci0/card|MODALIAS=dev:card|'\n\
+         say 'add@/devices/pci0/card|MODALIAS=none:|MODALIAS=dev:card|'\n\
          until test -e /sys/module/card_b; do sleep 0.05; done",
     );
     assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b", "hot", "card-b"]);
@@ -386,13 +387,47 @@ fn a_signal_ends_it_cleanly() {
         &root,
         &living(),
         "",
-        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; heard ending; touch /go",
+        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; ended=yes; heard ending; touch /go",
     );
     assert!(root.path("done").exists());
     let refused = "ERROR: could not insert 'bus' for /sys/devices/pci0/bus: core: install command \
                    'touch /began; until test -e /go; do sleep 0.05; done; touch /done; false': retcode 1";
     assert_eq!(told, [refused]);
     assert!(calls.is_empty(), "{calls:?}");
+}
+
+/// Nobody has to wait for a driver that does not come to its end.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", "install core touch /began; until test -e /go; do sleep 0.05; done\n");
+    let script = format!(
+        "mkfifo /events; : >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
+         until test -e /began; do sleep 0.02; done; kill -TERM $pid\n\
+         until grep -q ending /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; touch /go; exit $code"
+    );
+    let answer = living().events("/events").run(&root, &Run::shell(&script), Side::Ours).answer;
+    assert_eq!(answer.code, 143, "{answer:?}");
+}
+
+/// Modules that nobody can find are no modules that nobody needs.
+#[test]
+fn without_its_indexes_it_fails() {
+    let root = tree();
+    let index = |name: &str| root.path(root.in_modules(name));
+    fs::write(index("modules.alias.bin"), "no index").unwrap();
+    fs::remove_file(index("modules.alias")).unwrap();
+    let (answer, _) = run(&root, &living(), &[]);
+    assert_eq!(answer.0, 1);
+    assert!(answer.2.contains("modules.alias.bin: Exec format error\n"), "{answer:?}");
+    for name in ["modules.dep", "modules.dep.bin"] {
+        fs::remove_file(index(name)).unwrap();
+    }
+    let (answer, _) = run(&root, &living(), &[]);
+    let message = format!(
+        "kmod: ERROR: could not open /lib/modules/{RELEASE}/modules.dep.bin: No such file or directory\n"
+    );
+    assert_eq!(answer, (1, String::new(), message));
 }
 
 #[test]
@@ -416,7 +451,7 @@ fn the_kernel_can_be_listened_to() {
     fs::remove_dir_all(root.path("sys/devices")).unwrap();
     root.dir("sys/devices");
     let script = format!(
-        "kmod coldplug -v -S {RELEASE} --watch 2>/err & pid=$!\n\
+        ": >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
          until grep -q listening /err; do sleep 0.02; done; kill -INT $pid; wait $pid"
     );
     assert_eq!(Run::shell(&script).inside(&root).on(Side::Ours).triple(), (0, String::new(), String::new()));

@@ -64,9 +64,22 @@ pub fn settled(name: &[u8], patience: Duration) -> Option<State> {
         if matches!(state, None | Some(State::Live)) || begin.elapsed() >= patience {
             return state;
         }
+        // What is built in has a directory and no state, for ever.
+        if begin.elapsed() >= BARE && is_bare(name) {
+            return None;
+        }
         thread::sleep(pause);
         pause = PAUSES[1].min(pause * 2);
     }
+}
+
+/// How long a module may have a directory and nothing in it.
+const BARE: Duration = Duration::from_millis(100);
+
+/// Whether the kernel shows something of this name that has no state, as it does of what is built in.
+pub fn is_bare(name: &[u8]) -> bool {
+    dir(name)
+        .is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.is_none()) && file::exists(&dir).is_ok())
 }
 
 const LIVE: &[u8] = b"live\n";
@@ -156,4 +169,15 @@ pub fn kernel_compression() -> Option<Vec<u8>> {
     let mut word = file::read_if_exists(Path::new("/sys/module/compression")).ok()??;
     word.truncate(word.trim_ascii_end().len());
     Some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `kernel` has parameters in every kernel, and so a directory; were it waited for, this would take an hour.
+    #[test]
+    fn what_is_built_in_is_not_waited_for() {
+        assert_eq!(settled(b"kernel", Duration::from_secs(3600)), None);
+    }
 }

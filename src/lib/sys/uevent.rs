@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{
     AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom, setsockopt, socket, sockopt,
@@ -39,11 +39,20 @@ pub enum Heard {
 pub struct Listener {
     socket: OwnedFd,
     signals: SignalFd,
+    /// Which signals were held back before.
+    before: SigSet,
+}
+
+/// A second signal ends at once what the first has asked to end.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.before.thread_set_mask();
+    }
 }
 
 impl Listener {
     /// Begins to listen. From now on no event is missed unheard, and SIGTERM and SIGINT end nothing by themselves in
-    /// this thread and in those that it starts.
+    /// this thread and in those that it starts, until the listener is dropped.
     ///
     /// Errors: there can be no such socket, or no more descriptors.
     pub fn new() -> io::Result<Self> {
@@ -57,8 +66,8 @@ impl Listener {
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUP))?;
         let ends: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
         let signals = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        ends.thread_block()?;
-        Ok(Self { socket, signals })
+        let before = ends.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self { socket, signals, before })
     }
 
     /// Waits for what comes next. A signal comes before all messages.

@@ -9,7 +9,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(!event.action.is_empty() && event.path.starts_with(b"/"));
     assert!(data.starts_with(&[event.action, b"@", event.path].concat()));
     if event.wants_drivers() {
-        let modalias = event.modalias.expect("what drivers are found by");
+        let modalias = event.modaliases.first().expect("what drivers are found by");
         assert!(!modalias.is_empty() && !modalias.contains(&0));
     }
 });

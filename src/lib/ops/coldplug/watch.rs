@@ -73,12 +73,17 @@ struct State<'m, 'a> {
     waiting: HashSet<BString>,
     /// Somebody is to look at the devices, and has not begun.
     surveying: bool,
+    /// How many tasks are being done.
+    open: usize,
+    /// The events are to be sent again once there is nothing else to do.
+    trigger: bool,
     ended: bool,
 }
 
 impl Watch<'_> {
-    /// Serves the devices that are there and those that come, until a signal asks for an end: what has begun is
-    /// brought to an end then, and nothing else is begun.
+    /// Serves the devices that are there and those that come, until SIGTERM or SIGINT asks for an end: what has begun is
+    /// brought to an end then, and nothing else is begun. Meanwhile these signals are held back in this thread, and a
+    /// second one has its usual effect.
     ///
     /// Errors: nobody can listen, or not any more.
     pub fn run(self, manager: &Manager<'_>, tell: &(dyn Fn(Told<'_>) + Sync)) -> io::Result<()> {
@@ -87,16 +92,18 @@ impl Watch<'_> {
         let queue = Queue { state: Mutex::default(), changed: Condvar::new() };
         queue.survey();
         if self.trigger {
-            queue.push(Task::Trigger);
+            queue.lock().trigger = true;
         }
         thread::scope(|scope| {
             let work = || while queue.do_one(manager, self.top, tell) {};
             let mut begun = Ok(());
             for job in 0..self.jobs.max(1) {
-                match thread::Builder::new().spawn_scoped(scope, work) {
+                if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
                     // Fewer do as well.
-                    Err(error) if job == 0 => begun = Err(error),
-                    _ => {}
+                    if job == 0 {
+                        begun = Err(error);
+                    }
+                    break;
                 }
             }
             let end = begun.and_then(|()| listen(&mut listener, &queue, manager, tell));
@@ -104,6 +111,8 @@ impl Watch<'_> {
             if end.is_ok() {
                 tell(Told::Ending);
             }
+            // From here on another signal ends it at once.
+            drop(listener);
             end
         })
     }
@@ -149,12 +158,16 @@ impl<'m, 'a> Queue<'m, 'a> {
     }
 
     fn serve(&self, event: &Event<'_>, manager: &'m Manager<'a>) {
-        let modalias = BString::from(event.modalias.unwrap_or_default());
-        if self.lock().waiting.insert(modalias.clone()) {
-            let path = event.path.strip_prefix(b"/").unwrap_or(event.path);
-            let device = Path::new("/sys").join(std::ffi::OsStr::from_bytes(path));
-            let need = Need { modalias, devices: vec![device] };
-            self.push(Task::Serve(need, Arc::new(Coldplug::new(manager))));
+        let path = event.path.strip_prefix(b"/").unwrap_or(event.path);
+        let device = Path::new("/sys").join(std::ffi::OsStr::from_bytes(path));
+        // A module that several of them lead to is loaded once.
+        let coldplug = Arc::new(Coldplug::new(manager));
+        for modalias in &event.modaliases {
+            let modalias = BString::from(*modalias);
+            if self.lock().waiting.insert(modalias.clone()) {
+                let need = Need { modalias, devices: vec![device.clone()] };
+                self.push(Task::Serve(need, Arc::clone(&coldplug)));
+            }
         }
     }
 
@@ -176,6 +189,9 @@ impl<'m, 'a> Queue<'m, 'a> {
                 }
             }
         }
+        self.lock().open -= 1;
+        // Perhaps that was what the trigger waited for.
+        self.changed.notify_all();
         true
     }
 
@@ -185,8 +201,13 @@ impl<'m, 'a> Queue<'m, 'a> {
             if state.ended {
                 return None;
             }
-            match state.tasks.pop_front() {
+            let task = state.tasks.pop_front().or_else(|| {
+                let is_quiet = state.open == 0;
+                (is_quiet && std::mem::take(&mut state.trigger)).then_some(Task::Trigger)
+            });
+            match task {
                 Some(task) => {
+                    state.open += 1;
                     match &task {
                         Task::Survey => state.surveying = false,
                         Task::Serve(need, _) => _ = state.waiting.remove(&need.modalias),

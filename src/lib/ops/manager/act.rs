@@ -64,6 +64,10 @@ impl Actor {
                 Ok(Done::Loaded) if module::is_live(&step.module) || !module::are_shown() => {
                     return Ok(Done::Loaded);
                 }
+                // The indexes do not know that it is built in; the kernel does.
+                Ok(Done::Loaded) if module::is_bare(&step.module) && settled(&step.module).is_none() => {
+                    return Ok(Done::BuiltIn);
+                }
                 Ok(Done::Loaded) => libc::EEXIST,
                 Err(Failure::Refused(error)) if error.errno() == libc::EBUSY => libc::EBUSY,
                 answer => return answer.map_err(|failure| Error::of_step(step, failure)),

@@ -146,6 +146,11 @@ pub fn open_dir<'c>(dir: &Path, source: &ConfigSource, sink: Sink<'c>) -> Result
     let context = Context::open(dir.to_path_buf(), source, sink);
     if context.meta_file().is_none() {
         file::exists(dir).map_err(|error| Error::directory(dir, &error))?;
+        // The first question opens it. Without it there is nothing to be loaded, which nobody would notice.
+        if context.path_of(b"").is_none() && !context.has_index(IndexKind::Dep) {
+            let absent = std::io::Error::from_raw_os_error(libc::ENOENT);
+            return Err(Error::directory(&dir.join("modules.dep.bin"), &absent));
+        }
     }
     usable(context)
 }
@@ -213,7 +218,8 @@ impl<'a> Manager<'a> {
         self.load_for_device_if(modalias, |_| true)
     }
 
-    /// Like [`load_for_device`](Self::load_for_device), but only those drivers that `wanted` lets pass.
+    /// Like [`load_for_device`](Self::load_for_device), but only those drivers that `wanted` lets pass; it must not call
+    /// the manager, which would wait for itself.
     pub fn load_for_device_if(
         &self,
         modalias: impl AsRef<[u8]>,
@@ -235,14 +241,14 @@ impl<'a> Manager<'a> {
         if found.is_empty() {
             return Err(Error::NotFound { name: name.into() });
         }
-        Ok(prospect::all(&context, found, self.sink))
+        Ok(prospect::all(&context, found, false, self.sink))
     }
 
     /// What [`load_for_device`](Self::load_for_device) would do now.
     pub fn plan_for_device(&self, modalias: impl AsRef<[u8]>) -> Vec<Planned> {
         let context = self.context();
         let found = prospect::drivers(&context, modalias.as_ref());
-        prospect::all(&context, found, self.sink)
+        prospect::all(&context, found, true, self.sink)
     }
 
     /// Removes the module of this name, or all those of this alias, and those that it needed and nothing uses any
@@ -265,7 +271,9 @@ impl<'a> Manager<'a> {
         let mut remover =
             Remover { surroundings: self.actor.surroundings(), removed: Vec::new(), command: None };
         for module in &found {
-            act::settled(&module.name);
+            if !module.builtin && !context.is_builtin(&module.name) {
+                act::settled(&module.name);
+            }
             remove::remove(&context, module, remove::Request::default(), &mut remover)
                 .map_err(|failure| Error::of_removal(failure, remover.command.take()))?;
         }
@@ -279,7 +287,9 @@ impl<'a> Manager<'a> {
 
     /// What the kernel says about the module of this name; `None` where it is not loaded.
     pub fn state(&self, name: impl AsRef<[u8]>) -> Option<State> {
-        module::state(&name::normalize(name.as_ref()))
+        let name = name::normalize(name.as_ref());
+        // What is built in has a directory like a module that is about to start.
+        module::state(&name).filter(|&state| state != State::Coming || !self.context().is_builtin(&name))
     }
 
     fn context(&self) -> MutexGuard<'_, Context<'a>> {

@@ -9,7 +9,6 @@ use crate::context::{Context, Module};
 use crate::name;
 use crate::notice::Sink;
 use crate::ops::probe::{self, Plan, Request, Step};
-use crate::sys::module;
 
 use super::error::Error;
 
@@ -54,18 +53,25 @@ pub(super) fn drivers(context: &Context<'_>, modalias: &[u8]) -> Vec<Module> {
 }
 
 /// What is to be done about each of them. Several patterns of one module are one request for it.
-pub(super) fn all(context: &Context<'_>, mut modules: Vec<Module>, sink: Sink<'_>) -> Vec<Planned> {
+/// For a device the blacklist counts even where what it says that it is is a module's own name.
+pub(super) fn all(
+    context: &Context<'_>,
+    mut modules: Vec<Module>,
+    for_device: bool,
+    sink: Sink<'_>,
+) -> Vec<Planned> {
     let mut seen = HashSet::new();
     modules.retain(|module| seen.insert(module.name.clone()));
-    let planned = |module: Module| Planned { prospect: one(context, &module, sink), module };
+    let request = Request { blacklist_names: for_device, ..Request::default() };
+    let planned = |module: Module| Planned { prospect: one(context, &module, &request, sink), module };
     modules.into_iter().map(planned).collect()
 }
 
-fn one(context: &Context<'_>, module: &Module, sink: Sink<'_>) -> Prospect {
-    match probe::plan(context, module, &Request::default(), sink) {
+fn one(context: &Context<'_>, module: &Module, request: &Request<'_>, sink: Sink<'_>) -> Prospect {
+    match probe::plan(context, module, request, sink) {
         Plan::Steps(steps) => Prospect::Load(steps),
-        Plan::Loaded if module::is_live(&module.name) => Prospect::Loaded,
-        Plan::Loaded => Prospect::BuiltIn,
+        Plan::Loaded if module.builtin || context.is_builtin(&module.name) => Prospect::BuiltIn,
+        Plan::Loaded => Prospect::Loaded,
         Plan::Blacklisted(line) => Prospect::Blacklisted(line.origin.clone()),
         Plan::Forbidden(why) => Prospect::Forbidden(Error::forbidden(&module.name, &why)),
     }

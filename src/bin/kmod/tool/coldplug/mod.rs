@@ -7,6 +7,7 @@ mod text;
 mod watch;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use oxmod::notice::{Notice, Sink};
 use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
@@ -45,7 +46,14 @@ pub fn run(invocation: &Invocation) -> Outcome {
 }
 
 fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
-    let sink = |notice: &Notice| report.library(notice);
+    // With an index that cannot be used nobody knows what was left undone.
+    let blind = AtomicBool::new(false);
+    let sink = |notice: &Notice| {
+        if matches!(notice, Notice::Unreadable(_) | Notice::Unusable(_)) {
+            blind.store(true, Relaxed);
+        }
+        report.library(notice);
+    };
     let manager = manager(settings, &sink, report)?;
     view.begin(&manager.dir(), settings.dry_run);
     if settings.watch {
@@ -53,7 +61,8 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
     }
     let run = Run { settings, report, top: Path::new(DEVICES) };
     let outcome = if settings.dry_run { run.foresee(&manager, view) } else { run.load(&manager, view) };
-    outcome.and_then(|()| run.trigger())
+    outcome.and_then(|()| run.trigger())?;
+    if blind.load(Relaxed) { Err(Exit::Failure) } else { Ok(()) }
 }
 
 /// The manager of the modules that the options name.
