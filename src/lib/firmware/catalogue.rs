@@ -74,7 +74,11 @@ impl Catalogue {
     /// link is known to lead to already, if that is another target.
     pub fn say(&mut self, path: BString, target: BString) -> Option<BString> {
         let other = match self.nodes.get(&path) {
-            Some(Node::File { .. }) => return None,
+            _ if has_below(&self.nodes, &path) => return None,
+            Some(Node::File { .. }) => {
+                self.said.entry(path).or_insert(target);
+                return None;
+            }
             Some(Node::Link(there)) => Some(there),
             None => self.said.get(&path),
         };
@@ -92,9 +96,12 @@ impl Catalogue {
 
     /// What is at just this path.
     pub fn node(&self, path: &[u8]) -> Option<Cow<'_, Node>> {
-        if let Some(node) = self.nodes.get(path.as_bstr()) {
-            return Some(Cow::Borrowed(node));
-        }
+        let node = self.nodes.get(path.as_bstr()).map(Cow::Borrowed);
+        node.or_else(|| self.said_node(path))
+    }
+
+    /// The link that is said to be at just this path.
+    fn said_node(&self, path: &[u8]) -> Option<Cow<'_, Node>> {
         let link = |plain: &[u8], suffix: &str| {
             let target = self.said.get(plain.as_bstr())?;
             Some(Cow::Owned(Node::Link([target.as_slice(), suffix.as_bytes()].concat().into())))
@@ -107,7 +114,22 @@ impl Catalogue {
     ///
     /// Errors: why it leads to none.
     pub fn chase(&self, path: &[u8]) -> Result<Chased, Dead> {
-        let (links, end) = self.walk(path)?;
+        self.chase_by(path, |path| self.node(path))
+    }
+
+    /// The same with links that are only said to be there before what is there: for paths that are no certain ones.
+    ///
+    /// Errors: why it leads to none.
+    pub fn chase_said(&self, path: &[u8]) -> Result<Chased, Dead> {
+        self.chase_by(path, |path| self.said_node(path).or_else(|| self.node(path)))
+    }
+
+    fn chase_by<'c>(
+        &'c self,
+        path: &[u8],
+        node: impl Fn(&[u8]) -> Option<Cow<'c, Node>>,
+    ) -> Result<Chased, Dead> {
+        let (links, end) = self.walk(path, node)?;
         match self.nodes.get(&end) {
             Some(Node::File { .. }) => Ok(Chased { links, file: end }),
             _ => Err(Dead::Absent),
@@ -115,7 +137,7 @@ impl Catalogue {
     }
 
     /// Goes along a path and all links on it, to what is no link.
-    fn walk(&self, path: &[u8]) -> Result<Way, Dead> {
+    fn walk<'c>(&'c self, path: &[u8], node: impl Fn(&[u8]) -> Option<Cow<'c, Node>>) -> Result<Way, Dead> {
         let owned = |path: &[u8]| name::parts(path).map(BString::from).collect::<VecDeque<_>>();
         let (mut ahead, mut here) = (owned(path), BString::default());
         let mut links: Vec<(BString, BString)> = Vec::new();
@@ -130,7 +152,7 @@ impl Catalogue {
                 continue;
             }
             let next = name::join(&here, &part);
-            match self.node(&next).as_deref() {
+            match node(&next).as_deref() {
                 Some(Node::Link(target)) => {
                     followed += 1;
                     if target.starts_with(b"/") {
@@ -147,7 +169,8 @@ impl Catalogue {
                     }
                 }
                 Some(Node::File { .. }) if ahead.is_empty() => here = next,
-                None if self.is_directory(&next) => here = next,
+                // Of a list, an ending may be both.
+                _ if self.is_directory(&next) => here = next,
                 _ => return Err(Dead::Absent),
             }
         }
@@ -155,10 +178,7 @@ impl Catalogue {
     }
 
     fn is_directory(&self, path: &[u8]) -> bool {
-        let inside = BString::from([path, b"/"].concat());
-        let next = self.nodes.range::<BString, _>(&inside..).next().map(|(path, _)| path);
-        let said = self.said.range::<BString, _>(&inside..).next().map(|(path, _)| path);
-        next.into_iter().chain(said).any(|path| path.starts_with(&inside))
+        has_below(&self.nodes, path) || has_below(&self.said, path)
     }
 
     /// The names without suffix below the directory `start` that a pattern stands for, relative to it and sorted. Whether
@@ -195,7 +215,7 @@ impl Catalogue {
 
     /// The names in a directory, or in one that a link leads to.
     fn children(&self, directory: &[u8]) -> BTreeSet<BString> {
-        let Ok((_, directory)) = self.walk(directory) else { return BTreeSet::new() };
+        let Ok((_, directory)) = self.walk(directory, |path| self.node(path)) else { return BTreeSet::new() };
         let mut inside = directory;
         if !inside.is_empty() {
             inside.push(b'/');
@@ -204,6 +224,12 @@ impl Catalogue {
         names.extend(children_in(&self.said, &inside));
         names
     }
+}
+
+/// Whether there is a path in this directory.
+fn has_below<T>(paths: &BTreeMap<BString, T>, directory: &[u8]) -> bool {
+    let inside = BString::from([directory, b"/"].concat());
+    paths.range::<BString, _>(&inside..).next().is_some_and(|(path, _)| path.starts_with(&inside))
 }
 
 /// The parts that follow `inside`, a directory with its slash. What lies deeper is skipped in one step.

@@ -11,7 +11,7 @@ use crate::name::fnmatch;
 pub const SUFFIXES: [&str; 3] = ["", ".zst", ".xz"];
 
 /// The length from which on a path is too long for the kernel.
-const MAX_LENGTH: usize = 4096;
+pub const MAX_LENGTH: usize = 4096;
 
 /// The name without what changes nothing: empty parts and `.`; `None` for one that leads upwards, ends nowhere, or no
 /// file can have.

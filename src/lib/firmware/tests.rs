@@ -92,6 +92,12 @@ fn links_of_whence_keep_the_suffix() {
     assert_eq!(catalogue.say("real".into(), "b.bin".into()), Some("there".into()));
     assert_eq!(catalogue.say("a.bin".into(), "c.bin".into()), Some("b.bin".into()));
     assert_eq!(way(&catalogue, "there"), "=there");
+    // A directory is something that is there; where nothing is certain, the word is.
+    assert_eq!(catalogue.say("dir".into(), "b".into()), None);
+    assert_eq!(way(&catalogue, "dir/x.bin.zst"), "=dir/x.bin.zst");
+    assert_eq!(catalogue.say("b.bin.xz".into(), "dir/x.bin.zst".into()), None);
+    assert_eq!(way(&catalogue, "b.bin.xz"), "=b.bin.xz");
+    assert_eq!(catalogue.chase_said(b"b.bin.xz").unwrap().file, "dir/x.bin.zst");
 }
 
 #[test]

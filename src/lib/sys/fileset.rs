@@ -7,6 +7,7 @@
 //!
 //! A lock on the directory keeps two writers apart. A file whose contents are already there is left alone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -256,19 +257,49 @@ fn is_published(name: &OsStr) -> bool {
 ///
 /// Errors: whatever creating, writing and renaming answer; unsupported for what is there and no file, such as a device.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")));
+    replace_all(&[(path, bytes)])
+}
+
+/// The same with several files, wherever they are: none is replaced before all of them are written.
+///
+/// Errors: as those of [`replace`]; two paths of one file.
+pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
+    let mut dirs = BTreeMap::new();
+    let mut taken = BTreeSet::new();
+    for &(path, _) in files {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")));
+        }
+        let handle = File::open(dir).map_err(Error::at(path))?;
+        let metadata = handle.metadata().map_err(Error::at(path))?;
+        let id = (metadata.dev(), metadata.ino());
+        if !taken.insert((id, path.file_name())) {
+            let why = "something else is to be written there too";
+            return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, why)));
+        }
+        dirs.entry(id).or_insert((path, dir, handle));
     }
-    let handle = File::open(dir).map_err(Error::at(path))?;
-    lock(&handle, PATIENCE);
-    remove_staging(dir);
+    // Always in the same order: two runs do not wait for each other.
+    for (_, dir, handle) in dirs.values() {
+        lock(handle, PATIENCE);
+        remove_staging(dir);
+    }
+    let written: Vec<_> = files.iter().map(|&(path, bytes)| beside(path, bytes)).collect::<Result<_>>()?;
+    for (temporary, &(path, _)) in written.iter().zip(files) {
+        fs::rename(temporary, path).map_err(Error::at(path))?;
+    }
+    dirs.values().try_for_each(|(path, _, handle)| sync_dir(handle).map_err(Error::at(path)))
+}
+
+/// Writes what is to replace a file, under a name of its own, and waits until it is on the disk.
+fn beside(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = NewFile { name: "", pieces: vec![bytes] };
     let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(dir, |path| write(path, &new));
     let (file, temporary) = written.map_err(Error::at(path))?.into_parts();
     file.sync_all().map_err(Error::at(path))?;
-    fs::rename(&temporary, path).map_err(Error::at(path))?;
-    sync_dir(&handle).map_err(Error::at(path))
+    Ok(temporary)
 }
 
 /// Waits for the lock of a directory, which goes with the file that is open, but no longer than `patience`; without an

@@ -7,7 +7,7 @@ use oxmod_test_support::{Root, Run, Side};
 use super::fsspec;
 
 /// Modules without indexes, a list of firmware, a WHENCE.
-fn input() -> Root {
+pub(super) fn input() -> Root {
     let root = Root::new();
     root.file("in/builtin.modinfo", b"in_it.alias=pci:v9*\0in_it.license=GPL\0");
     root.file(
@@ -30,7 +30,7 @@ fn input() -> Root {
 }
 
 /// The command on that tree, whose paths are printed as `@`.
-fn fwprune(root: &Root, args: &[&str]) -> (i32, String, String) {
+pub(super) fn fwprune(root: &Root, args: &[&str]) -> (i32, String, String) {
     let path = |path: &str| root.path(path).display().to_string();
     let modules = path(&root.in_modules("").display().to_string());
     let run = Run::new("kmod")
@@ -45,7 +45,7 @@ fn fwprune(root: &Root, args: &[&str]) -> (i32, String, String) {
     (answer.code, text(answer.stdout_text()), text(answer.stderr_text()))
 }
 
-fn spec(root: &Root) -> Vec<String> {
+pub(super) fn spec(root: &Root) -> Vec<String> {
     let text = fs::read_to_string(root.path("out.prototxt")).unwrap();
     let top = root.path("").display().to_string();
     fsspec(&text)

@@ -2,6 +2,7 @@
 //! nothing of the kind.
 
 mod choice;
+mod conflict;
 mod fwprune;
 mod image;
 mod real;

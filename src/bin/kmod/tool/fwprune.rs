@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bstr::{BString, ByteSlice};
 use clap::Command;
 use oxmod::config::depmod::DepmodConfig;
+use oxmod::error::Error;
 use oxmod::firmware::whence::Whence;
 use oxmod::notice::{DepmodNotice, Notice};
 use oxmod::ops::depmod;
@@ -157,10 +158,8 @@ impl<'a> Job<'a> {
         let source = self.out_meta.as_os_str().as_bytes().into();
         image.add_file(format!("{MODULES}/{}", oxmod::meta::FILE_NAME), source, META_MODE);
         let fsspec = image.fsspec().map_err(|error| self.report.unfit_image(&error))?;
-        for (path, bytes) in [(self.out_meta, meta), (self.out_fsspec, fsspec)] {
-            fileset::replace(path, &bytes).map_err(|error| self.report.unwritten(&error))?;
-        }
-        Ok(())
+        let outputs = [(self.out_meta, meta.as_slice()), (self.out_fsspec, fsspec.as_slice())];
+        fileset::replace_all(&outputs).map_err(|error| self.report.unwritten(&error))
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, Exit> {
@@ -181,7 +180,8 @@ impl<'a> Job<'a> {
             files.modules.iter().map(|(name, path)| (name, path)).collect();
         let needs = op::needs_of_files(self.modules, &modules);
         let needs = needs.map_err(|error| self.report.unreadable_input(&error))?;
-        let mut search = Search::listed(&self.read(self.list)?);
+        let search = Search::listed(&self.read(self.list)?).map_err(|error| Error::new(self.list, error));
+        let mut search = search.map_err(|error| self.report.unreadable_input(&error))?;
         let whence = Whence::parse(&self.read(self.whence)?);
         self.report.bad_whence_lines(self.whence, &whence.bad_lines);
         let mut ambiguities = search.add_links(&whence);

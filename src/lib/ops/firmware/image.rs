@@ -70,6 +70,9 @@ impl Sizes {
 impl Image {
     /// Adds what was found for a name: the links and the file. The answer is what could have been meant as well.
     pub fn add_firmware(&mut self, search: &Search, found: &Found) -> Vec<Ambiguity> {
+        if let Some(ambiguity) = self.clash(search, found) {
+            return vec![ambiguity];
+        }
         let mut ambiguities = Vec::new();
         for (link, target) in &found.way.links {
             ambiguities.extend(self.add(place(link), Entry::Link(target.clone())));
@@ -105,12 +108,30 @@ impl Image {
         self.entries.insert(path.into(), Entry::File { source, size: 0, mode });
     }
 
+    /// A file or link where there would have to be a directory too: one of them cannot be in the image.
+    fn clash(&self, search: &Search, found: &Found) -> Option<Ambiguity> {
+        let way = &found.way;
+        let mut paths = way.links.iter().map(|(link, _)| link).chain([&way.file]);
+        paths.find_map(|path| {
+            let new = place(path);
+            let slashes = new.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+            let mut above =
+                slashes.filter_map(|slash| self.entries.get_key_value(new.get(..slash)?.as_bstr()));
+            let inside = BString::from([new.as_slice(), b"/"].concat());
+            let mut below = self.entries.range::<BString, _>(&inside..);
+            let below = below.next().filter(|(path, _)| path.starts_with(&inside));
+            let (there, entry) = above.next().or(below)?;
+            let name = if there.len() < new.len() { there.clone() } else { new.clone() };
+            Some(Ambiguity::Files {
+                name,
+                taken: told(entry),
+                others: vec![search.on_disk(found.root, path)],
+            })
+        })
+    }
+
     /// What comes first stays.
     fn add(&mut self, path: BString, entry: Entry) -> Option<Ambiguity> {
-        let told = |entry: &Entry| match entry {
-            Entry::File { source, .. } => source.clone(),
-            Entry::Link(target) => target.clone(),
-        };
         match self.entries.get(&path) {
             Some(there) if *there == entry => None,
             Some(there) => {
@@ -167,6 +188,14 @@ impl Image {
             }
         }
         Ok(list.into_bytes())
+    }
+}
+
+/// What an entry is made of, in a word.
+fn told(entry: &Entry) -> BString {
+    match entry {
+        Entry::File { source, .. } => source.clone(),
+        Entry::Link(target) => target.clone(),
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use crate::error::Result;
+use crate::error::{FormatError, Result};
 use crate::firmware::whence::Whence;
 use crate::firmware::{Catalogue, Chased, Dead, Node, name};
 use crate::sys::listing::{self, Kind};
@@ -28,7 +28,7 @@ pub enum Policy {
 }
 
 /// More than one thing that could be meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ambiguity {
     /// Files for a name: the one taken, and the others.
     Files {
@@ -75,6 +75,24 @@ pub struct Search {
     order: Vec<(usize, BString)>,
     /// A directory counts only where those before it have nothing, whatever the suffix.
     in_turn: bool,
+    /// The root whose paths are only endings of others: the name of a link of WHENCE is more certain.
+    uncertain: Option<usize>,
+}
+
+/// A place to look for a name.
+#[derive(Clone, Copy)]
+struct Attempt<'s> {
+    root: usize,
+    start: &'s BString,
+    suffix: &'static str,
+    /// Whether links that are only said to be there count more than what is.
+    said_first: bool,
+}
+
+impl<'s> Attempt<'s> {
+    fn new((root, start): &'s (usize, BString), suffix: &'static str) -> Self {
+        Self { root: *root, start, suffix, said_first: false }
+    }
 }
 
 type Answer<T> = std::result::Result<T, Dead>;
@@ -145,17 +163,20 @@ impl Search {
 
     /// The files of a list, a path a line, wherever they are. A name stands for a path that ends in it: first of all for
     /// that below the directory that all of them are in, then for the shortest.
-    pub fn listed(list: &[u8]) -> Self {
-        let lines: Vec<&[u8]> = list.lines().filter(|line| !line.is_empty()).collect();
+    ///
+    /// Errors: malformed for a line that is too long for a path.
+    pub fn listed(list: &[u8]) -> std::result::Result<Self, FormatError> {
+        if let Some((_, number)) = list.lines().zip(1..).find(|(line, _)| line.len() >= name::MAX_LENGTH) {
+            return Err(FormatError::malformed(format!("line {number} is too long for a path")));
+        }
+        let mut seen = BTreeSet::new();
+        let lines: Vec<&[u8]> = list.lines().filter(|line| !line.is_empty() && seen.insert(*line)).collect();
         let parts: Vec<Vec<&[u8]>> = lines.iter().map(|line| name::parts(line).collect()).collect();
         let common = common_directory(&parts);
         let (mut exact, mut endings) = (Catalogue::default(), BTreeMap::<BString, Vec<usize>>::new());
         for (at, parts) in parts.iter().enumerate() {
             for from in 0..parts.len() {
-                let places = endings.entry(bstr::join("/", &parts[from..]).into()).or_default();
-                if !places.iter().any(|&place| lines[place] == lines[at]) {
-                    places.push(at);
-                }
+                endings.entry(bstr::join("/", &parts[from..]).into()).or_default().push(at);
             }
             if common < parts.len() {
                 exact.insert(bstr::join("/", &parts[common..]).into(), listed_file(lines[at], Vec::new()));
@@ -171,8 +192,8 @@ impl Search {
         }
         let mut search = Self { in_turn: true, ..Self::default() };
         search.push(PathBuf::new(), exact);
-        search.push(PathBuf::new(), suffixes);
-        search
+        let uncertain = search.push(PathBuf::new(), suffixes);
+        Ok(Self { uncertain: Some(uncertain), ..search })
     }
 
     fn push(&mut self, dir: PathBuf, catalogue: Catalogue) -> usize {
@@ -184,14 +205,14 @@ impl Search {
 
     /// Adds the links of WHENCE to what is there. The answer is those that lead elsewhere than what is there.
     pub fn add_links(&mut self, whence: &Whence) -> Vec<Ambiguity> {
-        let mut ambiguities = Vec::new();
+        let (mut ambiguities, mut told) = (Vec::new(), BTreeSet::new());
         for link in &whence.links {
             let Some(name) = name::tidy(&link.name) else { continue };
             for root in &mut self.roots {
                 if let Some(taken) = root.catalogue.say(name.clone(), link.target.clone()) {
                     let other = link.target.clone();
                     let ambiguity = Ambiguity::Targets { name: name.clone(), taken, other };
-                    if !ambiguities.contains(&ambiguity) {
+                    if told.insert(ambiguity.clone()) {
                         ambiguities.push(ambiguity);
                     }
                 }
@@ -240,24 +261,35 @@ impl Search {
 
     /// The file that a kernel opens for a name.
     fn exactly(&self, wanted: &[u8]) -> Answer<Found> {
-        let in_suffixes = || name::SUFFIXES.into_iter();
-        let everywhere = |suffix| self.order.iter().map(move |place| (suffix, place));
-        let each: Vec<(&str, &(usize, BString))> = if self.in_turn {
-            self.order.iter().flat_map(|place| in_suffixes().map(move |suffix| (suffix, place))).collect()
-        } else {
-            in_suffixes().flat_map(everywhere).collect()
-        };
         let mut why = Dead::Absent;
-        for (suffix, (root, start)) in each {
-            let Some(catalogue) = self.roots.get(*root).map(|root| &root.catalogue) else { continue };
-            let path = name::join(start, &[wanted, suffix.as_bytes()].concat());
-            match catalogue.chase(&path) {
-                Ok(way) => return Ok(Found { way, root: *root }),
-                Err(Dead::Absent) => {}
-                Err(other) => why = other,
+        for attempt in self.attempts() {
+            let Some(catalogue) = self.roots.get(attempt.root).map(|root| &root.catalogue) else { continue };
+            let path = name::join(attempt.start, &[wanted, attempt.suffix.as_bytes()].concat());
+            let way = if attempt.said_first { catalogue.chase_said(&path) } else { catalogue.chase(&path) };
+            match way {
+                Ok(way) => return Ok(Found { way, root: attempt.root }),
+                // What is said first is what is tried first.
+                Err(other) if why == Dead::Absent => why = other,
+                Err(_) => {}
             }
         }
         Err(why)
+    }
+
+    /// Where a name is looked for, one after the other.
+    fn attempts(&self) -> Vec<Attempt<'_>> {
+        let suffixes = name::SUFFIXES;
+        if !self.in_turn {
+            let everywhere = |suffix| self.order.iter().map(move |place| Attempt::new(place, suffix));
+            return suffixes.into_iter().flat_map(everywhere).collect();
+        }
+        let in_turn = self.order.iter().flat_map(|place| {
+            let plainly = suffixes.map(|suffix| Attempt::new(place, suffix));
+            let said = plainly.map(|attempt| Attempt { said_first: true, ..attempt });
+            let said = if self.uncertain == Some(place.0) { &said[..] } else { &[] };
+            said.iter().copied().chain(plainly).collect::<Vec<_>>()
+        });
+        in_turn.collect()
     }
 
     /// What is at a path of a directory of the search.

@@ -1,6 +1,6 @@
 //! What there is of all that is asked for, and what is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
 
@@ -75,10 +75,10 @@ impl Survey {
 
     /// All that there is, and what of it could be something else.
     pub fn image(&self, search: &Search) -> (Image, Vec<Ambiguity>) {
-        let (mut image, mut ambiguities) = (Image::default(), Vec::new());
+        let (mut image, mut ambiguities, mut told) = (Image::default(), Vec::new(), BTreeSet::new());
         for found in self.present.iter().flat_map(|present| &present.files) {
             for ambiguity in image.add_firmware(search, found) {
-                if !ambiguities.contains(&ambiguity) {
+                if told.insert(ambiguity.clone()) {
                     ambiguities.push(ambiguity);
                 }
             }

@@ -1,0 +1,154 @@
+//! Names that could stand for more than one thing: which counts, and what is told.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use oxmod_test_support::Root;
+
+use super::fwprune::{fwprune, input, spec};
+use super::{empty_tree, firmware, indexed, ok};
+
+/// The kernel goes into the directory, whatever WHENCE says.
+#[test]
+fn a_directory_counts_more_than_a_link_of_whence() {
+    let root = empty_tree();
+    root.module("kernel/a.ko", |m| m.info("firmware", "d/x.bin"));
+    indexed(&root);
+    root.file("lib/firmware/d/x.bin", "d").file("lib/firmware/e/x.bin", "e").file("WHENCE", "Link: d -> e\n");
+    let whence = root.path("WHENCE").display().to_string();
+    assert_eq!(firmware(&root, &["list", "--whence", &whence]), ok("@/lib/firmware/d/x.bin\n"));
+    let root = asking(&["wd/x.bin"], "f/wd/x.bin\nf/we/x.bin\n", "Link: wd -> we\n");
+    assert_eq!(fwprune(&root, &[]), ok(""));
+    assert_eq!(firmware_of(&root), ["file /lib/firmware/wd/x.bin f/wd/x.bin 292"]);
+}
+
+/// A tree for fwprune with a module that asks for this and nothing else.
+fn asking(names: &[&str], list: &str, whence: &str) -> Root {
+    let root = input();
+    fs::remove_dir_all(root.path(root.in_modules("kernel"))).unwrap();
+    root.module("kernel/a.ko", |m| names.iter().fold(m, |m, name| m.info("firmware", name)));
+    root.file("in/list", list).file("in/WHENCE", whence);
+    root
+}
+
+fn firmware_of(root: &Root) -> Vec<String> {
+    spec(root).into_iter().filter(|line| line.contains(" /lib/firmware/")).collect()
+}
+
+/// That a path ends in a name is a guess; what WHENCE says of it is none.
+#[test]
+fn a_link_of_whence_counts_more_than_an_ending() {
+    let list = "/f/LICENSE\n/f/fw/real.bin\n/f/fw/sub/link.bin\n";
+    let root = asking(&["link.bin"], list, "Link: link.bin -> real.bin\n");
+    assert_eq!(fwprune(&root, &[]), ok(""));
+    let linked = ["file /lib/firmware/real.bin /f/fw/real.bin 292", "link /lib/firmware/link.bin real.bin"];
+    assert_eq!(firmware_of(&root), linked);
+    // Compressed, which is tried later than the ending would be.
+    root.file("in/list", list.replace("real.bin", "real.bin.xz"));
+    assert_eq!(fwprune(&root, &[]), ok(""));
+    assert_eq!(
+        firmware_of(&root),
+        linked.map(|line| line
+            .replace(".bin ", ".bin.xz ")
+            .replace("k.bin r", "k.bin.xz r")
+            .replace("k.bin.xz real.bin", "k.bin.xz real.bin.xz"))
+    );
+    // One that leads nowhere is no use.
+    root.file("in/list", list).file("in/WHENCE", "Link: link.bin -> gone.bin\n");
+    assert_eq!(fwprune(&root, &[]), ok(""));
+    assert_eq!(firmware_of(&root), ["file /lib/firmware/link.bin /f/fw/sub/link.bin 292"]);
+}
+
+#[test]
+fn an_ending_that_is_a_file_here_and_a_directory_there() {
+    let root = asking(&["b/c"], "/f/a/b\n/f/x/b/c\n", "");
+    assert_eq!(fwprune(&root, &[]), ok(""));
+    assert_eq!(firmware_of(&root), ["file /lib/firmware/b/c /f/x/b/c 292"]);
+    // Both at once have no place.
+    let root = asking(&["b", "b/c"], "/f/a/b\n/f/x/b/c\n", "");
+    let text = "/lib/firmware/b is ambiguous: /f/a/b, but also b/c\n";
+    let (code, _, err) = fwprune(&root, &["-ambiguous=error"]);
+    assert_eq!((code, err), (1, format!("kmod: ERROR: {text}")));
+}
+
+/// A place in an image is a file, a link or a directory.
+#[test]
+fn a_file_where_a_directory_has_to_be() {
+    for (link, names, taken, other) in [
+        (false, ["f", "f/z.bin"], "@/A/f", "@/B/f/z.bin"),
+        // What comes first by name is taken.
+        (false, ["g", "f/z.bin"], "@/B/f/z.bin", "@/A/f"),
+        (true, ["f/y.bin", "f/z.bin"], "e", "@/B/f/z.bin"),
+    ] {
+        let root = empty_tree();
+        root.module("kernel/a.ko", |m| names.iter().fold(m, |m, name| m.info("firmware", name)));
+        indexed(&root);
+        root.file("B/f/z.bin", "z").file("A/e/y.bin", "y");
+        if link {
+            root.link("A/f", "e");
+        } else {
+            root.file("A/f", "f").link("A/g", "f");
+        }
+        let dirs = ["A", "B"].map(|dir| root.path(dir).display().to_string());
+        let to = root.path("image").display().to_string();
+        let prune = |more: &[&str]| {
+            let args = ["prune", "--firmware-dir", &dirs[0], "--firmware-dir", &dirs[1], "--copy-to", &to];
+            firmware(&root, &[&args[..], more].concat())
+        };
+        let text = format!("/lib/firmware/f is ambiguous: {taken}, but also {other}\n");
+        let error = (1, String::new(), format!("kmod: ERROR: {text}"));
+        assert_eq!(prune(&["--ambiguous=error"]), error, "{names:?}");
+        assert!(!root.path("image").exists());
+        assert_eq!(prune(&[]), (0, String::new(), format!("kmod: WARNING: {text}")), "{names:?}");
+    }
+}
+
+/// Each for itself takes the better part of a minute where every line is held against every other.
+#[test]
+fn long_lists_take_no_longer_than_they_must() {
+    let root = asking(&["7/x.bin", "a"], "", "");
+    let (mut list, mut whence) = (String::new(), String::new());
+    for number in 0..120_000 {
+        writeln!(list, "/f/{number}/x.bin").unwrap();
+        writeln!(whence, "Link: a -> t{number}").unwrap();
+    }
+    root.file("in/list", list).file("in/WHENCE", whence);
+    let start = Instant::now();
+    let (code, _, err) = fwprune(&root, &["-ambiguous=first"]);
+    assert_eq!((code, err.as_str()), (0, "kmod: WARNING: no firmware a for a\n"));
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    // A line that no path can be is not taken apart.
+    root.file("in/list", format!("/f/x\n{}\n", "/a".repeat(2048)));
+    let long = "kmod: ERROR: could not read @/in/list: line 2 is too long for a path\n";
+    assert_eq!(fwprune(&root, &[]), (1, String::new(), long.into()));
+}
+
+/// Neither output is written when one of them cannot be, or both are one file.
+#[test]
+fn outputs_that_cannot_both_be_written() {
+    let root = input();
+    root.dir("out");
+    let path = |path: &str| root.path(path).display().to_string();
+    for (fsspec, reason) in [
+        (path("out/../meta.pb"), "@/out/../meta.pb: something else is to be written there too"),
+        (path("out"), "@/out: it is no regular file"),
+        ("/nosuch/x".into(), "/nosuch/x: No such file or directory"),
+    ] {
+        let expected = (1, String::new(), format!("kmod: ERROR: could not write {reason}\n"));
+        assert_eq!(fwprune(&root, &["-out-fsspec", &fsspec]), expected);
+        assert!(!root.path("meta.pb").exists(), "{fsspec}");
+    }
+}
+
+/// The name that is told is the one that is there, not one that was only tried.
+#[test]
+fn a_link_out_of_the_directory_is_named_as_it_is() {
+    let root = empty_tree();
+    root.module("kernel/a.ko", |m| m.info("firmware", "up.bin"));
+    indexed(&root);
+    root.file("lib/firmware/x", "x").file("WHENCE", "Link: up.bin -> ../up\n");
+    let whence = root.path("WHENCE").display().to_string();
+    let text = "kmod: WARNING: no firmware up.bin for a: up.bin leads out of its directory\n";
+    assert_eq!(firmware(&root, &["list", "--whence", &whence]), (0, String::new(), text.into()));
+}
