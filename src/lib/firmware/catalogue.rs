@@ -124,6 +124,13 @@ impl Catalogue {
         self.chase_by(path, |path| self.said_node(path).or_else(|| self.node(path)))
     }
 
+    /// Where a path itself is once the links to its directory are followed; `None` where there is none.
+    pub fn locate(&self, path: &[u8]) -> Option<BString> {
+        let (dir, last) = path.rsplit_once_str("/").unwrap_or((b"", path));
+        let (_, dir) = self.walk(dir, |path| self.node(path)).ok()?;
+        Some(name::join(&dir, last))
+    }
+
     fn chase_by<'c>(
         &'c self,
         path: &[u8],

@@ -144,6 +144,52 @@ fn copied_as_it_is_or_decompressed() {
     assert_eq!(answer, (1, String::new(), damaged.into()));
 }
 
+/// Only what is decompressed has another name, and what leads there follows.
+#[test]
+fn names_of_what_is_decompressed() {
+    let root = empty_tree();
+    root.module("kernel/a.ko.gz", |m| {
+        let names = ["l.bin", "x.bin", "m.bin", "d/z.bin", "dlink.xz/w.bin"];
+        names.into_iter().fold(m, |m, name| m.info("firmware", name))
+    });
+    indexed(&root);
+    for (name, text) in [("y", "y"), ("real/z", "z"), ("dreal/w", "w")] {
+        root.file(format!("lib/firmware/{name}.bin.xz"), compress(text.as_bytes(), Compression::Xz));
+    }
+    root.link("lib/firmware/l.bin", "y.bin.xz").link("lib/firmware/m.bin.xz", "d/../y.bin.xz");
+    root.link("lib/firmware/d", "real")
+        .link("lib/firmware/dlink.xz", "dreal")
+        .file("lib/firmware/x.bin", "plain");
+    let to = root.path("image").display().to_string();
+    let args = ["prune", "--modules", "--compress=none", "--copy-to", &to];
+    let (code, out, err) = firmware(&root, &[&args[..], &["-f", "fsspec"]].concat());
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    for (name, text) in [("l", "y"), ("m", "y"), ("x", "plain"), ("d/z", "z"), ("dlink.xz/w", "w")] {
+        assert_eq!(read(&root, &format!("image/lib/firmware/{name}.bin")), text.as_bytes(), "{name}");
+    }
+    let module = format!("/lib/modules/{}/kernel/a.ko", root.release());
+    assert!(read(&root, &format!("image{module}")).starts_with(b"\x7fELF"));
+    // What is told is what is there.
+    let spec = super::fsspec(&out);
+    for line in [
+        "file /lib/firmware/y.bin @/image/lib/firmware/y.bin 292".to_owned(),
+        "file /lib/firmware/x.bin @/lib/firmware/x.bin 292".into(),
+        format!("file {module} @/image{module} 365"),
+        "link /lib/firmware/l.bin y.bin".into(),
+    ] {
+        assert!(spec.contains(&line), "{line}\n{spec:#?}");
+    }
+    // Two files of one name: the plain one stays, or nothing is made.
+    root.file("lib/firmware/x.bin.xz", compress(b"other", Compression::Xz));
+    fs::remove_file(root.path("lib/firmware/l.bin")).unwrap();
+    root.link("lib/firmware/l.bin", "x.bin.xz");
+    let text = "/lib/firmware/x.bin is ambiguous: @/lib/firmware/x.bin, but also @/lib/firmware/x.bin.xz\n";
+    let expected = (1, String::new(), format!("kmod: ERROR: {text}"));
+    assert_eq!(firmware(&root, &[&args[..], &["--ambiguous=error"]].concat()), expected);
+    assert_eq!(firmware(&root, &args), (0, String::new(), format!("kmod: WARNING: {text}")));
+    assert_eq!(read(&root, "image/lib/firmware/x.bin"), b"plain");
+}
+
 #[test]
 fn nothing_is_copied_to_elsewhere() {
     let root = packed();

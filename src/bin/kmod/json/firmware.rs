@@ -64,7 +64,7 @@ fn owner(owner: &Owner) -> Object {
 fn part(path: &BString, entry: &Entry) -> Object {
     let object = Object::new().text("path", path);
     match entry {
-        Entry::File { source, size, mode } => {
+        Entry::File { source, size, mode, .. } => {
             object.text("source", source).set("size", *size).set("mode", *mode)
         }
         Entry::Link(target) => object.text("target", target),

@@ -1,6 +1,6 @@
 //! Carrying an image out: every file copied, every link made, below a directory.
 //!
-//! Owns the choice between files as they are and decompressed ones. Nothing outside the directory is written, see
+//! Files are copied as they are, or decompressed where the image says so. Nothing outside the directory is written, see
 //! [`deposit`](crate::sys::deposit).
 
 use std::ffi::OsStr;
@@ -9,41 +9,26 @@ use std::path::Path;
 
 use super::image::{Entry, Image};
 use crate::error::{Error, FormatError, Result};
-use crate::firmware::name;
 use crate::sys::decompress::{Compression, Decompressor};
 use crate::sys::deposit::Deposit;
 use crate::sys::file;
-
-/// What becomes of compressed files.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Compress {
-    /// They stay as they are.
-    #[default]
-    Keep,
-    /// They are decompressed and lose their suffix, as do the links to them.
-    None,
-}
 
 /// Copies all of an image to below `dir`.
 ///
 /// Errors: a file cannot be read, is not compressed as its name says, or cannot be written. What was copied until then
 /// stays, each file whole.
-pub fn copy(image: &Image, dir: &Path, compress: Compress) -> Result<()> {
+pub fn copy(image: &Image, dir: &Path) -> Result<()> {
     let deposit = Deposit::open(dir)?;
     let mut decompressor = Decompressor::default();
     let mut decoded = Vec::new();
     for (path, entry) in image.entries() {
-        let (plain, suffix) = name::plain(path);
-        let expand = compress == Compress::None && !suffix.is_empty();
-        let place = if expand { plain } else { path.as_slice() };
-        let place = place.strip_prefix(b"/").unwrap_or(place);
+        let place = path.strip_prefix(b"/").unwrap_or(path);
         match entry {
-            Entry::Link(target) if expand => deposit.link(place, name::plain(target).0)?,
             Entry::Link(target) => deposit.link(place, target)?,
-            Entry::File { source, mode, .. } => {
+            Entry::File { source, mode, decompress, .. } => {
                 let source = Path::new(OsStr::from_bytes(source));
                 let bytes = file::read(source)?;
-                let bytes = if expand {
+                let bytes = if *decompress {
                     let compression = Compression::detect(&bytes).ok_or_else(not_compressed);
                     let decode = |how| decompressor.decompress(how, &bytes, &mut decoded);
                     compression.and_then(decode).map_err(Error::at(source))?;

@@ -3,6 +3,7 @@
 //! Firmware goes below `/lib/firmware`, as it lies in the directory that it comes from; module files where they were.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,8 @@ pub enum Entry {
         size: u64,
         /// Its permissions.
         mode: u32,
+        /// Whether it is compressed there, and is not to be.
+        decompress: bool,
     },
     /// A symbolic link with its target.
     Link(BString),
@@ -84,7 +87,9 @@ impl Image {
                     Ambiguity::Files { name: file.clone(), taken: source.clone(), others: rivals };
                 ambiguities.push(ambiguity);
             }
-            ambiguities.extend(self.add(place(file), Entry::File { source, size, mode: FIRMWARE_MODE }));
+            ambiguities.extend(
+                self.add(place(file), Entry::File { source, size, mode: FIRMWARE_MODE, decompress: false }),
+            );
         }
         ambiguities
     }
@@ -99,13 +104,13 @@ impl Image {
         }
         let size = file::stat(source).map_err(Error::at(source))?.size;
         let source = source.as_os_str().as_bytes().into();
-        self.entries.insert(path, Entry::File { source, size, mode: MODULE_MODE });
+        self.entries.insert(path, Entry::File { source, size, mode: MODULE_MODE, decompress: false });
         Ok(())
     }
 
     /// Adds a file with permissions of its own, which need not be there yet.
     pub fn add_file(&mut self, path: impl Into<BString>, source: BString, mode: u32) {
-        self.entries.insert(path.into(), Entry::File { source, size: 0, mode });
+        self.entries.insert(path.into(), Entry::File { source, size: 0, mode, decompress: false });
     }
 
     /// A file or link where there would have to be a directory too: one of them cannot be in the image.
@@ -131,7 +136,7 @@ impl Image {
     }
 
     /// What comes first stays.
-    fn add(&mut self, path: BString, entry: Entry) -> Option<Ambiguity> {
+    pub(super) fn add(&mut self, path: BString, entry: Entry) -> Option<Ambiguity> {
         match self.entries.get(&path) {
             Some(there) if *there == entry => None,
             Some(there) => {
@@ -143,6 +148,22 @@ impl Image {
                 None
             }
         }
+    }
+
+    /// Takes for decompressed files what has been copied to below `dir`.
+    ///
+    /// Errors: a copy cannot be examined.
+    pub fn use_copies(&mut self, dir: &Path) -> Result<()> {
+        for (path, entry) in &mut self.entries {
+            if let Entry::File { source, size, decompress, .. } = entry
+                && std::mem::take(decompress)
+            {
+                *source = [dir.as_os_str().as_bytes(), path].concat().into();
+                let copy = Path::new(OsStr::from_bytes(source));
+                *size = file::stat(copy).map_err(Error::at(copy))?.size;
+            }
+        }
+        Ok(())
     }
 
     /// What is in it, by path.

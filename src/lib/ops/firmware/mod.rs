@@ -5,6 +5,7 @@
 //! None of them says a word.
 
 mod copy;
+mod expand;
 mod image;
 mod need;
 mod prune;
@@ -12,7 +13,7 @@ mod search;
 mod select;
 mod survey;
 
-pub use copy::{Compress, copy};
+pub use copy::copy;
 pub use image::{Entry, FIRMWARE, Image, Sizes, depmod_inputs, module_place};
 pub use need::{Needs, needs, needs_of_builtin, needs_of_files};
 pub use prune::{Files, files};

@@ -202,7 +202,13 @@ impl Known<'_> {
             all = all.plus(self.add_modules(&mut image).map_err(unreadable)?);
         }
         if let Some(dir) = &self.request.copy_to {
-            op::copy(&image, dir, self.request.compress).map_err(|error| self.report.not_copied(&error))?;
+            if self.request.decompress {
+                let (plain, ambiguities) = image.decompressed();
+                self.report.ambiguities(&ambiguities, self.request.policy)?;
+                image = plain;
+            }
+            let copied = op::copy(&image, dir).and_then(|()| image.use_copies(dir));
+            copied.map_err(|error| self.report.not_copied(&error))?;
         }
         Ok(Answer::Prune(Pruned { image, all }))
     }

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction};
 use oxmod::context::absolute;
 use oxmod::firmware::whence::Whence;
 use oxmod::index::text;
-use oxmod::ops::firmware::{Compress, FIRMWARE, Policy, Search, Selection, kernel_path};
+use oxmod::ops::firmware::{FIRMWARE, Policy, Search, Selection, kernel_path};
 use oxmod::sys::host;
 
 use crate::applet::Invocation;
@@ -73,7 +73,7 @@ pub struct Request {
     pub summary: bool,
     pub with_modules: bool,
     pub copy_to: Option<PathBuf>,
-    pub compress: Compress,
+    pub decompress: bool,
     firmware_dirs: Vec<PathBuf>,
     whence: Option<PathBuf>,
     allow: Vec<PathBuf>,
@@ -158,7 +158,7 @@ impl Request {
             summary: false,
             with_modules: false,
             copy_to: None,
-            compress: Compress::default(),
+            decompress: false,
             firmware_dirs: Vec::new(),
             whence: None,
             allow: Vec::new(),
@@ -184,9 +184,9 @@ impl Request {
             "json" => self.form = Form::Json,
             "copy-to" => self.copy_to = Some(value.into()),
             "compress" => {
-                self.compress = match value.to_str() {
-                    Some("keep") => Compress::Keep,
-                    Some("none") => Compress::None,
+                self.decompress = match value.to_str() {
+                    Some("keep") => false,
+                    Some("none") => true,
                     _ => return Err(bad(&value)),
                 }
             }
@@ -222,7 +222,7 @@ impl Request {
         if let Some((_, option)) = of_image.iter().find(|(given, _)| *given && self.task != Task::Prune) {
             return Err(report.only_with(option, "prune"));
         }
-        if self.compress == Compress::None && self.copy_to.is_none() {
+        if self.decompress && self.copy_to.is_none() {
             return Err(report.only_with("--compress none", "--copy-to"));
         }
         Ok(())
