@@ -22,6 +22,24 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     read_whole(&File::open(path).map_err(Error::at(path))?, path)
 }
 
+/// Like [`read`], of a regular file only: nobody is kept waiting by a pipe.
+///
+/// Errors: as those of [`read`]; unsupported for anything else that is there.
+pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
+    only_regular(path)?;
+    read(path)
+}
+
+/// Whether `path` is a regular file, or can become one.
+///
+/// Errors: unsupported for what is there and is none, such as a directory, a device or a pipe.
+pub fn only_regular(path: &Path) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")));
+    }
+    Ok(())
+}
+
 /// Reads standard input to its end; an error names it `-`.
 ///
 /// Errors: as those of [`read`].

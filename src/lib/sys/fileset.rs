@@ -268,9 +268,7 @@ pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
     let mut taken = BTreeSet::new();
     for &(path, _) in files {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")));
-        }
+        file::only_regular(path)?;
         let handle = File::open(dir).map_err(Error::at(path))?;
         let metadata = handle.metadata().map_err(Error::at(path))?;
         let id = (metadata.dev(), metadata.ino());

@@ -55,63 +55,47 @@ impl Report {
 
 /// Something that is wrong, in words, with names as they are.
 pub fn flaw(flaw: &Flaw) -> Vec<u8> {
+    let v = |bytes| verbatim::<[u8]>(bytes);
     match flaw {
         Flaw::Nameless(at) => raw_bytes(format_args!("module {at}: without a name")),
-        Flaw::Twice(name) => raw_bytes(format_args!("{}: listed twice", verbatim(name))),
+        Flaw::Twice(name) => raw_bytes(format_args!("{}: listed twice", v(name))),
         Flaw::NoSuchModule { module, position } => {
-            let module = verbatim(module);
-            raw_bytes(format_args!("{module}: depends on module {position}, which there is not"))
+            raw_bytes(format_args!("{}: depends on module {position}, which there is not", v(module)))
         }
         Flaw::Cycle(cycle) => {
-            raw_bytes(format_args!("modules that depend on each other: {}", verbatim(&names(cycle))))
+            raw_bytes(format_args!("modules that depend on each other: {}", v(&names(cycle))))
         }
         Flaw::Tree(Aliases::Loadable, error) => raw_bytes(format_args!("aliases: {error}")),
         Flaw::Tree(Aliases::Builtin, error) => {
             raw_bytes(format_args!("aliases of built-in modules: {error}"))
         }
         Flaw::NoSuchOwner { pattern, position } => {
-            raw_bytes(format_args!("alias {}: of module {position}, which there is not", verbatim(pattern)))
+            raw_bytes(format_args!("alias {}: of module {position}, which there is not", v(pattern)))
         }
-        Flaw::Index => b"its index is not that of its modules".to_vec(),
+        Flaw::Index => raw_bytes(format_args!("its index is not that of its modules")),
         Flaw::Release { there, expected } => {
-            raw_bytes(format_args!("of kernel {}, not of {}", verbatim(expected), verbatim(there)))
+            raw_bytes(format_args!("of kernel {}, not of {}", v(expected), v(there)))
         }
-        flaw => of_module(flaw),
-    }
-}
-
-/// What is wrong with one module.
-fn of_module(flaw: &Flaw) -> Vec<u8> {
-    match flaw {
-        Flaw::Missing(name) => raw_bytes(format_args!("{}: missing", verbatim(name))),
-        Flaw::Surplus(name) => raw_bytes(format_args!("{}: no such module in the directory", verbatim(name))),
-        Flaw::Path { module, there, expected } => raw_bytes(format_args!(
-            "{}: has its file at {}, not {}",
-            verbatim(module),
-            verbatim(place(expected)),
-            verbatim(place(there))
-        )),
-        Flaw::Depends { module, there, expected } => raw_bytes(format_args!(
-            "{}: depends on {}, not on {}",
-            verbatim(module),
-            verbatim(&names(expected)),
-            verbatim(&names(there))
-        )),
+        Flaw::Missing(name) => raw_bytes(format_args!("{}: missing", v(name))),
+        Flaw::Surplus(name) => raw_bytes(format_args!("{}: no such module in the directory", v(name))),
+        Flaw::Path { module, there, expected } => {
+            let (there, expected) = (v(place(there)), v(place(expected)));
+            raw_bytes(format_args!("{}: has its file at {expected}, not {there}", v(module)))
+        }
+        Flaw::Depends { module, there, expected } => {
+            let (there, expected) = (names(there), names(expected));
+            raw_bytes(format_args!("{}: depends on {}, not on {}", v(module), v(&expected), v(&there)))
+        }
         Flaw::Order(module) => {
-            let module = verbatim(module);
-            raw_bytes(format_args!("{module}: what is to be loaded with it is not what the file says"))
+            raw_bytes(format_args!("{}: what is to be loaded with it is not what the file says", v(module)))
         }
-        Flaw::Pattern { module, pattern, missing: true } => {
-            raw_bytes(format_args!("{}: without its alias {}", verbatim(module), verbatim(pattern)))
-        }
-        Flaw::Pattern { module, pattern, missing: false } => {
-            raw_bytes(format_args!("{}: has no alias {}", verbatim(module), verbatim(pattern)))
+        Flaw::Pattern { module, pattern, missing } => {
+            let how = if *missing { "without its" } else { "has no" };
+            raw_bytes(format_args!("{}: {how} alias {}", v(module), v(pattern)))
         }
         Flaw::Unanswered { module, modalias } => {
-            raw_bytes(format_args!("{}: not found for {}", verbatim(module), verbatim(modalias)))
+            raw_bytes(format_args!("{}: not found for {}", v(module), v(modalias)))
         }
-        // Those of the whole file.
-        _ => Vec::new(),
     }
 }
 

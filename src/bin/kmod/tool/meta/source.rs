@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use oxmod::config::depmod::DepmodConfig;
 use oxmod::context::{depmod_config, module_dir};
-use oxmod::error::{Error, FormatError, FormatKind};
 use oxmod::meta::FILE_NAME;
 use oxmod::notice::Sink;
 use oxmod::sys::{file, fileset, host};
@@ -20,10 +19,6 @@ pub struct Source {
     dir: Option<PathBuf>,
     file: Option<PathBuf>,
     config: Vec<PathBuf>,
-}
-
-fn no_file(path: &Path) -> Error {
-    Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file"))
 }
 
 impl Source {
@@ -85,10 +80,7 @@ impl Source {
         let path = self.target(report)?;
         let above = path.parent().and_then(Path::parent).map(|dir| dir.join(FILE_NAME));
         // One that was asked for by name may be a pipe; nobody waits for one that happens to be there.
-        let wait = self.file.is_some();
-        let opened = |path: &Path| {
-            if wait || !path.exists() || path.is_file() { file::read(path) } else { Err(no_file(path)) }
-        };
+        let opened = if self.file.is_some() { file::read } else { file::read_regular };
         let read = |path: PathBuf| match fileset::read(&path, opened) {
             Ok(bytes) => Ok((path, bytes)),
             Err(error) => Err(error),
