@@ -21,8 +21,8 @@ const MOST_STEPS: usize = 1 << 26;
 /// How many fields that are unknown a node may have before what is below it.
 const MOST_STRANGE: usize = 64;
 
-/// The positions of the modules with a pattern in one of `trees` of a file that matches `key`: in order, each once. `-` and
-/// `_` of a literal are the same; `key` is a normalised modalias.
+/// The positions of the modules with a pattern in one of `trees` of a file that matches `key`: in order, each once. `key` is
+/// a normalised modalias, and a `-` of a literal counts as `_`: a `-` that is still in the key, within brackets, is no `_`.
 ///
 /// Errors: malformed for what is no tree, limit for one that is too deep or where the answer would take too long.
 pub fn search(source: &dyn Bytes, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
@@ -207,7 +207,7 @@ impl<'a> Search<'a> {
     /// Takes the next byte of a literal, if that is what comes next.
     fn pass(&mut self, node: Node<'a>, passed: usize, next: Option<u8>) {
         self.steps += 1;
-        if next.is_none() || node.literal.get(passed).copied().map(folded) != next.map(folded) {
+        if next.is_none() || node.literal.get(passed).copied().map(folded) != next {
             return;
         }
         if passed + 1 == node.literal.len() {
