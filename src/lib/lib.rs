@@ -29,3 +29,8 @@ pub mod notice;
 pub mod ops;
 pub mod sys;
 pub mod uevent;
+
+/// The examples of the README are tested as those of the documentation are.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -19,6 +19,7 @@ mod modinfo_real;
 mod modinfo_side_car;
 mod modinfo_signature;
 mod modprobe;
+mod readme;
 mod single;
 mod streams;
 mod syslog;

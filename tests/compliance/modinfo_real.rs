@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oxmod_test_support::{Kernel, Run, kernels, same};
+use oxmod_test_support::{Kernel, Run, exhaustive, kernels, same};
 
 /// Operands of one command: few enough for a readable difference, enough not to spend the time on starting.
 const CHUNK: usize = 200;
@@ -46,8 +46,15 @@ fn compare(prefix: &str, at_least: usize) {
     let kernel = kernel(prefix);
     let files = module_files(&kernel.root.join("lib/modules").join(&kernel.release).join("kernel"));
     assert!(files.len() >= at_least, "only {} modules of {prefix}", files.len());
-    for request in REQUESTS {
-        for chunk in files.chunks(CHUNK) {
+    // Each time theirs decompresses all: of packed modules each is asked for everything at once and for some parts.
+    let packed = files[0].extension().is_some_and(|end| end != "ko");
+    let every = if packed && !exhaustive() { 4 } else { 1 };
+    for (at, request) in REQUESTS.into_iter().enumerate() {
+        for (_, chunk) in files
+            .chunks(CHUNK)
+            .enumerate()
+            .filter(|(number, _)| request.is_empty() || (at + number) % every == 0)
+        {
             let answer = same(|side| Run::new("modinfo").args(request).args(chunk).on(side));
             assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{request:?}");
         }

@@ -15,7 +15,7 @@ use oxmod::index::{Index, text};
 use oxmod::meta::{Aliases, Meta, Tree, message};
 use oxmod::name;
 use oxmod::ops::meta::{example, serving};
-use oxmod_test_support::{Kernel, RELEASE, Root, Run, Side, kernels};
+use oxmod_test_support::{Kernel, RELEASE, Root, Run, Side, exhaustive, kernels};
 use prost::Message as _;
 
 fn real_kernels() -> Vec<Kernel> {
@@ -127,7 +127,7 @@ fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, ou
 
 /// The tree, the index and plain fnmatch over the text: for a device of each alias, the same modules.
 fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: &[u8]) {
-    let every = if std::env::var_os("OXMOD_EXHAUSTIVE").is_some() { 1 } else { 100 };
+    let every = if exhaustive() { 1 } else { 100 };
     let meta = Meta::open(Box::new(bytes.to_vec())).unwrap();
     let index = fs::read(out.path(out.in_modules("modules.alias.bin"))).unwrap();
     let index = Index::parse(&index).unwrap();

@@ -55,6 +55,11 @@ pub fn kernels() -> Vec<Kernel> {
         .collect()
 }
 
+/// Whether all of what takes minutes is asked for, as by `OXMOD_EXHAUSTIVE=1`, rather than a share of it.
+pub fn exhaustive() -> bool {
+    std::env::var_os("OXMOD_EXHAUSTIVE").is_some()
+}
+
 /// What `uname -r` says.
 pub fn running_release() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim_end().to_owned()

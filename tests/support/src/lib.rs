@@ -35,7 +35,7 @@ pub use compare::{differs_because, each, same, sides};
 pub use compress::{Compression, compress, xz_in_blocks};
 pub use disk::{Fault, on_faulty_disk};
 pub use elf::{Crcs, Module};
-pub use lab::{Kernel, kernels, ours, reference, running_release};
+pub use lab::{Kernel, exhaustive, kernels, ours, reference, running_release};
 pub use random::Random;
 pub use root::{RELEASE, Root};
 pub use run::{Answer, Run, Side, Stream};
