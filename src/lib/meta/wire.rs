@@ -84,7 +84,19 @@ impl<'a> Fields<'a> {
         Ok(u32::from_le_bytes(bytes))
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64> {
+        // Nearly all are of one byte.
+        match self.near {
+            [byte @ 0..0x80, rest @ ..] if self.at < self.end => {
+                (self.at, self.near) = (self.at + 1, rest);
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
