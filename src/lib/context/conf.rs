@@ -113,7 +113,7 @@ impl ConfFiles {
     }
 }
 
-fn is_accepted(name: &[u8]) -> bool {
+pub(super) fn is_accepted(name: &[u8]) -> bool {
     name.len() > SUFFIX.len() && name.ends_with(SUFFIX) && !name.starts_with(b".")
 }
 

@@ -36,8 +36,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Dep, Self::Alias, Self::Symbol, Self::Builtin, Self::BuiltinAlias];
+
     /// Names of the binary index and of the text that it is made from.
-    fn file_names(self) -> (&'static str, &'static str) {
+    pub(super) fn file_names(self) -> (&'static str, &'static str) {
         match self {
             Self::Dep => ("modules.dep.bin", "modules.dep"),
             Self::Alias => ("modules.alias.bin", "modules.alias"),

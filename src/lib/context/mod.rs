@@ -10,6 +10,7 @@ pub mod facts;
 mod indexes;
 mod lookup;
 mod meta;
+mod stamp;
 mod stored;
 
 use std::cell::OnceCell;
@@ -29,6 +30,7 @@ use meta::{MetaFile, Place};
 
 pub use indexes::{Kind as IndexKind, index_of_text};
 pub use lookup::Module;
+pub use stamp::{Moment, Sources, Stamp};
 
 /// The place of modules below a root, with the slashes that stand around it.
 const MODULES: &[u8] = b"/lib/modules/";
@@ -54,6 +56,7 @@ pub struct Context<'a> {
     /// What answers in place of the indexes, if there are none.
     meta: Option<MetaFile<'a>>,
     builtin_info: OnceCell<Vec<u8>>,
+    sources: Sources,
     sink: Sink<'a>,
 }
 
@@ -123,13 +126,18 @@ impl<'a> Context<'a> {
             Some(meta) if *source != ConfigSource::Nothing => Lines::Meta(meta.path(), meta.soft_and_weak()),
             _ => Lines::Files { dir: &dir, staged },
         };
+        let paths = match source {
+            ConfigSource::Nothing => Vec::new(),
+            ConfigSource::System => conf::default_dirs("modprobe.d"),
+            ConfigSource::Paths(paths) => paths.clone(),
+        };
         let config = match source {
             ConfigSource::Nothing => Config::default(),
-            ConfigSource::System => load_config(&lines, &conf::default_dirs("modprobe.d"), sink),
-            ConfigSource::Paths(paths) => load_config(&lines, paths, sink),
+            _ => load_config(&lines, &paths, sink),
         };
-        let dir = place.map_or(dir, |place| place.dir.clone());
-        Self { meta, ..Self::new(dir, staged, config, sink) }
+        let in_place = place.map_or_else(|| dir.clone(), |place| place.dir.clone());
+        let sources = Sources { dir, meta: place.map(|place| place.file.clone()), config: paths };
+        Self { meta, sources, ..Self::new(in_place, staged, config, sink) }
     }
 
     /// A context over indexes with a configuration that the caller has already.
@@ -140,7 +148,13 @@ impl<'a> Context<'a> {
 
     fn new(dir: PathBuf, staged: bool, config: Config, sink: Sink<'a>) -> Self {
         let indexes = Indexes::new(&dir, staged, sink);
-        Self { dir, config, indexes, meta: None, builtin_info: OnceCell::new(), sink }
+        let sources = Sources::default();
+        Self { dir, config, indexes, meta: None, builtin_info: OnceCell::new(), sources, sink }
+    }
+
+    /// What it was read from. One that was given its configuration does not know.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// The meta.pb that answers in place of the indexes.

@@ -296,3 +296,90 @@ fn unloading_what_cannot_go() {
         &["insert a", "insert b", "insert c", "insert f", "remove else"],
     );
 }
+
+/// What was done before something failed is not forgotten.
+#[test]
+fn a_failure_comes_with_what_was_done() {
+    let shim = Shim::new().answer("finit", "kernel/d-x.ko", libc::EIO).living(1000);
+    expect_of(
+        &tree(),
+        &shim,
+        "load dev:two",
+        &["module d_x: Input/output error, but loaded a e"],
+        &["insert d-x = 5", "insert a", "insert e"],
+    );
+    let shim = Shim::new().answer("finit", "kernel/c.ko", libc::EIO).living(1000);
+    expect_of(
+        &tree(),
+        &shim,
+        "load c\nstate b",
+        &["module c: Input/output error, but loaded a b", "Live"],
+        &["insert a", "insert b", "insert c = 5"],
+    );
+    let shim = Shim::new().answer("delete", "b", libc::EIO).living(1000);
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", "alias both c\nalias both d-x\nremove d_x exit 3\n");
+    expect_of(
+        &root,
+        &shim,
+        "load both\nunload both",
+        &["loaded a b c d_x", "module d_x: command exit 3 ended with 3, but removed c"],
+        &["insert a", "insert b", "insert c", "insert d-x", "remove c", "remove b = 5"],
+    );
+}
+
+#[test]
+fn what_cannot_be_a_name() {
+    for name in ["dev:[x", "dev:x]", "["] {
+        let refused = format!("{name} cannot be the name of a module: its brackets do not pair [22]");
+        let script = format!("load {name}\nunload {name}\ndevice {name}");
+        expect(&tree(), &script, &[&refused, &refused, "nothing"], &[]);
+    }
+}
+
+/// Who waits for an install command hears how it ended.
+#[test]
+fn waiters_get_the_outcome() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "install bad echo bad >>/ran; sleep 1; exit 3\ninstall good echo good >>/ran; sleep 1\n",
+    );
+    expect(
+        &root,
+        "at-once 4 bad\nat-once 4 good",
+        &["module bad: command echo bad >>/ran; sleep 1; exit 3 ended with 3 [22]", "commands good"],
+        &[],
+    );
+    assert_eq!(fs::read_to_string(root.path("ran")).unwrap(), "bad\ngood\n");
+}
+
+/// Files that have changed are read again when that is asked for, and only then.
+#[test]
+fn changes_are_noticed() {
+    let root = tree();
+    let no_file = format!(
+        "module a: /lib/modules/{}/kernel/a.ko: No such file or directory (os error 2) [2]",
+        root.release()
+    );
+    expect(
+        &root,
+        "refresh\nrenew\nsh mkdir -p /etc/modprobe.d; echo options f z=9 >/etc/modprobe.d/y.conf\nrenew\nrenew\nload f\n\
+         sh cd /lib/modules/*/ && rm modules.dep.bin && echo kernel/a.ko: >modules.dep\nrenew\nload e\n\
+         sh mv /lib/modules /lib/away\nrenew\nrenew\nload a\nsh mv /lib/away /lib/modules\nrenew",
+        &[
+            "refreshed",
+            "unchanged",
+            "refreshed",
+            "unchanged",
+            "loaded f",
+            "refreshed",
+            "there is no module e [2]",
+            "no directory [2]",
+            "unchanged",
+            &no_file,
+            "refreshed",
+        ],
+        &["insert f z=9"],
+    );
+}

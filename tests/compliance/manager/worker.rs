@@ -40,16 +40,22 @@ fn answer(manager: &Manager<'_>, line: &str, children: &mut Vec<Child>) -> Optio
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let shell = |line: &str| Command::new("/bin/sh").args(["-c", line]).env_remove("LD_PRELOAD").spawn();
     Some(match verb {
-        "load" => manager.load(rest).map_or_else(error, |report| told(&report)),
+        "load" => load(manager, rest),
         "device" => told(&manager.load_for_device(rest)),
-        "unload" => manager.unload(rest).map_or_else(error, |names| list("removed", &names)),
+        "unload" => match manager.unload(rest) {
+            Ok(names) => list("removed", &names),
+            Err(incomplete) if incomplete.done.is_empty() => error(*incomplete.error),
+            Err(incomplete) => format!("{}, but {}", incomplete.error, list("removed", &incomplete.done)),
+        },
         "state" => manager.state(rest).map_or_else(|| "absent".into(), |state| format!("{state:?}")),
-        "refresh" => match manager.refresh() {
-            Ok(()) => "refreshed".into(),
+        "refresh" | "renew" => match renewed(manager, verb) {
+            Ok(true) => "refreshed".into(),
+            Ok(false) => "unchanged".into(),
             Err(Error::Directory { errno, .. }) => format!("no directory [{errno}]"),
             Err(other) => error(other),
         },
         "together" => together(manager, rest),
+        "at-once" => at_once(manager, rest),
         "sh" => {
             assert!(shell(rest).and_then(|mut child| child.wait()).expect("a shell").success());
             return None;
@@ -61,6 +67,51 @@ fn answer(manager: &Manager<'_>, line: &str, children: &mut Vec<Child>) -> Optio
         }
         _ => panic!("{line}"),
     })
+}
+
+fn renewed(manager: &Manager<'_>, verb: &str) -> Result<bool, Error> {
+    if verb == "renew" { manager.refresh_if_changed() } else { manager.refresh().map(|()| true) }
+}
+
+fn load(manager: &Manager<'_>, name: &str) -> String {
+    match manager.load(name) {
+        Ok(report) => told(&report),
+        Err(incomplete) => {
+            let mut done = *incomplete.done;
+            let others = done.failed.split_off(done.failed.len().min(1));
+            // The first reason of all is the error.
+            assert_eq!(done.failed.pop().map(|(_, error)| error.errno()), reasons(&incomplete.error));
+            done.failed = others;
+            match told(&done).as_str() {
+                "nothing" => error(*incomplete.error),
+                done => format!("{}, but {done}", incomplete.error),
+            }
+        }
+    }
+}
+
+/// The errno of what stands in a report: of a name that stands for nothing there is none.
+fn reasons(error: &Error) -> Option<i32> {
+    let in_no_report = matches!(error, Error::NotFound { .. } | Error::Malformed { .. });
+    (!in_no_report).then(|| error.errno())
+}
+
+/// So many threads, which all load the same at the same moment: what each is told, the same answers together.
+fn at_once(manager: &Manager<'_>, arguments: &str) -> String {
+    let (threads, name) = arguments.split_once(' ').expect("a number and a name");
+    let threads: usize = threads.parse().expect("a number");
+    let barrier = Barrier::new(threads);
+    let mut answers: Vec<String> = thread::scope(|scope| {
+        let work = || {
+            barrier.wait();
+            load(manager, name)
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    answers.sort();
+    answers.dedup();
+    answers.join(" / ")
 }
 
 /// So many threads, which all load all of these, each beginning with another: how often each module is in a

@@ -45,9 +45,9 @@ impl Actor {
             Action::Missing => Err(Error::of_step(step, Failure::Missing)),
             Action::Insert(_) | Action::Install(_) => {
                 match self.flights.share(&step.module, || self.insert(step))? {
-                    Shared::Own(done) => Ok(done),
-                    Shared::Others if matches!(step.action, Action::Install(_)) => Ok(Done::Installed),
-                    Shared::Others => Ok(Done::Loaded),
+                    // Who did it has it in its report.
+                    Shared::Others(Done::Inserted(_)) => Ok(Done::Loaded),
+                    Shared::Own(done) | Shared::Others(done) => Ok(done),
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Why the manager could not do what it was asked for.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,37 @@ use crate::ops::probe::{Failure, Forbidden, Step};
 use crate::ops::remove;
 use crate::sys::{errno, file};
 
+/// Why not all that was asked for was done, and what was done of it all the same.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{error}")]
+#[non_exhaustive]
+pub struct Incomplete<D: fmt::Debug> {
+    /// The first reason.
+    pub error: Box<Error>,
+    /// What was done.
+    pub done: Box<D>,
+}
+
+impl<D: fmt::Debug> Incomplete<D> {
+    pub(super) fn new(error: Error, done: D) -> Self {
+        Self { error: Box::new(error), done: Box::new(done) }
+    }
+}
+
+/// Nothing was done.
+impl<D: fmt::Debug + Default> From<Error> for Incomplete<D> {
+    fn from(error: Error) -> Self {
+        Self::new(error, D::default())
+    }
+}
+
+/// For callers to whom the reason is enough.
+impl<D: fmt::Debug> From<Incomplete<D>> for Error {
+    fn from(incomplete: Incomplete<D>) -> Self {
+        *incomplete.error
+    }
+}
+
 /// Why a module was not loaded or not removed. Cheap to clone: everybody who waited for one insertion gets the
 /// same.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -22,6 +54,12 @@ pub enum Error {
     #[error("there is no module {name}")]
     NotFound {
         /// What was asked for, or the name of a module that another needs.
+        name: BString,
+    },
+    /// What was asked for cannot be a name or an alias: its brackets do not pair.
+    #[error("{name} cannot be the name of a module: its brackets do not pair")]
+    Malformed {
+        /// What was asked for.
         name: BString,
     },
     /// The configuration forbids the module, or one that it cannot do without.
@@ -96,7 +134,7 @@ impl Error {
             Self::Forbidden { .. } => libc::EPERM,
             Self::Kernel { errno, .. } | Self::Directory { errno, .. } => *errno,
             Self::File { error, .. } | Self::Meta { error } => error.errno(),
-            Self::Command { .. } => libc::EINVAL,
+            Self::Command { .. } | Self::Malformed { .. } => libc::EINVAL,
             Self::BuiltIn { .. } | Self::InUse { .. } => libc::EBUSY,
         }
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use bstr::BString;
 
 use super::error::Error;
+use crate::ops::probe::Done;
 
 /// The insertions that are going on.
 #[derive(Debug, Default)]
@@ -27,18 +28,18 @@ struct Flight {
 enum End {
     #[default]
     Open,
-    Over(Result<(), Error>),
+    Over(Result<Done, Error>),
     /// Whoever began did not come to an end, by a panic.
     Abandoned,
 }
 
-/// The answer to one of those who asked for a module.
-#[derive(Debug)]
-pub(super) enum Shared<T> {
+/// What came of it for one of those who asked for a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shared {
     /// This one did the work.
-    Own(T),
+    Own(Done),
     /// Another did it meanwhile.
-    Others,
+    Others(Done),
 }
 
 /// Ends the flight of the one who leads it, come what may.
@@ -51,21 +52,21 @@ struct Lead<'f> {
 
 impl Flights {
     /// Does `work` for the module, or waits for the one who is doing it.
-    pub(super) fn share<T>(
+    pub(super) fn share(
         &self,
         module: &BString,
-        work: impl FnOnce() -> Result<T, Error>,
-    ) -> Result<Shared<T>, Error> {
+        work: impl FnOnce() -> Result<Done, Error>,
+    ) -> Result<Shared, Error> {
         loop {
             let (flight, begun) = self.join(module);
             if begun {
                 let mut lead = Lead { flights: self, module, flight, end: End::Abandoned };
                 let answer = work();
-                lead.end = End::Over(answer.as_ref().map(|_| ()).map_err(Clone::clone));
+                lead.end = End::Over(answer.clone());
                 return answer.map(Shared::Own);
             }
             if let Some(answer) = flight.wait() {
-                return answer.map(|()| Shared::Others);
+                return answer.map(Shared::Others);
             }
         }
     }
@@ -95,7 +96,7 @@ impl Flights {
 
 impl Flight {
     /// The answer, once there is one.
-    fn wait(&self) -> Option<Result<(), Error>> {
+    fn wait(&self) -> Option<Result<Done, Error>> {
         let mut end = lock(&self.end);
         loop {
             match &*end {

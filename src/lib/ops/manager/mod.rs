@@ -6,6 +6,7 @@
 mod act;
 mod error;
 mod flight;
+mod open;
 mod prospect;
 
 #[cfg(test)]
@@ -13,22 +14,21 @@ mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::context::{ConfigSource, Context, IndexKind, Module, module_dir};
-use crate::meta::Meta;
+use crate::context::{ConfigSource, Context, Module, Moment, Stamp, module_dir};
 use crate::name;
 use crate::notice::Sink;
 use crate::ops::command::{self, Surroundings};
 use crate::ops::probe::{self, Done};
 use crate::ops::remove::{self, Hand, by_kernel};
 use crate::sys::module::{self, State};
-use crate::sys::{file, fileset};
 use act::Actor;
 
-pub use error::Error;
+pub use error::{Error, Incomplete};
+pub use open::{open_dir, open_meta};
 pub use prospect::{Planned, Prospect};
 
 /// Opens the modules and their configuration, at first and at each [`Manager::refresh`].
@@ -42,7 +42,8 @@ type Open<'a> = Box<dyn Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a>;
 ///
 /// Nothing is remembered about what is loaded: each call asks the kernel, so it does not matter who else
 /// loads and removes modules meanwhile. A module that another process has on its way in or out is waited for.
-/// What is read once and kept until [`refresh`](Self::refresh) is the configuration and where modules are.
+/// What is read once and kept until [`refresh`](Self::refresh) or [`refresh_if_changed`](Self::refresh_if_changed) is the
+/// configuration and where modules are.
 ///
 /// `options`, `install`, `softdep`, `forbid` and the other lines of modprobe.d(5) count as they do for
 /// `modprobe`. A `blacklist` line keeps a driver from being loaded for a device, not by its own name.
@@ -87,6 +88,8 @@ type Open<'a> = Box<dyn Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a>;
 pub struct Manager<'a> {
     open: Open<'a>,
     context: Mutex<Context<'a>>,
+    /// The state of the files that the context was read from, if that is known.
+    read: Mutex<Option<Stamp>>,
     sink: Sink<'a>,
     /// Loads share it, a removal has it alone.
     turn: RwLock<()>,
@@ -104,7 +107,8 @@ pub struct Report {
     pub already: Vec<BString>,
     /// Modules asked for that are part of the kernel.
     pub builtin: Vec<BString>,
-    /// Modules in whose place an install command of the configuration ran.
+    /// Modules in whose place an install command of the configuration ran, for this call or for another that asked for the
+    /// same meanwhile.
     pub commands: Vec<BString>,
     /// Modules that the blacklist keeps from being loaded for a device.
     pub blacklisted: Vec<BString>,
@@ -139,64 +143,54 @@ impl Manager<'static> {
     }
 }
 
-/// A context for a manager: the modules in `dir`, or those of a meta.pb there or in the directory above.
-///
-/// Errors: there is neither, or the meta.pb cannot be used.
-pub fn open_dir<'c>(dir: &Path, source: &ConfigSource, sink: Sink<'c>) -> Result<Context<'c>, Error> {
-    let context = Context::open(dir.to_path_buf(), source, sink);
-    if context.meta_file().is_none() {
-        file::exists(dir).map_err(|error| Error::directory(dir, &error))?;
-        // The first question opens it. Without it there is nothing to be loaded, which nobody would notice.
-        if context.path_of(b"").is_none() && !context.has_index(IndexKind::Dep) {
-            let absent = std::io::Error::from_raw_os_error(libc::ENOENT);
-            return Err(Error::directory(&dir.join("modules.dep.bin"), &absent));
-        }
-    }
-    usable(context)
-}
-
-/// A context for a manager: the modules of this meta.pb, whose files are below `dir`.
-///
-/// Errors: there is no such file, or it cannot be used.
-pub fn open_meta<'c>(
-    file: &Path,
-    dir: &Path,
-    source: &ConfigSource,
-    sink: Sink<'c>,
-) -> Result<Context<'c>, Error> {
-    usable(Context::open_meta(file, dir.to_path_buf(), source, sink))
-}
-
-/// A meta.pb that is of no use would answer that there is nothing at all.
-fn usable(context: Context<'_>) -> Result<Context<'_>, Error> {
-    let unusable = context.meta_file().filter(|_| !context.has_index(IndexKind::Dep));
-    match unusable.map(|path| fileset::read(path, file::read).and_then(|bytes| parsed(path, bytes))) {
-        Some(Err(error)) => Err(Error::Meta { error: Arc::new(error) }),
-        // It was replaced meanwhile, or is not at fault.
-        Some(Ok(())) | None => Ok(context),
-    }
-}
-
-fn parsed(path: &Path, bytes: Vec<u8>) -> crate::error::Result<()> {
-    Meta::open(Box::new(bytes)).map(drop).map_err(crate::error::Error::at(path))
-}
-
 impl<'a> Manager<'a> {
-    /// With modules and configuration as `open` has them. What is noticed while plans are made goes to `sink`.
+    /// With modules and configuration as `open` has them. What is noticed while plans are made goes to `sink`. Neither may
+    /// call the manager, which would wait for itself.
     ///
     /// Errors: those of `open`.
     pub fn new(
         open: impl Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a,
         sink: Sink<'a>,
     ) -> Result<Self, Error> {
-        let context = Mutex::new(open()?);
-        Ok(Self { open: Box::new(open), context, sink, turn: RwLock::new(()), actor: Actor::new() })
+        let begun = Moment::now();
+        let context = open()?;
+        let stamp = context.sources().stamp();
+        let read = Mutex::new((!stamp.is_since(begun)).then_some(stamp));
+        let (context, turn) = (Mutex::new(context), RwLock::new(()));
+        Ok(Self { open: Box::new(open), context, read, sink, turn, actor: Actor::new() })
     }
 
     /// Reads the configuration, and where modules are, anew.
     ///
     /// Errors: they cannot be had any more; all stays as it was.
     pub fn refresh(&self) -> Result<(), Error> {
+        let mut read = lock(&self.read);
+        // Before it is read: what changes meanwhile has not been seen.
+        *read = Some(self.stamp());
+        self.read_anew()
+    }
+
+    /// The same, if any of the files has changed that they were read from: whether it has. Files are examined, some fifty
+    /// on a usual system, but not read for this.
+    ///
+    /// Errors: as those of [`refresh`](Self::refresh), once for each change.
+    pub fn refresh_if_changed(&self) -> Result<bool, Error> {
+        // Who asks meanwhile waits, and goes on with what is new.
+        let mut read = lock(&self.read);
+        let now = Some(self.stamp());
+        if *read == now {
+            return Ok(false);
+        }
+        *read = now;
+        self.read_anew().map(|()| true)
+    }
+
+    fn stamp(&self) -> Stamp {
+        let sources = self.context().sources().clone();
+        sources.stamp()
+    }
+
+    fn read_anew(&self) -> Result<(), Error> {
         let new = (self.open)()?;
         *self.context() = new;
         Ok(())
@@ -205,11 +199,15 @@ impl<'a> Manager<'a> {
     /// Loads the module of this name, or all those of this alias, with what they need. `-` and `_` are one. That
     /// it is loaded or built in is no error.
     ///
-    /// Errors: the first one; where an alias stands for several modules the others are loaded all the same.
-    pub fn load(&self, name: impl AsRef<[u8]>) -> Result<Report, Error> {
+    /// Errors: the first one, with the report, which has all of them and what was loaded in spite of them: where an alias
+    /// stands for several modules the others are loaded all the same.
+    pub fn load(&self, name: impl AsRef<[u8]>) -> Result<Report, Incomplete<Report>> {
         let _with_others = self.turn.read().unwrap_or_else(PoisonError::into_inner);
-        let mut report = self.load_all(self.plan(name.as_ref())?);
-        if report.failed.is_empty() { Ok(report) } else { Err(report.failed.swap_remove(0).1) }
+        let report = self.load_all(self.plan(name.as_ref())?);
+        match report.failed.first() {
+            Some((_, error)) => Err(Incomplete::new(error.clone(), report)),
+            None => Ok(report),
+        }
     }
 
     /// Loads every driver for the device with this `modalias`, and goes on after a failure. That nothing serves
@@ -233,11 +231,11 @@ impl<'a> Manager<'a> {
 
     /// What [`load`](Self::load) would do now.
     ///
-    /// Errors: nothing has this name or alias.
+    /// Errors: nothing has this name or alias, or it cannot be one.
     pub fn plan(&self, name: impl AsRef<[u8]>) -> Result<Vec<Planned>, Error> {
         let name = name.as_ref();
         let context = self.context();
-        let found = context.lookup(name).unwrap_or_default();
+        let found = context.lookup(name).map_err(|_| Error::Malformed { name: name.into() })?;
         if found.is_empty() {
             return Err(Error::NotFound { name: name.into() });
         }
@@ -254,19 +252,20 @@ impl<'a> Manager<'a> {
     /// Removes the module of this name, or all those of this alias, and those that it needed and nothing uses any
     /// more, as `modprobe -r` does. That it is not loaded is no error. The answer has what was removed, in this order.
     ///
-    /// Errors: it is built in, in use, or the kernel refuses; or nothing has this name or alias.
-    pub fn unload(&self, name: impl AsRef<[u8]>) -> Result<Vec<BString>, Error> {
+    /// Errors: it is built in, in use, or the kernel refuses; or nothing has this name or alias, or it cannot be one. With
+    /// them comes what was removed before.
+    pub fn unload(&self, name: impl AsRef<[u8]>) -> Result<Vec<BString>, Incomplete<Vec<BString>>> {
         let name = name.as_ref();
         let _alone = self.turn.write().unwrap_or_else(PoisonError::into_inner);
         let context = self.context();
-        let mut found = context.lookup(name).unwrap_or_default();
+        let mut found = context.lookup(name).map_err(|_| Error::Malformed { name: name.into() })?;
         let own = name::normalize(name);
         if found.is_empty() && module::is_present(&own) {
             // Somebody loaded a file from elsewhere.
             found.push(Module::named(own.into_owned()));
         }
         if found.is_empty() {
-            return Err(Error::NotFound { name: name.into() });
+            return Err(Error::NotFound { name: name.into() }.into());
         }
         let mut remover =
             Remover { surroundings: self.actor.surroundings(), removed: Vec::new(), command: None };
@@ -274,8 +273,11 @@ impl<'a> Manager<'a> {
             if !module.builtin && !context.is_builtin(&module.name) {
                 act::settled(&module.name);
             }
-            remove::remove(&context, module, remove::Request::default(), &mut remover)
-                .map_err(|failure| Error::of_removal(failure, remover.command.take()))?;
+            let outcome = remove::remove(&context, module, remove::Request::default(), &mut remover);
+            if let Err(failure) = outcome {
+                let error = Error::of_removal(failure, remover.command.take());
+                return Err(Incomplete::new(error, remover.removed));
+            }
         }
         Ok(remover.removed)
     }
@@ -283,6 +285,11 @@ impl<'a> Manager<'a> {
     /// The directory that the files of modules are below.
     pub fn dir(&self) -> PathBuf {
         self.context().dir().to_path_buf()
+    }
+
+    /// The meta.pb that modules are looked up in; `None` where indexes are asked.
+    pub fn meta_file(&self) -> Option<PathBuf> {
+        self.context().meta_file().map(Path::to_path_buf)
     }
 
     /// What the kernel says about the module of this name; `None` where it is not loaded.
@@ -293,7 +300,7 @@ impl<'a> Manager<'a> {
     }
 
     fn context(&self) -> MutexGuard<'_, Context<'a>> {
-        self.context.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.context)
     }
 
     /// Carries plans out. Whoever calls has a turn since before they were made.
@@ -332,6 +339,11 @@ impl<'a> Manager<'a> {
         }
         Ok(())
     }
+}
+
+/// What a panic of another thread leaves behind is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Manager<'_> {

@@ -8,6 +8,8 @@ use bstr::BString;
 
 use super::flight::{Flights, Shared};
 use super::{Error, Manager};
+use crate::ops::insert::Way;
+use crate::ops::probe::Done;
 
 /// What threads share may be shared.
 #[test]
@@ -17,7 +19,7 @@ fn a_manager_may_be_shared() {
 }
 
 /// One works, seven wait for it and get its answer, whatever that is.
-fn eight(answer: &Result<(), Error>) -> (usize, usize, usize) {
+fn eight(answer: &Result<Done, Error>) -> (usize, usize, usize) {
     let (flights, module) = (Flights::default(), BString::from("m"));
     let [began, worked, others, failed] = [const { AtomicUsize::new(0) }; 4];
     let barrier = Barrier::new(8);
@@ -33,9 +35,10 @@ fn eight(answer: &Result<(), Error>) -> (usize, usize, usize) {
                     answer.clone()
                 });
                 let counter = match shared {
-                    Ok(Shared::Own(())) => &worked,
-                    Ok(Shared::Others) => &others,
-                    Err(_) => &failed,
+                    Ok(Shared::Own(done)) if Some(&done) == answer.as_ref().ok() => &worked,
+                    Ok(Shared::Others(done)) if Some(&done) == answer.as_ref().ok() => &others,
+                    Err(error) if answer.as_ref().is_err_and(|own| own.errno() == error.errno()) => &failed,
+                    other => panic!("{other:?}"),
                 };
                 counter.fetch_add(1, Ordering::Relaxed);
             });
@@ -47,7 +50,9 @@ fn eight(answer: &Result<(), Error>) -> (usize, usize, usize) {
 
 #[test]
 fn who_comes_meanwhile_gets_the_same_answer() {
-    assert_eq!(eight(&Ok(())), (1, 7, 0));
+    for done in [Done::Inserted(Way::Direct), Done::Loaded, Done::Installed, Done::BuiltIn] {
+        assert_eq!(eight(&Ok(done)), (1, 7, 0));
+    }
     assert_eq!(eight(&Err(Error::Kernel { errno: libc::ENODEV, module: "m".into() })), (0, 0, 8));
 }
 
@@ -55,11 +60,11 @@ fn who_comes_meanwhile_gets_the_same_answer() {
 fn who_comes_later_begins_anew() {
     let (flights, module) = (Flights::default(), BString::from("m"));
     for _ in 0..2 {
-        assert!(matches!(flights.share(&module, || Ok(())), Ok(Shared::Own(()))));
+        assert_eq!(flights.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
     }
     let refusal = Error::NotFound { name: module.clone() };
-    assert!(flights.share(&module, || Err::<(), _>(refusal)).is_err());
-    assert!(matches!(flights.share(&module, || Ok(())), Ok(Shared::Own(()))));
+    assert!(flights.share(&module, || Err(refusal)).is_err());
+    assert_eq!(flights.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
 }
 
 /// A panic in one thread leaves nobody waiting for ever.
@@ -68,7 +73,7 @@ fn an_abandoned_insertion_is_taken_up() {
     let (flights, module) = (Flights::default(), BString::from("m"));
     thread::scope(|scope| {
         let first = scope.spawn(|| {
-            let _ = flights.share(&module, || -> Result<(), Error> {
+            let _ = flights.share(&module, || -> Result<Done, Error> {
                 while flights.waiting_for(&module) < 1 {
                     thread::yield_now();
                 }
@@ -79,7 +84,7 @@ fn an_abandoned_insertion_is_taken_up() {
             while first_has_not_begun(&flights, &module) {
                 thread::yield_now();
             }
-            matches!(flights.share(&module, || Ok(())), Ok(Shared::Own(())))
+            matches!(flights.share(&module, || Ok(Done::Loaded)), Ok(Shared::Own(Done::Loaded)))
         });
         assert!(first.join().is_err());
         assert!(second.join().expect("no panic"));

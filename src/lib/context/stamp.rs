@@ -1,0 +1,150 @@
+//! Whether what a context was read from has changed since.
+//!
+//! Owns which files those are: the module directory with its indexes, the meta.pb, the configuration. They are examined,
+//! never read. The kernel's command line does not change.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::conf::is_accepted;
+use super::indexes::Kind;
+use crate::meta;
+use crate::sys::file::{self, Stat};
+use crate::sys::{dir, host};
+
+/// What a context is read from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The module directory, as it was asked for.
+    pub(super) dir: PathBuf,
+    /// The meta.pb that was named or found.
+    pub(super) meta: Option<PathBuf>,
+    /// Directories and files of configuration.
+    pub(super) config: Vec<PathBuf>,
+}
+
+/// The state of all of them at one time. Equal ones are of the same contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(Vec<Option<Stat>>);
+
+/// A moment on the clock that files get their times from.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment((i64, u32));
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Self {
+        Self(host::file_time())
+    }
+}
+
+impl Sources {
+    /// How they are now.
+    pub fn stamp(&self) -> Stamp {
+        let mut stamp = Stamp(Vec::new());
+        stamp.add(&self.dir);
+        let of_modules = Kind::ALL.iter().flat_map(|kind| <[&str; 2]>::from(kind.file_names()));
+        for name in of_modules.chain(["modules.softdep", "modules.weakdep", meta::FILE_NAME]) {
+            stamp.add(&self.dir.join(name));
+        }
+        let above = self.dir.parent().map(|above| above.join(meta::FILE_NAME));
+        for path in above.iter().chain(&self.meta) {
+            stamp.add(path);
+        }
+        for path in &self.config {
+            stamp.add_config(path);
+        }
+        stamp
+    }
+}
+
+impl Stamp {
+    /// Whether anything may have changed since then: what was read meanwhile may be older than this stamp.
+    pub fn is_since(&self, moment: Moment) -> bool {
+        self.0.iter().flatten().any(|stat| stat.changed >= moment.0)
+    }
+
+    fn add(&mut self, path: &Path) {
+        self.0.push(file::stat(path).ok());
+    }
+
+    /// A file, or a directory with its files: those are often changed in their places, which the directory does not show.
+    fn add_config(&mut self, path: &Path) {
+        self.add(path);
+        let mut names = dir::names(path).unwrap_or_default();
+        names.retain(|name| is_accepted(OsStr::as_bytes(name)));
+        names.sort_unstable();
+        for name in names {
+            self.add(&path.join(name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn sources(top: &Path) -> Sources {
+        let dir = top.join("modules/6.1");
+        fs::create_dir_all(&dir).unwrap();
+        fs::create_dir(top.join("conf")).unwrap();
+        fs::write(dir.join("modules.dep"), "a.ko:\n").unwrap();
+        fs::write(top.join("conf/x.conf"), "blacklist a\n").unwrap();
+        fs::write(top.join("own"), "blacklist b\n").unwrap();
+        let config = vec![top.join("conf"), top.join("nothing"), top.join("own")];
+        Sources { dir, meta: Some(top.join("own.pb")), config }
+    }
+
+    #[test]
+    fn every_change_shows() {
+        let top = tempfile::tempdir().unwrap();
+        let sources = sources(top.path());
+        let mut last = sources.stamp();
+        assert_eq!(sources.stamp(), last);
+        for (path, text) in [
+            ("modules/6.1/modules.dep", "ab.ko:\n"),
+            ("modules/6.1/modules.dep.bin", "x"),
+            ("modules/6.1/modules.alias", "x"),
+            ("modules/6.1/modules.softdep", "x"),
+            ("modules/6.1/meta.pb", "x"),
+            ("modules/meta.pb", "x"),
+            ("own.pb", "x"),
+            ("conf/x.conf", "blacklist abc\n"),
+            ("conf/y.conf", ""),
+            ("own", ""),
+        ] {
+            fs::write(top.path().join(path), text).unwrap();
+            let new = sources.stamp();
+            assert_ne!(new, last, "{path}");
+            assert_eq!(sources.stamp(), new);
+            last = new;
+        }
+        fs::remove_dir_all(top.path().join("modules/6.1")).unwrap();
+        assert_ne!(sources.stamp(), last);
+    }
+
+    /// A directory that is not of configuration's kind matters by itself only.
+    #[test]
+    fn what_is_not_read_does_not_show() {
+        let top = tempfile::tempdir().unwrap();
+        let sources = sources(top.path());
+        fs::write(top.path().join("conf/README"), "").unwrap();
+        let before = sources.stamp();
+        fs::write(top.path().join("conf/README"), "more").unwrap();
+        fs::write(top.path().join("else"), "").unwrap();
+        assert_eq!(sources.stamp(), before);
+    }
+
+    #[test]
+    fn what_may_have_changed_meanwhile_is_doubted() {
+        let top = tempfile::tempdir().unwrap();
+        let before = Moment::now();
+        let stamp = sources(top.path()).stamp();
+        assert!(stamp.is_since(before));
+        let (seconds, _) = before.0;
+        assert!(!stamp.is_since(Moment((seconds + 3600, 0))));
+    }
+}
