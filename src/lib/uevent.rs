@@ -49,6 +49,11 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
+    /// Whether the device is gone.
+    pub fn is_removal(&self) -> bool {
+        self.action == b"remove"
+    }
+
     /// Whether there may be something to load for the device: it has just come. Of the others some are sent while a driver
     /// is being removed, and to load it again then would be against whoever removes it.
     pub fn wants_drivers(&self) -> bool {
@@ -107,6 +112,8 @@ mod tests {
     fn only_devices_that_come_want_drivers() {
         let wants = |text: &str| Event::parse(text.replace('|', "\0").as_bytes()).unwrap().wants_drivers();
         assert!(wants("add@/a|MODALIAS=x|") && !wants("add@/a|"));
+        let is_removal = |text: &str| Event::parse(text.as_bytes()).unwrap().is_removal();
+        assert!(is_removal("remove@/a") && !is_removal("add@/a") && !is_removal("removed@/a"));
         for action in ["remove", "unbind", "offline", "change", "bind"] {
             assert!(!wants(&format!("{action}@/a|MODALIAS=x|")), "{action}");
         }

@@ -287,6 +287,36 @@ pub fn verbatim<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Verbatim<'_> {
 /// See [`verbatim`].
 pub struct Verbatim<'a>(&'a [u8]);
 
+/// [`escaped`], of a path.
+pub fn escaped_path(path: &Path) -> Escaped<'_> {
+    Escaped(path.as_os_str().as_encoded_bytes())
+}
+
+/// Like [`verbatim`], but for names that anybody chooses, such as whoever makes a device: what could move a terminal's
+/// cursor or begin another line is shown as `\x1b`.
+pub fn escaped<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Escaped<'_> {
+    Escaped(bytes.as_ref())
+}
+
+/// See [`escaped`].
+pub struct Escaped<'a>(&'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for part in chunk.valid().split_inclusive(char::is_control) {
+                let end = part.char_indices().next_back().filter(|(_, letter)| letter.is_control());
+                let (plain, control) = part.split_at(end.map_or(part.len(), |(at, _)| at));
+                Verbatim(plain.as_bytes()).fmt(f)?;
+                control.bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+            }
+            // A terminal that knows no UTF-8 takes some of these for controls.
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
 /// The characters U+10FE00..=U+10FEFF stand for the bytes 0..=255.
 const PLANE: u32 = 0x10_FE00;
 
@@ -335,6 +365,19 @@ mod tests {
     fn verbatim_bytes_survive_formatting() {
         for bytes in [&b"plain"[..], b"a\xff\xfeb\x80", "\u{10FE41}\u{e9}".as_bytes(), b"\xf4\x8f\xb9"] {
             assert_eq!(raw_bytes(format_args!("<{}>", verbatim(bytes))), [b"<", bytes, b">"].concat());
+        }
+    }
+
+    #[test]
+    fn controls_are_shown() {
+        for (bytes, shown) in [
+            (&b"plain"[..], "plain"),
+            (b"", ""),
+            (b"a\nb\x1b[2J\x7f", "a\\x0ab\\x1b[2J\\x7f"),
+            ("\u{e9}\u{9b}x".as_bytes(), "\u{e9}\\xc2\\x9bx"),
+            (b"\xff\x9b", "\\xff\\x9b"),
+        ] {
+            assert_eq!(raw_bytes(format_args!("{}", escaped(bytes))), shown.as_bytes());
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
@@ -19,26 +20,32 @@ pub const DEVICES: &str = "/sys/devices";
 /// The devices below `top` with what drivers are found by, a pair for each: devices with several modaliases come
 /// several times, most not at all.
 ///
-/// A modalias is a line of the device's file `modalias`; where there is none, the kernel may have one for the
+/// A modalias is a line of the device's file `modalias`; where there is none in it, the kernel may have one for the
 /// device's events only, which its file `uevent` tells.
 ///
 /// Errors: `top` cannot be listed.
 pub fn modaliases(top: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
     each(top, &mut |device, names| {
-        let read = |name: &str| file::read_text(&device.join(name)).unwrap_or_default();
-        let aliases: Vec<Vec<u8>> = if names.modalias {
-            read("modalias").lines().map(<[u8]>::to_vec).collect()
-        } else if names.uevent {
-            let text = read("uevent");
-            text.lines().filter_map(|line| line.strip_prefix(b"MODALIAS=")).map(<[u8]>::to_vec).collect()
-        } else {
-            return;
+        let lines_of = |name: &str, prefix: &[u8]| -> Vec<Vec<u8>> {
+            let text = file::read_text(&device.join(name)).unwrap_or_default();
+            let lines = text.lines().filter_map(|line| line.strip_prefix(prefix));
+            lines.filter(|alias| !alias.is_empty()).map(<[u8]>::to_vec).collect()
         };
-        let aliases = aliases.into_iter().filter(|alias| !alias.is_empty());
-        found.extend(aliases.map(|alias| (device.to_path_buf(), alias)));
+        let mut aliases = if names.modalias { lines_of("modalias", b"") } else { Vec::new() };
+        if aliases.is_empty() && names.uevent {
+            aliases = lines_of("uevent", b"MODALIAS=");
+        }
+        found.extend(aliases.into_iter().map(|alias| (device.to_path_buf(), alias)));
     })?;
     Ok(found)
+}
+
+/// Whether there are devices to be seen.
+///
+/// Errors: `top` cannot be listed; sysfs is not mounted, for instance.
+pub fn check(top: &Path) -> Result<()> {
+    fs::read_dir(top).map(drop).map_err(Error::at(top))
 }
 
 /// Has the kernel send the event of each device below `top` again, as if it had just been added. All of them are
@@ -95,8 +102,11 @@ fn list(dir: &Path) -> io::Result<(Names, Vec<PathBuf>)> {
     let (mut names, mut below) = (Names::default(), Vec::new());
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
             below.push(entry.path());
+        } else if kind.is_fifo() {
+            // None of the kernel's, and whoever opened it would wait.
         } else if entry.file_name() == "modalias" {
             names.modalias = true;
         } else if entry.file_name() == "uevent" {
@@ -129,9 +139,15 @@ mod tests {
             ("pci0/a/deep/uevent", "X=1\nMODALIAS=tee:x\nMODALIAS_NOT=1\n"),
             ("pci0/c/uevent", "X=1\n"),
             ("pci0/d/modalias", "\n"),
+            ("pci0/e/modalias", "\n\n"),
+            ("pci0/e/uevent", "MODALIAS=usb:e\nMODALIAS=\n"),
+            ("pci0/f/uevent", "MODALIAS=usb:f\n"),
             ("a-file", ""),
         ]);
         std::os::unix::fs::symlink("..", dir.path().join("pci0/a/link")).unwrap();
+        for pipe in ["pci0/f/modalias", "pci0/c/modalias"] {
+            nix::unistd::mkfifo(&dir.path().join(pipe), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        }
         let found = modaliases(dir.path()).unwrap();
         let shown: Vec<(&str, &str)> = found
             .iter()
@@ -142,10 +158,19 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            [("pci0/a", "acpi:a"), ("pci0/a", "of:a"), ("pci0/a/deep", "tee:x"), ("pci0/b", "pci:b")]
+            [
+                ("pci0/a", "acpi:a"),
+                ("pci0/a", "of:a"),
+                ("pci0/a/deep", "tee:x"),
+                ("pci0/b", "pci:b"),
+                ("pci0/e", "usb:e"),
+                ("pci0/f", "usb:f")
+            ]
         );
         let error = modaliases(&dir.path().join("nothing")).unwrap_err();
         assert_eq!((error.errno(), error.path), (libc::ENOENT, dir.path().join("nothing")));
+        assert!(check(dir.path()).is_ok());
+        assert_eq!(check(&dir.path().join("nothing")).unwrap_err().errno(), libc::ENOENT);
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! The kernel's events about devices, from its netlink socket, until a signal asks for an end.
+//! The kernel's events about devices, from its netlink socket, until a signal or another thread asks for an end.
 //!
 //! Must not look into messages. Contract: netlink(7), `NETLINK_KOBJECT_UEVENT`: the kernel's own messages come to
 //! group 1; whatever is sent by a process says so, and is passed over.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -32,6 +33,10 @@ pub enum Heard {
     Lost,
     /// SIGTERM or SIGINT: it is time to end.
     End,
+    /// SIGHUP: what was read is to be read anew.
+    Reload,
+    /// Another thread wants to be heard.
+    Woken,
 }
 
 /// Hears the kernel's events and the signals that ask for an end.
@@ -39,8 +44,23 @@ pub enum Heard {
 pub struct Listener {
     socket: OwnedFd,
     signals: SignalFd,
+    /// Readable once somebody has called.
+    called: UnixStream,
+    waker: UnixStream,
     /// Which signals were held back before.
     before: SigSet,
+}
+
+/// Makes a listener hear that it is called, from any thread.
+#[derive(Debug)]
+pub struct Waker(UnixStream);
+
+impl Waker {
+    /// From here on the listener hears nothing but [`Heard::Woken`].
+    pub fn wake(&self) {
+        // There is room for the first byte, which is enough.
+        let _ = (&self.0).write(&[0]);
+    }
 }
 
 /// A second signal ends at once what the first has asked to end.
@@ -51,8 +71,8 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    /// Begins to listen. From now on no event is missed unheard, and SIGTERM and SIGINT end nothing by themselves in
-    /// this thread and in those that it starts, until the listener is dropped.
+    /// Begins to listen. From now on no event is missed unheard, and SIGTERM, SIGINT and SIGHUP end nothing by themselves
+    /// in this thread and in those that it starts, until the listener is dropped.
     ///
     /// Errors: there can be no such socket, or no more descriptors.
     pub fn new() -> io::Result<Self> {
@@ -64,20 +84,32 @@ impl Listener {
             let _ = setsockopt(&socket, sockopt::RcvBuf, &BACKLOG);
         }
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUP))?;
-        let ends: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
-        let signals = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        let before = ends.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Self { socket, signals, before })
+        let (called, waker) = UnixStream::pair()?;
+        waker.set_nonblocking(true)?;
+        let heard: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+        let signals = SignalFd::with_flags(&heard, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let before = heard.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self { socket, signals, called, waker, before })
     }
 
-    /// Waits for what comes next. A signal comes before all messages.
+    /// What calls this listener from another thread.
+    ///
+    /// Errors: there are no more descriptors.
+    pub fn waker(&self) -> io::Result<Waker> {
+        self.waker.try_clone().map(Waker)
+    }
+
+    /// Waits for what comes next. A call comes before all signals, a signal before all messages.
     ///
     /// Errors: the system's, none that are expected.
     pub fn hear(&mut self) -> io::Result<Heard> {
         loop {
-            self.wait()?;
-            if self.signals.read_signal()?.is_some() {
-                return Ok(Heard::End);
+            if self.wait()? {
+                return Ok(Heard::Woken);
+            }
+            if let Some(signal) = self.signals.read_signal()? {
+                let reload = i32::try_from(signal.ssi_signo) == Ok(libc::SIGHUP);
+                return Ok(if reload { Heard::Reload } else { Heard::End });
             }
             match self.receive() {
                 Ok(Some(message)) => return Ok(Heard::Message(message)),
@@ -89,13 +121,13 @@ impl Listener {
         }
     }
 
-    fn wait(&self) -> io::Result<()> {
-        let mut both = [
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-        ];
-        match poll(&mut both, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
+    /// Waits for anything; whether somebody calls.
+    fn wait(&self) -> io::Result<bool> {
+        let mut all = [self.called.as_fd(), self.signals.as_fd(), self.socket.as_fd()]
+            .map(|source| PollFd::new(source, PollFlags::POLLIN));
+        match poll(&mut all, PollTimeout::NONE) {
+            Ok(_) => Ok(all[0].any() == Some(true)),
+            Err(Errno::EINTR) => Ok(false),
             Err(errno) => Err(errno.into()),
         }
     }

@@ -23,9 +23,10 @@ pub fn answer(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> O
 }
 
 impl View for List {
-    fn begin(&mut self, directory: &Path, dry_run: bool) {
-        let directory = directory.as_os_str().as_bytes();
-        self.beside(Object::new().set("dry_run", dry_run).text("directory", directory));
+    fn begin(&mut self, directory: &Path, meta: Option<&Path>, dry_run: bool) {
+        let (directory, meta) = (directory.as_os_str(), meta.map(|path| path.as_os_str().as_bytes()));
+        let object = Object::new().set("dry_run", dry_run).text("directory", directory.as_bytes());
+        self.beside(object.maybe_text("meta", meta));
     }
 
     fn foreseen(&mut self, need: &Need, foreseen: &Foreseen) -> Outcome {

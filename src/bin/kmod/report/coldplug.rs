@@ -1,18 +1,17 @@
 //! What `kmod coldplug` says: of each driver that could not be loaded why, and with -v of the others too.
 
-use std::io;
 use std::path::Path;
 
 use bstr::{BString, ByteSlice};
 use oxmod::error::{Error, FormatError};
-use oxmod::ops::coldplug::{Foreseen, Need, Served};
+use oxmod::ops::coldplug::{Failure, Foreseen, Need, Served};
 use oxmod::ops::command;
 use oxmod::ops::manager::{self, Prospect};
 use oxmod::sys::errno::strerror;
 
 use super::forbid::Words;
 use super::modprobe::kernel_answer;
-use super::{Exit, Level, Report, io_text, verbatim, verbatim_path, why};
+use super::{Exit, Level, Report, escaped, escaped_path, io_text, verbatim, verbatim_path, why};
 
 impl Report {
     /// The modules cannot be worked with.
@@ -30,13 +29,13 @@ impl Report {
 
     /// The kernel shows no devices.
     pub fn no_devices(&self, error: &Error) -> Exit {
-        self.error(format_args!("could not open {}: {}", verbatim_path(&error.path), why(error)));
+        self.error(format_args!("could not open {}: {}", escaped_path(&error.path), why(error)));
         Exit::Failure
     }
 
     /// Some device's event could not be sent again.
     pub fn not_triggered(&self, error: &Error) -> Exit {
-        self.error(format_args!("could not write to {}: {}", verbatim_path(&error.path), why(error)));
+        self.error(format_args!("could not write to {}: {}", escaped_path(&error.path), why(error)));
         Exit::Failure
     }
 
@@ -56,9 +55,32 @@ impl Report {
         self.say(Level::Notice, format_args!("ending: nothing more is begun"));
     }
 
-    /// There is no listening to the kernel's events, or not any more.
-    pub fn not_listening(&self, error: &io::Error) -> Exit {
-        self.error(format_args!("could not listen to the kernel's events: {}", io_text(error)));
+    /// There is no watching, or not any more.
+    pub fn not_watching(&self, failure: &Failure) -> Exit {
+        match failure {
+            Failure::NoDevices(error) => return self.no_devices(error),
+            Failure::Deaf(error) => {
+                self.error(format_args!("could not listen to the kernel's events: {}", io_text(error)));
+            }
+            other => self.error(format_args!("not listening any more: {other}")),
+        }
+        Exit::Failure
+    }
+
+    /// What was changed counts from here on.
+    pub fn refreshed(&self) {
+        self.say(Level::Notice, format_args!("have read indexes and configuration anew"));
+    }
+
+    /// What was changed does not count.
+    pub fn not_refreshed(&self, error: &manager::Error) {
+        _ = self.no_manager(error);
+        self.warning(format_args!("going on with the indexes and the configuration of before"));
+    }
+
+    /// After so many looks there were still new ones.
+    pub fn devices_without_end(&self, looks: usize) -> Exit {
+        self.error(format_args!("devices keep appearing: stopping after {looks} looks at all of them"));
         Exit::Failure
     }
 
@@ -98,7 +120,7 @@ impl Report {
 
     fn each(&self, names: &[BString], done: &str, device: Device<'_>) {
         for name in names {
-            self.say(Level::Notice, format_args!("{done} '{}' for {}", verbatim(name), device.words()));
+            self.say(Level::Notice, format_args!("{done} '{}' for {}", escaped(name), device.words()));
         }
     }
 
@@ -115,7 +137,7 @@ impl Report {
             E::Kernel { module, .. } | E::File { module, .. } | E::Command { module, .. }
                 if module != driver =>
             {
-                format!("{}: ", verbatim(module))
+                format!("{}: ", escaped(module))
             }
             _ => String::new(),
         };
@@ -123,7 +145,7 @@ impl Report {
             level,
             format_args!(
                 "could not insert '{}' for {}: {needed}{}",
-                verbatim(driver),
+                escaped(driver),
                 device.words(),
                 reason(driver, error)
             ),
@@ -136,7 +158,7 @@ impl Report {
 fn reason(driver: &BString, error: &manager::Error) -> String {
     use manager::Error as E;
     match error {
-        E::NotFound { name } => format!("there is no module '{}'", verbatim(name)),
+        E::NotFound { name } => format!("there is no module '{}'", escaped(name)),
         E::Forbidden { forbidden, origin, reason, .. } => Words {
             asked_for: driver.as_bstr(),
             module: forbidden,
@@ -166,8 +188,8 @@ impl Device<'_> {
     fn words(self) -> String {
         let path = self.0.devices.first().map_or(Path::new(""), std::path::PathBuf::as_path);
         match self.0.devices.len() {
-            0 | 1 => verbatim_path(path).to_string(),
-            more => format!("{} and {} more", verbatim_path(path), more - 1),
+            0 | 1 => escaped_path(path).to_string(),
+            more => format!("{} and {} more", escaped_path(path), more - 1),
         }
     }
 }

@@ -1,21 +1,26 @@
 //! Loading the drivers of the devices that are there.
 //!
-//! Owns which modaliases and which modules are new: a driver that brings in further devices makes for another look, and a
-//! module that was loaded or has failed for one device is not tried again for the next. Loading is the manager's.
+//! Owns which devices and which modules are new: a driver that brings in further devices makes for another look, and a
+//! module that was loaded or has failed for one device is not tried again for the next of the same look. Loading is the
+//! manager's.
 
+mod queue;
 mod watch;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bstr::BString;
 
 use crate::error::Result;
-use crate::ops::manager::{Manager, Planned, Report};
+use crate::ops::manager::{Error, Manager, Planned, Report};
 use crate::sys::devices;
 
-pub use watch::{Told, Watch};
+pub use watch::{Failure, Told, Watch};
 
 /// Devices that need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,18 +53,32 @@ pub struct Foreseen {
 #[derive(Debug)]
 pub struct Coldplug<'m, 'a> {
     manager: &'m Manager<'a>,
-    seen: HashSet<BString>,
-    tried: Mutex<HashSet<BString>>,
+    /// The devices, each with what it was served by.
+    seen: HashSet<(PathBuf, BString)>,
+    modules: Mutex<Modules>,
+}
+
+/// The modules that were dealt with.
+#[derive(Debug, Default)]
+struct Modules {
+    tried: HashSet<BString>,
+    /// Those of them that another device may change the mind of.
+    failed: HashSet<BString>,
 }
 
 impl<'m, 'a> Coldplug<'m, 'a> {
     /// A run in which nothing has been dealt with.
     pub fn new(manager: &'m Manager<'a>) -> Self {
-        Self { manager, seen: HashSet::new(), tried: Mutex::default() }
+        Self { manager, seen: HashSet::new(), modules: Mutex::default() }
+    }
+
+    /// From here on these modules count as dealt with.
+    fn pass_over(&self, modules: &HashSet<BString>) {
+        self.modules().tried.extend(modules.iter().cloned());
     }
 
     /// The needs of the devices below `top` that no earlier call has returned, in the order of the devices. When
-    /// those are served there may be more.
+    /// those are served there may be more. For them modules are tried again that have failed by now.
     ///
     /// Errors: `top` cannot be listed.
     pub fn survey(&mut self, top: &Path) -> Result<Vec<Need>> {
@@ -67,7 +86,7 @@ impl<'m, 'a> Coldplug<'m, 'a> {
         let mut places: HashMap<BString, usize> = HashMap::new();
         for (device, modalias) in devices::modaliases(top)? {
             let modalias = BString::from(modalias);
-            if self.seen.contains(&modalias) {
+            if !self.seen.insert((device.clone(), modalias.clone())) {
                 continue;
             }
             let place = *places.entry(modalias.clone()).or_insert(needs.len());
@@ -76,7 +95,11 @@ impl<'m, 'a> Coldplug<'m, 'a> {
                 None => needs.push(Need { modalias, devices: vec![device] }),
             }
         }
-        self.seen.extend(places.into_keys());
+        let mut modules = self.modules();
+        for module in std::mem::take(&mut modules.failed) {
+            modules.tried.remove(&module);
+        }
+        drop(modules);
         Ok(needs)
     }
 
@@ -86,6 +109,7 @@ impl<'m, 'a> Coldplug<'m, 'a> {
         let report = self
             .manager
             .load_for_device_if(&need.modalias, |module| self.is_first(&module.name, &mut repeated));
+        self.modules().failed.extend(failures(&report).cloned());
         Served { report, repeated }
     }
 
@@ -98,10 +122,20 @@ impl<'m, 'a> Coldplug<'m, 'a> {
     }
 
     fn is_first(&self, module: &BString, repeated: &mut Vec<BString>) -> bool {
-        let first = self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(module.clone());
+        let first = self.modules().tried.insert(module.clone());
         if !first {
             repeated.push(module.clone());
         }
         first
     }
+
+    fn modules(&self) -> MutexGuard<'_, Modules> {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The modules that may do better another time: what is forbidden stays so.
+fn failures(report: &Report) -> impl Iterator<Item = &BString> {
+    let for_good = |error: &Error| matches!(error, Error::Forbidden { .. });
+    report.failed.iter().filter(move |(_, error)| !for_good(error)).map(|(module, _)| module)
 }

@@ -8,6 +8,7 @@ mod watch;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use oxmod::notice::{Notice, Sink};
 use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
@@ -23,10 +24,14 @@ use options::Settings;
 pub use options::command;
 use text::Text;
 
+/// How many looks at the devices one run takes. Real ones need one for each bus that hangs on another; where devices come
+/// without end, the run has one.
+const LOOKS: usize = 100;
+
 /// What is shown of a run.
 pub trait View {
-    /// Where modules are, and whether they are not to be loaded.
-    fn begin(&mut self, directory: &Path, dry_run: bool);
+    /// Where modules are, the meta.pb that they are looked up in, if any, and whether they are not to be loaded.
+    fn begin(&mut self, directory: &Path, meta: Option<&Path>, dry_run: bool);
     /// What would be done for a need.
     fn foreseen(&mut self, need: &Need, foreseen: &Foreseen) -> Outcome;
     /// What was done for one.
@@ -55,7 +60,7 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
         report.library(notice);
     };
     let manager = manager(settings, &sink, report)?;
-    view.begin(&manager.dir(), settings.dry_run);
+    view.begin(&manager.dir(), manager.meta_file().as_deref(), settings.dry_run);
     if settings.watch {
         return watch::run(settings, &manager, report);
     }
@@ -84,21 +89,33 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// Pass after pass: a driver may bring in devices that have needs of their own.
+    /// Look after look: a driver may bring in devices that have needs of their own.
     fn load(&self, manager: &Manager<'_>, view: &mut dyn View) -> Outcome {
         let mut coldplug = Coldplug::new(manager);
-        let mut fine = true;
-        loop {
+        let fine = Mutex::new(true);
+        for _ in 0..LOOKS {
             let needs = self.survey(&mut coldplug)?;
             if needs.is_empty() {
+                let fine = fine.into_inner().unwrap_or_else(PoisonError::into_inner);
                 return if fine { Ok(()) } else { Err(Exit::Failure) };
             }
-            let served = parallel::map(self.settings.jobs, &needs, || (), |(), need| coldplug.serve(need));
+            let served = parallel::map(
+                self.settings.jobs,
+                &needs,
+                || (),
+                |(), need| {
+                    let served = coldplug.serve(need);
+                    // As it happens: who waits for a driver that hangs is to know of the others. One device at a time.
+                    let mut fine = fine.lock().unwrap_or_else(PoisonError::into_inner);
+                    *fine &= self.report.served(need, &served);
+                    served
+                },
+            );
             for (need, served) in needs.iter().zip(&served) {
-                fine &= self.report.served(need, served);
                 view.served(need, served)?;
             }
         }
+        Err(self.report.devices_without_end(LOOKS))
     }
 
     /// What devices a driver would bring in nobody knows: one pass.

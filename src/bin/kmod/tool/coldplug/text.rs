@@ -31,7 +31,7 @@ impl Text {
 }
 
 impl View for Text {
-    fn begin(&mut self, _: &Path, _: bool) {}
+    fn begin(&mut self, _: &Path, _: Option<&Path>, _: bool) {}
 
     fn foreseen(&mut self, _: &Need, foreseen: &Foreseen) -> Outcome {
         for planned in &foreseen.planned {

@@ -1,6 +1,7 @@
 //! `kmod coldplug --watch`: drivers for devices as they appear.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use oxmod::ops::coldplug::{Told, Watch};
 use oxmod::ops::manager::Manager;
@@ -12,14 +13,21 @@ use crate::report::{Outcome, Report};
 /// Goes on until a signal asks for an end, whatever devices do: that is no failure.
 pub fn run(settings: &Settings, manager: &Manager<'_>, report: &Report) -> Outcome {
     let watch = Watch { top: Path::new(DEVICES), jobs: settings.jobs, trigger: settings.trigger };
-    let tell = |told: Told<'_>| match told {
-        Told::Listening => report.listening(),
-        Told::Served(need, served) => _ = report.served(need, served),
-        Told::Malformed(error) => report.odd_event(error),
-        Told::Lost => report.lost_events(),
-        Told::Ending => report.ending(),
-        Told::NoDevices(error) => _ = report.no_devices(error),
-        Told::NotTriggered(error) => _ = report.not_triggered(error),
+    // The lines about one device stand together.
+    let turn = Mutex::new(());
+    let tell = |told: Told<'_>| {
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match told {
+            Told::Listening => report.listening(),
+            Told::Served(need, served) => _ = report.served(need, served),
+            Told::Malformed(error) => report.odd_event(error),
+            Told::Lost => report.lost_events(),
+            Told::Refreshed => report.refreshed(),
+            Told::NotRefreshed(error) => report.not_refreshed(error),
+            Told::Ending => report.ending(),
+            Told::NoDevices(error) => _ = report.no_devices(error),
+            Told::NotTriggered(error) => _ = report.not_triggered(error),
+        }
     };
-    watch.run(manager, &tell).map_err(|error| report.not_listening(&error))
+    watch.run(manager, &tell).map_err(|failure| report.not_watching(&failure))
 }

@@ -1,5 +1,7 @@
 //! `kmod coldplug` in a tree whose /sys has devices, with the shim in the kernel's place. kmod has nothing of the kind.
 
+mod watch;
+
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -139,6 +141,64 @@ fn a_failure_is_told_and_does_not_stop_the_rest() {
     }
 }
 
+/// A device that comes later is another occasion for a driver that has failed: one, and also where it is of a kind that
+/// was seen before.
+#[test]
+fn what_failed_is_tried_again_for_a_device_that_comes_later() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "install card_b mkdir -p /sys/devices/z/1 /sys/devices/z/2; for n in 1 2; do \
+         echo dev:disk2 >/sys/devices/z/$n/modalias; done\n",
+    );
+    let shim = Shim::new().answer("finit", "kernel/disk.ko", libc::EIO).living(500);
+    let (answer, calls) = run(&root, &shim, &[]);
+    let line = |device: &str| {
+        format!("kmod: ERROR: could not insert 'disk' for /sys/devices/{device}: Input/output error\n")
+    };
+    assert_eq!(answer, (1, String::new(), line("pci0/bus/disk1") + &line("z/1 and 1 more")));
+    assert_eq!(calls, ["core", "bus", "disk 5", "card-a", "disk 5"]);
+}
+
+#[test]
+fn devices_without_end_have_one() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "install card_b echo >>/ran; d=$(mktemp -d /sys/devices/XXXXXX); echo dev:card >$d/modalias; false\n",
+    );
+    let (answer, calls) = run(&root, &living(), &[]);
+    assert_eq!((answer.0, answer.1.as_str(), answer.2.lines().count()), (1, "", 101));
+    let last = "kmod: ERROR: devices keep appearing: stopping after 100 looks at all of them\n";
+    assert!(answer.2.ends_with(last), "{answer:?}");
+    assert_eq!(fs::read(root.path("ran")).unwrap().len(), 100);
+    assert_eq!(calls, ["core", "bus", "disk", "card-a"]);
+}
+
+/// Who waits for one driver hears of the others meanwhile.
+#[test]
+fn a_driver_that_hangs_hides_nothing() {
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", "install bus until test -e /go; do sleep 0.05; done\n");
+    let script = format!(
+        ": >/err; kmod coldplug -v -S {RELEASE} --jobs 2 2>>/err & pid=$!\n\
+         for i in $(seq 600); do grep -q \"'card_b' for\" /err && break; sleep 0.05; done\n\
+         grep -c \"'bus' for\" /err; touch /go; wait $pid; code=$?; grep -c \"'bus' for\" /err; exit $code"
+    );
+    let answer = living().run(&root, &Run::shell(&script), Side::Ours).answer;
+    assert_eq!(answer.triple(), (0, "0\n1\n".to_owned(), String::new()));
+}
+
+/// Whoever makes a device may choose its name.
+#[test]
+fn names_of_devices_are_no_orders_to_a_terminal() {
+    let root = tree();
+    device(&root, "odd\n\u{1b}[2J\u{e9}", "late:x");
+    let (answer, _) = run(&root, &living(), &["-v"]);
+    let line = "kmod: NOTICE: inserted 'hot' for /sys/devices/odd\\x0a\\x1b[2J\u{e9}\n";
+    assert!(answer.2.contains(line), "{answer:?}");
+}
+
 /// Defect 6 on the way through the devices.
 #[test]
 fn the_configuration_keeps_drivers_away() {
@@ -224,7 +284,9 @@ fn what_cannot_begin() {
     assert_eq!(fails(&root, &["--no"]), "coldplug: unrecognized option '--no'\n");
     fs::remove_dir_all(root.path("sys/devices")).unwrap();
     let nothing = "kmod: ERROR: could not open /sys/devices: No such file or directory\n";
-    assert_eq!((fails(&root, &[]), fails(&root, &["-n"])), (nothing.into(), nothing.into()));
+    for args in [&[][..], &["-n"], &["--watch"], &["--watch", "--trigger"]] {
+        assert_eq!(fails(&root, args), nothing);
+    }
     let help = coldplug(&["--help"]).on(Side::Ours);
     assert!(help.code == 0 && help.stdout_text().contains("--trigger"), "{help:?}");
 }
@@ -250,6 +312,7 @@ fn documents() {
         (&document["oxmod"], &document["dry_run"], &document["exit"]),
         (&json!({"format": "coldplug", "version": 1}), &json!(false), &json!(1))
     );
+    assert_eq!(document["meta"], Value::Null);
     assert_eq!(list(&document["needs"]).len(), 7);
     let disks = ["/sys/devices/pci0/bus/disk2", "/sys/devices/pci0/bus/disk3"];
     assert_eq!(need("dev:disk2")["devices"], json!(disks));
@@ -279,137 +342,6 @@ fn documents_of_dry_runs() {
     assert_eq!(need("dev:disk2")["steps"], json!([]));
 }
 
-/// What `--watch` does while a shell script goes on: its messages and the calls, at the end of the script and its exit
-/// code. `say` sends an event, `heard` waits for a message.
-fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, Vec<String>) {
-    let whole = format!(
-        "mkfifo /events || exit; : >/err\n\
-         say() {{ echo \"$1\" >/events; }}\n\
-         heard() {{ for i in $(seq 600); do grep -q -- \"$1\" /err && return; sleep 0.05; done; cat /err; exit 9; }}\n\
-         kmod coldplug -v -S {RELEASE} --watch {args} 2>>/err & pid=$!\n\
-         heard listening\n\
-         {script}\n\
-         [ -n \"$ended\" ] || kill -TERM $pid 2>/dev/null; wait $pid; code=$?; cat /err; exit $code"
-    );
-    let shimmed = shim.clone().events("/events").run(root, &Run::shell(&whole), Side::Ours);
-    let (code, told, stderr) = shimmed.answer.triple();
-    assert_eq!((code, stderr.as_str()), (0, ""), "{told}");
-    let told: Vec<String> = told.lines().map(|line| line.replace("kmod: ", "")).collect();
-    assert_eq!(told[0], "NOTICE: listening to the kernel's events");
-    assert!(told.contains(&"NOTICE: ending: nothing more is begun".to_owned()), "{told:?}");
-    let told: Vec<String> = told.into_iter().filter(|line| !line.contains("ending")).collect();
-    let calls =
-        shimmed.calls.lines().map(|call| call.split(['/', '.']).nth(1).unwrap_or_default().to_owned());
-    (told[1..].to_vec(), calls.collect())
-}
-
-#[test]
-fn devices_that_appear_are_served() {
-    let root = tree();
-    let (told, calls) = watched(
-        &root,
-        &living(),
-        "",
-        "heard \"'card_b' for\"\n\
-         say 'add@/devices/new|ACTION=add|DEVPATH=/devices/new|MODALIAS=late:1|'\n\
-         heard \"'hot' for /sys/devices/new\"\n\
-         rm -r /sys/module/card_b\n\
-         say 'unbind@/devices/pci0/card|MODALIAS=dev:card|'\n\
-         say 'add@/devices/pci0/card|MODALIAS=none:|MODALIAS=dev:card|'\n\
-         until test -e /sys/module/card_b; do sleep 0.05; done",
-    );
-    assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b", "hot", "card-b"]);
-    assert!(told.iter().all(|line| line.starts_with("NOTICE: inserted ")), "{told:?}");
-}
-
-/// What nobody but the kernel may say, what makes no sense, and what wants no driver.
-#[test]
-fn events_that_mean_nothing() {
-    let root = tree();
-    let (told, calls) = watched(
-        &root,
-        &living(),
-        "--jobs 3",
-        "heard \"'card_b' for\"\n\
-         say '!add@/devices/new|MODALIAS=late:forged|'\n\
-         say 'libudev|x'\n\
-         say 'add@/devices/x|nonsense|MODALIAS=late:2|'\n\
-         say 'remove@/devices/x|MODALIAS=late:3|'\n\
-         say 'add@/devices/x|MODALIAS=[late:4|'\n\
-         say 'add@/devices/x|'\n\
-         say 'add@/devices/late|MODALIAS=dev:disk9|'\n\
-         say 'add@/devices/last'\n\
-         heard 'without a name'\n\
-         sleep 0.2",
-    );
-    let odd: Vec<&String> = told.iter().filter(|line| line.starts_with("WARNING")).collect();
-    assert_eq!(
-        odd,
-        [
-            "WARNING: passing over an event of the kernel's: no head",
-            "WARNING: passing over an event of the kernel's: a property without a name or a value"
-        ]
-    );
-    let mut calls = calls;
-    calls.sort();
-    assert_eq!(calls, ["bus", "card-a", "card-b", "core", "disk"]);
-}
-
-/// The kernel keeps only so many messages: after a loss all devices are looked at again.
-#[test]
-fn lost_events_make_for_another_look() {
-    let root = tree();
-    let (told, calls) = watched(
-        &root,
-        &living(),
-        "",
-        "heard \"'card_b' for\"\n\
-         mkdir -p /sys/devices/unheard; echo late:5 >/sys/devices/unheard/modalias\n\
-         say lost\n\
-         heard \"'hot' for /sys/devices/unheard\"",
-    );
-    assert_eq!(calls.last().map(String::as_str), Some("hot"));
-    assert!(
-        told.iter().any(|line| line == "WARNING: the kernel has lost events: looking at all devices again"),
-        "{told:?}"
-    );
-}
-
-/// SIGTERM lets what has begun come to its end, and begins nothing else; failures before it are not the end's.
-#[test]
-fn a_signal_ends_it_cleanly() {
-    let root = tree();
-    root.file(
-        "etc/modprobe.d/x.conf",
-        "install core touch /began; until test -e /go; do sleep 0.05; done; touch /done; false\n",
-    );
-    let (told, calls) = watched(
-        &root,
-        &living(),
-        "",
-        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; ended=yes; heard ending; touch /go",
-    );
-    assert!(root.path("done").exists());
-    let refused = "ERROR: could not insert 'bus' for /sys/devices/pci0/bus: core: install command \
-                   'touch /began; until test -e /go; do sleep 0.05; done; touch /done; false': retcode 1";
-    assert_eq!(told, [refused]);
-    assert!(calls.is_empty(), "{calls:?}");
-}
-
-/// Nobody has to wait for a driver that does not come to its end.
-#[test]
-fn a_second_signal_ends_it_at_once() {
-    let root = tree();
-    root.file("etc/modprobe.d/x.conf", "install core touch /began; until test -e /go; do sleep 0.05; done\n");
-    let script = format!(
-        "mkfifo /events; : >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
-         until test -e /began; do sleep 0.02; done; kill -TERM $pid\n\
-         until grep -q ending /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; touch /go; exit $code"
-    );
-    let answer = living().events("/events").run(&root, &Run::shell(&script), Side::Ours).answer;
-    assert_eq!(answer.code, 143, "{answer:?}");
-}
-
 /// Modules that nobody can find are no modules that nobody needs.
 #[test]
 fn without_its_indexes_it_fails() {
@@ -430,33 +362,6 @@ fn without_its_indexes_it_fails() {
     assert_eq!(answer, (1, String::new(), message));
 }
 
-#[test]
-fn watching_has_no_end_to_show() {
-    for other in ["-n", "--json"] {
-        let (answer, _) = run(&tree(), &living(), &["--watch", other]);
-        let message = "kmod: ERROR: --watch does not go with --dry-run and --json\n";
-        assert_eq!(answer, (1, String::new(), message.into()));
-    }
-    // Before anything is loaded.
-    let root = tree();
-    let (answer, calls) = run(&root, &living().events("/nosuch"), &["--watch"]);
-    let message = "kmod: ERROR: could not listen to the kernel's events: No such file or directory\n";
-    assert_eq!((answer, calls.len()), ((1, String::new(), message.into()), 0));
-}
-
-/// The kernel's own socket, which anybody may listen to; no shim is between.
-#[test]
-fn the_kernel_can_be_listened_to() {
-    let root = tree();
-    fs::remove_dir_all(root.path("sys/devices")).unwrap();
-    root.dir("sys/devices");
-    let script = format!(
-        ": >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
-         until grep -q listening /err; do sleep 0.02; done; kill -INT $pid; wait $pid"
-    );
-    assert_eq!(Run::shell(&script).inside(&root).on(Side::Ours).triple(), (0, String::new(), String::new()));
-}
-
 /// Image-based systems have a meta.pb and no index.
 #[test]
 fn a_meta_takes_the_place_of_indexes() {
@@ -472,8 +377,11 @@ fn a_meta_takes_the_place_of_indexes() {
         }
     }
     assert_eq!(run(&root, &living(), &["-n", "--meta=/own.pb"]), expected);
+    assert_eq!(document(&root, &living(), &["-n", "--meta=/own.pb"]).0["meta"], json!("/own.pb"));
     fs::rename(root.path("own.pb"), dir.join("meta.pb")).unwrap();
     assert_eq!(run(&root, &living(), &["-n"]), expected);
+    let found = format!("/{}", root.in_modules("meta.pb").display());
+    assert_eq!(document(&root, &living(), &["-n"]).0["meta"], json!(found));
     let (answer, calls) = run(&root, &living(), &[]);
     assert_eq!((answer.0, calls.join(" ").as_str()), (0, "core bus disk card-a card-b"));
 

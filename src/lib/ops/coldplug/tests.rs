@@ -1,0 +1,193 @@
+//! What is tried again, and how watching ends. Modules whose files are not there fail without a kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::queue::Queue;
+use super::{Coldplug, Failure, Served, Told, Watch};
+use crate::context::{ConfigSource, Context};
+use crate::ops::manager::Manager;
+use crate::uevent::Event;
+
+/// A directory with indexes but no modules, and devices.
+struct Tree(tempfile::TempDir);
+
+impl Tree {
+    fn new(devices: &[&str]) -> Self {
+        let tree = Self(tempfile::tempdir().unwrap());
+        tree.put("modules/modules.dep", "kernel/lost_one.ko:\nkernel/lost_two.ko:\n");
+        tree.put("modules/modules.alias", "alias x:* lost_one\nalias *:1 lost_two\n");
+        tree.put("conf", "");
+        for device in devices {
+            tree.add(device);
+        }
+        tree
+    }
+
+    fn put(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// A device of this name, which is what it says that it is too.
+    fn add(&self, device: &str) {
+        self.put(&format!("devices/{device}/modalias"), device);
+    }
+
+    fn devices(&self) -> PathBuf {
+        self.0.path().join("devices")
+    }
+
+    fn manager(&self) -> Manager<'static> {
+        let top = self.0.path().to_path_buf();
+        let source = ConfigSource::Paths(vec![top.join("conf")]);
+        let manager = Manager::new(
+            move || {
+                crate::sys::file::exists(&top.join("modules")).map_err(|_| gone())?;
+                Ok(Context::open(top.join("modules"), &source, &|_| {}))
+            },
+            &|_| {},
+        );
+        // The files are that new that they may be still changing, but for this.
+        let manager = manager.unwrap();
+        manager.refresh().unwrap();
+        manager
+    }
+}
+
+fn gone() -> crate::ops::manager::Error {
+    crate::ops::manager::Error::NotFound { name: "all".into() }
+}
+
+/// What was tried, and what was not because it had been.
+fn shown(served: &Served) -> String {
+    let failed: Vec<String> = served.report.failed.iter().map(|(name, _)| name.to_string()).collect();
+    let repeated: Vec<String> = served.repeated.iter().map(ToString::to_string).collect();
+    format!("{}; {}", failed.join(" "), repeated.join(" "))
+}
+
+fn look(coldplug: &mut Coldplug<'_, '_>, top: &Path) -> Vec<String> {
+    let needs = coldplug.survey(top).unwrap();
+    let shown = |need| shown(&coldplug.serve(need));
+    needs.iter().map(shown).collect()
+}
+
+#[test]
+fn what_failed_is_tried_again_for_devices_that_come_later() {
+    let tree = Tree::new(&["x:1", "x:2"]);
+    let manager = tree.manager();
+    let mut coldplug = Coldplug::new(&manager);
+    assert_eq!(look(&mut coldplug, &tree.devices()), ["lost_one lost_two; ", "; lost_one"]);
+    assert_eq!(look(&mut coldplug, &tree.devices()), [""; 0]);
+    // Another device of the same kind, and others.
+    for device in ["late/x:1", "late/y:1"] {
+        tree.put(&format!("devices/{device}/modalias"), device.trim_start_matches("late/"));
+    }
+    assert_eq!(look(&mut coldplug, &tree.devices()), ["lost_one lost_two; ", "; lost_two"]);
+    assert_eq!(look(&mut coldplug, &tree.devices()), [""; 0]);
+}
+
+#[test]
+fn what_is_forbidden_stays_so() {
+    let tree = Tree::new(&["x:2"]);
+    tree.put("conf", "forbid lost_one\n");
+    let manager = tree.manager();
+    let mut coldplug = Coldplug::new(&manager);
+    assert_eq!(look(&mut coldplug, &tree.devices()), ["lost_one; "]);
+    tree.add("x:3");
+    assert_eq!(look(&mut coldplug, &tree.devices()), ["; lost_one"]);
+}
+
+/// What is told of the tasks that the events make.
+struct Heard<'m>(Queue<'m, 'static>, PathBuf);
+
+impl Heard<'_> {
+    fn says(&self, message: &str) -> Vec<String> {
+        let message = message.replace('|', "\0");
+        self.0.take(&Event::parse(message.as_bytes()).unwrap());
+        self.does()
+    }
+
+    /// Does all that is to be done.
+    fn does(&self) -> Vec<String> {
+        let told = Mutex::new(Vec::new());
+        let tell = |one: Told<'_>| {
+            told.lock().unwrap().push(match one {
+                Told::Served(_, served) => shown(served),
+                other => format!("{other:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
+            });
+        };
+        while self.0.is_busy() {
+            assert!(self.0.do_one(&self.1, &tell));
+        }
+        told.into_inner().unwrap()
+    }
+}
+
+#[test]
+fn an_event_that_is_sent_again_is_no_new_device() {
+    let tree = Tree::new(&["x:2"]);
+    let manager = tree.manager();
+    let heard = Heard(Queue::new(&manager, false), tree.devices());
+    assert_eq!(heard.does(), ["lost_one; "]);
+    let add = "add@/devices/a|MODALIAS=x:5|";
+    assert_eq!(heard.says(add), ["lost_one; "]);
+    assert_eq!(heard.says(add), ["; lost_one"]);
+    // What has not failed before is tried.
+    assert_eq!(heard.says("add@/devices/a|MODALIAS=x:1|"), ["lost_two; lost_one"]);
+    assert_eq!(heard.says("add@/devices/b|MODALIAS=x:1|"), ["lost_one lost_two; "]);
+    assert_eq!(heard.says("remove@/devices/a|MODALIAS=x:5|"), [""; 0]);
+    assert_eq!(heard.says(add), ["lost_one; "]);
+    assert_eq!(heard.says(add), ["; lost_one"]);
+    heard.0.refresh();
+    assert_eq!(heard.does(), ["Refreshed"]);
+    assert_eq!(heard.says(add), ["lost_one; "]);
+    assert_eq!(heard.says(add), ["; lost_one"]);
+    heard.0.look_again();
+    assert_eq!(heard.does(), ["lost_one; "]);
+    assert_eq!(heard.says(add), ["lost_one; "]);
+}
+
+#[test]
+fn what_changes_is_read_before_the_next_device() {
+    let tree = Tree::new(&[]);
+    fs::create_dir(tree.devices()).unwrap();
+    let manager = tree.manager();
+    let heard = Heard(Queue::new(&manager, false), tree.devices());
+    assert_eq!(heard.does(), [""; 0]);
+    assert_eq!(heard.says("add@/devices/a|MODALIAS=z:5|"), ["; "]);
+    tree.put("modules/modules.alias", "alias z:* lost_one\n");
+    assert_eq!(heard.says("add@/devices/a|MODALIAS=z:5|"), ["Refreshed", "lost_one; "]);
+    // Without modules the ones of before count, and that is told once.
+    fs::rename(tree.0.path().join("modules"), tree.0.path().join("away")).unwrap();
+    assert_eq!(heard.says("add@/devices/b|MODALIAS=z:5|"), ["NotRefreshed", "lost_one; "]);
+    assert_eq!(heard.says("add@/devices/c|MODALIAS=z:5|"), ["lost_one; "]);
+    fs::rename(tree.0.path().join("away"), tree.0.path().join("modules")).unwrap();
+    tree.put("conf", "blacklist lost_one\n");
+    assert_eq!(heard.says("add@/devices/d|MODALIAS=z:5|"), ["Refreshed", "; "]);
+}
+
+/// Who panics leaves nobody behind who listens for nothing.
+#[test]
+fn a_panic_ends_the_watch() {
+    let tree = Tree::new(&["x:1", "x:2", "x:3"]);
+    let manager = tree.manager();
+    for jobs in [1, 3] {
+        let watch = Watch { top: &tree.devices(), jobs, trigger: false };
+        let tell = |told: Told<'_>| assert!(!matches!(told, Told::Served(..)), "on purpose");
+        assert!(matches!(watch.run(&manager, &tell), Err(Failure::Panicked)));
+    }
+}
+
+#[test]
+fn without_devices_there_is_nothing_to_watch() {
+    let tree = Tree::new(&[]);
+    let manager = tree.manager();
+    let watch = Watch { top: &tree.devices(), jobs: 1, trigger: false };
+    match watch.run(&manager, &|told| panic!("{told:?}")) {
+        Err(Failure::NoDevices(error)) => assert_eq!(error.path, tree.devices()),
+        other => panic!("{other:?}"),
+    }
+}

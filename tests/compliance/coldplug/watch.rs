@@ -1,0 +1,232 @@
+//! `kmod coldplug --watch`, with a named pipe in the place of the kernel's events.
+
+use std::fs;
+
+use oxmod_test_support::{RELEASE, Root, Run, Shim, Side};
+
+use super::{living, run, tree};
+
+/// What `--watch` does while a shell script goes on: its messages and the calls, at the end of the script and its exit
+/// code. `say` sends an event, `heard` waits for a message.
+fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, Vec<String>) {
+    let whole = format!(
+        "mkfifo /events || exit; : >/err; sleep 0.05\n\
+         say() {{ echo \"$1\" >/events; }}\n\
+         heard() {{ for i in $(seq 600); do grep -q -- \"$1\" /err && return; sleep 0.05; done; cat /err; kill -9 $pid; exit 9; }}\n\
+         kmod coldplug -v -S {RELEASE} --watch {args} 2>>/err & pid=$!\n\
+         heard listening\n\
+         {script}\n\
+         [ -n \"$ended\" ] || kill -TERM $pid 2>/dev/null; wait $pid; code=$?; cat /err; exit $code"
+    );
+    let shimmed = shim.clone().events("/events").run(root, &Run::shell(&whole), Side::Ours);
+    let (code, told, stderr) = shimmed.answer.triple();
+    assert_eq!((code, stderr.as_str()), (0, ""), "{told}");
+    let told: Vec<String> = told.lines().map(|line| line.replace("kmod: ", "")).collect();
+    assert_eq!(told[0], "NOTICE: listening to the kernel's events");
+    assert!(told.contains(&"NOTICE: ending: nothing more is begun".to_owned()), "{told:?}");
+    let told: Vec<String> = told.into_iter().filter(|line| !line.contains("ending")).collect();
+    let calls =
+        shimmed.calls.lines().map(|call| call.split(['/', '.']).nth(1).unwrap_or_default().to_owned());
+    (told[1..].to_vec(), calls.collect())
+}
+
+#[test]
+fn devices_that_appear_are_served() {
+    let root = tree();
+    let (told, calls) = watched(
+        &root,
+        &living(),
+        "",
+        "heard \"'card_b' for\"\n\
+         say 'add@/devices/new|ACTION=add|DEVPATH=/devices/new|MODALIAS=late:1|'\n\
+         heard \"'hot' for /sys/devices/new\"\n\
+         rm -r /sys/module/card_b\n\
+         say 'unbind@/devices/pci0/card|MODALIAS=dev:card|'\n\
+         say 'add@/devices/pci0/card|MODALIAS=none:|MODALIAS=dev:card|'\n\
+         until test -e /sys/module/card_b; do sleep 0.05; done",
+    );
+    assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b", "hot", "card-b"]);
+    assert!(told.iter().all(|line| line.starts_with("NOTICE: inserted ")), "{told:?}");
+}
+
+/// What nobody but the kernel may say, what makes no sense, and what wants no driver.
+#[test]
+fn events_that_mean_nothing() {
+    let root = tree();
+    let (told, calls) = watched(
+        &root,
+        &living(),
+        "--jobs 3",
+        "heard \"'card_b' for\"\n\
+         say '!add@/devices/new|MODALIAS=late:forged|'\n\
+         say 'libudev|x'\n\
+         say 'add@/devices/x|nonsense|MODALIAS=late:2|'\n\
+         say 'remove@/devices/x|MODALIAS=late:3|'\n\
+         say 'add@/devices/x|MODALIAS=[late:4|'\n\
+         say 'add@/devices/x|'\n\
+         say 'add@/devices/late|MODALIAS=dev:disk9|'\n\
+         say 'add@/devices/last'\n\
+         heard 'without a name'\n\
+         sleep 0.2",
+    );
+    let odd: Vec<&String> = told.iter().filter(|line| line.starts_with("WARNING")).collect();
+    assert_eq!(
+        odd,
+        [
+            "WARNING: passing over an event of the kernel's: no head",
+            "WARNING: passing over an event of the kernel's: a property without a name or a value"
+        ]
+    );
+    let mut calls = calls;
+    calls.sort();
+    assert_eq!(calls, ["bus", "card-a", "card-b", "core", "disk"]);
+}
+
+/// The kernel keeps only so many messages: after a loss all devices are looked at again.
+#[test]
+fn lost_events_make_for_another_look() {
+    let root = tree();
+    let (told, calls) = watched(
+        &root,
+        &living(),
+        "",
+        "heard \"'card_b' for\"\n\
+         mkdir -p /sys/devices/unheard; echo late:5 >/sys/devices/unheard/modalias\n\
+         say lost\n\
+         heard \"'hot' for /sys/devices/unheard\"",
+    );
+    assert_eq!(calls.last().map(String::as_str), Some("hot"));
+    assert!(
+        told.iter().any(|line| line == "WARNING: the kernel has lost events: looking at all devices again"),
+        "{told:?}"
+    );
+}
+
+/// A driver that has failed is tried once for each device that comes, however often the kernel sends its event.
+#[test]
+fn a_failure_is_told_once_for_a_device() {
+    let root = tree();
+    let shim = Shim::new().answer("finit", "kernel/hot.ko", libc::EINVAL).living(500);
+    let (told, calls) = watched(
+        &root,
+        &shim,
+        "",
+        "told() { for i in $(seq 600); do [ $(grep -c \"'hot' for\" /err) = $1 ] && return; sleep 0.05; done; cat /err; kill -9 $pid; exit 9; }\n\
+         add() { say \"add@/devices/$1|MODALIAS=late:1|\"; }\n\
+         heard \"'card_b' for\"\n\
+         add one; told 1\n\
+         add one; add one; add two; told 2\n\
+         add two; say 'remove@/devices/one|MODALIAS=late:1|'; add one; told 3\n\
+         add one; kill -HUP $pid; heard anew; add one; told 4; add one; add three; told 5",
+    );
+    assert_eq!(calls.iter().filter(|call| *call == "hot").count(), 5, "{calls:?}");
+    let devices: Vec<&str> =
+        told.iter().filter_map(|line| line.strip_prefix("ERROR: could not insert 'hot' for ")).collect();
+    assert_eq!(
+        devices,
+        ["one", "two", "one", "one", "three"].map(|name| format!("/sys/devices/{name}: Invalid argument"))
+    );
+}
+
+/// Indexes and configuration are those of the moment at which a device comes; and of before, where there are none.
+#[test]
+fn what_has_changed_counts() {
+    let root = tree();
+    let script = format!(
+        "heard \"'card_b' for\"\n\
+         mkdir -p /etc/modprobe.d; echo 'blacklist hot' >/etc/modprobe.d/new.conf\n\
+         say 'add@/devices/a|MODALIAS=late:1|'; heard \"blacklisted 'hot'\"\n\
+         cd /lib/modules/{RELEASE}; echo 'alias other:* hot' >modules.alias; rm modules.alias.bin\n\
+         echo 'options hot x=1' >/etc/modprobe.d/new.conf\n\
+         say 'add@/devices/b|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/b\"\n\
+         cd /; mv /lib/modules /lib/away; kill -HUP $pid; heard 'going on'; rm -r /sys/module/hot\n\
+         say 'add@/devices/c|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/c\"\n\
+         mv /lib/away /lib/modules\n\
+         say 'add@/devices/d|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/d\""
+    );
+    let (told, calls) = watched(&root, &living(), "", &script);
+    assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b", "hot", "hot"]);
+    let anew = "NOTICE: have read indexes and configuration anew";
+    let lost = format!(
+        "ERROR: could not insert 'hot' for /sys/devices/c: /lib/modules/{RELEASE}/kernel/hot.ko: No such file or directory"
+    );
+    let gone = format!("ERROR: could not open /lib/modules/{RELEASE}: No such file or directory");
+    let told: Vec<&str> =
+        told.iter().map(String::as_str).filter(|line| !line.contains("could not use")).collect();
+    assert_eq!(
+        told[5..],
+        [
+            anew,
+            "NOTICE: passed over the blacklisted 'hot' for /sys/devices/a",
+            anew,
+            "NOTICE: inserted 'hot' for /sys/devices/b",
+            &gone,
+            "WARNING: going on with the indexes and the configuration of before",
+            &lost,
+            anew,
+            "NOTICE: inserted 'hot' for /sys/devices/d",
+        ]
+    );
+}
+
+/// SIGTERM lets what has begun come to its end, and begins nothing else; failures before it are not the end's.
+#[test]
+fn a_signal_ends_it_cleanly() {
+    let root = tree();
+    root.file(
+        "etc/modprobe.d/x.conf",
+        "install core touch /began; until test -e /go; do sleep 0.05; done; touch /done; false\n",
+    );
+    let (told, calls) = watched(
+        &root,
+        &living(),
+        "",
+        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; ended=yes; heard ending; touch /go",
+    );
+    assert!(root.path("done").exists());
+    let refused = "ERROR: could not insert 'bus' for /sys/devices/pci0/bus: core: install command \
+                   'touch /began; until test -e /go; do sleep 0.05; done; touch /done; false': retcode 1";
+    assert_eq!(told, [refused]);
+    assert!(calls.is_empty(), "{calls:?}");
+}
+
+/// Nobody has to wait for a driver that does not come to its end.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let root = tree();
+    root.file("etc/modprobe.d/x.conf", "install core touch /began; until test -e /go; do sleep 0.05; done\n");
+    let script = format!(
+        "mkfifo /events; : >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
+         until test -e /began; do sleep 0.02; done; kill -TERM $pid\n\
+         until grep -q ending /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; touch /go; exit $code"
+    );
+    let answer = living().events("/events").run(&root, &Run::shell(&script), Side::Ours).answer;
+    assert_eq!(answer.code, 143, "{answer:?}");
+}
+
+#[test]
+fn watching_has_no_end_to_show() {
+    for other in ["-n", "--json"] {
+        let (answer, _) = run(&tree(), &living(), &["--watch", other]);
+        let message = "kmod: ERROR: --watch does not go with --dry-run and --json\n";
+        assert_eq!(answer, (1, String::new(), message.into()));
+    }
+    // Before anything is loaded.
+    let root = tree();
+    let (answer, calls) = run(&root, &living().events("/nosuch"), &["--watch"]);
+    let message = "kmod: ERROR: could not listen to the kernel's events: No such file or directory\n";
+    assert_eq!((answer, calls.len()), ((1, String::new(), message.into()), 0));
+}
+
+/// The kernel's own socket, which anybody may listen to; no shim is between.
+#[test]
+fn the_kernel_can_be_listened_to() {
+    let root = tree();
+    fs::remove_dir_all(root.path("sys/devices")).unwrap();
+    root.dir("sys/devices");
+    let script = format!(
+        ": >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
+         until grep -q listening /err; do sleep 0.02; done; kill -INT $pid; wait $pid"
+    );
+    assert_eq!(Run::shell(&script).inside(&root).on(Side::Ours).triple(), (0, String::new(), String::new()));
+}
