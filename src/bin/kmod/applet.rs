@@ -10,9 +10,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::Command;
 
+#[cfg(feature = "depmod")]
+use crate::depmod;
 use crate::getopt::Ordering::{self, Permute, RequireOrder};
 use crate::report::{self, Outcome};
-use crate::{depmod, insmod, lsmod, modinfo, modprobe, rmmod, tool};
+use crate::{insmod, lsmod, modinfo, modprobe, rmmod, tool};
 
 /// How the program was called.
 pub struct Invocation {
@@ -41,9 +43,10 @@ pub struct Applet {
 }
 
 /// Every applet, the binary's own name first.
-pub const APPLETS: [Applet; 7] = [
+pub const APPLETS: &[Applet] = &[
     Applet { name: "kmod", ordering: RequireOrder, command: tool::command, run: tool::run },
     Applet { name: "modprobe", ordering: Permute, command: modprobe::command, run: modprobe::run },
+    #[cfg(feature = "depmod")]
     Applet { name: "depmod", ordering: Permute, command: depmod::command, run: depmod::run },
     Applet { name: "modinfo", ordering: Permute, command: modinfo::command, run: modinfo::run },
     Applet { name: "lsmod", ordering: Permute, command: lsmod::command, run: lsmod::run },
@@ -84,7 +87,7 @@ mod tests {
 
     #[test]
     fn every_table_is_one_that_clap_accepts() {
-        for applet in &APPLETS {
+        for applet in APPLETS {
             (applet.command)().debug_assert();
         }
     }

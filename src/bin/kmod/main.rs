@@ -7,8 +7,20 @@
 #![cfg_attr(not(test), no_main)]
 // In a program, `pub` says that another file of it may use the item; there is no outside.
 #![allow(unreachable_pub)]
+// A build without some of the parts has words and helpers that nobody there uses.
+#![cfg_attr(
+    not(all(
+        feature = "coldplug",
+        feature = "complete",
+        feature = "depmod",
+        feature = "firmware",
+        feature = "meta"
+    )),
+    allow(dead_code, unused_imports)
+)]
 
 mod applet;
+#[cfg(feature = "depmod")]
 mod depmod;
 mod getopt;
 mod insmod;

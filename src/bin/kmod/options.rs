@@ -14,8 +14,12 @@ use crate::stdout::Out;
 
 /// The version of kmod that the tools stand in for, the features under kmod's names, then ourselves.
 /// Scripts parse the first two lines; the third tells a person which implementation answered.
-const VERSION: &str =
-    concat!("kmod version 34.2\n", "+ZSTD +XZ +ZLIB +OPENSSL\n", "oxmod ", env!("CARGO_PKG_VERSION"), "\n");
+fn version_text() -> String {
+    let has = |there| if there { '+' } else { '-' };
+    let (zstd, zlib) = (has(cfg!(feature = "zstd")), has(cfg!(feature = "gzip")));
+    let own = env!("CARGO_PKG_VERSION");
+    format!("kmod version 34.2\n{zstd}ZSTD +XZ {zlib}ZLIB +OPENSSL\noxmod {own}\n")
+}
 
 /// An empty table for the applet `name`, without clap's own -h and -V.
 pub fn table(name: &'static str, about: &'static str, usage: &'static str) -> Command {
@@ -121,7 +125,7 @@ impl<'a> Options<'a> {
     pub fn next(&mut self) -> Result<Option<Opt<'a>>, Exit> {
         match self.getopt.next() {
             Ok(Some(Opt { id: "help", .. })) => Err(print(&help_text(self.command))),
-            Ok(Some(Opt { id: "version", .. })) => Err(print(VERSION)),
+            Ok(Some(Opt { id: "version", .. })) => Err(print(&version_text())),
             Ok(option) => Ok(option),
             Err(error) => {
                 report::bare(format_args!("{}", verbatim(&error.0)));

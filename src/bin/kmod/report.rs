@@ -22,6 +22,7 @@ mod forbid;
 mod insmod;
 pub mod meta;
 mod modprobe;
+#[cfg(any(feature = "depmod", feature = "meta"))]
 pub mod progress;
 pub mod verify;
 

@@ -194,11 +194,13 @@ fn a_signal_ends_it_cleanly() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let root = tree();
-    root.file("etc/modprobe.d/x.conf", "install core touch /began; until test -e /go; do sleep 0.05; done\n");
+    // It must not outlive the tree.
+    let command = "touch /began; while test -e /began; do sleep 0.05; done";
+    root.file("etc/modprobe.d/x.conf", format!("install core {command}\n"));
     let script = format!(
         "mkfifo /events; : >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
          until test -e /began; do sleep 0.02; done; kill -TERM $pid\n\
-         until grep -q ending /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; touch /go; exit $code"
+         until grep -q ending /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; rm /began; exit $code"
     );
     let answer = living().events("/events").run(&root, &Run::shell(&script), Side::Ours).answer;
     assert_eq!(answer.code, 143, "{answer:?}");

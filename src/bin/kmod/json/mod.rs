@@ -7,9 +7,12 @@
 //! by item, so that thousands of modules need not be held; whatever fails, the document is completed, unless standard
 //! output itself takes no more.
 
+#[cfg(feature = "coldplug")]
 pub mod coldplug;
+#[cfg(feature = "firmware")]
 pub mod firmware;
 pub mod lsmod;
+#[cfg(feature = "meta")]
 pub mod meta;
 pub mod modinfo;
 pub mod modprobe;

@@ -1,9 +1,14 @@
 //! `kmod` under its own name: the subcommands.
 
+#[cfg(feature = "coldplug")]
 pub mod coldplug;
+#[cfg(feature = "complete")]
 mod complete;
+#[cfg(feature = "firmware")]
 pub mod firmware;
+#[cfg(feature = "firmware")]
 mod fwprune;
+#[cfg(feature = "meta")]
 pub mod meta;
 mod static_nodes;
 
@@ -11,7 +16,7 @@ use std::ffi::OsStr;
 
 use clap::Command;
 
-use crate::applet::Invocation;
+use crate::applet::{APPLETS, Invocation};
 use crate::lsmod;
 use crate::options::{self, Options, help_text};
 use crate::report::{self, Exit, Outcome, verbatim};
@@ -25,25 +30,29 @@ struct Subcommand {
     run: fn(&Invocation) -> Outcome,
 }
 
-const SUBCOMMANDS: [Subcommand; 8] = [
+const SUBCOMMANDS: &[Subcommand] = &[
+    #[cfg(feature = "coldplug")]
     Subcommand {
         name: "coldplug",
         about: "Load the drivers of the devices that are there",
         command: coldplug::command,
         run: coldplug::run,
     },
+    #[cfg(feature = "complete")]
     Subcommand {
         name: "complete",
         about: "Print what may follow on a command line, for shells",
         command: complete::command,
         run: complete::run,
     },
+    #[cfg(feature = "firmware")]
     Subcommand {
         name: "firmware",
         about: "Find the firmware that modules ask for",
         command: firmware::command,
         run: firmware::run,
     },
+    #[cfg(feature = "firmware")]
     Subcommand {
         name: "fwprune",
         about: "Make meta.pb and fsspec for Monogon's image builder",
@@ -57,6 +66,7 @@ const SUBCOMMANDS: [Subcommand; 8] = [
         command: lsmod::command,
         run: lsmod::run,
     },
+    #[cfg(feature = "meta")]
     Subcommand {
         name: "meta",
         about: "Make, show, search and check a meta.pb",
@@ -73,10 +83,12 @@ const SUBCOMMANDS: [Subcommand; 8] = [
 
 /// The table of options.
 pub fn command() -> Command {
+    let others: Vec<&str> = APPLETS.iter().map(|applet| applet.name).filter(|name| *name != "kmod").collect();
+    let others = others.split_last().map(|(last, others)| format!("{} or {last}", others.join(", ")));
     options::table("kmod", "Look at and manage kernel modules", "kmod [OPTIONS] COMMAND [COMMAND OPTIONS]")
         .args([options::help(), options::version()])
         .subcommands(SUBCOMMANDS.iter().map(|sub| Command::new(sub.name).about(sub.about)))
-        .after_help("Called modprobe, depmod, modinfo, lsmod, insmod or rmmod, this program is that tool.")
+        .after_help(format!("Called {}, this program is that tool.", others.unwrap_or_default()))
 }
 
 /// The table of a subcommand.

@@ -9,10 +9,12 @@
 //! zlib (and so kmod) ignores it.
 
 mod blocks;
+#[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(test)]
 mod tests;
 mod xz;
+#[cfg(feature = "zstd")]
 mod zstandard;
 
 use crate::error::{FormatError, FormatKind};
@@ -58,6 +60,7 @@ impl Compression {
 /// Decodes one file after another, keeping its working memory.
 pub struct Decompressor {
     limit: usize,
+    #[cfg(feature = "zstd")]
     zstd: Option<zstandard::Decoder>,
 }
 
@@ -70,7 +73,11 @@ impl Default for Decompressor {
 impl Decompressor {
     /// A decoder that refuses to produce more than `limit` bytes a file.
     pub fn with_limit(limit: usize) -> Self {
-        Self { limit, zstd: None }
+        Self {
+            limit,
+            #[cfg(feature = "zstd")]
+            zstd: None,
+        }
     }
 
     /// Replaces the contents of `output` by the decoded `input`.
@@ -87,9 +94,15 @@ impl Decompressor {
         output.clear();
         let mut output = Output { bytes: output, limit: self.limit };
         match compression {
+            #[cfg(feature = "gzip")]
             Compression::Gzip => gzip::decode(input, &mut output),
             Compression::Xz => xz::decode(input, &mut output),
+            #[cfg(feature = "zstd")]
             Compression::Zstd => self.zstd.get_or_insert_default().decode(input, &mut output),
+            #[cfg(not(all(feature = "gzip", feature = "zstd")))]
+            _ => {
+                Err(FormatError::new(FormatKind::Unsupported, "this oxmod was built without its compression"))
+            }
         }
     }
 }
