@@ -1,7 +1,9 @@
 //! What a firmware directory holds: files and links by their paths, and the way from a name to the file it leads to.
 //!
-//! No link is followed out of the directory, nor more than forty of them for a name. WHENCE may add links to those that
-//! are there; in a directory of compressed files they lead from one suffix to the same. Must not know what files hold.
+//! Nothing here looks at the disk: what links lead to outside of the directory is for others to find out and to put in
+//! their places by [`Catalogue::lead`]; a link of which nobody has said it leads nowhere. No more than forty are followed
+//! for a name. WHENCE may add links to those that are there; in a directory of compressed files they lead from one suffix
+//! to the same. Must not know what files hold.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,9 +15,6 @@ use super::name;
 
 /// How many links may lie between a name and its file, as in the kernel.
 const MAX_LINKS: usize = 40;
-/// How many parts of paths are looked at for a pattern: real ones take a few thousand.
-const MAX_STEPS: usize = 1 << 20;
-
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
@@ -38,6 +37,31 @@ pub struct Catalogue {
     nodes: BTreeMap<BString, Node>,
     /// Links that somebody says should be there, by names without suffix.
     said: BTreeMap<BString, BString>,
+    /// The links that lead out, each with those that follow it outside: paths on the disk and targets. What they lead to
+    /// is among the nodes as if it were there.
+    outward: BTreeMap<BString, Vec<(BString, BString)>>,
+}
+
+/// How many parts of paths may still be looked at for patterns: a machine's modules take a few thousand. One budget is for
+/// all the patterns of a job, however many there are.
+#[derive(Debug)]
+pub struct Steps(usize);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(1 << 20)
+    }
+}
+
+impl Steps {
+    /// Takes some.
+    ///
+    /// Errors: there are too few left, and none from then on.
+    fn take(&mut self, steps: usize) -> Result<(), Dead> {
+        let left = self.0.checked_sub(steps);
+        self.0 = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(Dead::TooMany)
+    }
 }
 
 /// The way to a file.
@@ -58,7 +82,13 @@ pub enum Dead {
     Leaves(BString),
     /// This link leads to itself, or there are more than forty.
     Loop(BString),
-    /// The pattern stands for too many names.
+    /// This is a directory and should be a file.
+    Directory(BString),
+    /// This is a file and should be a directory.
+    NoDirectory(BString),
+    /// This file is empty, from which the kernel reads nothing.
+    Empty(BString),
+    /// The patterns stand for too many names.
     TooMany,
 }
 
@@ -87,6 +117,35 @@ impl Catalogue {
         }
         self.said.insert(path, target);
         None
+    }
+
+    /// The links that lead out of the directory, and of which it is not known where to.
+    pub fn leaving(&self) -> Vec<BString> {
+        let links = self.nodes.iter().filter(|(_, node)| matches!(node, Node::Link(_))).map(|(path, _)| path);
+        let leaves = |link: &&BString| matches!(self.real(link), Err(Dead::Leaves(at)) if at == **link);
+        links.filter(leaves).cloned().collect()
+    }
+
+    /// Puts what a link leads to in its place: a file, or another link; nothing if it is a directory, whose contents are
+    /// to be added, or if there is nothing. `links` are those on the way there, the first one itself, as they are on the
+    /// disk.
+    pub fn lead(&mut self, link: BString, links: Vec<(BString, BString)>, to: Option<Node>) {
+        self.nodes.remove(&link);
+        self.nodes.extend(to.map(|node| (link.clone(), node)));
+        self.outward.insert(link, links);
+    }
+
+    /// Whether a path was put there by [`Catalogue::lead`].
+    pub fn leads_out(&self, path: &[u8]) -> bool {
+        self.outward.contains_key(path.as_bstr())
+    }
+
+    /// The links on the disk that lead out of the directory on the way to a path without other links.
+    pub fn outward(&self, path: &[u8]) -> impl Iterator<Item = &(BString, BString)> {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let heads =
+            slashes.chain([path.len()]).filter_map(|end| self.outward.get(path.get(..end)?.as_bstr()));
+        heads.flatten()
     }
 
     /// What is there, by path.
@@ -127,7 +186,7 @@ impl Catalogue {
     /// Where a path itself is once the links to its directory are followed; `None` where there is none.
     pub fn locate(&self, path: &[u8]) -> Option<BString> {
         let (dir, last) = path.rsplit_once_str("/").unwrap_or((b"", path));
-        let (_, dir) = self.walk(dir, |path| self.node(path)).ok()?;
+        let (_, dir) = self.real(dir).ok()?;
         Some(name::join(&dir, last))
     }
 
@@ -139,21 +198,32 @@ impl Catalogue {
         let (links, end) = self.walk(path, node)?;
         match self.nodes.get(&end) {
             Some(Node::File { .. }) => Ok(Chased { links, file: end }),
-            _ => Err(Dead::Absent),
+            _ => Err(Dead::Directory(end)),
         }
+    }
+
+    /// The way to what is no link, which is there.
+    fn real(&self, path: &[u8]) -> Result<Way, Dead> {
+        self.walk(path, |path| self.node(path))
     }
 
     /// Goes along a path and all links on it, to what is no link.
     fn walk<'c>(&'c self, path: &[u8], node: impl Fn(&[u8]) -> Option<Cow<'c, Node>>) -> Result<Way, Dead> {
-        let owned = |path: &[u8]| name::parts(path).map(BString::from).collect::<VecDeque<_>>();
-        let (mut ahead, mut here) = (owned(path), BString::default());
+        let owned = |path: &[u8], of| {
+            name::parts(path).map(|part| (part.into(), of)).collect::<VecDeque<(BString, _)>>()
+        };
+        // Each part with the link that it is of, if it is of one.
+        let (mut ahead, mut here) = (owned(path, None), BString::default());
         let mut links: Vec<(BString, BString)> = Vec::new();
         let mut followed = 0;
-        while let Some(part) = ahead.pop_front() {
+        while let Some((part, of)) = ahead.pop_front() {
             if part == ".." {
                 let at = here.rfind_byte(b'/').unwrap_or(0);
-                if here.is_empty() {
-                    return Err(Dead::Leaves(links.pop().map_or_else(|| path.into(), |(link, _)| link)));
+                let link = of.and_then(|of: usize| links.get(of));
+                // What is above a directory elsewhere is there too, for all links but those that were put here.
+                let put_here = link.is_some_and(|(link, _)| self.outward.contains_key(link));
+                if here.is_empty() || (self.outward.contains_key(&here) && !put_here) {
+                    return Err(Dead::Leaves(link.map_or_else(|| path.into(), |(link, _)| link.clone())));
                 }
                 here.truncate(at);
                 continue;
@@ -167,18 +237,20 @@ impl Catalogue {
                     } else if followed > MAX_LINKS {
                         return Err(Dead::Loop(next));
                     }
-                    for part in owned(target).into_iter().rev() {
-                        ahead.push_front(part);
-                    }
                     let link = (next, target.clone());
-                    if !links.contains(&link) {
+                    let at = links.iter().position(|known| *known == link).unwrap_or_else(|| {
                         links.push(link);
+                        links.len() - 1
+                    });
+                    for part in owned(target, Some(at)).into_iter().rev() {
+                        ahead.push_front(part);
                     }
                 }
                 Some(Node::File { .. }) if ahead.is_empty() => here = next,
                 // Of a list, an ending may be both.
                 _ if self.is_directory(&next) => here = next,
-                _ => return Err(Dead::Absent),
+                Some(Node::File { .. }) => return Err(Dead::NoDirectory(next)),
+                None => return Err(Dead::Absent),
             }
         }
         Ok((links, here))
@@ -192,10 +264,9 @@ impl Catalogue {
     /// they lead to files is not looked at.
     ///
     /// Errors: too many.
-    pub fn expand(&self, start: &[u8], pattern: &[u8]) -> Result<BTreeSet<BString>, Dead> {
+    pub fn expand(&self, start: &[u8], pattern: &[u8], steps: &mut Steps) -> Result<BTreeSet<BString>, Dead> {
         let parts: Vec<&[u8]> = name::parts(pattern).collect();
         let mut found = BTreeSet::from([BString::default()]);
-        let mut steps = 0;
         for (at, part) in parts.iter().enumerate() {
             if !name::is_pattern(part) {
                 found = found.iter().map(|directory| name::join(directory, part)).collect();
@@ -204,10 +275,7 @@ impl Catalogue {
             let mut longer = BTreeSet::new();
             for directory in &found {
                 let children = self.children(&name::join(start, directory));
-                steps += children.len() + at + 1;
-                if steps > MAX_STEPS {
-                    return Err(Dead::TooMany);
-                }
+                steps.take(children.len() + at + 1)?;
                 for child in children {
                     let child = if at + 1 == parts.len() { name::plain(&child).0 } else { &child[..] };
                     if name::part_matches(part, child) {
@@ -222,7 +290,7 @@ impl Catalogue {
 
     /// The names in a directory, or in one that a link leads to.
     fn children(&self, directory: &[u8]) -> BTreeSet<BString> {
-        let Ok((_, directory)) = self.walk(directory, |path| self.node(path)) else { return BTreeSet::new() };
+        let Ok((_, directory)) = self.real(directory) else { return BTreeSet::new() };
         let mut inside = directory;
         if !inside.is_empty() {
             inside.push(b'/');

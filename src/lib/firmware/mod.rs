@@ -13,4 +13,4 @@ pub mod name;
 mod tests;
 pub mod whence;
 
-pub use catalogue::{Catalogue, Chased, Dead, Node};
+pub use catalogue::{Catalogue, Chased, Dead, Node, Steps};

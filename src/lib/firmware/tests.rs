@@ -65,15 +65,50 @@ fn links_are_followed_and_named() {
         ("loop", "Loop(\"loop\")"),
         ("p", "Loop(\"p\")"),
         ("dead", "Absent"),
-        ("a", "Absent"),
-        ("d", "Absent"),
-        ("l/x", "Absent"),
-        ("through", "Absent"),
+        ("a", "Directory(\"a\")"),
+        ("d", "Directory(\"a\")"),
+        ("l/x", "NoDirectory(\"a/b.bin\")"),
+        ("through", "NoDirectory(\"a/b.bin\")"),
         ("deep/e", "Absent"),
-        ("", "Absent"),
+        ("", "Directory(\"\")"),
     ] {
         assert_eq!(way(&catalogue, path), expected, "{path}");
     }
+}
+
+/// What links lead to outside is where somebody has put it.
+#[test]
+fn links_that_lead_out() {
+    let links = [
+        ("abs", "/x/y"),
+        ("d/up", "../../y"),
+        ("by", "abs"),
+        ("over", "dir/../f"),
+        ("dir", "/z"),
+        ("no", ".."),
+    ];
+    let mut catalogue = catalogue(&["f"], &links);
+    assert_eq!(catalogue.leaving(), ["abs", "d/up", "dir", "no"]);
+    assert_eq!(way(&catalogue, "by"), "Leaves(\"abs\")");
+    let chain = |links: &[&str]| links.iter().map(|link| ((*link).into(), "t".into())).collect::<Vec<_>>();
+    catalogue.lead("abs".into(), chain(&["abs", "/x/y"]), Some(file()));
+    catalogue.lead("d/up".into(), chain(&["d/up"]), Some(Node::Link("../f".into())));
+    catalogue.lead("dir".into(), chain(&["dir"]), None);
+    catalogue.insert("dir/f".into(), file());
+    // What is above that directory is not what is above the link to it.
+    assert_eq!(catalogue.leaving(), ["no", "over"]);
+    for (path, expected) in
+        [("by", "by=abs"), ("d/up", "d/up=f"), ("dir/f", "=dir/f"), ("over", "Leaves(\"over\")")]
+    {
+        assert_eq!(way(&catalogue, path), expected, "{path}");
+    }
+    let outward =
+        |path: &str| catalogue.outward(path.as_bytes()).map(|(link, _)| link.to_string()).collect::<Vec<_>>();
+    assert_eq!(outward("abs"), ["abs", "/x/y"]);
+    assert_eq!((outward("dir/f"), outward("f")), (vec!["dir".to_owned()], Vec::new()));
+    assert!(catalogue.leads_out(b"dir") && !catalogue.leads_out(b"dir/f"));
+    catalogue.lead("no".into(), Vec::new(), None);
+    assert_eq!(way(&catalogue, "no"), "Absent");
 }
 
 #[test]
@@ -85,7 +120,8 @@ fn links_of_whence_keep_the_suffix() {
     assert_eq!(way(&catalogue, "a.bin.xz"), "a.bin.xz=b.bin.xz");
     assert_eq!(way(&catalogue, "a.bin.zst"), "Absent");
     assert_eq!(way(&catalogue, "new/d/x.bin.zst"), "new/d=dir/x.bin.zst");
-    assert_eq!(catalogue.expand(b"", b"new/*/x*").unwrap(), ["new/d/x.bin".into()].into());
+    let expanded = catalogue.expand(b"", b"new/*/x*", &mut Steps::default());
+    assert_eq!(expanded.unwrap(), ["new/d/x.bin".into()].into());
     // What is there counts; only another target is worth a word.
     assert_eq!(catalogue.say("there".into(), "b.bin".into()), None);
     assert_eq!(catalogue.say("real".into(), "there".into()), None);
@@ -115,7 +151,7 @@ fn patterns_stand_for_names() {
         &[("k", "s"), ("self", ".")],
     );
     let expand = |start: &str, pattern: &str| {
-        let found = catalogue.expand(start.as_bytes(), pattern.as_bytes()).unwrap();
+        let found = catalogue.expand(start.as_bytes(), pattern.as_bytes(), &mut Steps::default()).unwrap();
         bstr::join(" ", found).to_str().unwrap().to_owned()
     };
     assert_eq!(expand("", "s/a*-sdio.*.bin"), "s/a-sdio.x.bin s/a-sdio.y.bin");
@@ -126,7 +162,8 @@ fn patterns_stand_for_names() {
     assert_eq!(expand("", "x/*"), "");
     assert_eq!(expand("", "[!k-t]*/v/*"), "u/v/w");
     let deep = ["*"; 40].join("/");
-    assert_eq!(catalogue.expand(b"", deep.as_bytes()).map(|found| found.len()), Ok(17));
+    let found = catalogue.expand(b"", deep.as_bytes(), &mut Steps::default());
+    assert_eq!(found.map(|found| found.len()), Ok(17));
 }
 
 #[test]
@@ -134,7 +171,11 @@ fn patterns_that_stand_for_too_much_are_given_up() {
     let names: Vec<String> = (0..50).map(|n| format!("l{n}")).collect();
     let links: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), ".")).collect();
     let catalogue = catalogue(&["f"], &links);
-    assert_eq!(catalogue.expand(b"", b"*/*/*/*/f"), Err(Dead::TooMany));
+    let mut steps = Steps::default();
+    assert_eq!(catalogue.expand(b"", b"*/f", &mut steps).map(|found| found.len()), Ok(51));
+    assert_eq!(catalogue.expand(b"", b"*/*/*/*/f", &mut steps), Err(Dead::TooMany));
+    // For all patterns together.
+    assert_eq!(catalogue.expand(b"", b"*/f", &mut steps), Err(Dead::TooMany));
 }
 
 #[test]

@@ -39,7 +39,7 @@ const WRITTEN_BY_OTHERS: u32 = 0o022;
 
 /// How long a writer waits for another one. Whoever may list a directory may also lock it, and must not stop all writing
 /// for ever.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A file to be published.
@@ -302,7 +302,7 @@ fn beside(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
 
 /// Waits for the lock of a directory, which goes with the file that is open, but no longer than `patience`; without an
 /// answer where there are no locks.
-fn lock(dir: &File, patience: Duration) {
+pub(super) fn lock(dir: &File, patience: Duration) {
     let start = Instant::now();
     loop {
         // SAFETY: the descriptor belongs to `dir`, and no memory is involved.

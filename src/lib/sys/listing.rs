@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, FormatError, FormatKind, Result};
 
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub enum Kind {
 /// The files and links below `top`, by their paths relative to it, in no particular order. Anything else that is no
 /// directory is passed over, and so is what goes meanwhile.
 ///
-/// Errors: `top`, or a directory below it, cannot be listed; an entry cannot be examined.
-pub fn below(top: &Path) -> Result<Vec<(Vec<u8>, Kind)>> {
+/// Errors: `top`, or a directory below it, cannot be listed; an entry cannot be examined; [`FormatKind::Limit`] where
+/// there are more than `most` entries, directories among them.
+pub fn below(top: &Path, most: usize) -> Result<Vec<(Vec<u8>, Kind)>> {
+    let mut room = most;
     let mut found = Vec::new();
     let mut pending = vec![Vec::new()];
     while let Some(directory) = pending.pop() {
@@ -35,12 +37,14 @@ pub fn below(top: &Path) -> Result<Vec<(Vec<u8>, Kind)>> {
         };
         for entry in entries {
             let entry = entry.map_err(Error::at(&here))?;
+            let too_many = || Error::new(top, FormatError::new(FormatKind::Limit, "too many files"));
+            room = room.checked_sub(1).ok_or_else(too_many)?;
             let mut path = directory.clone();
             if !path.is_empty() {
                 path.push(b'/');
             }
             path.extend_from_slice(entry.file_name().as_bytes());
-            match examine(&entry) {
+            match examined(&entry) {
                 Ok(Examined::Directory) => pending.push(path),
                 Ok(Examined::Entry(kind)) => found.push((path, kind)),
                 Ok(Examined::Other) => {}
@@ -58,7 +62,24 @@ enum Examined {
     Other,
 }
 
-fn examine(entry: &fs::DirEntry) -> io::Result<Examined> {
+/// What is at a path, if that is a file or a link; `None` for a directory.
+///
+/// Errors: it cannot be examined; unsupported for anything else.
+pub fn one(path: &Path) -> Result<Option<Kind>> {
+    let metadata = fs::symlink_metadata(path).map_err(Error::at(path))?;
+    if metadata.is_dir() {
+        Ok(None)
+    } else if metadata.is_symlink() {
+        let target = fs::read_link(path).map_err(Error::at(path))?;
+        Ok(Some(Kind::Link(target.into_os_string().into_vec())))
+    } else if metadata.is_file() {
+        Ok(Some(Kind::File(metadata.len())))
+    } else {
+        Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")))
+    }
+}
+
+fn examined(entry: &fs::DirEntry) -> io::Result<Examined> {
     let kind = entry.file_type()?;
     Ok(if kind.is_dir() {
         Examined::Directory
@@ -85,11 +106,16 @@ mod tests {
         std::os::unix::fs::symlink("a/b", dir.path().join("link")).unwrap();
         std::os::unix::fs::symlink("/nowhere", dir.path().join("a/dead")).unwrap();
         nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let mut found = below(dir.path()).unwrap();
+        let mut found = below(dir.path(), 7).unwrap();
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
         let link = |target: &str| Kind::Link(target.into());
         let expected = [("a/b/file", Kind::File(4)), ("a/dead", link("/nowhere")), ("link", link("a/b"))];
         assert_eq!(found, expected.map(|(path, kind)| (path.into(), kind)));
-        assert_eq!(below(&dir.path().join("nothing")).unwrap_err().errno(), libc::ENOENT);
+        assert_eq!(below(&dir.path().join("nothing"), 1).unwrap_err().errno(), libc::ENOENT);
+        assert_eq!(below(dir.path(), 6).unwrap_err().errno(), libc::EFBIG);
+        assert_eq!(one(&dir.path().join("a/dead")).unwrap(), Some(link("/nowhere")));
+        assert_eq!(one(&dir.path().join("a/b/file")).unwrap(), Some(Kind::File(4)));
+        assert_eq!(one(dir.path()).unwrap(), None);
+        assert!(one(&dir.path().join("pipe")).is_err() && one(&dir.path().join("nothing")).is_err());
     }
 }

@@ -20,6 +20,7 @@ pub mod proc;
 pub mod process;
 #[allow(unsafe_code)]
 pub mod regex;
+pub mod rooted;
 pub mod stdio;
 pub mod sysfs;
 pub mod syslog;

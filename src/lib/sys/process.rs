@@ -1,9 +1,11 @@
-//! Running the shell commands of the configuration.
+//! Running the shell commands of the configuration, and what signals do to this process.
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// Where a command writes what it has for standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +39,15 @@ pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: Output) -> i
         status => status?,
     };
     Ok(status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1))
+}
+
+/// From now on a file that grows longer than this process may make it (`ulimit -f`) is an error where it is written,
+/// `EFBIG`; the signal would end the program there and then. Processes that are started later inherit this.
+pub fn let_long_files_fail() {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed that could run at a bad time. It fails for no signal that exists.
+    #[allow(unsafe_code)]
+    let _ = unsafe { sigaction(Signal::SIGXFSZ, &ignore) };
 }
 
 #[cfg(test)]

@@ -67,9 +67,12 @@ fn an_ending_that_is_a_file_here_and_a_directory_there() {
     assert_eq!(firmware_of(&root), ["file /lib/firmware/b/c /f/x/b/c 292"]);
     // Both at once have no place.
     let root = asking(&["b", "b/c"], "/f/a/b\n/f/x/b/c\n", "");
-    let text = "/lib/firmware/b is ambiguous: /f/a/b, but also b/c\n";
+    let text = "/lib/firmware/b is ambiguous: /f/a/b, but also /f/x/b/c\n";
     let (code, _, err) = fwprune(&root, &["-ambiguous=error"]);
     assert_eq!((code, err), (1, format!("kmod: ERROR: {text}")));
+    let lost = "kmod: ERROR: no place for firmware b/c for a: something else is there\n";
+    let (code, _, err) = fwprune(&root, &["-strict"]);
+    assert_eq!((code, err), (1, format!("kmod: WARNING: {text}{lost}")));
 }
 
 /// A place in an image is a file, a link or a directory.
@@ -101,6 +104,11 @@ fn a_file_where_a_directory_has_to_be() {
         assert_eq!(prune(&["--ambiguous=error"]), error, "{names:?}");
         assert!(!root.path("image").exists());
         assert_eq!(prune(&[]), (0, String::new(), format!("kmod: WARNING: {text}")), "{names:?}");
+        // What has no place is as good as missing.
+        let (code, _, err) = prune(&["--strict", "--ambiguous=first"]);
+        let lost = if taken == "@/B/f/z.bin" { names[0] } else { "f/z.bin" };
+        let lost = format!("kmod: ERROR: no place for firmware {lost} for a: something else is there\n");
+        assert_eq!((code, err), (1, lost), "{names:?}");
     }
 }
 

@@ -207,7 +207,9 @@ fn flags_that_make_no_sense() {
             &["-out-fsspec", "/nosuch/x"],
             "kmod: ERROR: could not write /nosuch/x: No such file or directory\n",
         ),
-        (&["-bogus"], "fwprune: invalid option -- 'b'\n"),
+        (&["-bogus"], "fwprune: unrecognized option '--bogus'\n"),
+        (&["-b"], "fwprune: invalid option -- 'b'\n"),
+        (&["-allow-missing="], "kmod: ERROR: --allow-missing names nothing\n"),
         (&["--bogus"], "fwprune: unrecognized option '--bogus'\n"),
         (&["-modinfo"], "fwprune: option '--modinfo' requires an argument\n"),
     ] {

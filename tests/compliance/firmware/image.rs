@@ -197,20 +197,67 @@ fn nothing_is_copied_to_elsewhere() {
     root.dir("outside").link("image/lib", "../outside");
     let (code, out, err) = firmware(&root, &["prune", "--copy-to", &to]);
     assert_eq!((code, out.as_str()), (1, ""));
-    assert_eq!(err, "kmod: ERROR: could not copy @/image/lib/firmware/d: Not a directory\n");
+    assert_eq!(err, "kmod: ERROR: could not copy @/image/lib: it is a link that leads nowhere in @/image\n");
     assert!(root.snapshot("outside").is_empty());
     // A file where a directory is to be, and a directory where a file is to be.
     for (in_the_way, what, why) in [
-        ("two/lib/firmware", "d", "Not a directory"),
-        ("three/lib/firmware/three.bin/x", "three.bin", "Is a directory"),
+        ("two/lib/firmware", "", "Not a directory"),
+        ("three/lib/firmware/three.bin/x", "/three.bin", "Is a directory"),
     ] {
         root.file(in_the_way, "x");
         let top = in_the_way.split('/').next().unwrap_or_default();
         let to = root.path(top).display().to_string();
-        let expected = format!("kmod: ERROR: could not copy @/{top}/lib/firmware/{what}: {why}\n");
+        let expected = format!("kmod: ERROR: could not copy @/{top}/lib/firmware{what}: {why}\n");
         assert_eq!(firmware(&root, &["prune", "--copy-to", &to]), (1, String::new(), expected));
         assert_eq!(read(&root, in_the_way), b"x");
     }
+}
+
+/// Where /lib is a link, as in most images, it is one below the directory.
+#[test]
+fn links_of_the_destination_are_followed() {
+    let root = packed();
+    for (top, target) in [("relative", "usr/lib"), ("absolute", "/usr/lib")] {
+        root.dir(format!("{top}/usr/lib")).link(format!("{top}/lib"), target);
+        let to = root.path(top).display().to_string();
+        let args = ["prune", "--compress=none", "--copy-to", &to, "-f", "fsspec"];
+        let (code, out, err) = firmware(&root, &args);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert_eq!(read(&root, &format!("{top}/usr/lib/firmware/d/one.bin")), b"one");
+        // Where it is for everybody, whatever their root.
+        let line = format!("file /lib/firmware/e/one.bin @/{top}/usr/lib/firmware/e/one.bin 292");
+        assert!(super::fsspec(&out).contains(&line), "{out}");
+    }
+}
+
+/// One run is killed, the other may not write long files: nothing half-written stays under a file's name, nor under
+/// another one once a run has come to its end.
+#[test]
+fn runs_that_are_stopped() {
+    let root = packed();
+    root.file("lib/firmware/three.bin", vec![b'x'; 300 << 10]);
+    root.file("image/lib/firmware/.oxmod-new-77-0", "half")
+        .file("image/lib/firmware/e/.oxmod-new-77-0", "half");
+    let to = root.path("image").display().to_string();
+    let script = format!(
+        "ulimit -f 100; exec {} firmware prune -b {} -k {} --copy-to {to}",
+        oxmod_test_support::ours().display(),
+        root.path("").display(),
+        root.release()
+    );
+    let output = Command::new("sh").args(["-c", &script]).env("LC_ALL", "C").output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        err.ends_with("/image/lib/firmware/three.bin: File too large\n") && err.lines().count() == 1,
+        "{err}"
+    );
+    let left = root.snapshot("image");
+    assert!(
+        !format!("{left:?}").contains("oxmod-new") && !root.path("image/lib/firmware/three.bin").exists()
+    );
+    assert_eq!(firmware(&root, &["prune", "--copy-to", &to]), ok(""));
+    assert_eq!(read(&root, "image/lib/firmware/three.bin").len(), 300 << 10);
 }
 
 /// Files of two directories for one place: nobody can know which is meant.

@@ -5,6 +5,8 @@ mod choice;
 mod conflict;
 mod fwprune;
 mod image;
+mod links;
+mod names;
 mod real;
 
 use oxmod_test_support::{Answer, Root, Run, Side};
@@ -175,33 +177,6 @@ fn links_of_whence_are_links() {
     assert_eq!(owners, (0, text.into(), bad.into()));
 }
 
-/// Nothing outside the firmware directory is taken, whatever leads there, and no link is followed for ever.
-#[test]
-fn links_that_lead_elsewhere() {
-    let root = empty_tree();
-    root.module("kernel/a.ko", |m| {
-        let names = ["out", "abs", "circle", "../secret", "far", "here"];
-        names.into_iter().fold(m, |m, name| m.info("firmware", name))
-    });
-    indexed(&root);
-    root.file("lib/secret", "s").file("lib/firmware/real", "r").link("lib/firmware/out", "../secret");
-    root.link("lib/firmware/abs", "/lib/firmware/real").link("lib/firmware/circle", "circle");
-    root.link("lib/firmware/far", "d/../../secret")
-        .link("lib/firmware/d", ".")
-        .link("lib/firmware/here", "d/real");
-    let (code, out, err) = firmware(&root, &["list"]);
-    assert_eq!((code, out.as_str()), (0, "@/lib/firmware/d\n@/lib/firmware/here\n@/lib/firmware/real\n"));
-    let lines = [
-        "../secret for a: ../secret leads out of its directory",
-        "abs for a: abs leads out of its directory",
-        "circle for a: circle leads in a circle",
-        "far for a: d leads out of its directory",
-        "out for a: out leads out of its directory",
-    ];
-    let expected = lines.map(|line| format!("kmod: WARNING: no firmware {line}\n")).concat();
-    assert_eq!(err, expected);
-}
-
 #[test]
 fn what_is_missing_is_named_with_its_device() {
     let root = empty_tree();
@@ -223,7 +198,7 @@ fn what_is_missing_is_named_with_its_device() {
     let allowed = root.path("allowed").display().to_string();
     let strict = ["missing", "--strict", "--allow-missing", &allowed];
     assert_eq!(firmware(&root, &strict), (1, "needed.bin: dep (device present)\n".into(), String::new()));
-    root.file("lib/firmware/needed.bin", "");
+    root.file("lib/firmware/needed.bin", "x");
     assert_eq!(firmware(&root, &strict), ok(""));
     assert_eq!(
         firmware(&root, &["list", "--strict", "--allow-missing", &allowed]),
@@ -270,6 +245,15 @@ fn command_lines_that_make_no_sense() {
         (&["list", "--format", "cpio"], "--format cpio goes only with prune"),
         (&["missing", "--copy-to", "/x"], "--copy-to goes only with prune"),
         (&["prune", "--compress", "none"], "--compress none goes only with --copy-to"),
+        (&["list", ""], "MODULE '' names nothing"),
+        (&["list", "@"], "MODULE '@' names nothing"),
+        (&["owners", ""], "FILE '' names nothing"),
+        (&["list", "--whence", ""], "--whence names nothing"),
+        (&["list", "--firmware-dir="], "--firmware-dir names nothing"),
+        (&["prune", "--copy-to", ""], "--copy-to names nothing"),
+        (&["list", "--allow-missing", ""], "--allow-missing names nothing"),
+        (&["list", "-k", ""], "--set-version names nothing"),
+        (&["list", "--sysfs", ""], "--sysfs names nothing"),
         (&["list", "nosuch"], "no module nosuch"),
         (&["list", "no*such"], "no module no*such"),
         (&["list", "@/nosuch"], "could not read /nosuch: No such file or directory"),
@@ -288,21 +272,34 @@ fn command_lines_that_make_no_sense() {
     }
 }
 
-/// Modules that cannot be read, and a tree without indexes: one error, nothing printed.
+/// A module that cannot be read is told, and all others do not suffer from it.
 #[test]
-fn what_cannot_be_known_is_an_error() {
+fn modules_that_cannot_be_read() {
     let root = tree();
     root.file(root.in_modules("kernel/plain.ko"), "rubbish");
-    let message = "could not read @/lib/modules/6.1.0-test/kernel/plain.ko: not an ELF object\n";
-    let (code, out, err) = firmware(&root, &["list"]);
-    assert_eq!((code, out), (1, String::new()), "{err}");
-    assert!(
-        err.starts_with("kmod: ERROR: could not read @/lib/modules/6.1.0-test/kernel/plain.ko: "),
-        "{err} {message}"
-    );
-    assert_eq!(err.lines().count(), 1);
+    let error =
+        |why: &str| format!("kmod: ERROR: could not read @/lib/modules/6.1.0-test/kernel/plain.ko: {why}\n");
+    let (code, out, err) = firmware(&root, &["list", "plain", "packed"]);
+    assert_eq!((code, out.lines().count()), (1, 5), "{out}");
+    assert!(err.starts_with(&error("")[..70]) && err.lines().count() == 1, "{err}");
     std::fs::remove_file(root.path(root.in_modules("kernel/plain.ko"))).unwrap();
-    assert!(firmware(&root, &["list"]).2.ends_with("kernel/plain.ko: No such file or directory\n"));
+    let gone = error("No such file or directory");
+    let (code, out, err) = firmware(&root, &["list", "plain", "packed"]);
+    assert_eq!((code, out.lines().count(), err.as_str()), (1, 5, gone.as_str()));
+    let to = root.path("image").display().to_string();
+    let prune = ["prune", "--modules", "--copy-to", &to, "--json", "plain", "packed"];
+    let (code, out, err) = firmware(&root, &prune);
+    assert_eq!((code, err), (1, gone));
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&document["exit"], document["messages"].as_array().unwrap().len()), (&1.into(), 1));
+    assert_eq!(document["sizes"]["taken"]["files"], 3 + 1 + 3);
+    assert!(root.path("image/lib/firmware/v/both.bin").exists());
+    assert!(root.path("image/lib/modules/6.1.0-test/kernel/packed.ko.xz").exists());
+}
+
+/// A tree without indexes: one error, nothing printed.
+#[test]
+fn a_tree_without_indexes() {
     let bare = Root::new();
     bare.dir(bare.in_modules(""));
     let (code, out, err) = firmware(&bare, &["list"]);

@@ -3,9 +3,10 @@
 //! one a line: `path`, `link -> target`, and `?name` to look up.
 #![no_main]
 
+use bstr::BString;
 use libfuzzer_sys::fuzz_target;
 use oxmod::firmware::whence::Whence;
-use oxmod::firmware::{Catalogue, Node, cpio, fsspec, name};
+use oxmod::firmware::{Catalogue, Node, Steps, cpio, fsspec, name};
 
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.splitn(2, |&byte| byte == 0);
@@ -29,21 +30,46 @@ fuzz_target!(|data: &[u8]| {
             let _ = catalogue.say(path, link.target.clone());
         }
     }
+    lead_outward(&mut catalogue, &mut files);
+    let mut steps = Steps::default();
     for wanted in names.iter().take(8) {
-        look_up(&catalogue, &files, wanted);
+        look_up(&catalogue, &files, wanted, &mut steps);
     }
     describe(data);
 });
 
-fn look_up<P: AsRef<[u8]>>(catalogue: &Catalogue, files: &[P], wanted: &[u8]) {
+fn look_up(catalogue: &Catalogue, files: &[BString], wanted: &[u8], steps: &mut Steps) {
     let Some(tidy) = name::tidy(wanted) else { return };
     if let Ok(chased) = catalogue.chase(&tidy) {
-        assert!(files.iter().any(|file| file.as_ref() == &chased.file[..]), "not there: {:?}", chased.file);
+        assert!(files.contains(&chased.file), "not there: {:?}", chased.file);
         assert!(chased.links.len() <= 40);
     }
-    for found in catalogue.expand(b"", &tidy).unwrap_or_default() {
+    for found in catalogue.expand(b"", &tidy, steps).unwrap_or_default() {
         assert!(name::tidy(&found).is_some_and(|tidy| tidy == found), "{found:?}");
         assert!(!name::is_pattern(&tidy) || name::matches(&tidy, &found), "{tidy:?} {found:?}");
+    }
+}
+
+/// What leads out of the directory is found to be a directory, a link, a file or nothing; then nothing leads out any
+/// more but what goes up again from such a directory.
+fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
+    for (number, link) in catalogue.leaving().into_iter().enumerate() {
+        let node = match number % 4 {
+            0 => {
+                let inside = BString::from([&link[..], b"/x"].concat());
+                files.push(inside.clone());
+                catalogue.insert(inside, Node::File { source: "x".into(), size: 1, rivals: Vec::new() });
+                None
+            }
+            1 => Some(Node::Link("x".into())),
+            2 => {
+                files.push(link.clone());
+                Some(Node::File { source: "x".into(), size: 1, rivals: Vec::new() })
+            }
+            _ => None,
+        };
+        catalogue.lead(link.clone(), vec![(link.clone(), "/x".into())], node);
+        assert!(catalogue.leads_out(&link) && catalogue.outward(&link).next().is_some());
     }
 }
 

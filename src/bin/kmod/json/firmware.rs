@@ -18,7 +18,7 @@ pub fn answer(report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outco
 pub fn fill(list: &mut List, answer: &Answer) -> Outcome {
     match answer {
         Answer::List(listed) => listed.iter().try_for_each(|one| list.push(present(one))),
-        Answer::Missing(missing, _) => missing.iter().try_for_each(|one| list.push(absent(one))),
+        Answer::Missing(missing) => missing.iter().try_for_each(|one| list.push(absent(one))),
         Answer::Owners(owners) => owners.iter().try_for_each(|one| list.push(owner(one))),
         Answer::Prune(pruned) => {
             let taken = pruned.image.sizes();

@@ -6,7 +6,7 @@ use std::path::Path;
 use bstr::BString;
 use oxmod::error::{Error, FormatError};
 use oxmod::firmware::Dead;
-use oxmod::ops::firmware::{Ambiguity, Missing, Policy, Sizes, Unselected};
+use oxmod::ops::firmware::{Ambiguity, Missing, Policy, Present, Sizes, Unselected};
 
 use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path, why};
 
@@ -14,6 +14,16 @@ impl Report {
     /// A word that an option does not know.
     pub fn bad_choice(&self, option: &str, word: &OsStr) -> Exit {
         self.refuse(format_args!("--{option} knows no '{}'", verbatim(word.as_encoded_bytes())))
+    }
+
+    /// An option that is to name something, and does not.
+    pub fn empty_value(&self, option: &str) -> Exit {
+        self.refuse(format_args!("--{option} names nothing"))
+    }
+
+    /// An operand that is to name something, and does not.
+    pub fn empty_operand(&self, what: &str, operand: &[u8]) -> Exit {
+        self.refuse(format_args!("{what} '{}' names nothing", verbatim(operand)))
     }
 
     /// An option that needs something else.
@@ -77,26 +87,29 @@ impl Report {
     pub fn missing_firmware(&self, level: Level, missing: &Missing) {
         let (name, modules) = (verbatim(&missing.name), bstr::join(" ", &missing.modules));
         let modules = verbatim(&modules);
-        match &missing.why {
-            Dead::Absent => self.say(level, format_args!("no firmware {name} for {modules}")),
-            Dead::Leaves(link) => {
-                let link = verbatim(link);
-                self.say(
-                    level,
-                    format_args!("no firmware {name} for {modules}: {link} leads out of its directory"),
-                );
-            }
-            Dead::Loop(link) => {
-                let link = verbatim(link);
-                self.say(level, format_args!("no firmware {name} for {modules}: {link} leads in a circle"));
-            }
+        let (at, why) = match &missing.why {
+            Dead::Absent => return self.say(level, format_args!("no firmware {name} for {modules}")),
             Dead::TooMany => {
-                self.say(
-                    level,
-                    format_args!("no firmware {name} for {modules}: it stands for too many names"),
-                );
+                let why = "it stands for too many names";
+                return self.say(level, format_args!("no firmware {name} for {modules}: {why}"));
             }
+            Dead::Leaves(at) => (at, "leads out of its directory"),
+            Dead::Loop(at) => (at, "leads in a circle"),
+            Dead::Directory(at) => (at, "is a directory"),
+            Dead::NoDirectory(at) => (at, "is no directory"),
+            Dead::Empty(at) => (at, "is empty"),
+        };
+        self.say(level, format_args!("no firmware {name} for {modules}: {} {why}", verbatim(at)));
+    }
+
+    /// Names that there is something for, for which an image has no place.
+    pub fn lost_firmware(&self, lost: &[&Present]) -> Outcome {
+        for present in lost {
+            let (name, modules) = (verbatim(&present.name), bstr::join(" ", &present.modules));
+            let modules = verbatim(&modules);
+            self.error(format_args!("no place for firmware {name} for {modules}: something else is there"));
         }
+        if lost.is_empty() { Ok(()) } else { Err(Exit::Failure) }
     }
 
     /// Names that there is nothing for, all in one.

@@ -16,8 +16,8 @@ use oxmod::error::Error;
 use oxmod::firmware::whence::Whence;
 use oxmod::notice::{DepmodNotice, Notice};
 use oxmod::ops::depmod;
-use oxmod::ops::firmware::{self as op, Files, Image, Policy, Search, Survey};
-use oxmod::sys::{file, fileset};
+use oxmod::ops::firmware::{self as op, Files, Image, Made, Policy, Search, Survey};
+use oxmod::sys::{file, fileset, process};
 
 use super::firmware::request;
 use crate::applet::Invocation;
@@ -75,13 +75,12 @@ fn go_flags(command: &Command, args: &[OsString]) -> Vec<OsString> {
         let name = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")).unwrap_or_default();
         let (name, value) = name.split_once_str("=").map_or((name, false), |(name, _)| (name, true));
         let known = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| long.as_bytes() == name);
-        let Some(known) = command.get_arguments().find(known) else {
-            out.push(arg.clone());
-            continue;
-        };
-        let dashes: &[u8] = if bytes.starts_with(b"--") { b"" } else { b"-" };
+        let known = command.get_arguments().find(known);
+        // A letter alone is one of getopt's, a dash no flag at all.
+        let is_long = known.is_some() || name.len() > 1;
+        let dashes: &[u8] = if bytes.starts_with(b"--") || !is_long { b"" } else { b"-" };
         out.push(OsString::from_vec([dashes, bytes].concat()));
-        if known.get_action().takes_values() && !value {
+        if known.is_some_and(|known| known.get_action().takes_values()) && !value {
             out.extend(rest.next().cloned());
         }
     }
@@ -101,6 +100,7 @@ impl Flags {
     fn take(&mut self, id: &str, value: OsString, report: &Report) -> Result<(), Exit> {
         match id {
             "strict" => self.strict = true,
+            "allow-missing" if value.is_empty() => return Err(report.empty_value(id)),
             "allow-missing" => self.allow.push(value.into()),
             "ambiguous" => {
                 self.policy = request::policy(&value).ok_or_else(|| report.bad_choice(id, &value))?;
@@ -158,6 +158,7 @@ impl<'a> Job<'a> {
         let source = self.out_meta.as_os_str().as_bytes().into();
         image.add_file(format!("{MODULES}/{}", oxmod::meta::FILE_NAME), source, META_MODE);
         let fsspec = image.fsspec().map_err(|error| self.report.unfit_image(&error))?;
+        process::let_long_files_fail();
         let outputs = [(self.out_meta, meta.as_slice()), (self.out_fsspec, fsspec.as_slice())];
         fileset::replace_all(&outputs).map_err(|error| self.report.unwritten(&error))
     }
@@ -178,8 +179,9 @@ impl<'a> Job<'a> {
     fn firmware(&self, files: &Files) -> Result<Image, Exit> {
         let modules: Vec<(&BString, &PathBuf)> =
             files.modules.iter().map(|(name, path)| (name, path)).collect();
-        let needs = op::needs_of_files(self.modules, &modules);
-        let needs = needs.map_err(|error| self.report.unreadable_input(&error))?;
+        let (needs, unread) = op::needs_of_files(self.modules, &modules);
+        let unread = unread.iter().map(|error| self.report.unreadable_input(error)).last();
+        unread.map_or(Ok(()), Err)?;
         let search = Search::listed(&self.read(self.list)?).map_err(|error| Error::new(self.list, error));
         let mut search = search.map_err(|error| self.report.unreadable_input(&error))?;
         let whence = Whence::parse(&self.read(self.whence)?);
@@ -189,9 +191,12 @@ impl<'a> Job<'a> {
         survey.allow(&request::allowed(&self.flags.allow, self.report)?);
         let level = if self.flags.strict { Level::Error } else { Level::Warning };
         survey.missing.iter().for_each(|missing| self.report.missing_firmware(level, missing));
-        let (image, more) = survey.image(&search);
+        let Made { image, ambiguities: more, lost } = survey.image(&search);
         ambiguities.extend(more);
         self.report.ambiguities(&ambiguities, self.flags.policy)?;
+        if self.flags.strict {
+            self.report.lost_firmware(&lost)?;
+        }
         if self.flags.strict && !survey.missing.is_empty() { Err(Exit::Failure) } else { Ok(image) }
     }
 

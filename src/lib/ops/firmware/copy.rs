@@ -4,7 +4,7 @@
 //! [`deposit`](crate::sys::deposit).
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::image::{Entry, Image};
@@ -13,30 +13,31 @@ use crate::sys::decompress::{Compression, Decompressor};
 use crate::sys::deposit::Deposit;
 use crate::sys::file;
 
-/// Copies all of an image to below `dir`.
+/// Copies all of an image to below `dir`. A file that is decompressed is its copy from then on.
 ///
 /// Errors: a file cannot be read, is not compressed as its name says, or cannot be written. What was copied until then
 /// stays, each file whole.
-pub fn copy(image: &Image, dir: &Path) -> Result<()> {
+pub fn copy(image: &mut Image, dir: &Path) -> Result<()> {
     let deposit = Deposit::open(dir)?;
     let mut decompressor = Decompressor::default();
     let mut decoded = Vec::new();
-    for (path, entry) in image.entries() {
+    for (path, entry) in image.entries_mut() {
         let place = path.strip_prefix(b"/").unwrap_or(path);
         match entry {
             Entry::Link(target) => deposit.link(place, target)?,
-            Entry::File { source, mode, decompress, .. } => {
-                let source = Path::new(OsStr::from_bytes(source));
-                let bytes = file::read(source)?;
-                let bytes = if *decompress {
-                    let compression = Compression::detect(&bytes).ok_or_else(not_compressed);
-                    let decode = |how| decompressor.decompress(how, &bytes, &mut decoded);
-                    compression.and_then(decode).map_err(Error::at(source))?;
-                    &decoded
-                } else {
-                    &bytes
-                };
-                deposit.file(place, bytes, *mode)?;
+            Entry::File { source, mode, decompress, size } => {
+                let from = Path::new(OsStr::from_bytes(source));
+                let bytes = file::read(from)?;
+                if !*decompress {
+                    deposit.file(place, &bytes, *mode)?;
+                    continue;
+                }
+                let compression = Compression::detect(&bytes).ok_or_else(not_compressed);
+                let decode = |how| decompressor.decompress(how, &bytes, &mut decoded);
+                compression.and_then(decode).map_err(Error::at(from))?;
+                let copy = deposit.file(place, &decoded, *mode)?;
+                *source = copy.into_os_string().into_vec().into();
+                (*size, *decompress) = (decoded.len() as u64, false);
             }
         }
     }

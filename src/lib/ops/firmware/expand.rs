@@ -6,12 +6,12 @@ use bstr::{BString, ByteSlice};
 
 use super::image::{Entry, FIRMWARE, Image};
 use super::search::Ambiguity;
-use crate::firmware::{Catalogue, Node, name};
+use crate::firmware::{Catalogue, name};
 
 impl Image {
     /// The same with every compressed file under its plain name. The answer is also what would have had that name too.
     pub fn decompressed(&self) -> (Self, Vec<Ambiguity>) {
-        let names = Names::new(self);
+        let names = Names(self.catalogue());
         let (mut image, mut ambiguities) = (Self::default(), Vec::new());
         for (path, entry) in self.entries() {
             let plain = names.plain(path);
@@ -34,20 +34,6 @@ impl Image {
 struct Names(Catalogue);
 
 impl Names {
-    fn new(image: &Image) -> Self {
-        let mut catalogue = Catalogue::default();
-        for (path, entry) in image.entries() {
-            let node = match entry {
-                Entry::File { source, size, .. } => {
-                    Node::File { source: source.clone(), size: *size, rivals: Vec::new() }
-                }
-                Entry::Link(target) => Node::Link(target.clone()),
-            };
-            catalogue.insert(path.trim_start_with(|char| char == '/').into(), node);
-        }
-        Self(catalogue)
-    }
-
     /// The name that a path is to have instead; `None` for one that stays.
     fn plain(&self, path: &[u8]) -> Option<BString> {
         let plain = without_suffix(path)?;

@@ -3,7 +3,6 @@
 //! Firmware goes below `/lib/firmware`, as it lies in the directory that it comes from; module files where they were.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use super::search::{Ambiguity, Found, Search};
 use crate::error::{Error, FormatError, Result};
 use crate::firmware::cpio::List;
 use crate::firmware::fsspec::Spec;
-use crate::firmware::{Node, name};
+use crate::firmware::{Catalogue, Node, name};
 use crate::sys::file;
 
 /// Where firmware is in an image.
@@ -103,7 +102,7 @@ impl Image {
             return Err(Error::new(source, FormatError::malformed("its path leads out of its directory")));
         }
         let size = file::stat(source).map_err(Error::at(source))?.size;
-        let source = source.as_os_str().as_bytes().into();
+        let source = source.components().collect::<PathBuf>().into_os_string().into_encoded_bytes().into();
         self.entries.insert(path, Entry::File { source, size, mode: MODULE_MODE, decompress: false });
         Ok(())
     }
@@ -127,11 +126,11 @@ impl Image {
             let below = below.next().filter(|(path, _)| path.starts_with(&inside));
             let (there, entry) = above.next().or(below)?;
             let name = if there.len() < new.len() { there.clone() } else { new.clone() };
-            Some(Ambiguity::Files {
-                name,
-                taken: told(entry),
-                others: vec![search.on_disk(found.root, path)],
-            })
+            let other = match search.node(found.root, path) {
+                Some(Node::File { source, .. }) => source,
+                _ => search.on_disk(found.root, path),
+            };
+            Some(Ambiguity::Files { name, taken: told(entry), others: vec![other] })
         })
     }
 
@@ -150,25 +149,29 @@ impl Image {
         }
     }
 
-    /// Takes for decompressed files what has been copied to below `dir`.
-    ///
-    /// Errors: a copy cannot be examined.
-    pub fn use_copies(&mut self, dir: &Path) -> Result<()> {
-        for (path, entry) in &mut self.entries {
-            if let Entry::File { source, size, decompress, .. } = entry
-                && std::mem::take(decompress)
-            {
-                *source = [dir.as_os_str().as_bytes(), path].concat().into();
-                let copy = Path::new(OsStr::from_bytes(source));
-                *size = file::stat(copy).map_err(Error::at(copy))?.size;
-            }
+    /// What is in it as a directory of firmware that is the root.
+    pub(super) fn catalogue(&self) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for (path, entry) in self.entries() {
+            let node = match entry {
+                Entry::File { source, size, .. } => {
+                    Node::File { source: source.clone(), size: *size, rivals: Vec::new() }
+                }
+                Entry::Link(target) => Node::Link(target.clone()),
+            };
+            catalogue.insert(path.trim_start_with(|char| char == '/').into(), node);
         }
-        Ok(())
+        catalogue
     }
 
     /// What is in it, by path.
     pub fn entries(&self) -> impl Iterator<Item = (&BString, &Entry)> {
         self.entries.iter()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (&BString, &mut Entry)> {
+        self.entries.iter_mut()
     }
 
     /// How much there is of it.
@@ -221,7 +224,7 @@ fn told(entry: &Entry) -> BString {
 }
 
 /// The place of a path of a firmware directory.
-fn place(path: &[u8]) -> BString {
+pub(super) fn place(path: &[u8]) -> BString {
     name::join(FIRMWARE.as_bytes(), path)
 }
 

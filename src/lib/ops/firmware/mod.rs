@@ -6,6 +6,7 @@
 
 mod copy;
 mod expand;
+mod gather;
 mod image;
 mod need;
 mod prune;
@@ -19,4 +20,4 @@ pub use need::{Needs, needs, needs_of_builtin, needs_of_files};
 pub use prune::{Files, files};
 pub use search::{Ambiguity, Found, Policy, Search, kernel_path};
 pub use select::{Chosen, Selection, Unselected, devices, select};
-pub use survey::{Missing, Owned, Place, Present, Survey};
+pub use survey::{Made, Missing, Owned, Place, Present, Survey};

@@ -10,7 +10,7 @@ use bstr::BString;
 
 use super::select::Chosen;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::Error;
 use crate::index::text;
 use crate::name;
 use crate::ops::info::Reader;
@@ -19,34 +19,34 @@ use crate::sys::{host, parallel};
 /// What is asked for, as it is written - names and patterns -, and the modules that do, by name.
 pub type Needs = BTreeMap<BString, Vec<BString>>;
 
-/// What the chosen modules ask for.
-///
-/// Errors: a module cannot be read.
-pub fn needs(context: &Context<'_>, chosen: &Chosen) -> Result<Needs> {
+/// What the chosen modules ask for, and which of them cannot be read.
+pub fn needs(context: &Context<'_>, chosen: &Chosen) -> (Needs, Vec<Error>) {
     let files: Vec<(&BString, &PathBuf)> =
         chosen.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
-    let mut needs = needs_of_files(context.dir(), &files)?;
+    let (mut needs, unread) = needs_of_files(context.dir(), &files);
     let builtin = needs_of_builtin(context.builtin_modinfo());
     for (firmware, module) in builtin.filter(|(_, module)| chosen.get(module) == Some(&None)) {
         add(&mut needs, firmware, &module);
     }
-    Ok(needs)
+    (needs, unread)
 }
 
-/// What module files ask for, each given with the module's name; `dir` may have a side-car about them.
-///
-/// Errors: one of them cannot be read.
-pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> Result<Needs> {
+/// What module files ask for, each given with the module's name, and which of them cannot be read; `dir` may have a
+/// side-car about them.
+pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> (Needs, Vec<Error>) {
     let answers = parallel::map(host::processors(), files, Reader::default, |reader, (_, path)| {
         let info = reader.read(dir, path, false)?;
         let asked = info.strings().filter(|entry| entry.key == b"firmware");
-        Ok(asked.map(|entry| BString::from(entry.value)).collect::<Vec<_>>())
+        Ok::<Vec<_>, Error>(asked.map(|entry| BString::from(entry.value)).collect())
     });
-    let mut needs = Needs::new();
+    let (mut needs, mut unread) = (Needs::new(), Vec::new());
     for ((module, _), answer) in files.iter().zip(answers) {
-        answer?.into_iter().for_each(|firmware| add(&mut needs, firmware, module));
+        match answer {
+            Ok(asked) => asked.into_iter().for_each(|firmware| add(&mut needs, firmware, module)),
+            Err(error) => unread.push(error),
+        }
     }
-    Ok(needs)
+    (needs, unread)
 }
 
 /// What is asked for in a modules.builtin.modinfo, and by which module.

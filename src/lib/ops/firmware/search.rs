@@ -1,7 +1,9 @@
 //! Where firmware is: the directories that the kernel searches, in its order, or a list of files that others made.
 //!
 //! Contract: the kernel's firmware loader. It tries the name itself everywhere, then with `.zst`, then with `.xz`; in the
-//! directory that its parameter names, in updates/RELEASE, updates, RELEASE and at the top of the firmware directory.
+//! directory that its parameter names, in updates/RELEASE, updates, RELEASE and at the top of the firmware directory. What
+//! cannot be read, such as an empty file, does not keep it from looking in the next directory; but in the last one it
+//! ends the search, whatever there is with a suffix.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
@@ -9,10 +11,12 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use crate::error::{FormatError, Result};
+use super::gather::{Gathered, gather};
+use super::image::FIRMWARE;
+use crate::context::absolute;
+use crate::error::{Error, FormatError, Result};
 use crate::firmware::whence::Whence;
-use crate::firmware::{Catalogue, Chased, Dead, Node, name};
-use crate::sys::listing::{self, Kind};
+use crate::firmware::{Catalogue, Chased, Dead, Node, Steps, name};
 use crate::sys::{file, sysfs};
 
 /// What is done where more than one thing could be meant.
@@ -53,6 +57,8 @@ pub enum Ambiguity {
 /// A file for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
+    /// The path in that directory that was tried.
+    pub path: BString,
     /// The way to it.
     pub way: Chased,
     /// The directory of the search, by number.
@@ -64,6 +70,8 @@ pub struct Found {
 struct Root {
     /// What its paths begin with on the disk; empty where each file has a place of its own.
     dir: PathBuf,
+    /// The same without links.
+    real: PathBuf,
     catalogue: Catalogue,
 }
 
@@ -87,11 +95,13 @@ struct Attempt<'s> {
     suffix: &'static str,
     /// Whether links that are only said to be there count more than what is.
     said_first: bool,
+    /// Whether the kernel looks nowhere else for the name with this suffix.
+    is_last: bool,
 }
 
 impl<'s> Attempt<'s> {
     fn new((root, start): &'s (usize, BString), suffix: &'static str) -> Self {
-        Self { root: *root, start, suffix, said_first: false }
+        Self { root: *root, start, suffix, said_first: false, is_last: false }
     }
 }
 
@@ -108,15 +118,16 @@ pub fn kernel_path() -> Option<PathBuf> {
 }
 
 impl Search {
-    /// The firmware directory `dir`, such as `/lib/firmware`, as a kernel of this `release` searches it; before it `first`.
+    /// The firmware directory below `root`, as a kernel of this `release` searches it; before it `first`.
     ///
     /// Errors: a directory that is there cannot be listed.
-    pub fn system(dir: &Path, release: &[u8], first: Option<&Path>) -> Result<Self> {
+    pub fn system(root: &Path, release: &[u8], first: Option<&Path>) -> Result<Self> {
         let mut search = Self::default();
         if let Some(first) = first {
-            search.add_if_there(first)?;
+            search.add_if_there(root, first)?;
         }
-        let root = search.add_if_there(dir)?;
+        let dir = root.join(FIRMWARE.trim_start_matches('/'));
+        let root = search.add_if_there(root, &dir)?;
         search.order.retain(|&(of, _)| of != root);
         let below = |parts: &[&[u8]]| (root, BString::from(bstr::join("/", parts)));
         if !release.is_empty() {
@@ -130,35 +141,31 @@ impl Search {
         Ok(search)
     }
 
-    /// Exactly these directories.
+    /// Exactly these directories, each once; absolute links in them lead below `root`.
     ///
     /// Errors: one of them cannot be listed.
-    pub fn directories(dirs: &[PathBuf]) -> Result<Self> {
+    pub fn directories(root: &Path, dirs: &[PathBuf]) -> Result<Self> {
         let mut search = Self::default();
         for dir in dirs {
-            search.add(dir, listing::below(dir)?);
+            let gathered = read(root, dir)?;
+            if !search.roots.iter().any(|root| root.real == gathered.real) {
+                search.add(gathered);
+            }
         }
         Ok(search)
     }
 
-    fn add_if_there(&mut self, dir: &Path) -> Result<usize> {
-        let listed = file::unless_absent(listing::below(dir))?;
-        Ok(self.add(dir, listed.unwrap_or_default()))
+    fn add_if_there(&mut self, root: &Path, dir: &Path) -> Result<usize> {
+        let gathered = file::unless_absent(read(root, dir))?;
+        Ok(match gathered {
+            Some(gathered) => self.add(gathered),
+            None => self.push(Root { dir: dir.into(), real: dir.into(), ..Root::default() }),
+        })
     }
 
-    fn add(&mut self, dir: &Path, listed: Vec<(Vec<u8>, Kind)>) -> usize {
-        let mut catalogue = Catalogue::default();
-        for (path, kind) in listed {
-            let node = match kind {
-                Kind::File(size) => {
-                    let source = name::join(dir.as_os_str().as_bytes(), &path);
-                    Node::File { source, size, rivals: Vec::new() }
-                }
-                Kind::Link(target) => Node::Link(target.into()),
-            };
-            catalogue.insert(path.into(), node);
-        }
-        self.push(dir.to_path_buf(), catalogue)
+    fn add(&mut self, gathered: Gathered) -> usize {
+        let Gathered { dir, real, catalogue } = gathered;
+        self.push(Root { dir, real, catalogue })
     }
 
     /// The files of a list, a path a line, wherever they are. A name stands for a path that ends in it: first of all for
@@ -191,13 +198,13 @@ impl Search {
             }
         }
         let mut search = Self { in_turn: true, ..Self::default() };
-        search.push(PathBuf::new(), exact);
-        let uncertain = search.push(PathBuf::new(), suffixes);
+        search.push(Root { catalogue: exact, ..Root::default() });
+        let uncertain = search.push(Root { catalogue: suffixes, ..Root::default() });
         Ok(Self { uncertain: Some(uncertain), ..search })
     }
 
-    fn push(&mut self, dir: PathBuf, catalogue: Catalogue) -> usize {
-        self.roots.push(Root { dir, catalogue });
+    fn push(&mut self, root: Root) -> usize {
+        self.roots.push(root);
         let root = self.roots.len() - 1;
         self.order.push((root, BString::default()));
         root
@@ -225,7 +232,7 @@ impl Search {
     /// stands for.
     ///
     /// Errors: why there is none.
-    pub fn find(&self, wanted: &[u8]) -> Answer<Vec<Found>> {
+    pub fn find(&self, wanted: &[u8], steps: &mut Steps) -> Answer<Vec<Found>> {
         let Some(tidy) = name::tidy(wanted) else {
             return Err(if wanted.contains_str("..") { Dead::Leaves(wanted.into()) } else { Dead::Absent });
         };
@@ -238,7 +245,7 @@ impl Search {
         }
         let mut found: Vec<Found> = Vec::new();
         let mut why = missing;
-        for name in self.expand(&tidy)? {
+        for name in self.expand(&tidy, steps)? {
             match self.exactly(&name) {
                 Ok(one) => found.push(one),
                 Err(Dead::Absent) => {}
@@ -249,11 +256,11 @@ impl Search {
     }
 
     /// The names without suffix that a pattern stands for.
-    fn expand(&self, pattern: &[u8]) -> Answer<BTreeSet<BString>> {
+    fn expand(&self, pattern: &[u8], steps: &mut Steps) -> Answer<BTreeSet<BString>> {
         let mut names = BTreeSet::new();
         for (root, start) in &self.order {
             if let Some(root) = self.roots.get(*root).filter(|_| !self.in_turn || names.is_empty()) {
-                names.extend(root.catalogue.expand(start, pattern)?);
+                names.extend(root.catalogue.expand(start, pattern, steps)?);
             }
         }
         Ok(names)
@@ -263,24 +270,43 @@ impl Search {
     fn exactly(&self, wanted: &[u8]) -> Answer<Found> {
         let mut why = Dead::Absent;
         for attempt in self.attempts() {
-            let Some(catalogue) = self.roots.get(attempt.root).map(|root| &root.catalogue) else { continue };
-            let path = name::join(attempt.start, &[wanted, attempt.suffix.as_bytes()].concat());
-            let way = if attempt.said_first { catalogue.chase_said(&path) } else { catalogue.chase(&path) };
-            match way {
-                Ok(way) => return Ok(Found { way, root: attempt.root }),
-                // What is said first is what is tried first.
-                Err(other) if why == Dead::Absent => why = other,
-                Err(_) => {}
+            let failure = match self.attempt(&attempt, wanted) {
+                Ok(found) => return Ok(found),
+                Err(failure) => failure,
+            };
+            let ends = attempt.is_last && is_error(&failure);
+            // What is said first is what is tried first.
+            if why == Dead::Absent {
+                why = failure;
+            }
+            if ends {
+                break;
             }
         }
         Err(why)
+    }
+
+    /// The file for a name at one place.
+    fn attempt(&self, attempt: &Attempt<'_>, wanted: &[u8]) -> Answer<Found> {
+        let Some(Root { catalogue, .. }) = self.roots.get(attempt.root) else { return Err(Dead::Absent) };
+        let path = name::join(attempt.start, &[wanted, attempt.suffix.as_bytes()].concat());
+        let way = if attempt.said_first { catalogue.chase_said(&path) } else { catalogue.chase(&path) }?;
+        // Of a list no sizes are known.
+        match catalogue.node(&way.file).as_deref() {
+            Some(Node::File { size: 0, .. }) if !self.in_turn => Err(Dead::Empty(way.file)),
+            _ => Ok(Found { path, way, root: attempt.root }),
+        }
     }
 
     /// Where a name is looked for, one after the other.
     fn attempts(&self) -> Vec<Attempt<'_>> {
         let suffixes = name::SUFFIXES;
         if !self.in_turn {
-            let everywhere = |suffix| self.order.iter().map(move |place| Attempt::new(place, suffix));
+            let last = self.order.len().saturating_sub(1);
+            let everywhere = |suffix| {
+                let places = self.order.iter().enumerate();
+                places.map(move |(at, place)| Attempt { is_last: at == last, ..Attempt::new(place, suffix) })
+            };
             return suffixes.into_iter().flat_map(everywhere).collect();
         }
         let in_turn = self.order.iter().flat_map(|place| {
@@ -297,6 +323,27 @@ impl Search {
         self.roots.get(root)?.catalogue.node(path).map(std::borrow::Cow::into_owned)
     }
 
+    /// The links on the disk that lead out of a directory of the search on the way to a path in it.
+    pub(super) fn outward(&self, root: usize, path: &[u8]) -> impl Iterator<Item = &(BString, BString)> {
+        self.roots.get(root).into_iter().flat_map(move |root| root.catalogue.outward(path))
+    }
+
+    /// Whether a path in a directory of the search is a link that leads out of it.
+    pub(super) fn leads_out(&self, root: usize, path: &[u8]) -> bool {
+        self.roots.get(root).is_some_and(|root| root.catalogue.leads_out(path))
+    }
+
+    /// The names by which modules could ask for a path of a directory of the search, of which only one need lead to it.
+    pub(super) fn names(&self, root: usize, path: &[u8]) -> Vec<BString> {
+        let starts = self.order.iter().filter(|(of, _)| *of == root).map(|(_, start)| start);
+        let below = starts.filter_map(|start| {
+            let below = path.strip_prefix(start.as_slice())?;
+            let below = if start.is_empty() { below } else { below.strip_prefix(b"/")? };
+            Some(BString::from(name::plain(below).0))
+        });
+        below.collect()
+    }
+
     /// Where a path of a directory of the search is on the disk.
     pub fn on_disk(&self, root: usize, path: &[u8]) -> BString {
         let dir = self.roots.get(root).map_or(Path::new(""), |root| &root.dir);
@@ -306,10 +353,13 @@ impl Search {
     /// How many files there are, and their bytes.
     pub fn total(&self) -> (u64, u64) {
         let nodes = self.roots.iter().flat_map(|root| root.catalogue.nodes());
-        nodes.fold((0, 0), |(count, bytes), (_, node)| match node {
-            Node::File { size, .. } => (count + 1, bytes + size),
-            Node::Link(_) => (count, bytes),
-        })
+        let files = nodes.filter_map(|(_, node)| match node {
+            Node::File { source, size, .. } => Some((source, size)),
+            Node::Link(_) => None,
+        });
+        // One may be there by way of two directories.
+        let files: BTreeMap<&BString, &u64> = files.collect();
+        (files.len() as u64, files.values().copied().sum())
     }
 
     /// Every file and link that is there, by directory of the search and path.
@@ -317,6 +367,20 @@ impl Search {
         let roots = self.roots.iter().enumerate();
         roots.flat_map(|(at, root)| root.catalogue.nodes().map(move |(path, _)| (at, path)))
     }
+}
+
+/// Reads a directory of firmware; links that are absolute lead below `root`.
+fn read(root: &Path, dir: &Path) -> Result<Gathered> {
+    // Without doubled slashes and the like, which would be in every path.
+    let tidy = |path: &Path| path.components().collect::<PathBuf>();
+    let whole = |path: &Path| Ok(tidy(Path::new(&absolute(path.as_os_str()).map_err(Error::at(path))?)));
+    gather(&whole(root)?, &tidy(dir), &whole(dir)?)
+}
+
+/// Whether the kernel takes a failure for one that it does not look any further after, once all directories are done: all
+/// but that there is nothing.
+fn is_error(failure: &Dead) -> bool {
+    matches!(failure, Dead::Empty(_) | Dead::Loop(_) | Dead::Directory(_) | Dead::NoDirectory(_))
 }
 
 fn listed_file(line: &[u8], rivals: Vec<BString>) -> Node {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
 
-use super::image::Image;
+use super::image::{Image, place};
 use super::need::Needs;
 use super::search::{Ambiguity, Found, Search};
-use crate::firmware::{Dead, Node, name};
+use crate::firmware::{Dead, Node, Steps, name};
 
 /// A name that there is something for.
 #[derive(Debug)]
@@ -40,13 +40,27 @@ pub struct Survey {
     pub missing: Vec<Missing>,
 }
 
+/// What is needed, in one place.
+#[derive(Debug, Default)]
+pub struct Made<'s> {
+    /// The files and links.
+    pub image: Image,
+    /// What of it could be something else.
+    pub ambiguities: Vec<Ambiguity>,
+    /// Those names that it has nothing for, since something else is in the way.
+    pub lost: Vec<&'s Present>,
+}
+
 /// A file of the search, or a link on the way to one.
 #[derive(Debug)]
 pub struct Owned {
     /// Where it is on the disk.
     pub path: BString,
-    /// Where it is below its directory, without the suffix of a compressed file.
-    pub name: BString,
+    /// Where it really is, for what lies elsewhere.
+    pub source: Option<BString>,
+    /// The names that modules could have for it: where it is below the directories that are searched, without the suffix
+    /// of a compressed file.
+    pub names: Vec<BString>,
     /// The modules that ask for it.
     pub modules: Vec<BString>,
 }
@@ -54,10 +68,10 @@ pub struct Owned {
 impl Survey {
     /// Looks for everything that is needed.
     pub fn new(needs: &Needs, search: &Search) -> Self {
-        let mut survey = Self::default();
+        let (mut survey, mut steps) = (Self::default(), Steps::default());
         for (name, modules) in needs {
             let (name, modules) = (name.clone(), modules.clone());
-            match search.find(&name) {
+            match search.find(&name, &mut steps) {
                 Ok(files) => survey.present.push(Present { name, modules, files }),
                 Err(why) => survey.missing.push(Missing { name, modules, why }),
             }
@@ -73,17 +87,22 @@ impl Survey {
         self.missing.retain(|missing| !allowed(missing));
     }
 
-    /// All that there is, and what of it could be something else.
-    pub fn image(&self, search: &Search) -> (Image, Vec<Ambiguity>) {
-        let (mut image, mut ambiguities, mut told) = (Image::default(), Vec::new(), BTreeSet::new());
+    /// An image of all that there is.
+    pub fn image(&self, search: &Search) -> Made<'_> {
+        let (mut made, mut told) = (Made::default(), BTreeSet::new());
         for found in self.present.iter().flat_map(|present| &present.files) {
-            for ambiguity in image.add_firmware(search, found) {
+            for ambiguity in made.image.add_firmware(search, found) {
                 if told.insert(ambiguity.clone()) {
-                    ambiguities.push(ambiguity);
+                    made.ambiguities.push(ambiguity);
                 }
             }
         }
-        (image, ambiguities)
+        if !made.ambiguities.is_empty() {
+            let catalogue = made.image.catalogue();
+            let there = |found: &Found| catalogue.chase(&place(&found.path)).is_ok();
+            made.lost = self.present.iter().filter(|present| !present.files.iter().all(there)).collect();
+        }
+        made
     }
 
     /// Every file and link of the search with the modules that ask for it: by the name itself, a pattern, or a link.
@@ -98,12 +117,17 @@ impl Survey {
                 }
             }
         }
-        let everything = search.everything().map(|(root, path)| {
+        // Links that are only said to be there are as good as others.
+        let all: BTreeSet<(usize, &BString)> = search.everything().chain(modules.keys().copied()).collect();
+        let everything = all.into_iter().map(|(root, path)| {
             let mut modules = modules.get(&(root, path)).cloned().unwrap_or_default();
             modules.sort_unstable();
             modules.dedup();
-            let plain = BString::from(name::plain(path).0);
-            Owned { path: search.on_disk(root, path), name: plain, modules }
+            let source = match search.node(root, path) {
+                Some(Node::File { source, .. }) => Some(source),
+                _ => None,
+            };
+            Owned { path: search.on_disk(root, path), source, names: search.names(root, path), modules }
         });
         everything.collect()
     }
@@ -121,19 +145,29 @@ pub struct Place {
 }
 
 impl Place {
-    /// The links and the file of what was found, in the order in which the kernel comes upon them.
+    /// The links and the file of what was found, in the order in which the kernel comes upon them: also those links that
+    /// lie outside of the directory of the search.
     pub fn all(search: &Search, found: &Found) -> Vec<Self> {
-        let links = found.way.links.iter().map(|(link, target)| Self {
-            path: search.on_disk(found.root, link),
-            target: Some(target.clone()),
-            size: None,
-        });
-        let file = match search.node(found.root, &found.way.file) {
-            Some(Node::File { source, size, .. }) => {
-                Some(Self { path: source, target: None, size: Some(size) })
+        let link = |path, target| Self { path, target: Some(target), size: None };
+        let mut places: Vec<Self> = Vec::new();
+        let mut add = |place: Self| {
+            if !places.contains(&place) {
+                places.push(place);
             }
-            _ => None,
         };
-        links.chain(file).collect()
+        let steps = found.way.links.iter().map(|(path, target)| (path, Some(target)));
+        for (path, target) in steps.chain([(&found.way.file, None)]) {
+            for (path, target) in search.outward(found.root, path) {
+                add(link(path.clone(), target.clone()));
+            }
+            // One that leads out is among those.
+            if let Some(target) = target.filter(|_| !search.leads_out(found.root, path)) {
+                add(link(search.on_disk(found.root, path), target.clone()));
+            }
+        }
+        if let Some(Node::File { source, size, .. }) = search.node(found.root, &found.way.file) {
+            add(Self { path: source, target: None, size: Some(size) });
+        }
+        places
     }
 }

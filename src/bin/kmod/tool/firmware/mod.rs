@@ -6,6 +6,7 @@ pub mod request;
 mod text;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use bstr::BString;
 use clap::Command;
@@ -13,8 +14,10 @@ use oxmod::context::{ConfigSource, Context, module_dir};
 use oxmod::firmware::whence::Whence;
 use oxmod::firmware::{Dead, name};
 use oxmod::notice::Notice;
-use oxmod::ops::firmware::{self as op, Chosen, Image, Place, Search, Selection, Sizes, Survey};
-use oxmod::sys::file;
+use oxmod::ops::firmware::{
+    self as op, Chosen, Image, Made, Place, Present, Search, Selection, Sizes, Survey,
+};
+use oxmod::sys::{file, process};
 
 use crate::applet::Invocation;
 use crate::json;
@@ -48,16 +51,16 @@ pub fn run(invocation: &Invocation) -> Outcome {
     };
     if request.form == Form::Json {
         return json::firmware::answer(&report, |list| {
-            let answer = perform(&request, &report)?;
+            let (answer, outcome) = perform(&request, &report)?;
             json::firmware::fill(list, &answer)?;
-            answer.outcome()
+            outcome
         });
     }
-    let answer = perform(&request, &report)?;
+    let (answer, outcome) = perform(&request, &report)?;
     let mut out = Out::open();
     text::print(&request, &answer, &mut out, &report)?;
     out.finish()?;
-    answer.outcome()
+    outcome
 }
 
 /// What a task comes to.
@@ -67,7 +70,7 @@ pub enum Answer {
     /// The image, and what there is in all.
     Prune(Pruned),
     /// The names that there is nothing for.
-    Missing(Vec<Absent>, Outcome),
+    Missing(Vec<Absent>),
     /// Files with those who ask for them.
     Owners(Vec<Owner>),
 }
@@ -110,15 +113,6 @@ pub struct Owner {
     pub drivers: Option<Vec<BString>>,
 }
 
-impl Answer {
-    fn outcome(self) -> Outcome {
-        match self {
-            Self::Missing(_, outcome) => outcome,
-            _ => Ok(()),
-        }
-    }
-}
-
 /// All that is known before the task matters.
 struct Known<'a> {
     request: &'a Request,
@@ -127,10 +121,13 @@ struct Known<'a> {
     search: Search,
     whence: Option<Whence>,
     chosen: Chosen,
+    /// The module files that could not be read.
+    unread: Vec<PathBuf>,
     survey: Survey,
 }
 
-fn perform(request: &Request, report: &Report) -> Result<Answer, Exit> {
+/// Does what is asked. The answer may lack something, in which case the outcome is no success.
+fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit> {
     let sink = |notice: &Notice| report.library(notice);
     let dir = module_dir(request.basedir.as_deref(), request.version.as_deref())
         .map_err(|error| report.no_working_directory(&error))?;
@@ -141,25 +138,31 @@ fn perform(request: &Request, report: &Report) -> Result<Answer, Exit> {
     };
     let context = Context::open(dir, &config, &sink);
     let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
-    let needs = op::needs(&context, &chosen).map_err(|error| report.unreadable_input(&error))?;
+    let (needs, unread) = op::needs(&context, &chosen);
+    let mut outcome = unread.iter().map(|error| report.unreadable_input(error)).last().map_or(Ok(()), Err);
+    let unread = unread.into_iter().map(|error| error.path).collect();
     let mut search = request.search(report)?;
     let whence = request.whence(report)?;
     let conflicts = whence.as_ref().map(|whence| search.add_links(whence)).unwrap_or_default();
     report.ambiguities(&conflicts, request.policy)?;
     let mut survey = Survey::new(&needs, &search);
     survey.allow(&request.allowed(report)?);
-    let known = Known { request, report, context: &context, search, whence, chosen, survey };
-    match request.task {
-        Task::List => known.list(),
-        Task::Prune => known.prune(),
-        Task::Missing => Ok(known.missing()),
-        Task::Owners => known.owners(),
+    let known = Known { request, report, context: &context, search, whence, chosen, unread, survey };
+    let answer = match request.task {
+        Task::List => known.list()?,
+        Task::Prune => known.prune()?,
+        Task::Missing => known.missing(),
+        Task::Owners => known.owners()?,
+    };
+    if request.task == Task::Missing && request.strict && !known.survey.missing.is_empty() {
+        outcome = Err(Exit::Failure);
     }
+    Ok((answer, outcome))
 }
 
 impl Known<'_> {
-    /// Says what is missing, as loud as was asked for.
-    fn complain(&self) -> Outcome {
+    /// Says what is missing, as loud as was asked for, and what besides has no place.
+    fn complain(&self, lost: &[&Present]) -> Outcome {
         let missing = &self.survey.missing;
         for missing in missing {
             let level = match missing.why {
@@ -170,7 +173,8 @@ impl Known<'_> {
             self.report.missing_firmware(level, missing);
         }
         if self.request.strict {
-            return if missing.is_empty() { Ok(()) } else { Err(Exit::Failure) };
+            let lost = self.report.lost_firmware(lost);
+            return if missing.is_empty() { lost } else { Err(Exit::Failure) };
         }
         let quiet = missing.iter().filter(|missing| missing.why == Dead::Absent).count();
         if quiet > 0 && !self.report.shows(Level::Notice) {
@@ -180,9 +184,9 @@ impl Known<'_> {
     }
 
     fn list(&self) -> Result<Answer, Exit> {
-        let (_, ambiguities) = self.survey.image(&self.search);
+        let ambiguities = self.survey.image(&self.search).ambiguities;
         self.report.ambiguities(&ambiguities, self.request.policy)?;
-        self.complain()?;
+        self.complain(&[])?;
         let listed = self.survey.present.iter().map(|present| Listed {
             name: present.name.clone(),
             modules: present.modules.clone(),
@@ -192,9 +196,9 @@ impl Known<'_> {
     }
 
     fn prune(&self) -> Result<Answer, Exit> {
-        let (mut image, ambiguities) = self.survey.image(&self.search);
+        let Made { mut image, ambiguities, lost } = self.survey.image(&self.search);
         self.report.ambiguities(&ambiguities, self.request.policy)?;
-        self.complain()?;
+        self.complain(&lost)?;
         let (files, bytes) = self.search.total();
         let mut all = Sizes { files, bytes };
         if self.request.with_modules {
@@ -207,8 +211,8 @@ impl Known<'_> {
                 self.report.ambiguities(&ambiguities, self.request.policy)?;
                 image = plain;
             }
-            let copied = op::copy(&image, dir).and_then(|()| image.use_copies(dir));
-            copied.map_err(|error| self.report.not_copied(&error))?;
+            process::let_long_files_fail();
+            op::copy(&mut image, dir).map_err(|error| self.report.not_copied(&error))?;
         }
         Ok(Answer::Prune(Pruned { image, all }))
     }
@@ -218,13 +222,15 @@ impl Known<'_> {
         let dir = self.context.dir();
         let release = dir.file_name().unwrap_or_default().as_encoded_bytes();
         let inputs = op::depmod_inputs(dir);
-        for path in self.chosen.values().flatten().chain(&inputs) {
+        let readable = self.chosen.values().flatten().filter(|path| !self.unread.contains(path));
+        for path in readable.chain(&inputs) {
             image.add_module(op::module_place(dir, release, path), path)?;
         }
         let everything = op::select(self.context, &Selection::default()).unwrap_or_default();
         let mut all = Image::default();
         for path in everything.values().flatten().chain(&inputs) {
-            all.add_module(path.as_os_str().as_encoded_bytes(), path)?;
+            // What is not there is none of them.
+            let _ = all.add_module(path.as_os_str().as_encoded_bytes(), path);
         }
         Ok(all.sizes())
     }
@@ -253,16 +259,18 @@ impl Known<'_> {
         for missing in self.survey.missing.iter().filter(|missing| missing.why != Dead::Absent) {
             self.report.missing_firmware(Level::Warning, missing);
         }
-        let outcome = if self.request.strict && !missing.is_empty() { Err(Exit::Failure) } else { Ok(()) };
-        Answer::Missing(missing, outcome)
+        Answer::Missing(missing)
     }
 
     fn owners(&self) -> Result<Answer, Exit> {
         let mut owners = Vec::new();
         let mut unused: BTreeSet<&BString> = self.request.files.iter().collect();
         for owned in self.survey.owners(&self.search) {
-            let asked =
-                |file: &&BString| **file == owned.path || name::matches(name::plain(file).0, &owned.name);
+            let asked = |file: &&BString| {
+                let is_name = |name: &BString| name::matches(name::plain(file).0, name);
+                let is_path = |path: &BString| self.request.is_path(file, path);
+                is_path(&owned.path) || owned.source.iter().any(is_path) || owned.names.iter().any(is_name)
+            };
             let asked: Vec<&BString> = self.request.files.iter().filter(asked).collect();
             if asked.is_empty() && !self.request.files.is_empty() {
                 continue;
@@ -270,7 +278,15 @@ impl Known<'_> {
             for file in asked {
                 unused.remove(file);
             }
-            let drivers = |whence: &Whence| whence.drivers_of(&owned.name).into_iter().cloned().collect();
+            let drivers = |whence: &Whence| {
+                let mut drivers: Vec<BString> = Vec::new();
+                for driver in owned.names.iter().flat_map(|name| whence.drivers_of(name)) {
+                    if !drivers.contains(driver) {
+                        drivers.push(driver.clone());
+                    }
+                }
+                drivers
+            };
             let drivers = self.whence.as_ref().map(drivers);
             owners.push(Owner { path: owned.path, modules: owned.modules, drivers });
         }

@@ -2,14 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 use clap::{Arg, ArgAction};
 use oxmod::context::absolute;
 use oxmod::firmware::whence::Whence;
 use oxmod::index::text;
-use oxmod::ops::firmware::{FIRMWARE, Policy, Search, Selection, kernel_path};
+use oxmod::ops::firmware::{Policy, Search, Selection, kernel_path};
 use oxmod::sys::host;
 
 use crate::applet::Invocation;
@@ -80,6 +80,9 @@ pub struct Request {
     for_devices: bool,
 }
 
+/// The options whose value names something and so is not empty. An empty base directory is none.
+const NAMES: [&str; 6] = ["sysfs", "set-version", "firmware-dir", "whence", "allow-missing", "copy-to"];
+
 /// Which modules.
 pub fn selection() -> [Arg; 6] {
     [
@@ -95,7 +98,12 @@ pub fn selection() -> [Arg; 6] {
 /// Where firmware is, and what of it may be missing or in doubt.
 pub fn places() -> [Arg; 5] {
     [
-        value(None, "firmware-dir", "DIR", "Look for firmware in DIR only; may be given again"),
+        value(
+            None,
+            "firmware-dir",
+            "DIR",
+            "Look for firmware in DIR alone, not in its updates/; may be given again",
+        ),
         value(None, "whence", "FILE", "Take the links of this WHENCE for ones that are there"),
         value(None, "ambiguous", "HOW", "error, warn or first [default: warn]"),
         flag(None, "strict", "Fail if anything is missing"),
@@ -133,6 +141,9 @@ impl Request {
         };
         let operands: Vec<BString> = operands.map(|operand| operand.into_vec().into()).collect();
         if request.task == Task::Owners {
+            if operands.iter().any(|operand| operand.is_empty()) {
+                return Err(report.empty_operand("FILE", b""));
+            }
             request.files = operands;
         } else {
             for operand in operands {
@@ -168,6 +179,9 @@ impl Request {
 
     fn take(&mut self, id: &str, value: OsString, report: &Report) -> Result<(), Exit> {
         let bad = |value: &OsStr| report.bad_choice(id, value);
+        if value.is_empty() && NAMES.contains(&id) {
+            return Err(report.empty_value(id));
+        }
         match id {
             "for-devices" => self.for_devices = true,
             "loaded" => self.selection.loaded = true,
@@ -199,6 +213,9 @@ impl Request {
 
     /// Takes an operand for modules, or the lines of the file that it names.
     fn choose(&mut self, operand: BString, report: &Report) -> Result<(), Exit> {
+        if operand.is_empty() || operand == "@" {
+            return Err(report.empty_operand("MODULE", &operand));
+        }
         let Some(path) = operand.strip_prefix(b"@") else {
             self.selection.names.push(operand);
             return Ok(());
@@ -231,21 +248,36 @@ impl Request {
     /// The directories in which firmware is looked for.
     pub fn search(&self, report: &Report) -> Result<Search, Exit> {
         let unreadable = |error| report.unreadable_input(&error);
+        let root = self.root();
+        let above = root.map_or(Path::new("/"), Path::new);
         if !self.firmware_dirs.is_empty() {
-            return Search::directories(&self.firmware_dirs).map_err(unreadable);
+            return Search::directories(above, &self.firmware_dirs).map_err(unreadable);
         }
         let running = host::release().map_err(|error| report.no_release(&error));
         let release = self.version.clone().map_or(running, Ok)?;
         // What the running kernel is told concerns no other one.
-        let here = self.basedir.as_ref().is_none_or(|root| root.is_empty());
-        let first = if here && self.version.is_none() { kernel_path() } else { None };
-        let root = self.basedir.as_deref().filter(|root| !root.is_empty());
-        let root = root.map_or_else(|| Ok(OsString::new()), absolute);
-        let mut dir = root.map_err(|error| report.no_working_directory(&error))?.into_vec();
-        dir.truncate(dir.trim_end_with(|char| char == '/').len());
-        dir.extend_from_slice(FIRMWARE.as_bytes());
-        let dir = OsString::from_vec(dir);
-        Search::system(&PathBuf::from(dir), release.as_bytes(), first.as_deref()).map_err(unreadable)
+        let first = if root.is_none() && self.version.is_none() { kernel_path() } else { None };
+        let above = absolute(above.as_os_str()).map_err(|error| report.no_working_directory(&error))?;
+        Search::system(Path::new(&above), release.as_bytes(), first.as_deref()).map_err(unreadable)
+    }
+
+    /// The base directory.
+    fn root(&self) -> Option<&OsStr> {
+        self.basedir.as_deref().filter(|root| !root.is_empty())
+    }
+
+    /// Whether an operand is the path of a file, however it is written, from here or from the base directory.
+    pub fn is_path(&self, operand: &BString, path: &BString) -> bool {
+        let tidy = |path: &Path| {
+            absolute(path.as_os_str()).map(|path| PathBuf::from(path).components().collect::<PathBuf>())
+        };
+        let (operand, path) = (Path::new(OsStr::from_bytes(operand)), Path::new(OsStr::from_bytes(path)));
+        let below = self.root().and_then(|root| Some(Path::new(root).join(operand.strip_prefix("/").ok()?)));
+        let Ok(path) = tidy(path) else { return false };
+        [Some(operand), below.as_deref()]
+            .into_iter()
+            .flatten()
+            .any(|one| tidy(one).is_ok_and(|one| one == path))
     }
 
     /// The WHENCE, if one is given.

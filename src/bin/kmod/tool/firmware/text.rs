@@ -28,8 +28,8 @@ pub fn print(request: &Request, answer: &Answer, out: &mut Out, report: &Report)
             }
             Ok(())
         }
-        Answer::Missing(missing, _) if names_only => each(out, missing.iter().map(|one| &one.name), end),
-        Answer::Missing(missing, _) => missing.iter().try_for_each(|one| out.bytes(&absent(one))),
+        Answer::Missing(missing) if names_only => each(out, missing.iter().map(|one| &one.name), end),
+        Answer::Missing(missing) => missing.iter().try_for_each(|one| out.bytes(&absent(one))),
         Answer::Owners(owners) if names_only => each(out, owners.iter().map(|one| &one.path), end),
         Answer::Owners(owners) => owners.iter().try_for_each(|one| out.bytes(&owner(one))),
     }

@@ -1,0 +1,193 @@
+//! Reading a firmware directory: what is in it, and what its links lead to outside of it.
+//!
+//! Contract: the kernel opens firmware by plain paths on its root and follows every link. A link that leads out of the
+//! directory is taken for what it leads to: a file that is elsewhere counts as lying where the link is, and so does a
+//! directory with all that is in it; a link that comes back into the directory is one to there.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+
+use crate::error::{Error, Result};
+use crate::firmware::{Catalogue, Node, name};
+use crate::sys::listing::{self, Kind};
+use crate::sys::rooted::{self, Way};
+
+/// How many files and links are taken from directories that links lead to: those of all of linux-firmware are 5,000.
+const MOST_OUTSIDE: usize = 1 << 16;
+
+/// A firmware directory as it was found.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    /// The directory as it was named, or without links where these lead elsewhere on the real root.
+    pub dir: PathBuf,
+    /// The directory without any links.
+    pub real: PathBuf,
+    /// What is in it.
+    pub catalogue: Catalogue,
+}
+
+/// Reads the directory `dir`, which `whole` is too: absolute as `root` is, below which absolute links lead.
+///
+/// Errors: the directory cannot be listed.
+pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<Gathered> {
+    let way = rooted::follow(root, whole).map_err(Error::at(dir))?;
+    let elsewhere = root != Path::new("/") && way.needs_root();
+    let dir = if elsewhere { way.end.clone() } else { dir.to_path_buf() };
+    let mut reading =
+        Reading { root, catalogue: Catalogue::default(), places: Vec::new(), room: MOST_OUTSIDE };
+    let listed = listing::below(&dir, usize::MAX)?;
+    reading.add(&dir, &BString::default(), listed);
+    reading.places.push((way.end.clone(), BString::default()));
+    reading.follow_all();
+    Ok(Gathered { dir, real: way.end, catalogue: reading.catalogue })
+}
+
+struct Reading<'r> {
+    root: &'r Path,
+    catalogue: Catalogue,
+    /// The directories that have been read, and where in the catalogue they are.
+    places: Vec<(PathBuf, BString)>,
+    /// How much more may come from directories outside.
+    room: usize,
+}
+
+impl Reading<'_> {
+    /// Adds what is in a directory.
+    fn add(&mut self, dir: &Path, at: &BString, listed: Vec<(Vec<u8>, Kind)>) {
+        for (path, kind) in listed {
+            let node = match kind {
+                Kind::File(size) => {
+                    let source = name::join(dir.as_os_str().as_bytes(), &path);
+                    Node::File { source, size, rivals: Vec::new() }
+                }
+                Kind::Link(target) => Node::Link(target.into()),
+            };
+            self.catalogue.insert(name::join(at, &path), node);
+        }
+    }
+
+    /// Follows the links that lead out, and those that come with what they lead to. None is followed twice.
+    fn follow_all(&mut self) {
+        let mut followed = BTreeSet::new();
+        loop {
+            let mut leaving = self.catalogue.leaving();
+            leaving.retain(|link| followed.insert(link.clone()));
+            if leaving.is_empty() {
+                return;
+            }
+            for link in &leaving {
+                self.follow(link);
+            }
+        }
+    }
+
+    /// Finds out where a link leads that leads out, and puts that in its place.
+    fn follow(&mut self, link: &BString) {
+        let on_disk = self.on_disk(link);
+        let way = match rooted::follow(self.root, &on_disk) {
+            Ok(way) => way,
+            Err(error) => {
+                // To itself, or to nothing.
+                let looped = error.raw_os_error() == Some(libc::ELOOP);
+                let itself = link.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+                let node = looped.then(|| Node::Link(itself.into()));
+                return self.catalogue.lead(link.clone(), Vec::new(), node);
+            }
+        };
+        if let Some((outside, there)) = self.back_inside(&way) {
+            let links = way.links.into_iter().take(outside).collect();
+            let target = relative(link, &there);
+            return self.lead(link, Way { links, ..way }, Some(Node::Link(target)));
+        }
+        match listing::one(&way.end) {
+            Ok(Some(Kind::File(size))) => {
+                let source = way.end.as_os_str().as_bytes().into();
+                self.lead(link, way, Some(Node::File { source, size, rivals: Vec::new() }));
+            }
+            Ok(None) => self.lead_to_directory(link, way),
+            _ => self.lead(link, way, None),
+        }
+    }
+
+    fn lead_to_directory(&mut self, link: &BString, way: Way) {
+        match listing::below(&way.end, self.room) {
+            Ok(listed) => {
+                self.room = self.room.saturating_sub(listed.len() + 1);
+                self.add(&way.end, link, listed);
+                self.places.push((way.end.clone(), link.clone()));
+                self.lead(link, way, None);
+            }
+            // It stays one that leads out. The next one has less room, and not many can do this.
+            Err(error) if error.errno() == libc::EFBIG => self.room /= 2,
+            Err(_) => self.lead(link, way, None),
+        }
+    }
+
+    fn lead(&mut self, link: &BString, way: Way, to: Option<Node>) {
+        let bytes = |path: PathBuf| BString::from(path.into_os_string().into_encoded_bytes());
+        let links = way.links.into_iter().map(|link| (bytes(link.path), bytes(link.target)));
+        self.catalogue.lead(link.clone(), links.collect(), to);
+    }
+
+    /// Where a path of the catalogue is on the disk.
+    fn on_disk(&self, path: &[u8]) -> PathBuf {
+        let below = |(dir, at): &(PathBuf, BString)| {
+            let rest =
+                if at.is_empty() { path } else { path.strip_prefix(at.as_slice())?.strip_prefix(b"/")? };
+            Some(dir.join(OsStr::from_bytes(rest)))
+        };
+        // Those that were read later are within those before.
+        self.places.iter().rev().find_map(below).unwrap_or_default()
+    }
+
+    /// Where in the catalogue a way comes back to, and behind how many links.
+    fn back_inside(&self, way: &Way) -> Option<(usize, BString)> {
+        let links = way.links.iter().enumerate().skip(1).filter(|(_, link)| link.is_last);
+        let mut stations = links.map(|(at, link)| (at, &link.path)).chain([(way.links.len(), &way.end)]);
+        stations.find_map(|(at, path)| Some((at, self.place_of(path)?)))
+    }
+
+    /// Where in the catalogue a path of the disk is that has no links.
+    fn place_of(&self, path: &Path) -> Option<BString> {
+        let below = |(dir, at): &(PathBuf, BString)| {
+            let rest = path.strip_prefix(dir).ok()?.as_os_str().as_bytes();
+            Some(if rest.is_empty() { at.clone() } else { name::join(at, rest) })
+        };
+        self.places.iter().find_map(below)
+    }
+}
+
+/// What a link at `link` has to have written in it to lead to `there`; both are paths without other links.
+fn relative(link: &[u8], there: &[u8]) -> BString {
+    let mut from: Vec<&[u8]> = name::parts(link).collect();
+    from.pop();
+    let to: Vec<&[u8]> = name::parts(there).collect();
+    let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
+    let up = from.iter().skip(common).map(|_| &b".."[..]);
+    let parts: Vec<&[u8]> = up.chain(to.iter().skip(common).copied()).collect();
+    if parts.is_empty() { ".".into() } else { bstr::join("/", parts).into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::relative;
+
+    #[test]
+    fn targets_lead_from_link_to_place() {
+        for (link, there, target) in [
+            ("a", "b", "b"),
+            ("d/a", "b", "../b"),
+            ("d/a", "d/b/c", "b/c"),
+            ("d/e/a", "d/f/b", "../f/b"),
+            ("d/a", "d", "."),
+            ("d/a", "", ".."),
+            ("a", "", "."),
+        ] {
+            assert_eq!(relative(link.as_bytes(), there.as_bytes()), target, "{link} {there}");
+        }
+    }
+}
