@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use oxmod_test_support::{Answer, Kernel, Run, Side, kernels};
+use tempfile::TempDir;
 
 use super::fsspec_fields;
 
@@ -14,6 +16,8 @@ use super::fsspec_fields;
 struct Real {
     kernel: Kernel,
     dir: PathBuf,
+    /// A base directory with the kernel's modules and what depmod makes of them: nothing else has to read them again.
+    indexed: TempDir,
     expected: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -26,7 +30,8 @@ fn real() -> &'static [Real] {
                 let dir = firmware.join("lib/firmware");
                 let named = |name: String| (name.clone(), there(&dir, &name));
                 let expected = wanted(&kernel).into_iter().map(named).collect();
-                Real { kernel, dir, expected }
+                let indexed = index(&kernel);
+                Real { kernel, dir, indexed, expected }
             })
             .collect();
         assert_eq!(real.len(), 2, "the real firmware is not here: run scripts/lab");
@@ -34,18 +39,28 @@ fn real() -> &'static [Real] {
     })
 }
 
-fn firmware(kernel: &Kernel, dir: &Path, args: &[&str]) -> Answer {
-    let run = Run::new("kmod")
-        .arg("firmware")
-        .args(args)
-        .arg("-b")
-        .arg(&kernel.root)
-        .arg("--firmware-dir")
-        .arg(dir);
-    run.args(["-C", "/dev/null", "-k", &kernel.release]).on(Side::Ours)
+/// The modules of a kernel where depmod may write.
+fn index(kernel: &Kernel) -> TempDir {
+    let top = tempfile::tempdir().unwrap();
+    let below = Path::new("lib/modules").join(&kernel.release);
+    let (from, to) = (kernel.root.join(&below), top.path().join(&below));
+    fs::create_dir_all(&to).unwrap();
+    symlink(from.join("kernel"), to.join("kernel")).unwrap();
+    for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+        fs::copy(from.join(list), to.join(list)).unwrap();
+    }
+    let answer = Run::new("depmod").arg("-b").arg(top.path()).arg(&kernel.release).on(Side::Ours);
+    assert_eq!(answer.triple(), (0, String::new(), String::new()));
+    top
 }
 
-/// What the modules ask for, by modinfo.
+fn firmware(real: &Real, args: &[&str]) -> Answer {
+    let run = Run::new("kmod").arg("firmware").args(args).arg("-b").arg(real.indexed.path());
+    let run = run.arg("--firmware-dir").arg(&real.dir).args(["-C", "/dev/null", "-k"]);
+    run.arg(&real.kernel.release).on(Side::Ours)
+}
+
+/// What the modules ask for, by modinfo, which reads each of them.
 fn wanted(kernel: &Kernel) -> BTreeSet<String> {
     let run = Run::new("modinfo").args(["--all", "-F", "firmware", "-b"]).arg(&kernel.root);
     let answer = run.args(["-k", &kernel.release]).on(Side::Ours);
@@ -70,19 +85,25 @@ fn there(dir: &Path, name: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_name_that_is_there_is_found() {
-    for Real { kernel, dir, expected } in real() {
+    for real in real() {
+        let Real { kernel, dir, expected, .. } = real;
         let is_pattern = |name: &str| name.contains(['*', '?', '[']);
         let (found, missing): (Vec<_>, Vec<_>) = expected.iter().partition(|(_, there)| !there.is_empty());
         assert!(found.len() > 250 && missing.len() > 250, "{} {}", found.len(), missing.len());
         assert!(found.iter().filter(|(name, _)| is_pattern(name)).count() >= 2, "no pattern is tried");
-        let answer = firmware(kernel, dir, &["missing", "-f", "null"]);
+        let answer = firmware(real, &["missing", "-f", "null"]);
         let listed: BTreeSet<String> =
             answer.stdout_text().split_terminator('\0').map(str::to_owned).collect();
         assert_eq!(listed, missing.iter().map(|(name, _)| (*name).clone()).collect(), "{}", kernel.suite);
-        let answer = firmware(kernel, dir, &["list", "--json"]);
+        let answer = firmware(real, &["list", "--json"]);
         let document: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
         let listed = document["firmware"].as_array().unwrap();
         assert_eq!(listed.len(), found.len());
+        // Of names that are no patterns as many are found as are simply there.
+        let plain = |name: &str| !is_pattern(name) && dir.join(name).is_file();
+        let exact = listed.iter().filter(|one| plain(one["name"].as_str().unwrap())).count();
+        assert_eq!(exact, expected.keys().filter(|name| plain(name)).count());
+        assert!(exact > 250, "{exact}");
         for one in listed {
             let name = one["name"].as_str().unwrap();
             let places = one["places"].as_array().unwrap();
@@ -99,10 +120,11 @@ fn every_name_that_is_there_is_found() {
 
 #[test]
 fn what_is_copied_opens_by_every_name() {
-    for Real { kernel, dir, expected } in real() {
+    for real in real() {
+        let Real { dir, expected, .. } = real;
         let to = tempfile::tempdir().unwrap();
         let copy = to.path().display().to_string();
-        let answer = firmware(kernel, dir, &["prune", "--copy-to", &copy, "--summary"]);
+        let answer = firmware(real, &["prune", "--copy-to", &copy, "--summary"]);
         assert_eq!((answer.code, answer.stdout_text()), (0, String::new()), "{answer:?}");
         let mut names = 0;
         for name in expected.values().flatten() {
@@ -124,57 +146,64 @@ fn what_is_copied_opens_by_every_name() {
     }
 }
 
+/// What a description says of an image, as a tree: files are links to where they come from.
+fn laid_out(spec: &[Vec<String>]) -> TempDir {
+    let top = tempfile::tempdir().unwrap();
+    for fields in spec {
+        let place = top.path().join(fields[1].trim_start_matches('/'));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        symlink(&fields[2], &place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+    }
+    top
+}
+
 #[test]
 fn fwprune_on_real_kernels() {
-    for Real { kernel, dir, expected } in real() {
+    for Real { kernel, dir, indexed, expected } in real() {
         let out = tempfile::tempdir().unwrap();
-        let modules = kernel.root.join("lib/modules").join(&kernel.release);
+        // Modules that need no decompression are read by themselves.
+        let below = Path::new("lib/modules").join(&kernel.release);
+        let lists = indexed.path().join(&below);
+        let plain = kernel.suite == "bookworm";
+        let modules = if plain { kernel.root.join(&below).join("kernel") } else { lists.clone() };
         // Links are for WHENCE, which Debian does not ship: here of those that it made of it.
         let find = |arguments: &str| {
             let script = format!("find . {arguments} | LC_ALL=C sort");
             let output = Command::new("sh").args(["-c", &script]).current_dir(dir).output().unwrap();
             String::from_utf8(output.stdout).unwrap()
         };
-        let list = find("-type f")
-            .lines()
-            .map(|line| format!("{}/{line}\n", dir.display()))
-            .collect::<Vec<_>>()
-            .concat();
+        let path = |line: &str| format!("{}/{line}\n", dir.display());
+        let list: String = find("-type f").lines().map(path).collect();
         fs::write(out.path().join("list"), list).unwrap();
-        fs::write(out.path().join("WHENCE"), find("-type l -printf 'Link: %P -> %l\\n'")).unwrap();
+        fs::write(out.path().join("WHENCE"), find("-type l -printf 'Link: %P -> %l\n'")).unwrap();
         let run = Run::new("kmod").cwd(out.path()).args(["fwprune", "-firmware-file-list", "list"]);
-        let run = run.args([
-            "-firmware-whence",
-            "WHENCE",
-            "-out-meta",
-            "meta.pb",
-            "-out-fsspec",
-            "out",
-            "-modinfo",
-        ]);
-        let run =
-            run.arg(modules.join("modules.builtin.modinfo")).arg("-modules").arg(modules.join("kernel"));
-        let answer = run.on(Side::Ours);
+        let run = run.args(["-firmware-whence", "WHENCE", "-out-meta", "meta.pb", "-out-fsspec", "out"]);
+        let run = run.arg("-modinfo").arg(lists.join("modules.builtin.modinfo"));
+        let answer = run.arg("-modules").arg(&modules).on(Side::Ours);
         assert_eq!((answer.code, answer.stdout_text()), (0, String::new()), "{}", answer.stderr_text());
         let missing = expected.values().filter(|there| there.is_empty()).count();
         let lines: Vec<String> = answer.stderr_text().lines().map(str::to_owned).collect();
-        assert!(lines.iter().all(|line| line.starts_with("kmod: WARNING: no firmware ")), "{lines:#?}");
+        let (lines, strays): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|line| line.starts_with("kmod: WARNING: no firmware "));
         assert_eq!(lines.len(), missing);
+        let is_list =
+            |line: &String| line.contains("/modules.") && line.ends_with(" is no module; passed over");
+        assert!(strays.iter().all(is_list), "{strays:#?}");
         let spec = fsspec_fields(&fs::read_to_string(out.path().join("out")).unwrap());
         let places: BTreeSet<&str> = spec.iter().map(|fields| fields[1].as_str()).collect();
         assert_eq!(places.len(), spec.len(), "a place is there twice");
+        let image = laid_out(&spec);
         for name in expected.values().flatten() {
-            // By itself, or through a directory that is a link.
-            let place = format!("/lib/firmware/{name}");
-            let above = name.match_indices('/').any(|(at, _)| places.contains(&place[..14 + at]));
-            assert!(places.contains(place.as_str()) || above, "{name}");
+            let real = |path: PathBuf| {
+                fs::canonicalize(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            };
+            assert_eq!(real(image.path().join("lib/firmware").join(name)), real(dir.join(name)));
         }
         let count =
             places.iter().filter(|place| place.starts_with("/lib/modules/") && place.contains(".ko")).count();
         assert!(count > 4000, "{count}");
-        let verify =
-            Run::new("kmod").args(["meta", "verify", "-f"]).arg(out.path().join("meta.pb")).arg("-d");
-        let verified = verify.arg(modules.join("kernel")).on(Side::Ours);
+        let verify = Run::new("kmod").args(["meta", "verify", "-f"]).arg(out.path().join("meta.pb"));
+        let verified = verify.arg("-d").arg(&modules).on(Side::Ours);
         // The lists of what is built in are not in there.
         assert!(!verified.stdout_text().lines().any(|line| line.ends_with("missing")), "{verified:?}");
     }
