@@ -267,12 +267,18 @@ impl Typed {
                 Last::Enough if self.errexit => Last::Used,
                 last => last,
             },
-            // Set by whoever wants the same output from the same input.
-            keep: match std::env::var_os("SOURCE_DATE_EPOCH") {
-                Some(_) => Keep::Nothing,
-                None => Keep::Facts,
-            },
+            keep: self.keep(job),
         })
+    }
+
+    /// Facts help where depmod runs again. A tree elsewhere that has no indexes yet is being made for an image, as that
+    /// of an initial ramdisk is, and there they would only take room; and who sets `SOURCE_DATE_EPOCH` wants the
+    /// same output from the same input.
+    fn keep(&self, job: &Job) -> Keep {
+        let elsewhere = self.basedir.is_some() && self.outdir.is_none();
+        let there = |name: &str| job.out.join(name).exists();
+        let image = elsewhere && !there("modules.dep") && !there("modules.oxmod.bin");
+        if image || std::env::var_os("SOURCE_DATE_EPOCH").is_some() { Keep::Nothing } else { Keep::Facts }
     }
 
     /// `-E` before `-F`.

@@ -12,8 +12,15 @@ use super::{lines, root};
 
 pub(crate) const FACTS: &str = "modules.oxmod.bin";
 
-/// A tree of three modules that have been as they are for a while.
+/// A tree of three modules that have been as they are for a while, and whose facts are to be kept.
 pub(crate) fn settled() -> Root {
+    let root = unindexed();
+    root.file(root.in_modules(FACTS), "");
+    root
+}
+
+/// The same before anybody has asked for that.
+pub(crate) fn unindexed() -> Root {
     let root = root();
     root.module("kernel/base.ko", |m| m.export("base_symbol", 7).alias("alias-of-base"));
     root.module("kernel/top.ko.xz", |m| m.need("base_symbol").alias("alias-of-top"));
@@ -197,7 +204,7 @@ fn flaws_are_not_kept() {
 /// The output directory is where it is kept, under the paths of the tree that was read.
 #[test]
 fn with_an_output_directory() {
-    let root = settled();
+    let root = unindexed();
     let out = root.path("out").display().to_string();
     depmod(&root, &["-o", &out], Side::Ours);
     assert!(!path(&root, FACTS).exists());
@@ -255,7 +262,8 @@ fn files_given_by_hand_are_taken_from_it_too() {
 #[test]
 fn reproducible_output_has_none() {
     let run = |side: Side| {
-        let root = settled();
+        let root = unindexed();
+        depmod(&root, &[], side);
         depmod(&root, &[], side);
         assert_eq!(path(&root, FACTS).exists(), side == Side::Ours);
         let run = Run::new("depmod").arg("-b").arg(root.path("")).arg(root.release());
@@ -274,5 +282,33 @@ fn a_stranger_s_side_car_is_replaced() {
     if std::os::unix::fs::chown(path(&root, FACTS), Some(12345), None).is_ok() {
         depmod(&root, &[], Side::Ours);
         assert_eq!(fs::metadata(path(&root, FACTS)).unwrap().uid(), 0);
+    }
+}
+
+/// Tools that make an initial ramdisk or a package run depmod once, on a tree elsewhere: there it would take room for
+/// nothing. The second run there shows that more will come.
+#[test]
+fn a_tree_that_is_made_for_an_image_has_none() {
+    for (side, there) in each(|side| {
+        let root = unindexed();
+        [(); 2].map(|()| {
+            depmod(&root, &[], side);
+            path(&root, FACTS).exists()
+        })
+    }) {
+        assert_eq!(there, [false, side == Side::Ours]);
+    }
+}
+
+/// In the running system the first run leaves it.
+#[test]
+fn the_system_s_own_tree_has_one_at_once() {
+    for (side, there) in each(|side| {
+        let root = unindexed();
+        let run = Run::new("depmod").arg(root.release()).inside(&root);
+        assert_eq!(run.on(side).triple(), (0, String::new(), String::new()));
+        path(&root, FACTS).exists()
+    }) {
+        assert_eq!(there, side == Side::Ours);
     }
 }

@@ -43,6 +43,7 @@ impl Tree {
         for list in LISTS {
             tree.write(list, b"");
         }
+        tree.write("modules.oxmod.bin", b"");
         tree.root.file("conf/x.conf", "").dir("external");
         for (relative, source) in tree.pool.iter().step_by(2) {
             tree.write(relative, &fs::read(source).unwrap());

@@ -22,7 +22,7 @@ pub(crate) fn indexed(root: &Root) {
 pub(crate) fn empty_tree() -> Root {
     let root = Root::new();
     root.file("etc/modprobe.d/empty.conf", "");
-    for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+    for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo", "modules.oxmod.bin"] {
         root.file(root.in_modules(list), "");
     }
     root
