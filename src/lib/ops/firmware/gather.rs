@@ -4,12 +4,12 @@
 //! directory is taken for what it leads to: a file that is elsewhere counts as lying where the link is, and so does a
 //! directory with all that is in it; a link that comes back into the directory is one to there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use crate::error::{Error, Result};
 use crate::firmware::{Catalogue, Node, name};
@@ -37,25 +37,38 @@ pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<Gathered> 
     let way = rooted::follow(root, whole).map_err(Error::at(dir))?;
     let elsewhere = root != Path::new("/") && way.needs_root();
     let dir = if elsewhere { way.end.clone() } else { dir.to_path_buf() };
-    let mut reading =
-        Reading { root, catalogue: Catalogue::default(), places: Vec::new(), room: MOST_OUTSIDE };
-    let listed = listing::below(&dir, usize::MAX)?;
-    reading.add(&dir, &BString::default(), listed);
-    reading.places.push((way.end.clone(), BString::default()));
-    reading.follow_all();
-    Ok(Gathered { dir, real: way.end, catalogue: reading.catalogue })
+    let reading = Reading {
+        root,
+        catalogue: Catalogue::default(),
+        places: BTreeMap::new(),
+        dirs: BTreeMap::new(),
+        room: MOST_OUTSIDE,
+    };
+    let catalogue = reading.read(&dir, way.end.clone())?;
+    Ok(Gathered { dir, real: way.end, catalogue })
 }
 
 struct Reading<'r> {
     root: &'r Path,
     catalogue: Catalogue,
-    /// The directories that have been read, and where in the catalogue they are.
-    places: Vec<(PathBuf, BString)>,
+    /// Where in the catalogue the directories are that have been read.
+    places: BTreeMap<PathBuf, BString>,
+    /// The same the other way round.
+    dirs: BTreeMap<BString, PathBuf>,
     /// How much more may come from directories outside.
     room: usize,
 }
 
 impl Reading<'_> {
+    /// Reads the directory `dir`, which is `real` without links.
+    fn read(mut self, dir: &Path, real: PathBuf) -> Result<Catalogue> {
+        let listed = listing::below(dir, usize::MAX)?;
+        self.add(dir, &BString::default(), listed);
+        self.has_read(real, BString::default());
+        self.follow_all();
+        Ok(self.catalogue)
+    }
+
     /// Adds what is in a directory.
     fn add(&mut self, dir: &Path, at: &BString, listed: Vec<(Vec<u8>, Kind)>) {
         for (path, kind) in listed {
@@ -118,7 +131,7 @@ impl Reading<'_> {
             Ok(listed) => {
                 self.room = self.room.saturating_sub(listed.len() + 1);
                 self.add(&way.end, link, listed);
-                self.places.push((way.end.clone(), link.clone()));
+                self.has_read(way.end.clone(), link.clone());
                 self.lead(link, way, None);
             }
             // It stays one that leads out. The next one has less room, and not many can do this.
@@ -133,15 +146,19 @@ impl Reading<'_> {
         self.catalogue.lead(link.clone(), links.collect(), to);
     }
 
+    fn has_read(&mut self, dir: PathBuf, at: BString) {
+        self.dirs.insert(at.clone(), dir.clone());
+        self.places.insert(dir, at);
+    }
+
     /// Where a path of the catalogue is on the disk.
     fn on_disk(&self, path: &[u8]) -> PathBuf {
-        let below = |(dir, at): &(PathBuf, BString)| {
-            let rest =
-                if at.is_empty() { path } else { path.strip_prefix(at.as_slice())?.strip_prefix(b"/")? };
-            Some(dir.join(OsStr::from_bytes(rest)))
+        let path = Path::new(OsStr::from_bytes(path));
+        let below = |above: &Path| {
+            let dir = self.dirs.get(above.as_os_str().as_bytes().as_bstr())?;
+            Some(dir.join(path.strip_prefix(above).ok()?))
         };
-        // Those that were read later are within those before.
-        self.places.iter().rev().find_map(below).unwrap_or_default()
+        path.ancestors().find_map(below).unwrap_or_default()
     }
 
     /// Where in the catalogue a way comes back to, and behind how many links.
@@ -153,11 +170,11 @@ impl Reading<'_> {
 
     /// Where in the catalogue a path of the disk is that has no links.
     fn place_of(&self, path: &Path) -> Option<BString> {
-        let below = |(dir, at): &(PathBuf, BString)| {
-            let rest = path.strip_prefix(dir).ok()?.as_os_str().as_bytes();
+        path.ancestors().find_map(|above| {
+            let at = self.places.get(above)?;
+            let rest = path.strip_prefix(above).ok()?.as_os_str().as_bytes();
             Some(if rest.is_empty() { at.clone() } else { name::join(at, rest) })
-        };
-        self.places.iter().find_map(below)
+        })
     }
 }
 
@@ -174,7 +191,10 @@ fn relative(link: &[u8], there: &[u8]) -> BString {
 
 #[cfg(test)]
 mod tests {
-    use super::relative;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
 
     #[test]
     fn targets_lead_from_link_to_place() {
@@ -188,6 +208,43 @@ mod tests {
             ("a", "", "."),
         ] {
             assert_eq!(relative(link.as_bytes(), there.as_bytes()), target, "{link} {there}");
+        }
+    }
+
+    /// A link to a directory of everything is not followed; those to smaller ones are, until there is too much.
+    #[test]
+    fn directories_that_are_too_large() {
+        let top = tempfile::tempdir().unwrap();
+        let fw = top.path().join("fw");
+        for (dir, files) in [("fw", 1), ("small", 2), ("large", 20), ("other", 2)] {
+            fs::create_dir(top.path().join(dir)).unwrap();
+            for file in 0..files {
+                fs::write(top.path().join(dir).join(file.to_string()), dir).unwrap();
+            }
+        }
+        for (target, link) in
+            [("../small", "a"), ("../large", "b"), ("../other", "c"), ("../small", "d"), ("/", "e")]
+        {
+            symlink(target, fw.join(link)).unwrap();
+        }
+        let reading = Reading {
+            root: top.path(),
+            catalogue: Catalogue::default(),
+            places: BTreeMap::new(),
+            dirs: BTreeMap::new(),
+            room: 10,
+        };
+        let catalogue = reading.read(&fw, fw.clone()).unwrap();
+        assert_eq!(catalogue.leaving(), ["b", "e"]);
+        let found = |path: &str| catalogue.chase(path.as_bytes()).map(|way| way.file.to_string()).ok();
+        for (path, file) in [
+            ("a/1", Some("a/1")),
+            ("b/1", None),
+            ("c/1", Some("c/1")),
+            ("d/1", Some("a/1")),
+            ("e/fw/0", None),
+        ] {
+            assert_eq!(found(path), file.map(str::to_owned), "{path}");
         }
     }
 }

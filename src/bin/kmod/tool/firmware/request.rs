@@ -102,7 +102,7 @@ pub fn places() -> [Arg; 5] {
             None,
             "firmware-dir",
             "DIR",
-            "Look for firmware in DIR alone, not in its updates/; may be given again",
+            "Look for firmware in DIR itself, not in updates/ or VERSION/ there; may be given again",
         ),
         value(None, "whence", "FILE", "Take the links of this WHENCE for ones that are there"),
         value(None, "ambiguous", "HOW", "error, warn or first [default: warn]"),
