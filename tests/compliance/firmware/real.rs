@@ -49,8 +49,11 @@ fn index(kernel: &Kernel) -> TempDir {
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         fs::copy(from.join(list), to.join(list)).unwrap();
     }
+    // Where there is none yet, depmod -b leaves none.
+    fs::write(to.join("modules.oxmod.bin"), "").unwrap();
     let answer = Run::new("depmod").arg("-b").arg(top.path()).arg(&kernel.release).on(Side::Ours);
     assert_eq!(answer.triple(), (0, String::new(), String::new()));
+    assert!(fs::metadata(to.join("modules.oxmod.bin")).unwrap().len() > 1 << 20);
     top
 }
 
