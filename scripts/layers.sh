@@ -12,7 +12,11 @@ in_layers() {
     # shellcheck disable=SC2016 # for the inner shell
     as_root unshare --mount --pid --fork --kill-child bash -c '
         set -euo pipefail
-        mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$MERGED"
+        # A container may have no overlays, nor an overlay another on top: there each is a whole copy of the one below.
+        if ! mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$MERGED" 2>/dev/null; then
+            [ -n "$(ls -A "$1/upper")" ] || cp -a "${2%%:*}/." "$1/upper"
+            mount --bind "$1/upper" "$MERGED"
+        fi
         mount -t proc proc "$MERGED/proc"
         mount -t sysfs -o ro sysfs "$MERGED/sys"
         mount --bind /dev "$MERGED/dev"
