@@ -276,7 +276,7 @@ impl Typed {
     /// same output from the same input.
     fn keep(&self, job: &Job) -> Keep {
         let elsewhere = self.basedir.is_some() && self.outdir.is_none();
-        let there = |name: &str| job.out.join(name).exists();
+        let there = |name: &str| file::exists(&job.out.join(name)).is_ok();
         let image = elsewhere && !there("modules.dep") && !there("modules.oxmod.bin");
         if image || std::env::var_os("SOURCE_DATE_EPOCH").is_some() { Keep::Nothing } else { Keep::Facts }
     }

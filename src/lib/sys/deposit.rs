@@ -21,6 +21,7 @@ use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, symlinkat, syncfs, unlinkat};
 
 use super::fileset;
+use super::rooted::MAX_LINKS;
 use crate::error::{Error, FormatError, Result};
 
 /// Begins the names of files that are not whole yet.
@@ -29,8 +30,6 @@ const TEMPORARY: &str = ".oxmod-new-";
 const DIR_MODE: Mode = Mode::from_bits_truncate(0o755);
 /// How many names are tried for a file in the making.
 const TRIES: u32 = 100;
-/// How many links may lie on the way to a file, as in the kernel.
-const MAX_LINKS: usize = 40;
 
 /// A directory that is being filled. As far as the file system has locks there is no other writer of it.
 #[derive(Debug)]
