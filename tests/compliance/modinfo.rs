@@ -314,6 +314,21 @@ fn a_section_name_table_that_is_none() {
 }
 
 #[test]
+fn a_file_whose_name_is_built_in_too() {
+    let root = Root::new();
+    root.module("kernel/both.ko", |m| m.info("description", "of the file"));
+    root.file(root.in_modules("modules.builtin"), "kernel/both.ko\n");
+    root.file(root.in_modules("modules.builtin.modinfo"), "both.description=of the kernel\0");
+    let answer = Run::new("depmod").arg("-b").arg(root.path("")).arg(RELEASE).on(Side::Theirs);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    same(|side| modinfo(&root, &["-n", "both"], side));
+    let (ours, theirs) = ("of the file\n".to_owned(), "of the kernel\n".to_owned());
+    differs_because("what is said is said of the file that is named", &ours, &theirs, |side| {
+        modinfo(&root, &["-d", "both"], side).stdout_text()
+    });
+}
+
+#[test]
 fn fields_in_another_case() {
     let root = Root::new();
     root.file("r.ko", rich().build())
