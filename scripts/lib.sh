@@ -3,7 +3,7 @@
 # Sourced, never run. Owns no step of its own.
 
 # shellcheck disable=SC2034 # read by those who source this
-REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+REPO=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${OXMOD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oxmod}
 # shellcheck disable=SC2034
 LAB=${OXMOD_LAB:-$CACHE/lab}
