@@ -3,20 +3,33 @@
 # answer on.
 
 _kmod_tools() {
-    local typed=${COMP_LINE:0:COMP_POINT} word value cut line words
-    # By blanks alone: COMP_WORDS is split at colons and equal signs too, as bash's own list of word breaks has it.
-    read -ra words <<<"$typed"
-    [[ $typed == *[[:space:]] ]] && words+=('')
-    word=${words[-1]}
-    # What stands before the last of those breaks stays where it is on the line.
-    cut=${word%"${word##*[=:]}"}
-    [[ $cut == *: && $COMP_WORDBREAKS != *:* ]] && cut=
+    local - IFS=$' \t\n' rest=${COMP_LINE:0:COMP_POINT} words=() token='' odd='' bare line lines value i
+    # COMP_WORDS is split where bash breaks words, at colons and equal signs too: what no blank parts is put together.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        bare=${rest#"${rest%%[![:space:]]*}"}
+        [[ $i -eq 0 || ${#bare} -lt ${#rest} ]] && words+=('')
+        token=${bare:0:${#COMP_WORDS[i]}}
+        rest=${bare:${#token}}
+        words[-1]+=$token
+    done
+    # All but the last piece stays where it is on the line.
+    [[ $token == [=:]* ]] && token=
+    # shellcheck disable=SC2295 # no pattern
+    local cut=${words[-1]%"$token"}
     COMPREPLY=()
-    while IFS= read -r line; do
+    # Neither a process nor a file besides: there may be no /proc and no /tmp.
+    set -f
+    IFS=$'\n'
+    # shellcheck disable=SC2207 # lines, and no patterns by -f
+    lines=($(command kmod complete --quoted "${words[@]}" 2>/dev/null))
+    for line in "${lines[@]}"; do
         value=${line%%$'\t'*}
         COMPREPLY+=("${value#"$cut"}")
-    done < <(kmod complete "${words[@]}" 2>/dev/null)
-    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace 2>/dev/null
+        [[ $value == *[!A-Za-z0-9_.,:+@%=/~-]* ]] && odd=1
+    done
+    # Readline quotes them then, and puts the slash behind a directory itself.
+    [[ $odd ]] && compopt -o filenames 2>/dev/null && COMPREPLY=("${COMPREPLY[@]%/}")
+    [[ ${#COMPREPLY[@]} -eq 1 && $value == *[=/] ]] && compopt -o nospace 2>/dev/null
     return 0
 }
 

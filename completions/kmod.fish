@@ -2,7 +2,7 @@
 # answer as it is.
 
 function __kmod_tools
-    kmod complete (commandline -xpc 2>/dev/null; or commandline -opc) (commandline -ct) 2>/dev/null
+    command kmod complete --quoted (string escape -- (commandline -xpc 2>/dev/null; or commandline -opc)) (commandline -ct) 2>/dev/null
 end
 
 for tool in kmod modprobe depmod modinfo lsmod insmod rmmod

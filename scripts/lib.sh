@@ -62,14 +62,15 @@ need_rust() {
     ! have apt-get || need /etc/ssl/certs/ca-certificates.crt=ca-certificates
 }
 
-# build_release: the binary that is packed and installed, without a word of where it was built: the
-# same sources give the same bytes in any directory. Sets RELEASE_KMOD.
+# build_release: the binary that is packed and installed, without a word of where it was built: the same sources give the
+# same bytes in any directory. Sets RELEASE_KMOD. Cargo links it in $REPO, wherever it is called.
 build_release() {
     local cargo=${CARGO_HOME:-$HOME/.cargo} variable flags
     variable=CFLAGS_${TRIPLE//-/_}
     flags=$(sed -n "s/^$variable = \"\(.*\)\"\$/\1/p" "$REPO/.cargo/config.toml")
     env "$variable=$flags -g0 -ffile-prefix-map=$cargo=/cargo -ffile-prefix-map=$TARGET=/target" \
-        RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$REPO=/oxmod --remap-path-prefix=$cargo=/cargo" CARGO_INCREMENTAL=0 \
+        RUSTFLAGS="${RUSTFLAGS:-} -C link-arg=-Lscripts/link --remap-path-prefix=$REPO=/oxmod --remap-path-prefix=$cargo=/cargo" \
+        CARGO_INCREMENTAL=0 \
         cargo build --locked --release --bin kmod --manifest-path "$REPO/Cargo.toml" \
         --target "$TRIPLE" --target-dir "$TARGET"
     # shellcheck disable=SC2034

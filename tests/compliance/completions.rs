@@ -7,8 +7,17 @@ use oxmod_test_support::{RELEASE, Root, Run, Side};
 fn tree() -> Root {
     let root = Root::new();
     root.module("kernel/drivers/net/e1000e.ko", |m| {
-        m.info("parm", "debug:how much").info("parmtype", "debug:int").info("parmtype", "fast:bool")
+        m.info("parm", "debug:how much")
+            .info("parmtype", "debug:int")
+            .info("parmtype", "fast:bool")
+            .info("parm", "$(id):of nobody")
+            .alias("sock-pf-77")
+            .alias("sock:v1*")
     });
+    // What a shell would execute is offered of no module.
+    root.module("kernel/e1$(id).ko", |m| m)
+        .module("kernel/e1`id`.ko", |m| m)
+        .module("kernel/e1;id.ko", |m| m);
     root.module("kernel/sound/snd-hda-intel.ko.xz", |m| m);
     root.module("kernel/sound/snd-hda-codec.ko", |m| m);
     root.module("own dir/mine.ko.zst", |m| m.info("parm", "only:of mine"));
@@ -16,14 +25,22 @@ fn tree() -> Root {
     root.file(root.in_modules("modules.builtin.modinfo"), b"ext4.parm=big:as big as can be\0");
     root.file(root.in_modules("modules.order"), "");
     root.file("etc/modprobe.d/a.conf", "alias eth0 e1000e\nalias net-* off\n");
+    root.file(root.in_modules("own.conf"), "alias own0 mine\n").file("lib/firmware/amd/one.bin.xz", "");
     root.loaded("snd_hda_intel", 4096, 0, &[]).loaded("loop", 4096, 0, &[]);
     assert_eq!(Run::new("depmod").arg(RELEASE).inside(&root).on(Side::Ours).code, 0);
+    root.file(root.in_modules("home/at-home.ko"), "");
+    root.file(root.in_modules("home/a\tb.ko"), "").file(root.in_modules("home/a\u{1b}[31m.ko"), "");
     root
 }
 
 /// The words that are offered for the last one.
 fn offered(root: &Root, words: &[&str]) -> Vec<String> {
-    let answer = Run::new("kmod").arg("complete").args(words).inside(root).on(Side::Ours);
+    let answer = Run::new("kmod")
+        .arg("complete")
+        .args(words)
+        .env("HOME", format!("/lib/modules/{RELEASE}/home"))
+        .inside(root)
+        .on(Side::Ours);
     assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{words:?}");
     let text = answer.stdout_text();
     text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
@@ -43,6 +60,12 @@ fn every_kind_of_word() {
         (&["modprobe", "-S", RELEASE, "e1000e", ""], &["debug=", "fast="]),
         (&["modprobe", "-S", RELEASE, "eth0", "d"], &["debug="]),
         (&["modprobe", "-S", RELEASE, "e1000e", "debug=1", "fast="], &["fast=N", "fast=Y"]),
+        (&["modprobe", "-S", RELEASE, "e1000e", "debug="], &[]),
+        (&["modprobe", "-S", RELEASE, "sock-p"], &["sock-pf-77"]),
+        (&["modprobe", "-S", RELEASE, "sock_pf_77", "de"], &["debug="]),
+        (&["modprobe", "-S", RELEASE, "-C", &format!("{dir}/own.conf"), "own"], &["own0"]),
+        (&["modprobe", &format!("-aS{}", &RELEASE[..2])], &[&format!("-aS{RELEASE}")]),
+        (&["--quoted", "modprobe", "'-C'", &format!(r"{dir}/own.\conf"), "-S", RELEASE, "own"], &["own0"]),
         (&["modprobe", "-S", RELEASE, "ext4", ""], &["big="]),
         (&["modprobe", "-S", RELEASE, "-a", "e1000e", "m"], &["mine"]),
         (&["modprobe", "-r", ""], &["loop", "snd_hda_intel"]),
@@ -63,7 +86,11 @@ fn every_kind_of_word() {
         (&["/sbin/insmod", &format!("{dir}/own")], &[&format!("{dir}/own dir/")]),
         (&["insmod", &format!("{dir}/own dir/")], &[&format!("{dir}/own dir/mine.ko.zst")]),
         (&["insmod", &format!("{dir}/own dir/mine.ko.zst"), ""], &["only="]),
+        (&["insmod", "~/"], &["~/at-home.ko"]),
+        (&["--quoted", "insmod", &format!("\"{dir}/own d")], &[&format!("{dir}/own dir/")]),
+        (&["--quoted", "insmod", &format!(r"{dir}/own\ dir/mine.ko.zst"), ""], &["only="]),
         (&["rmmod", "l"], &["loop"]),
+        (&["rmmod", "~/a"], &["~/at-home.ko"]),
         (
             &["rmmod", "-"],
             &["--force", "--help", "--syslog", "--verbose", "--version", "-V", "-f", "-h", "-s", "-v"],
@@ -80,6 +107,8 @@ fn every_kind_of_word() {
         (&["kmod", "meta", "show", "6"], &[RELEASE]),
         (&["kmod", "firmware", "prune", "--compress", ""], &["keep", "none"]),
         (&["kmod", "firmware", "list", "-k", RELEASE, "min"], &["mine"]),
+        (&["kmod", "firmware", "owners", "am"], &["amd/"]),
+        (&["kmod", "firmware", "owners", "amd/"], &["amd/one.bin.xz"]),
         (&["kmod", "nonsense", ""], &[]),
         (&["other", ""], &[]),
         (&[""], &[]),
@@ -118,6 +147,7 @@ fn lines(root: &Root) -> (Vec<String>, Vec<String>) {
         (format!("modprobe {place} e1000\t"), format!("{place} e1000e")),
         (format!("modprobe {place} snd-hda-i\t"), format!("{place} snd-hda-intel")),
         (format!("modprobe {place} e1000e deb\t3"), format!("{place} e1000e debug=3")),
+        (format!("modprobe {place} e1000e debug=\t7"), format!("{place} e1000e debug=7")),
         ("modprobe --show-e\tx".to_owned(), "--show-exports x".to_owned()),
         (format!("modprobe --set-version=7 -d {} -S 6.\t x", root.path("").display()), {
             format!("--set-version=7 -d {} -S {RELEASE} x", root.path("").display())
@@ -126,13 +156,61 @@ fn lines(root: &Root) -> (Vec<String>, Vec<String>) {
     pairs.into_iter().unzip()
 }
 
+/// Files whose names are two words, or a command, to a shell that does not quote them.
+fn odd_files() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("two words")).unwrap();
+    for name in [
+        "two words/x.ko",
+        "y;touch HACK;.ko",
+        "z`touch HACK`.ko",
+        "qu'o\"te.ko",
+        "w$(touch HACK).ko",
+        "v&.ko",
+    ] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    dir
+}
+
+/// What is typed to get at them, and what the command gets.
+const ODD: [(&str, &str); 7] = [
+    ("insmod two\t\t", "two words/x.ko"),
+    (r"insmod two\ words/	", "two words/x.ko"),
+    ("insmod \"two w\tx\t", "two words/x.ko"),
+    ("insmod y\t", "y;touch HACK;.ko"),
+    ("insmod z\t", "z`touch HACK`.ko"),
+    ("insmod qu\t", "qu'o\"te.ko"),
+    ("insmod v\t", "v&.ko"),
+];
+
+/// No name is executed, not even one that `typed` cannot look for.
+fn takes_odd_names(shell: &str, setup: &str) {
+    let dir = odd_files();
+    let setup = format!("cd '{}'\n{setup}\ninsmod() {{ echo \"[GOT $*]\"; }}", dir.path().display());
+    let lines: Vec<&str> =
+        ODD.iter().map(|(line, _)| *line).chain(["insmod w\t >got; insmod done"]).collect();
+    let expected: Vec<&str> = ODD.iter().map(|(_, got)| *got).chain(["done"]).collect();
+    assert_eq!(typed(shell, &setup, &lines), expected);
+    assert_eq!(std::fs::read_to_string(dir.path().join("got")).unwrap(), "[GOT w$(touch HACK).ko]\n");
+    assert!(!dir.path().join("HACK").exists());
+    let home = typed(shell, &setup, &["modprobe -C ~/inp\tx"]);
+    assert!(home.iter().all(|got| got.starts_with("-C /") && got.ends_with("/input x")), "{home:?}");
+}
+
 #[test]
 fn bash_takes_it() {
     let root = tree();
     let (lines, expected) = lines(&root);
-    let setup = format!(". {}; modprobe() {{ echo \"[GOT $*]\"; }}", script("kmod.bash").display());
+    let setup =
+        format!(". {}; modprobe() {{ local IFS=' '; echo \"[GOT $*]\"; }}", script("kmod.bash").display());
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    assert_eq!(typed("bash --norc --noprofile -i", &setup, &lines), expected);
+    let shell = "bash --norc --noprofile -i";
+    assert_eq!(typed(shell, &setup, &lines), expected);
+    // Some break words at blanks alone; and others split what a command prints elsewhere.
+    let unbroken = format!("COMP_WORDBREAKS=${{COMP_WORDBREAKS//[:=]}}; IFS=:; {setup}");
+    assert_eq!(typed(shell, &unbroken, &lines), expected);
+    takes_odd_names(shell, &setup);
 }
 
 #[test]
@@ -146,6 +224,7 @@ fn zsh_takes_it() {
     );
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     assert_eq!(typed("zsh -f -i", &setup, &lines), expected);
+    takes_odd_names("zsh -f -i", &setup);
 }
 
 #[test]

@@ -36,7 +36,11 @@ pub fn command() -> Command {
             value(Some('F'), "filesyms", "FILE", "Check symbols against a System.map"),
             flag(Some('e'), "errsyms", "Report symbols that nothing supplies (with -E or -F)"),
             options::ours(flag(None, "meta", "Write meta.pb too, for systems that have nothing else")),
-            options::ours(flag(None, "errexit", "Like -e, and fail if there was anything to report")),
+            options::ours(flag(
+                None,
+                "errexit",
+                "Like -e (with -E or -F), and fail if there was anything to report",
+            )),
             options::ours(flag(
                 None,
                 "verify",

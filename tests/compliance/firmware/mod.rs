@@ -233,6 +233,9 @@ fn files_know_who_asks_for_them() {
     assert_eq!(firmware(&root, &["owners", "-f", "null", &by_path]), ok("@/lib/firmware/reg.db\0"));
     let unknown = "kmod: ERROR: no firmware zip\n";
     assert_eq!(firmware(&root, &["owners", "reg.db", "zip"]), (1, String::new(), unknown.into()));
+    // What the kernel's log complains of.
+    let wanted = "kmod: ERROR: no firmware nothing.bin for plain\n";
+    assert_eq!(firmware(&root, &["owners", "nothing.bin"]), (1, String::new(), wanted.into()));
 }
 
 #[test]

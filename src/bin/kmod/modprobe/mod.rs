@@ -63,7 +63,7 @@ pub fn command() -> Command {
             flag(None, "show-modversions", "Print the symbol versions that a module needs")
                 .visible_alias("dump-modversions"),
             flag(None, "show-exports", "Print the symbols that a module exports"),
-            flag(Some('n'), "dry-run", "Print what would be done, do nothing").visible_alias("show"),
+            flag(Some('n'), "dry-run", "Do nothing; with -v, print what would be done").visible_alias("show"),
             value(Some('C'), "config", "PATH", "Read this file or directory instead of the usual ones"),
             value(Some('d'), "dirname", "DIR", "Look for lib/modules below DIR"),
             value(Some('S'), "set-version", "VERSION", "Act for this kernel instead of the running one"),

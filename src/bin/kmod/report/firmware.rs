@@ -78,9 +78,13 @@ impl Report {
         }
     }
 
-    /// A firmware file that nobody knows.
-    pub fn no_such_firmware(&self, file: &BString) -> Exit {
-        self.refuse(format_args!("no firmware {}", verbatim(file)))
+    /// A firmware file that is not there, and who wants it nevertheless.
+    pub fn no_such_firmware(&self, file: &BString, wanted: Option<&Missing>) -> Exit {
+        let file = verbatim(file);
+        match wanted.map(|missing| bstr::join(" ", &missing.modules)) {
+            Some(modules) => self.refuse(format_args!("no firmware {file} for {}", verbatim(&modules))),
+            None => self.refuse(format_args!("no firmware {file}")),
+        }
     }
 
     /// A name that there is nothing for.

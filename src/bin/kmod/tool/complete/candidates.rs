@@ -13,6 +13,10 @@ use oxmod::ops::info::Reader;
 use oxmod::ops::loaded;
 use oxmod::sys::dir;
 
+use crate::report;
+
+use super::quotes;
+
 /// What stands before the cursor.
 #[derive(Debug, Default)]
 pub struct Place<'a> {
@@ -72,8 +76,8 @@ impl<'w> Candidates<'w> {
     pub fn lines(mut self) -> impl Iterator<Item = Vec<u8>> {
         self.found.sort();
         self.found.dedup_by(|a, b| a.0 == b.0);
-        self.found.into_iter().filter(|(word, _)| !word.contains(&b'\n')).map(|(word, about)| {
-            let about = about.replace(['\t', '\n'], " ");
+        self.found.into_iter().map(|(word, about)| {
+            let about = report::escaped(&about.replace(['\t', '\n'], " ")).to_string();
             [&word[..], if about.is_empty() { b"" } else { b"\t" }, about.as_bytes(), b"\n"].concat()
         })
     }
@@ -82,10 +86,11 @@ impl<'w> Candidates<'w> {
         self.word.get(self.before..).unwrap_or_default()
     }
 
-    /// Takes a word if it fits.
+    /// Takes a word if it fits, and if the shell takes it for itself: what is executed when the line is must not be
+    /// chosen by whoever made a module.
     pub fn offer(&mut self, word: impl AsRef<[u8]>, about: &str) {
         let word = word.as_ref();
-        if word.starts_with(self.typed()) {
+        if word.starts_with(self.typed()) && quotes::needs_none(word) {
             self.push(word, about);
         }
     }
@@ -99,7 +104,7 @@ impl<'w> Candidates<'w> {
     fn offer_module(&mut self, module: &[u8], about: &str) {
         let typed = self.typed();
         let module = name::normalize(module).into_owned();
-        if !module.starts_with(&name::normalize(typed)) {
+        if !module.starts_with(&name::normalize(typed)) || !quotes::needs_none(&module) {
             return;
         }
         let (_, rest) = module.split_at(typed.len());
@@ -141,6 +146,7 @@ impl<'w> Candidates<'w> {
     pub fn operand(&mut self, place: &Place<'_>) {
         let count = place.operands.len();
         match (place.tool, place.task) {
+            ("rmmod", _) if self.is_path() => self.files(is_module_file),
             ("rmmod", _) => self.loaded(),
             ("modprobe", _) if place.has("remove") => self.loaded(),
             ("modprobe", _) if count == 0 || place.has("all") || place.has("load-list") => {
@@ -159,6 +165,9 @@ impl<'w> Candidates<'w> {
             (_, Some("firmware")) if count == 0 => {
                 self.words(&["list", "prune", "missing", "owners"]);
             }
+            (_, Some("firmware")) if place.operands.first().is_some_and(|task| task == "owners") => {
+                self.files_below(&place.firmware(), |_| true);
+            }
             (_, Some("firmware")) => self.modules(place),
             _ => {}
         }
@@ -166,28 +175,40 @@ impl<'w> Candidates<'w> {
 
     /// Files below what has been typed of a path; directories always.
     fn files(&mut self, wanted: fn(&[u8]) -> bool) {
+        self.files_below(Path::new("."), wanted);
+    }
+
+    /// The same, of paths that count from `base`.
+    fn files_below(&mut self, base: &Path, wanted: fn(&[u8]) -> bool) {
         let typed = self.typed();
         let end = typed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let (parent, start) = typed.split_at(end);
-        let looked_in = if parent.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(parent)) };
-        for entry in dir::names(looked_in).unwrap_or_default() {
-            let entry = entry.as_bytes();
-            let hidden = entry.starts_with(b".") && !start.starts_with(b".");
-            if hidden || !entry.starts_with(start) {
+        let looked_in = base.join(quotes::at_home(OsStr::from_bytes(parent)));
+        for entry in dir::names(&looked_in).unwrap_or_default() {
+            let name = entry.as_bytes();
+            let hidden = name.starts_with(b".") && !start.starts_with(b".");
+            if hidden || !name.starts_with(start) || name.iter().any(u8::is_ascii_control) {
                 continue;
             }
-            let path = [parent, entry].concat();
-            if Path::new(OsStr::from_bytes(&path)).is_dir() {
+            let path = [parent, name].concat();
+            if looked_in.join(&entry).is_dir() {
                 self.push(&[&path[..], b"/"].concat(), "");
-            } else if wanted(entry) {
+            } else if wanted(name) {
                 self.push(&path, "");
             }
         }
     }
 
+    /// Whether a path has been begun, and no name.
+    fn is_path(&self) -> bool {
+        self.typed().contains(&b'/') || self.typed().starts_with(b".")
+    }
+
     /// The kernels that have a module directory.
     fn kernels(&mut self, place: &Place<'_>) {
-        let Ok(dir) = module_dir(place.root(), Some(OsStr::new(""))) else { return };
+        let Ok(dir) = module_dir(place.root().as_deref().map(Path::as_os_str), Some(OsStr::new(""))) else {
+            return;
+        };
         for release in dir::names(&dir).unwrap_or_default() {
             if dir.join(&release).is_dir() {
                 self.offer(release.as_bytes(), "");
@@ -203,7 +224,7 @@ impl<'w> Candidates<'w> {
 
     /// Names, what the configuration has for aliases, and files where a path is begun.
     fn modules(&mut self, place: &Place<'_>) {
-        let is_path = self.typed().contains(&b'/') || self.typed().starts_with(b".");
+        let is_path = self.is_path();
         if is_path || place.tool == "modinfo" {
             self.files(is_module_file);
         }
@@ -212,11 +233,15 @@ impl<'w> Candidates<'w> {
         }
         let quiet = |_: &Notice| {};
         let Some(dir) = place.dir() else { return };
-        let context = Context::open(dir, &ConfigSource::System, &quiet);
-        for alias in
-            context.config().aliases.iter().filter(|alias| alias.pattern.find_byteset(b"*?[").is_none())
-        {
+        let context = Context::open(dir, &place.config(), &quiet);
+        for alias in &context.config().aliases {
             self.offer_module(&alias.pattern, &format!("alias of {}", alias.module));
+        }
+        // Too many to be shown where nothing is typed.
+        if !self.typed().is_empty() {
+            context.dump(IndexKind::Alias, |alias, module| {
+                self.offer_module(alias, &format!("alias of {}", module.as_bstr()));
+            });
         }
         for kind in [IndexKind::Dep, IndexKind::Builtin] {
             let about = if kind == IndexKind::Builtin { "built in" } else { "" };
@@ -228,8 +253,8 @@ impl<'w> Candidates<'w> {
     fn parameters(&mut self, place: &Place<'_>) {
         let quiet = |_: &Notice| {};
         let (Some(dir), Some(operand)) = (place.dir(), place.operands.first()) else { return };
-        let context = Context::open(dir, &ConfigSource::System, &quiet);
-        let path = Path::new(operand);
+        let context = Context::open(dir, &place.config(), &quiet);
+        let path = quotes::at_home(operand);
         let found = if operand.as_bytes().contains(&b'/') || place.tool == "insmod" {
             None
         } else {
@@ -245,7 +270,7 @@ impl<'w> Candidates<'w> {
         }
         let path = match found {
             Some(module) => context.path_of(&module.name).unwrap_or_default(),
-            None => path.to_path_buf(),
+            None => path,
         };
         let Ok(info) = Reader::default().read(context.dir(), &path, false) else { return };
         for entry in info.strings() {
@@ -262,7 +287,7 @@ impl<'w> Candidates<'w> {
                 for value in [b"Y", b"N"] {
                     self.offer([&begun[..], value].concat(), "");
                 }
-            } else {
+            } else if self.typed() != begun {
                 self.offer(begun, &about);
             }
         }
@@ -274,21 +299,31 @@ impl Place<'_> {
         self.options.iter().any(|(there, _)| there == id)
     }
 
-    fn option(&self, ids: &[&str]) -> Option<&OsStr> {
+    fn values(&self, ids: &[&str]) -> impl DoubleEndedIterator<Item = &OsStr> {
         self.options
             .iter()
-            .rev()
-            .find(|(there, _)| ids.contains(&&**there))
+            .filter(move |(there, _)| ids.contains(&&**there))
             .map(|(_, value)| value.as_os_str())
     }
 
-    fn root(&self) -> Option<&OsStr> {
-        self.option(&["dirname", "basedir", "root"])
+    fn root(&self) -> Option<PathBuf> {
+        self.values(&["dirname", "basedir", "root"]).next_back().map(quotes::at_home)
     }
 
     /// The module directory that the options choose.
     fn dir(&self) -> Option<PathBuf> {
-        module_dir(self.root(), self.option(&["set-version"])).ok()
+        let root = self.root();
+        module_dir(root.as_deref().map(Path::as_os_str), self.values(&["set-version"]).next_back()).ok()
+    }
+
+    fn config(&self) -> ConfigSource {
+        let paths: Vec<PathBuf> = self.values(&["config"]).map(quotes::at_home).collect();
+        if paths.is_empty() { ConfigSource::System } else { ConfigSource::Paths(paths) }
+    }
+
+    fn firmware(&self) -> PathBuf {
+        let own = self.values(&["firmware-dir"]).next_back().map(quotes::at_home);
+        own.unwrap_or_else(|| self.root().unwrap_or_else(|| "/".into()).join("lib/firmware"))
     }
 }
 

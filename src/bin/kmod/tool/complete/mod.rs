@@ -4,9 +4,11 @@
 //! in completions/ hand over the words of the command line and pass the answer on; so what is offered is the same in every
 //! shell. Must not say anything: who presses a key wants no message.
 //!
-//! A line for each candidate: the word, and behind a tab what it is. A word that ends in `=` or `/` goes on.
+//! A line for each candidate: the word, and behind a tab what it is. A word that ends in `=` or `/` goes on. Only the
+//! paths of files can have characters that a shell must quote; none has control characters.
 
 mod candidates;
+mod quotes;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -31,7 +33,10 @@ pub fn command() -> Command {
         "Print what may follow on a command line, for shells",
         "kmod complete TOOL WORD...",
     )
-    .arg(options::help())
+    .args([
+        options::flag(None, "quoted", "The words stand as on the shell's line, with its quotes"),
+        options::help(),
+    ])
     .after_help(
         "The last WORD is the one under the cursor, perhaps empty. Called by the completions of the shells.",
     )
@@ -40,8 +45,14 @@ pub fn command() -> Command {
 /// Runs `kmod complete`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let mut argv = Options::new(invocation);
-    while argv.next()?.is_some() {}
+    let mut quoted = false;
+    while let Some(option) = argv.next()? {
+        quoted |= option.id == "quoted";
+    }
     let mut words = argv.operands();
+    if quoted {
+        words = words.iter().map(|word| quotes::taken_off(word)).collect();
+    }
     let Some(word) = words.pop().filter(|_| !words.is_empty()) else { return Ok(()) };
     let mut found = Candidates::new(&word);
     complete(&words, &word, &mut found);
@@ -84,6 +95,8 @@ fn complete(words: &[OsString], word: &OsStr, found: &mut Candidates<'_>) {
         if let Some(option) = option.filter(|option| takes_value(option)) {
             found.behind(long.len() + 3).value(option.get_id().as_str(), &place);
         }
+    } else if let Some((option, before)) = letter_with_value(&command, typed).filter(|_| !after) {
+        found.behind(before).value(option, &place);
     } else if typed.starts_with(b"-") && !after {
         options_of(&command, found);
     } else {
@@ -94,6 +107,19 @@ fn complete(words: &[OsString], word: &OsStr, found: &mut Candidates<'_>) {
 /// `--long=` and what follows.
 fn long_with_value(word: &str) -> Option<(&str, &str)> {
     word.strip_prefix("--")?.split_once('=')
+}
+
+/// The option of `-X` and what follows, or of several letters of which the last has a value; and how long they are.
+fn letter_with_value<'c>(command: &'c Command, word: &[u8]) -> Option<(&'c str, usize)> {
+    let letters = word.strip_prefix(b"-").filter(|letters| !letters.starts_with(b"-"))?;
+    for (index, &letter) in letters.iter().enumerate() {
+        let option = command.get_arguments().find(|arg| arg.get_short() == Some(char::from(letter)))?;
+        if takes_value(option) {
+            let before = index + 2;
+            return (word.len() > before).then(|| (option.get_id().as_str(), before));
+        }
+    }
+    None
 }
 
 fn takes_value(arg: &Arg) -> bool {
