@@ -46,78 +46,100 @@ fn offered(root: &Root, words: &[&str]) -> Vec<String> {
     text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
 }
 
+/// Each of these command lines, and what is offered for its last word.
+fn each_is_offered(root: &Root, table: &[(&[&str], &[&str])]) {
+    for (words, expected) in table {
+        assert_eq!(offered(root, words), *expected, "{words:?}");
+    }
+}
+
 #[test]
-fn every_kind_of_word() {
+fn words_of_modprobe() {
     let root = tree();
     let dir = format!("/lib/modules/{RELEASE}");
-    for (words, expected) in [
-        (
-            &["modprobe", "-S", RELEASE, ""][..],
-            &["e1000e", "eth0", "ext4", "mine", "snd_hda_codec", "snd_hda_intel"][..],
-        ),
-        (&["modprobe", "-S", RELEASE, "snd-h"], &["snd-hda-codec", "snd-hda-intel"]),
-        (&["modprobe", "-S", RELEASE, "snd_hda-i"], &["snd_hda-intel"]),
-        (&["modprobe", "-S", RELEASE, "e1000e", ""], &["debug=", "fast="]),
-        (&["modprobe", "-S", RELEASE, "eth0", "d"], &["debug="]),
-        (&["modprobe", "-S", RELEASE, "e1000e", "debug=1", "fast="], &["fast=N", "fast=Y"]),
-        (&["modprobe", "-S", RELEASE, "e1000e", "debug="], &[]),
-        (&["modprobe", "-S", RELEASE, "sock-p"], &["sock-pf-77"]),
-        (&["modprobe", "-S", RELEASE, "sock_pf_77", "de"], &["debug="]),
-        (&["modprobe", "-S", RELEASE, "-C", &format!("{dir}/own.conf"), "own"], &["own0"]),
-        (&["modprobe", &format!("-aS{}", &RELEASE[..2])], &[&format!("-aS{RELEASE}")]),
-        (&["--quoted", "modprobe", "'-C'", &format!(r"{dir}/own.\conf"), "-S", RELEASE, "own"], &["own0"]),
-        (&["modprobe", "-S", RELEASE, "ext4", ""], &["big="]),
-        (&["modprobe", "-S", RELEASE, "-a", "e1000e", "m"], &["mine"]),
-        (&["modprobe", "-r", ""], &["loop", "snd_hda_intel"]),
-        (&["modprobe", "-r", "loop", "snd-"], &["snd-hda-intel"]),
-        (&["modprobe", "-S", ""], &[RELEASE]),
-        (&["modprobe", "--set-version=6"], &[&format!("--set-version={RELEASE}")]),
-        (
-            &["modprobe", "--dry", "x", "--ignore-"],
-            &["--ignore-forbid", "--ignore-install", "--ignore-remove"],
-        ),
-        (&["modprobe", "--show-e"], &["--show-exports"]),
-        (&["modprobe", "-S", RELEASE, "--", "-"], &[]),
-        (&["modprobe", "--config", "/etc/modprobe.d/"], &["/etc/modprobe.d/a.conf"]),
-        (&["modprobe", "--config=/etc/modprobe.d/"], &["--config=/etc/modprobe.d/a.conf"]),
-        (&["modprobe", "-d", "/etc/modprobe"], &["/etc/modprobe.d/"]),
-        (&["modprobe", "--jobs", ""], &[]),
-        (&["modprobe", "--nonsense", ""], &[]),
-        (&["/sbin/insmod", &format!("{dir}/own")], &[&format!("{dir}/own dir/")]),
-        (&["insmod", &format!("{dir}/own dir/")], &[&format!("{dir}/own dir/mine.ko.zst")]),
-        (&["insmod", &format!("{dir}/own dir/mine.ko.zst"), ""], &["only="]),
-        (&["insmod", "~/"], &["~/at-home.ko"]),
-        (&["--quoted", "insmod", &format!("\"{dir}/own d")], &[&format!("{dir}/own dir/")]),
-        (&["--quoted", "insmod", &format!(r"{dir}/own\ dir/mine.ko.zst"), ""], &["only="]),
-        (&["rmmod", "l"], &["loop"]),
-        (&["rmmod", "~/a"], &["~/at-home.ko"]),
-        (
-            &["rmmod", "-"],
-            &["--force", "--help", "--syslog", "--verbose", "--version", "-V", "-f", "-h", "-s", "-v"],
-        ),
-        (&["modinfo", "-k", RELEASE, "e"], &["e1000e", "eth0", "ext4"]),
-        (&["modinfo", "-F", "au"], &["author"]),
-        (&["depmod", ""], &[RELEASE]),
-        (&["lsmod", ""], &[]),
-        (&["lsmod", "--j"], &["--json"]),
-        (&["kmod", "st"], &["static-nodes"]),
-        (&["kmod", "--v"], &["--version"]),
-        (&["kmod", "static-nodes", "-f", ""], &["devname", "human", "tmpfiles"]),
-        (&["kmod", "meta", ""], &["build", "lookup", "show", "verify"]),
-        (&["kmod", "meta", "show", "6"], &[RELEASE]),
-        (&["kmod", "firmware", "prune", "--compress", ""], &["keep", "none"]),
-        (&["kmod", "firmware", "list", "-k", RELEASE, "min"], &["mine"]),
-        (&["kmod", "firmware", "owners", "am"], &["amd/"]),
-        (&["kmod", "firmware", "owners", "amd/"], &["amd/one.bin.xz"]),
-        (&["kmod", "nonsense", ""], &[]),
-        (&["other", ""], &[]),
-        (&[""], &[]),
-        (&[], &[]),
-    ] {
-        assert_eq!(offered(&root, words), expected, "{words:?}");
-    }
+    each_is_offered(
+        &root,
+        &[
+            (
+                &["modprobe", "-S", RELEASE, ""][..],
+                &["e1000e", "eth0", "ext4", "mine", "snd_hda_codec", "snd_hda_intel"][..],
+            ),
+            (&["modprobe", "-S", RELEASE, "snd-h"], &["snd-hda-codec", "snd-hda-intel"]),
+            (&["modprobe", "-S", RELEASE, "snd_hda-i"], &["snd_hda-intel"]),
+            (&["modprobe", "-S", RELEASE, "e1000e", ""], &["debug=", "fast="]),
+            (&["modprobe", "-S", RELEASE, "eth0", "d"], &["debug="]),
+            (&["modprobe", "-S", RELEASE, "e1000e", "debug=1", "fast="], &["fast=N", "fast=Y"]),
+            (&["modprobe", "-S", RELEASE, "e1000e", "debug="], &[]),
+            (&["modprobe", "-S", RELEASE, "sock-p"], &["sock-pf-77"]),
+            (&["modprobe", "-S", RELEASE, "sock_pf_77", "de"], &["debug="]),
+            (&["modprobe", "-S", RELEASE, "-C", &format!("{dir}/own.conf"), "own"], &["own0"]),
+            (&["modprobe", &format!("-aS{}", &RELEASE[..2])], &[&format!("-aS{RELEASE}")]),
+            (
+                &["--quoted", "modprobe", "'-C'", &format!(r"{dir}/own.\conf"), "-S", RELEASE, "own"],
+                &["own0"],
+            ),
+            (&["modprobe", "-S", RELEASE, "ext4", ""], &["big="]),
+            (&["modprobe", "-S", RELEASE, "-a", "e1000e", "m"], &["mine"]),
+            (&["modprobe", "-r", ""], &["loop", "snd_hda_intel"]),
+            (&["modprobe", "-r", "loop", "snd-"], &["snd-hda-intel"]),
+            (&["modprobe", "-S", ""], &[RELEASE]),
+            (&["modprobe", "--set-version=6"], &[&format!("--set-version={RELEASE}")]),
+            (
+                &["modprobe", "--dry", "x", "--ignore-"],
+                &["--ignore-forbid", "--ignore-install", "--ignore-remove"],
+            ),
+            (&["modprobe", "--show-e"], &["--show-exports"]),
+            (&["modprobe", "-S", RELEASE, "--", "-"], &[]),
+            (&["modprobe", "--config", "/etc/modprobe.d/"], &["/etc/modprobe.d/a.conf"]),
+            (&["modprobe", "--config=/etc/modprobe.d/"], &["--config=/etc/modprobe.d/a.conf"]),
+            (&["modprobe", "-d", "/etc/modprobe"], &["/etc/modprobe.d/"]),
+            (&["modprobe", "--jobs", ""], &[]),
+            (&["modprobe", "--nonsense", ""], &[]),
+        ],
+    );
     let answer = Run::new("kmod").args(["complete", "modprobe", "-S", RELEASE, "e1000e", "de"]).inside(&root);
     assert_eq!(answer.on(Side::Ours).stdout_text(), "debug=\thow much\n");
+}
+
+#[test]
+fn words_of_the_other_tools() {
+    let root = tree();
+    let dir = format!("/lib/modules/{RELEASE}");
+    each_is_offered(
+        &root,
+        &[
+            (&["/sbin/insmod", &format!("{dir}/own")], &[&format!("{dir}/own dir/")]),
+            (&["insmod", &format!("{dir}/own dir/")], &[&format!("{dir}/own dir/mine.ko.zst")]),
+            (&["insmod", &format!("{dir}/own dir/mine.ko.zst"), ""], &["only="]),
+            (&["insmod", "~/"], &["~/at-home.ko"]),
+            (&["--quoted", "insmod", &format!("\"{dir}/own d")], &[&format!("{dir}/own dir/")]),
+            (&["--quoted", "insmod", &format!(r"{dir}/own\ dir/mine.ko.zst"), ""], &["only="]),
+            (&["rmmod", "l"], &["loop"]),
+            (&["rmmod", "~/a"], &["~/at-home.ko"]),
+            (
+                &["rmmod", "-"],
+                &["--force", "--help", "--syslog", "--verbose", "--version", "-V", "-f", "-h", "-s", "-v"],
+            ),
+            (&["modinfo", "-k", RELEASE, "e"], &["e1000e", "eth0", "ext4"]),
+            (&["modinfo", "-F", "au"], &["author"]),
+            (&["depmod", ""], &[RELEASE]),
+            (&["lsmod", ""], &[]),
+            (&["lsmod", "--j"], &["--json"]),
+            (&["kmod", "st"], &["static-nodes"]),
+            (&["kmod", "--v"], &["--version"]),
+            (&["kmod", "static-nodes", "-f", ""], &["devname", "human", "tmpfiles"]),
+            (&["kmod", "meta", ""], &["build", "lookup", "show", "verify"]),
+            (&["kmod", "meta", "show", "6"], &[RELEASE]),
+            (&["kmod", "firmware", "prune", "--compress", ""], &["keep", "none"]),
+            (&["kmod", "firmware", "list", "-k", RELEASE, "min"], &["mine"]),
+            (&["kmod", "firmware", "owners", "am"], &["amd/"]),
+            (&["kmod", "firmware", "owners", "amd/"], &["amd/one.bin.xz"]),
+            (&["kmod", "nonsense", ""], &[]),
+            (&["other", ""], &[]),
+            (&[""], &[]),
+            (&[], &[]),
+        ],
+    );
 }
 
 fn script(name: &str) -> PathBuf {

@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command};
 use oxmod::sys::host;
+use oxmod::sys::stdio::Stdout;
 
 use crate::applet::Invocation;
 use crate::getopt::{Getopt, Opt, Ordering};
@@ -170,9 +171,14 @@ pub fn common(invocation: &Invocation, report: &Report) -> Result<Common, Exit> 
     Ok(common)
 }
 
-/// The help of a command, as -h prints it.
+/// How wide help is that goes to no terminal: no option takes a second line.
+const WIDE: usize = 120;
+
+/// The help of a command, as -h prints it: as wide as the terminal.
 pub fn help_text(command: &Command) -> String {
-    command.clone().render_help().to_string()
+    let command = command.clone();
+    let mut command = if Stdout::is_terminal() { command } else { command.term_width(WIDE) };
+    command.render_help().to_string()
 }
 
 fn print(text: &str) -> Exit {

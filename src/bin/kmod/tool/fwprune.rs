@@ -46,7 +46,7 @@ pub fn command() -> Command {
         ])
         .after_help(
             "A flag may begin with one dash or two; its value follows it, or a '='.\n\n\
-             A firmware name stands for a listed path that ends in it. If several do, and none of them is just that below\n\
+             A firmware name stands for a listed path that ends in it. If several do, and none of them is just that below \
              the directory that all are in, the name is ambiguous: the shortest path is taken, of these the first.",
         )
 }

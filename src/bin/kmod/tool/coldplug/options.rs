@@ -29,8 +29,8 @@ pub fn command() -> Command {
         .args(options::syslog_and_verbose())
         .arg(options::help())
         .after_help(
-            "Every device below /sys/devices is served, and those that come with the drivers of others. A module that\n\
-             fails does not stop the rest. That a driver is blacklisted, forbidden or finds no device is no failure, nor\n\
+            "Every device below /sys/devices is served, and those that come with the drivers of others. A module that \
+             fails does not stop the rest. That a driver is blacklisted, forbidden or finds no device is no failure, nor \
              that a device has no driver. Events (--trigger) are for other programs that listen to them: udev, mdev.",
         )
 }

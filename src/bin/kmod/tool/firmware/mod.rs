@@ -290,14 +290,14 @@ impl Known<'_> {
             let drivers = self.whence.as_ref().map(drivers);
             owners.push(Owner { path: owned.path, modules: owned.modules, drivers });
         }
-        let unknown = unused.into_iter().map(|file| {
+        let mut unknown = None;
+        for file in unused {
             let name = name::plain(file).0;
             let is_it = |missing: &&op::Missing| {
                 name::matches(name, &missing.name) || name::matches(&missing.name, name)
             };
-            self.report.no_such_firmware(file, self.survey.missing.iter().find(is_it))
-        });
-        let unknown = unknown.last();
+            unknown = Some(self.report.no_such_firmware(file, self.survey.missing.iter().find(is_it)));
+        }
         unknown.map_or(Ok(Answer::Owners(owners)), Err)
     }
 }

@@ -18,15 +18,15 @@ use crate::report::{Exit, Report};
 
 /// Behind the options in the help.
 pub const EXPLANATION: &str = "\
-list prints the files that there are for the chosen modules and the links on the way to them, missing what there\n\
-is not, owners the modules that ask for a file. prune prints the places in an image of just the files, below\n\
+list prints the files that there are for the chosen modules and the links on the way to them, missing what there \
+is not, owners the modules that ask for a file. prune prints the places in an image of just the files, below \
 /lib/firmware, or copies them.\n\n\
-Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names,\n\
+Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names, \
 or @FILE, which has one of these a line; what a module depends on, softly and weakly too, is chosen with it.\n\n\
 Formats:\n  plain   a line each\n  null    a NUL behind each, nothing else\n  \
 fsspec  of prune: prototext for Monogon's image builders\n  cpio    of prune: a list for gen_init_cpio\n  \
 json    see oxmod-json(5)\n\n\
-Ambiguous is a place in the image that files of two directories would take, and a link that WHENCE has lead\n\
+Ambiguous is a place in the image that files of two directories would take, and a link that WHENCE has lead \
 elsewhere. error stops there, warn tells it and takes the first, first takes it silently.";
 
 /// What is to be done.

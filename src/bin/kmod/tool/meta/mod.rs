@@ -40,7 +40,7 @@ pub fn command() -> Command {
             options::help(),
         ])
         .after_help(
-            "build makes the file of the modules themselves, show prints what is in it, lookup prints the modules for\n\
+            "build makes the file of the modules themselves, show prints what is in it, lookup prints the modules for \
              a device, and verify says what is wrong with it, by itself and against the modules.",
         )
 }
