@@ -69,7 +69,7 @@ build_release() {
     variable=CFLAGS_${TRIPLE//-/_}
     flags=$(sed -n "s/^$variable = \"\(.*\)\"\$/\1/p" "$REPO/.cargo/config.toml")
     env "$variable=$flags -g0 -ffile-prefix-map=$cargo=/cargo -ffile-prefix-map=$TARGET=/target" \
-        RUSTFLAGS="${RUSTFLAGS:-} -C link-arg=-Lscripts/link --remap-path-prefix=$REPO=/oxmod --remap-path-prefix=$cargo=/cargo" \
+        RUSTFLAGS="${RUSTFLAGS:-} -C link-arg=-Lscripts/packaging/link --remap-path-prefix=$REPO=/oxmod --remap-path-prefix=$cargo=/cargo" \
         CARGO_INCREMENTAL=0 \
         cargo build --locked --release --bin kmod --manifest-path "$REPO/Cargo.toml" \
         --target "$TRIPLE" --target-dir "$TARGET"

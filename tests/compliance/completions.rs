@@ -182,6 +182,7 @@ fn lines(root: &Root) -> (Vec<String>, Vec<String>) {
 fn odd_files() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("two words")).unwrap();
+    std::fs::create_dir(dir.path().join("~root")).unwrap();
     for name in [
         "two words/x.ko",
         "y;touch HACK;.ko",
@@ -233,6 +234,18 @@ fn bash_takes_it() {
     let unbroken = format!("COMP_WORDBREAKS=${{COMP_WORDBREAKS//[:=]}}; IFS=:; {setup}");
     assert_eq!(typed(shell, &unbroken, &lines), expected);
     takes_odd_names(shell, &setup);
+    // The pieces that readline replaces, and what is somebody's home but for its place.
+    let dir = odd_files();
+    let setup = format!("cd '{}'; COMP_WORDBREAKS=$COMP_WORDBREAKS/; set -e; {setup}", dir.path().display());
+    let lines = [
+        "modprobe -C\"two\tx\tx",
+        r"modprobe --config=two\ words/	x",
+        "modprobe -C ./'two w\tx\tx",
+        "modprobe -C \\~\tx",
+    ];
+    let expected =
+        ["-Ctwo words/x.ko x", "--config=two words/x.ko x", "-C ./two words/x.ko x", "-C ./~root/x"];
+    assert_eq!(typed(shell, &setup, &lines), expected);
 }
 
 #[test]

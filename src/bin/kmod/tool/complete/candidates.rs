@@ -15,7 +15,7 @@ use oxmod::sys::dir;
 
 use crate::report;
 
-use super::quotes;
+use super::quotes::{self, Piece};
 
 /// What stands before the cursor.
 #[derive(Debug, Default)]
@@ -72,13 +72,14 @@ impl<'w> Candidates<'w> {
         self
     }
 
-    /// A line each, sorted, none twice.
-    pub fn lines(mut self) -> impl Iterator<Item = Vec<u8>> {
+    /// A line each, sorted, none twice; whole words, or what is written in the place of a piece.
+    pub fn lines(mut self, piece: Option<&Piece>) -> impl Iterator<Item = Vec<u8>> {
         self.found.sort();
         self.found.dedup_by(|a, b| a.0 == b.0);
-        self.found.into_iter().map(|(word, about)| {
+        self.found.into_iter().filter_map(move |(word, about)| {
+            let word = piece.map_or(Some(word.clone()), |piece| piece.written(&word))?;
             let about = report::escaped(&about.replace(['\t', '\n'], " ")).to_string();
-            [&word[..], if about.is_empty() { b"" } else { b"\t" }, about.as_bytes(), b"\n"].concat()
+            Some([&word[..], if about.is_empty() { b"" } else { b"\t" }, about.as_bytes(), b"\n"].concat())
         })
     }
 
@@ -183,14 +184,19 @@ impl<'w> Candidates<'w> {
         let typed = self.typed();
         let end = typed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let (parent, start) = typed.split_at(end);
-        let looked_in = base.join(quotes::at_home(OsStr::from_bytes(parent)));
+        // Behind --config= the shell leaves `~` alone.
+        let typed_path = OsStr::from_bytes(parent);
+        let looked_in =
+            base.join(if self.before == 0 { quotes::at_home(typed_path) } else { typed_path.into() });
         for entry in dir::names(&looked_in).unwrap_or_default() {
             let name = entry.as_bytes();
             let hidden = name.starts_with(b".") && !start.starts_with(b".");
             if hidden || !name.starts_with(start) || name.iter().any(u8::is_ascii_control) {
                 continue;
             }
-            let path = [parent, name].concat();
+            // Neither an option nor somebody's home.
+            let here = parent.is_empty() && self.before == 0 && matches!(name.first(), Some(b'-' | b'~'));
+            let path = [if here { &b"./"[..] } else { parent }, name].concat();
             if looked_in.join(&entry).is_dir() {
                 self.push(&[&path[..], b"/"].concat(), "");
             } else if wanted(name) {

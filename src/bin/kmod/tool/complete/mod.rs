@@ -22,6 +22,7 @@ use crate::report::Outcome;
 use crate::stdout::Out;
 
 use candidates::{Candidates, Place};
+use quotes::Piece;
 
 /// Stands where the cursor is, to see what getopt makes of a word there.
 const CURSOR: &str = "\u{1}cursor";
@@ -35,6 +36,12 @@ pub fn command() -> Command {
     )
     .args([
         options::flag(None, "quoted", "The words stand as on the shell's line, with its quotes"),
+        options::value(
+            None,
+            "piece",
+            "TEXT",
+            "Answer with what takes the place of this end of the last word, quoted",
+        ),
         options::help(),
     ])
     .after_help(
@@ -45,11 +52,13 @@ pub fn command() -> Command {
 /// Runs `kmod complete`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let mut argv = Options::new(invocation);
-    let mut quoted = false;
+    let (mut quoted, mut piece) = (false, None);
     while let Some(option) = argv.next()? {
-        quoted |= option.id == "quoted";
+        quoted = true;
+        piece = option.value.or(piece);
     }
     let mut words = argv.operands();
+    let piece = piece.zip(words.last()).map(|(piece, word)| Piece::of(word, &piece));
     if quoted {
         words = words.iter().map(|word| quotes::taken_off(word)).collect();
     }
@@ -57,7 +66,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let mut found = Candidates::new(&word);
     complete(&words, &word, &mut found);
     let mut out = Out::open();
-    for line in found.lines() {
+    for line in found.lines(piece.as_ref()) {
         out.bytes(&line)?;
     }
     out.finish()
