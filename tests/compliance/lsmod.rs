@@ -1,6 +1,6 @@
 //! lsmod and `kmod list`, over tables of loaded modules and /sys trees made up for the purpose.
 
-use oxmod_test_support::{Root, Run, same};
+use oxmod_test_support::{Root, Run, Side, same};
 
 const HEADER: &str = "Module                  Size  Used by\n";
 
@@ -80,6 +80,23 @@ fn odd_tables() {
         let answer = same(|side| Run::new("lsmod").inside(&root).on(side));
         assert_eq!(answer.triple(), (0, format!("{HEADER}loop                   40960  0\n"), String::new()));
     }
+}
+
+/// As where a module was loaded between two pages of the table.
+#[test]
+fn a_module_that_the_table_repeats() {
+    let root = three();
+    let row = |name: &str| format!("{name} 1 0 - Live 0x0\n");
+    root.file("proc/modules", ["snd_pcm", "loop", "loop", "snd_pcm"].map(row).concat());
+    let rows = |side| {
+        let answer = Run::new("lsmod").inside(&root).on(side);
+        assert_eq!((answer.code, answer.stderr.len()), (0, 0), "{answer:?}");
+        let table = answer.stdout_text();
+        let name = |row: &str| row.split(' ').next().unwrap_or_default().to_owned();
+        table.lines().skip(1).map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(Side::Theirs), ["snd_pcm", "loop", "loop", "snd_pcm"]);
+    assert_eq!(rows(Side::Ours), ["snd_pcm", "loop"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! read after it: a module may be gone by then, so each figure is a result of its own. Must not
 //! print. Contract: kmod's list of loaded modules, where an absent figure is not an error.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -57,11 +58,18 @@ pub struct Parameter {
     pub value: Option<BString>,
 }
 
-/// All loaded modules.
+/// All loaded modules, each once.
 ///
 /// Errors: when /proc/modules cannot be read.
 pub fn list() -> Result<Vec<Loaded>> {
-    Ok(proc::modules()?.lines().filter_map(entry).map(inspect).collect())
+    Ok(entries(&proc::modules()?).into_iter().map(inspect).collect())
+}
+
+/// The kernel hands its table out a page at a time, and new modules come first: one that is loaded between two pages
+/// moves the last ones of the former page into the latter.
+fn entries(table: &[u8]) -> Vec<Entry<'_>> {
+    let mut seen = HashSet::new();
+    table.lines().filter_map(entry).filter(|entry| seen.insert(entry.name)).collect()
 }
 
 /// One line of /proc/modules.
