@@ -28,6 +28,9 @@ fn tree() -> Root {
     root.file(root.in_modules("own.conf"), "alias own0 mine\n").file("lib/firmware/amd/one.bin.xz", "");
     root.loaded("snd_hda_intel", 4096, 0, &[]).loaded("loop", 4096, 0, &[]);
     assert_eq!(Run::new("depmod").arg(RELEASE).inside(&root).on(Side::Ours).code, 0);
+    let meta = Run::new("kmod").args(["meta", "build", "-f", "/meta.pb", RELEASE]).inside(&root);
+    assert_eq!(meta.on(Side::Ours).code, 0);
+    root.dir("other/mods/7.0");
     root.file(root.in_modules("home/at-home.ko"), "");
     root.file(root.in_modules("home/a\tb.ko"), "").file(root.in_modules("home/a\u{1b}[31m.ko"), "");
     root
@@ -93,10 +96,26 @@ fn words_of_modprobe() {
             (&["modprobe", "--config", "/etc/modprobe.d/"], &["/etc/modprobe.d/a.conf"]),
             (&["modprobe", "--config=/etc/modprobe.d/"], &["--config=/etc/modprobe.d/a.conf"]),
             (&["modprobe", "-d", "/etc/modprobe"], &["/etc/modprobe.d/"]),
+            (&["modprobe", "--set-v=6"], &[&format!("--set-v={RELEASE}")]),
+            (&["modprobe", "--meta", "/meta.pb", "snd-h"], &["snd-hda-codec", "snd-hda-intel"]),
+            (&["modprobe", "--meta", "/meta.pb", "-S", RELEASE, "e1000e", "d"], &["debug="]),
+            (&["modprobe", "--show-exports", "-S", RELEASE, "e"], &["e1000e", "eth0", "ext4"]),
             (&["modprobe", "--jobs", ""], &[]),
             (&["modprobe", "--nonsense", ""], &[]),
         ],
     );
+    let here = |words: &[&str]| {
+        let run = Run::new("kmod")
+            .arg("complete")
+            .args(words)
+            .inside(&root)
+            .cwd(root.path(root.in_modules("home")));
+        run.on(Side::Ours).stdout_text()
+    };
+    // Only these take files whose path has no slash.
+    let exports = ["modprobe", "--show-exports", "-S", RELEASE, ""];
+    assert!(here(&exports).contains("at-home.ko\n"));
+    assert!(!here(&["modprobe", "-S", RELEASE, ""]).contains("at-home.ko"));
     let answer = Run::new("kmod").args(["complete", "modprobe", "-S", RELEASE, "e1000e", "de"]).inside(&root);
     assert_eq!(answer.on(Side::Ours).stdout_text(), "debug=\thow much\n");
 }
@@ -122,7 +141,14 @@ fn words_of_the_other_tools() {
             ),
             (&["modinfo", "-k", RELEASE, "e"], &["e1000e", "eth0", "ext4"]),
             (&["modinfo", "-F", "au"], &["author"]),
+            (&["modinfo", "-k", RELEASE, "--all", ""], &[]),
             (&["depmod", ""], &[RELEASE]),
+            (&["depmod", "-b", "/other", "-m", "mods", ""], &["7.0"]),
+            (&["depmod", "-m", "/other/mods", ""], &["7.0"]),
+            (&["depmod", RELEASE, ""], &["/"]),
+            (&["depmod", RELEASE, "./"], &[]),
+            (&["depmod", RELEASE, "~/"], &["~/at-home.ko"]),
+            (&["depmod", RELEASE, &format!("{dir}/own")], &[&format!("{dir}/own dir/")]),
             (&["lsmod", ""], &[]),
             (&["lsmod", "--j"], &["--json"]),
             (&["kmod", "st"], &["static-nodes"]),
@@ -131,9 +157,20 @@ fn words_of_the_other_tools() {
             (&["kmod", "meta", ""], &["build", "lookup", "show", "verify"]),
             (&["kmod", "meta", "show", "6"], &[RELEASE]),
             (&["kmod", "firmware", "prune", "--compress", ""], &["keep", "none"]),
+            (&["kmod", "firmware", "list", "--c"], &["--config"]),
+            (&["kmod", "firmware", "prune", "--c"], &["--compress", "--config", "--copy-to"]),
+            (&["kmod", "firmware", "missing", "-f", ""], &["json", "null", "plain"]),
+            (&["kmod", "firmware", "prune", "-f", ""], &["cpio", "fsspec", "json", "null", "plain"]),
+            (&["kmod", "firmware", "list", "@/etc/modprobe.d/"], &["@/etc/modprobe.d/a.conf"]),
             (&["kmod", "firmware", "list", "-k", RELEASE, "min"], &["mine"]),
             (&["kmod", "firmware", "owners", "am"], &["amd/"]),
             (&["kmod", "firmware", "owners", "amd/"], &["amd/one.bin.xz"]),
+            (&["kmod", "fwprune", "-mod"], &["-modinfo", "-modules"]),
+            (&["kmod", "fwprune", "--mod"], &["--modinfo", "--modules"]),
+            (&["kmod", "fwprune", "-strict", "-modules", "/etc/modprobe"], &["/etc/modprobe.d/"]),
+            (&["kmod", "fwprune", "-ambiguous=w"], &["-ambiguous=warn"]),
+            (&["kmod", "fwprune", "-out-meta", "/etc/modprobe.d/"], &["/etc/modprobe.d/a.conf"]),
+            (&["kmod", "fwprune", "-strict", ""], &[]),
             (&["kmod", "nonsense", ""], &[]),
             (&["other", ""], &[]),
             (&[""], &[]),

@@ -67,7 +67,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
 }
 
 /// Arguments in the spelling of getopt: Go's flags may begin with a single dash, but are never put together.
-fn go_flags(command: &Command, args: &[OsString]) -> Vec<OsString> {
+pub fn go_flags(command: &Command, args: &[OsString]) -> Vec<OsString> {
     let mut out = Vec::with_capacity(args.len());
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {

@@ -8,7 +8,7 @@ use bstr::ByteSlice;
 use oxmod::context::{ConfigSource, Context, IndexKind, module_dir};
 use oxmod::modinfo::{Parameters, builtin};
 use oxmod::name;
-use oxmod::notice::Notice;
+use oxmod::notice::{Notice, Sink};
 use oxmod::ops::info::Reader;
 use oxmod::ops::loaded;
 use oxmod::sys::dir;
@@ -83,6 +83,11 @@ impl<'w> Candidates<'w> {
         })
     }
 
+    /// Whether a single dash has been typed, and more.
+    pub fn has_one_dash(&self) -> bool {
+        matches!(self.word, [b'-', next, ..] if *next != b'-')
+    }
+
     fn typed(&self) -> &'w [u8] {
         self.word.get(self.before..).unwrap_or_default()
     }
@@ -120,7 +125,8 @@ impl<'w> Candidates<'w> {
         let words: &[&str] = match (option, place.task) {
             ("field", _) => &FIELDS,
             ("format", Some("static-nodes")) => &["human", "tmpfiles", "devname"],
-            ("format", _) => &["plain", "null", "fsspec", "cpio", "json"],
+            ("format", _) if place.may_prune() => &["plain", "null", "fsspec", "cpio", "json"],
+            ("format", _) => &["plain", "null", "json"],
             ("ambiguous", _) => &["error", "warn", "first"],
             ("compress", _) => &["keep", "none"],
             ("jobs" | "wait" | "symbol-prefix", _) => return,
@@ -152,12 +158,25 @@ impl<'w> Candidates<'w> {
             ("modprobe", _) if place.has("remove") => self.loaded(),
             ("modprobe", _) if count == 0 || place.has("all") || place.has("load-list") => {
                 self.modules(place);
+                if place.has("show-exports") || place.has("show-modversions") {
+                    self.files(is_module_file);
+                }
             }
             ("insmod", _) if count == 0 => self.files(is_module_file),
             ("modprobe" | "insmod", _) => self.parameters(place),
-            ("modinfo", _) => self.modules(place),
+            ("modinfo", _) if place.has("all") => {}
+            ("modinfo", _) => {
+                self.modules(place);
+                if !place.has("modname") {
+                    self.files(is_module_file);
+                }
+            }
             ("depmod", _) if count == 0 => self.kernels(place),
-            ("depmod", _) => self.files(is_module_file),
+            // It takes no others.
+            ("depmod", _) if quotes::at_home(OsStr::from_bytes(self.typed())).is_absolute() => {
+                self.files(is_module_file);
+            }
+            ("depmod", _) => self.offer("/", ""),
             (_, Some("meta")) => match (count, place.operands.first().and_then(|task| task.to_str())) {
                 (0, _) => self.words(&["build", "show", "lookup", "verify"]),
                 (1, Some("build" | "show" | "verify")) => self.kernels(place),
@@ -169,6 +188,7 @@ impl<'w> Candidates<'w> {
             (_, Some("firmware")) if place.operands.first().is_some_and(|task| task == "owners") => {
                 self.files_below(&place.firmware(), |_| true);
             }
+            (_, Some("firmware")) if self.word.starts_with(b"@") => self.behind(1).files(|_| true),
             (_, Some("firmware")) => self.modules(place),
             _ => {}
         }
@@ -212,9 +232,7 @@ impl<'w> Candidates<'w> {
 
     /// The kernels that have a module directory.
     fn kernels(&mut self, place: &Place<'_>) {
-        let Ok(dir) = module_dir(place.root().as_deref().map(Path::as_os_str), Some(OsStr::new(""))) else {
-            return;
-        };
+        let Some(dir) = place.kernels() else { return };
         for release in dir::names(&dir).unwrap_or_default() {
             if dir.join(&release).is_dir() {
                 self.offer(release.as_bytes(), "");
@@ -230,16 +248,11 @@ impl<'w> Candidates<'w> {
 
     /// Names, what the configuration has for aliases, and files where a path is begun.
     fn modules(&mut self, place: &Place<'_>) {
-        let is_path = self.is_path();
-        if is_path || place.tool == "modinfo" {
-            self.files(is_module_file);
-        }
-        if is_path {
-            return;
+        if self.is_path() {
+            return self.files(is_module_file);
         }
         let quiet = |_: &Notice| {};
-        let Some(dir) = place.dir() else { return };
-        let context = Context::open(dir, &place.config(), &quiet);
+        let Some(context) = place.context(&quiet) else { return };
         for alias in &context.config().aliases {
             self.offer_module(&alias.pattern, &format!("alias of {}", alias.module));
         }
@@ -258,8 +271,7 @@ impl<'w> Candidates<'w> {
     /// The parameters of the module that is the first operand.
     fn parameters(&mut self, place: &Place<'_>) {
         let quiet = |_: &Notice| {};
-        let (Some(dir), Some(operand)) = (place.dir(), place.operands.first()) else { return };
-        let context = Context::open(dir, &place.config(), &quiet);
+        let (Some(context), Some(operand)) = (place.context(&quiet), place.operands.first()) else { return };
         let path = quotes::at_home(operand);
         let found = if operand.as_bytes().contains(&b'/') || place.tool == "insmod" {
             None
@@ -316,10 +328,40 @@ impl Place<'_> {
         self.values(&["dirname", "basedir", "root"]).next_back().map(quotes::at_home)
     }
 
-    /// The module directory that the options choose.
-    fn dir(&self) -> Option<PathBuf> {
+    /// Whether options are Go's flags, which may begin with a single dash.
+    pub fn is_go(&self) -> bool {
+        self.task == Some("fwprune")
+    }
+
+    /// Whether an option makes sense for what is done.
+    pub fn takes(&self, option: &str) -> bool {
+        let of_prune = ["copy-to", "compress", "modules", "summary"];
+        self.task != Some("firmware") || self.may_prune() || !of_prune.contains(&option)
+    }
+
+    /// Whether `kmod firmware` is told to prune, or not yet what to do.
+    fn may_prune(&self) -> bool {
+        self.operands.first().is_none_or(|task| task == "prune")
+    }
+
+    /// The directory of the kernels' module directories.
+    fn kernels(&self) -> Option<PathBuf> {
         let root = self.root();
-        module_dir(root.as_deref().map(Path::as_os_str), self.values(&["set-version"]).next_back()).ok()
+        match self.values(&["moduledir"]).next_back().map(Path::new) {
+            Some(dir) => Some(root.unwrap_or_else(|| "/".into()).join(dir.strip_prefix("/").unwrap_or(dir))),
+            None => module_dir(root.as_deref().map(Path::as_os_str), Some(OsStr::new(""))).ok(),
+        }
+    }
+
+    /// The module directory, or the meta.pb, that the options choose.
+    fn context<'a>(&self, quiet: Sink<'a>) -> Option<Context<'a>> {
+        let root = self.root();
+        let version = self.values(&["set-version"]).next_back();
+        let dir = module_dir(root.as_deref().map(Path::as_os_str), version).ok()?;
+        Some(match self.values(&["meta"]).next_back().map(quotes::at_home) {
+            Some(file) => Context::open_meta(&file, dir, &self.config(), quiet),
+            None => Context::open(dir, &self.config(), quiet),
+        })
     }
 
     fn config(&self) -> ConfigSource {

@@ -82,7 +82,7 @@ fn complete(words: &[OsString], word: &OsStr, found: &mut Candidates<'_>) {
     if tool.name == "kmod" {
         let Some(task) = rest.iter().position(|word| !word.as_bytes().starts_with(b"-")) else {
             if word.as_bytes().starts_with(b"-") {
-                return options_of(&command, found);
+                return options_of(&command, &place, found);
             }
             for sub in command.get_subcommands() {
                 found.offer(sub.get_name(), &sub.get_about().map(ToString::to_string).unwrap_or_default());
@@ -94,28 +94,31 @@ fn complete(words: &[OsString], word: &OsStr, found: &mut Candidates<'_>) {
         (command, rest) = (table, rest.get(task + 1..).unwrap_or_default());
     }
     let args: Vec<OsString> = rest.iter().cloned().chain([CURSOR.into()]).collect();
+    #[cfg(feature = "firmware")]
+    let args = if place.is_go() { super::fwprune::go_flags(&command, &args) } else { args };
     let Ok(pending) = place.read(&command, &args) else { return };
     let typed = word.as_bytes();
     let after = rest.iter().any(|word| word == "--");
     if let Some(option) = pending {
         found.value(&option, &place);
-    } else if let Some((long, _)) = word.to_str().filter(|_| !after).and_then(long_with_value) {
-        let option = command.get_arguments().find(|arg| arg.get_long() == Some(long));
-        if let Some(option) = option.filter(|option| takes_value(option)) {
-            found.behind(long.len() + 3).value(option.get_id().as_str(), &place);
-        }
-    } else if let Some((option, before)) = letter_with_value(&command, typed).filter(|_| !after) {
-        found.behind(before).value(option, &place);
-    } else if typed.starts_with(b"-") && !after {
-        options_of(&command, found);
-    } else {
+    } else if after || !typed.starts_with(b"-") {
         found.operand(&place);
+    } else if let Some((option, before)) = long_with_value(&command, &place, word) {
+        found.behind(before).value(&option, &place);
+    } else if let Some((option, before)) = letter_with_value(&command, typed).filter(|_| !place.is_go()) {
+        found.behind(before).value(option, &place);
+    } else {
+        options_of(&command, &place, found);
     }
 }
 
-/// `--long=` and what follows.
-fn long_with_value(word: &str) -> Option<(&str, &str)> {
-    word.strip_prefix("--")?.split_once('=')
+/// The option of `--long=` and what follows, of which getopt takes a beginning too; and how long that is.
+fn long_with_value(command: &Command, place: &Place<'_>, word: &OsStr) -> Option<(String, usize)> {
+    let (name, _) = word.to_str()?.split_once('=')?;
+    let long = name.strip_prefix("--").or_else(|| name.strip_prefix('-').filter(|_| place.is_go()))?;
+    let args = [OsString::from(format!("--{long}={CURSOR}"))];
+    let option = Getopt::new(command, OsStr::new(""), &args, Ordering::Permute).next().ok()??;
+    Some((option.id.to_owned(), name.len() + 1))
 }
 
 /// The option of `-X` and what follows, or of several letters of which the last has a value; and how long they are.
@@ -135,13 +138,14 @@ fn takes_value(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && arg.get_long().is_some()
 }
 
-/// Every option, long names and letters.
-fn options_of(command: &Command, found: &mut Candidates<'_>) {
-    for arg in command.get_arguments() {
+/// Every option that makes sense, long names and letters.
+fn options_of(command: &Command, place: &Place<'_>, found: &mut Candidates<'_>) {
+    let dash = if place.is_go() && found.has_one_dash() { "-" } else { "--" };
+    for arg in command.get_arguments().filter(|arg| place.takes(arg.get_id().as_str())) {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let longs = arg.get_long().into_iter().chain(arg.get_visible_aliases().into_iter().flatten());
         for long in longs {
-            found.offer(format!("--{long}"), &help);
+            found.offer(format!("{dash}{long}"), &help);
         }
         if let Some(letter) = arg.get_short() {
             found.offer(format!("-{letter}"), &help);
