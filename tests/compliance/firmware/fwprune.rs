@@ -190,7 +190,7 @@ fn names_of_paths_from_anywhere() {
 fn flags_that_make_no_sense() {
     let root = input();
     for (args, message) in [
-        (&["-ambiguous", "x"][..], "kmod: ERROR: --ambiguous knows no 'x'\n"),
+        (&["-ambiguous", "x"][..], "kmod: ERROR: --ambiguous knows no 'x', only error, warn, first\n"),
         (&["-out-meta="], ""),
         (&["more"], "kmod: ERROR: unexpected operand 'more'\n"),
         (&["-modinfo", "/nosuch"], "kmod: ERROR: could not read /nosuch: No such file or directory\n"),

@@ -242,9 +242,9 @@ fn files_know_who_asks_for_them() {
 fn command_lines_that_make_no_sense() {
     let root = tree();
     for (args, message) in [
-        (&["list", "--format", "xml"][..], "--format knows no 'xml'"),
-        (&["list", "--ambiguous", "x"], "--ambiguous knows no 'x'"),
-        (&["prune", "--compress", "x"], "--compress knows no 'x'"),
+        (&["list", "--format", "xml"][..], "--format knows no 'xml', only plain, null, fsspec, cpio, json"),
+        (&["list", "--ambiguous", "x"], "--ambiguous knows no 'x', only error, warn, first"),
+        (&["prune", "--compress", "x"], "--compress knows no 'x', only keep, none"),
         (&["list", "--format", "cpio"], "--format cpio goes only with prune"),
         (&["missing", "--copy-to", "/x"], "--copy-to goes only with prune"),
         (&["prune", "--compress", "none"], "--compress none goes only with --copy-to"),

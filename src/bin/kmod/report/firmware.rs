@@ -11,9 +11,10 @@ use oxmod::ops::firmware::{Ambiguity, Missing, Policy, Present, Sizes, Unselecte
 use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path, why};
 
 impl Report {
-    /// A word that an option does not know.
-    pub fn bad_choice(&self, option: &str, word: &OsStr) -> Exit {
-        self.refuse(format_args!("--{option} knows no '{}'", verbatim(word.as_encoded_bytes())))
+    /// A word that an option does not know, and those that it does.
+    pub fn bad_choice(&self, option: &str, word: &OsStr, choices: &[&str]) -> Exit {
+        let word = verbatim(word.as_encoded_bytes());
+        self.refuse(format_args!("--{option} knows no '{word}', only {}", choices.join(", ")))
     }
 
     /// An option that is to name something, and does not.

@@ -103,7 +103,7 @@ impl Flags {
             "allow-missing" if value.is_empty() => return Err(report.empty_value(id)),
             "allow-missing" => self.allow.push(value.into()),
             "ambiguous" => {
-                self.policy = request::policy(&value).ok_or_else(|| report.bad_choice(id, &value))?;
+                self.policy = request::policy(&value, report)?;
             }
             _ => self.values.push((id.to_owned(), value)),
         }

@@ -178,7 +178,6 @@ impl Request {
     }
 
     fn take(&mut self, id: &str, value: OsString, report: &Report) -> Result<(), Exit> {
-        let bad = |value: &OsStr| report.bad_choice(id, value);
         if value.is_empty() && NAMES.contains(&id) {
             return Err(report.empty_value(id));
         }
@@ -191,18 +190,14 @@ impl Request {
             "config" => self.config.push(value.into()),
             "firmware-dir" => self.firmware_dirs.push(value.into()),
             "whence" => self.whence = Some(value.into()),
-            "ambiguous" => self.policy = policy(&value).ok_or_else(|| bad(&value))?,
+            "ambiguous" => self.policy = policy(&value, report)?,
             "strict" => self.strict = true,
             "allow-missing" => self.allow.push(value.into()),
-            "format" => self.form = form(&value).ok_or_else(|| bad(&value))?,
+            "format" => self.form = form(&value, report)?,
             "json" => self.form = Form::Json,
             "copy-to" => self.copy_to = Some(value.into()),
             "compress" => {
-                self.decompress = match value.to_str() {
-                    Some("keep") => false,
-                    Some("none") => true,
-                    _ => return Err(bad(&value)),
-                }
+                self.decompress = choice(id, &value, &[("keep", false), ("none", true)], report)?;
             }
             "modules" => self.with_modules = true,
             "summary" => self.summary = true,
@@ -308,23 +303,28 @@ fn lines(text: &[u8]) -> Vec<BString> {
     text::lines(text).map(|line| BString::from(line.trim_ascii())).filter(|line| !line.is_empty()).collect()
 }
 
-/// How ambiguities are treated.
-pub fn policy(word: &OsStr) -> Option<Policy> {
-    match word.to_str()? {
-        "error" => Some(Policy::Error),
-        "warn" => Some(Policy::Warn),
-        "first" => Some(Policy::First),
-        _ => None,
-    }
+/// The value of an option that takes one of a few words.
+fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &Report) -> Result<T, Exit> {
+    let chosen = choices.iter().find(|(choice, _)| word == *choice).map(|&(_, meaning)| meaning);
+    chosen.ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|&(choice, _)| choice).collect();
+        report.bad_choice(id, word, &words)
+    })
 }
 
-fn form(word: &OsStr) -> Option<Form> {
-    match word.to_str()? {
-        "plain" => Some(Form::Plain),
-        "null" => Some(Form::Null),
-        "fsspec" => Some(Form::Fsspec),
-        "cpio" => Some(Form::Cpio),
-        "json" => Some(Form::Json),
-        _ => None,
-    }
+/// What --ambiguous asks for.
+pub fn policy(word: &OsStr, report: &Report) -> Result<Policy, Exit> {
+    let choices = [("error", Policy::Error), ("warn", Policy::Warn), ("first", Policy::First)];
+    choice("ambiguous", word, &choices, report)
+}
+
+fn form(word: &OsStr, report: &Report) -> Result<Form, Exit> {
+    let choices = [
+        ("plain", Form::Plain),
+        ("null", Form::Null),
+        ("fsspec", Form::Fsspec),
+        ("cpio", Form::Cpio),
+        ("json", Form::Json),
+    ];
+    choice("format", word, &choices, report)
 }
