@@ -1,7 +1,7 @@
 //! The table of applets and the dispatch on `argv[0]`.
 //!
-//! An applet is a [`clap::Command`] (the table of its options, its help, later its completions and
-//! its manual page) and a function that runs it. It must not call `process::exit`: it returns an
+//! An applet is a [`clap::Command`] (the table of its options, its help and its completions; tests hold
+//! its manual page against it) and a function that runs it. It must not call `process::exit`: it returns an
 //! [`Outcome`], and only [`main`] turns that into an exit code.
 
 use std::ffi::{OsStr, OsString};
