@@ -1,6 +1,6 @@
 //! insmod and rmmod, as far as their operands are judged before the kernel is asked.
 
-use oxmod_test_support::{Root, Run, same};
+use oxmod_test_support::{Root, Run, differs_because, same};
 
 fn check(tool: &str, root: &Root, args: &[&str], messages: &[&str]) {
     let answer = same(|side| Run::new(tool).args(args).inside(root).on(side));
@@ -42,10 +42,28 @@ fn rmmod_operands() {
     check("rmmod", &root, &["used", "/tmp-modules/used.ko.xz"], &["Module used is in use"; 2]);
     root.file("sys/module/nounload/initstate", "live\n").dir("sys/module/nounload/holders");
     check("rmmod", &root, &["nounload"], &["Module unloading is not supported"]);
+    check("rmmod", &root, &["/"], &["could not use module /: No such file or directory"]);
     let broken = [
         "could not open '/sys/module/coming/holders': No such file or directory",
         "Module unloading is not supported",
     ];
     root.dir("sys/module/coming");
     check("rmmod", &root, &["coming"], &broken);
+}
+
+#[test]
+fn rmmod_of_what_leaves_no_name() {
+    let root = Root::new();
+    root.dir("sys/module");
+    let nothing = "rmmod: ERROR: could not open '/sys/module//holders': No such file or directory\n\
+                   rmmod: ERROR: Module unloading is not supported\n";
+    for operand in ["./nosuch.ko", ".ko", ""] {
+        let ours = format!("rmmod: ERROR: could not use module {operand}: No such file or directory\n");
+        differs_because(
+            "the operand is named; kmod takes /sys/module itself for a module",
+            &(1, String::new(), ours),
+            &(1, String::new(), nothing.to_owned()),
+            |side| Run::new("rmmod").arg(operand).inside(&root).on(side).triple(),
+        );
+    }
 }

@@ -36,6 +36,11 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let mut outcome = Ok(());
     for operand in &common.operands {
         let module = module_name(operand);
+        if module.is_empty() {
+            report.names_no_module(operand);
+            outcome = Err(Exit::Failure);
+            continue;
+        }
         if !common.force && !removable(&module, &report) {
             outcome = Err(Exit::Failure);
             continue;

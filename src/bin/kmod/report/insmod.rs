@@ -1,5 +1,6 @@
 //! What insmod and rmmod say.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -65,6 +66,12 @@ impl Report {
     /// rmmod of a module that is not loaded.
     pub fn is_not_loaded(&self, module: &[u8]) {
         self.error(format_args!("Module {} is not currently loaded", verbatim(module)));
+    }
+
+    /// rmmod of what leaves nothing for a name: no path of a file, and begins with a dot.
+    pub fn names_no_module(&self, operand: &OsStr) {
+        let (operand, why) = (verbatim(operand.as_encoded_bytes()), strerror(libc::ENOENT));
+        self.error(format_args!("could not use module {operand}: {why}"));
     }
 
     /// rmmod of a module that others use; these, separated by blanks, or nobody knows which.
