@@ -274,14 +274,21 @@ fn bash_takes_it() {
     // The pieces that readline replaces, and what is somebody's home but for its place.
     let dir = odd_files();
     let setup = format!("cd '{}'; COMP_WORDBREAKS=$COMP_WORDBREAKS/; set -e; {setup}", dir.path().display());
+    std::fs::write(dir.path().join("past!root"), "").unwrap();
     let lines = [
+        "modprobe -C \"past\tx",
         "modprobe -C\"two\tx\tx",
         r"modprobe --config=two\ words/	x",
         "modprobe -C ./'two w\tx\tx",
         "modprobe -C \\~\tx",
     ];
-    let expected =
-        ["-Ctwo words/x.ko x", "--config=two words/x.ko x", "-C ./two words/x.ko x", "-C ./~root/x"];
+    let expected = [
+        "-C past!root x",
+        "-Ctwo words/x.ko x",
+        "--config=two words/x.ko x",
+        "-C ./two words/x.ko x",
+        "-C ./~root/x",
+    ];
     assert_eq!(typed(shell, &setup, &lines), expected);
 }
 

@@ -58,6 +58,11 @@ impl Piece {
             match self.quote {
                 Some(b'\'') if byte == b'\'' => written.extend(b"'\\'"),
                 Some(b'"') if b"\"\\$`".contains(&byte) => written.push(b'\\'),
+                // History would be searched, and a backslash within the quotes would stay.
+                Some(b'"') if byte == b'!' => {
+                    written.extend(b"\"\\!\"");
+                    continue;
+                }
                 // The home that was meant is.
                 None if !byte.is_ascii() || needs_none(&[byte]) => {}
                 None if byte == b'~' && (at > 0 || value.starts_with(b"~/")) => {}
@@ -113,6 +118,8 @@ mod tests {
             (r"two\ w", r"two\ w", "two words/", r"two\ words/"),
             ("\"two w", "\"two w", "two $words/", r"two \$words/"),
             ("'it", "'it", "it's", r"it'\''s"),
+            ("\"a", "\"a", "a!b", r#"a"\!"b"#),
+            ("'a", "'a", "a!b", "a!b"),
             ("-C\"o", "-C\"o", "-Co p/", "o p/"),
             ("./'$", "./'$", "./$(x).ko", "$(x).ko"),
             (r"--config=o\ p/", "", "--config=o p/z.ko", "z.ko"),
