@@ -130,7 +130,7 @@ impl Report {
         self.threshold.fetch_add(1, Relaxed);
     }
 
-    /// -q: nothing at all, until a later -v.
+    /// -q: nothing but what is wrong with the command line itself, until a later -v.
     pub fn quiet(&self) {
         self.threshold.store(0, Relaxed);
     }
@@ -174,9 +174,18 @@ impl Report {
 
     /// A message of a level known only at run time.
     pub fn say(&self, level: Level, text: fmt::Arguments<'_>) {
-        if !self.shows(level) {
-            return;
+        if self.shows(level) {
+            self.put(level, text);
         }
+    }
+
+    /// What is wrong with the command line itself, and -q does not hide.
+    fn misuse(&self, text: fmt::Arguments<'_>) -> Exit {
+        self.put(Level::Error, text);
+        Exit::Failure
+    }
+
+    fn put(&self, level: Level, text: fmt::Arguments<'_>) {
         if let Some(record) = self.record.get() {
             record.lock().unwrap_or_else(PoisonError::into_inner).push((level, raw_bytes(text)));
         }

@@ -73,6 +73,23 @@ fn missing_operands() {
 }
 
 #[test]
+fn quiet_hides_no_misuse() {
+    let root = tree();
+    let missing = "modprobe: ERROR: missing parameters. See -h.\n";
+    let wait = "modprobe: ERROR: unexpected wait value 'x'.\n";
+    for (args, expected) in [
+        (&["-q"][..], missing),
+        (&["-qa"], missing),
+        (&["-q", "--"], missing),
+        (&["-q", "--show-exports"], missing),
+        (&["-q", "-w", "x", "a"], wait),
+    ] {
+        let answer = same(|side| modprobe(&root).args(args).on(side));
+        assert_eq!(answer.triple(), (1, String::new(), expected.into()), "{args:?}");
+    }
+}
+
+#[test]
 fn values_of_wait() {
     let root = tree();
     for value in

@@ -18,20 +18,17 @@ use super::{Exit, Level, Outcome, Report, errno_text, io_text, verbatim, verbati
 impl Report {
     /// No operands where there must be some.
     pub fn missing_parameters(&self) -> Exit {
-        self.error(format_args!("missing parameters. See -h."));
-        Exit::Failure
+        self.misuse(format_args!("missing parameters. See -h."))
     }
 
     /// `-w` with anything but a number.
     pub fn bad_wait_value(&self, value: &OsStr) -> Exit {
-        self.error(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())));
-        Exit::Failure
+        self.misuse(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())))
     }
 
     /// `--jobs` with anything but a number.
     pub fn bad_jobs_value(&self, value: &OsStr) -> Exit {
-        self.error(format_args!("unexpected number of jobs '{}'.", verbatim(value.as_bytes())));
-        Exit::Failure
+        self.misuse(format_args!("unexpected number of jobs '{}'.", verbatim(value.as_bytes())))
     }
 
     /// `--load-list` with a file that cannot be read.
@@ -42,10 +39,9 @@ impl Report {
 
     /// `--json` with a question that has no document.
     pub fn text_only(&self) -> Exit {
-        self.error(format_args!(
+        self.misuse(format_args!(
             "--json does not go with --show-config, --show-modversions and --show-exports"
-        ));
-        Exit::Failure
+        ))
     }
 
     /// Where modules are looked up if it is not in the indexes.
