@@ -75,6 +75,19 @@ fn kmod_calls_the_line_a_bad_one_and_reads_on() {
     );
 }
 
+/// What modprobe.d(5) advises for programs that load by kmod's library.
+#[test]
+fn an_install_line_stops_those_that_know_no_forbid() {
+    let root = with("forbid a why\ninstall a /bin/false\n");
+    let bad = format!(
+        "libkmod: ERROR: kmod_config_parse: {FILE} line 1: ignoring bad line starting with 'forbid'\n"
+    );
+    let why = format!("modprobe: ERROR: could not insert 'a': forbidden by {FILE} line 1: why\n");
+    differs_because(WHY, &(1, String::new(), why), &(0, "install /bin/false \n".to_owned(), bad), |side| {
+        modprobe(&root).args(["-D", "a"]).on(side).triple()
+    });
+}
+
 #[test]
 fn by_name_alias_dependency_and_path() {
     if !ours_is_tested() {
