@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 
 use clap::Command;
-use oxmod::error::{Cause, Error};
+use oxmod::error::Cause;
 use oxmod::ops::loaded::{self, Loaded};
 
 use crate::applet::Invocation;
 use crate::json;
 use crate::options;
-use crate::report::{Exit, Level, Outcome, Report, errno_text, verbatim_path};
+use crate::report::{Exit, Level, Outcome, Report};
 use crate::stdout::Out;
 
 /// The table of options.
@@ -37,29 +37,23 @@ pub fn run(invocation: &Invocation) -> Outcome {
 
 fn modules(operands: &[OsString], report: &Report) -> Result<Vec<Loaded>, Exit> {
     if !operands.is_empty() {
-        report.error(format_args!("too many arguments provided."));
-        return Err(Exit::Failure);
+        return Err(report.too_many_arguments());
     }
-    loaded::list().map_err(|error| {
-        let why = errno_text(&error);
-        report.error(format_args!("could not open {}: {why}", verbatim_path(&error.path)));
-        report.error(format_args!("could not get list of modules: {why}"));
-        Exit::Failure
-    })
+    loaded::list().map_err(|error| report.no_table_of_modules(&error))
 }
 
 /// One row. A figure that is not to be had is shown as its negative errno, as kmod does.
 fn line(module: &Loaded, out: &mut Out, report: &Report) -> Outcome {
     let count = module.count.as_ref().map_or_else(
         |error| {
-            unreadable_count(error, report);
+            report.unreadable_count(error);
             -i64::from(error.errno())
         },
         |count| *count,
     );
     let size = module.size.as_ref().map_or_else(
         |error| {
-            unreadable_size(error, report);
+            report.unreadable_size(error);
             if matches!(error.cause, Cause::Format(_)) { 0 } else { -i64::from(error.errno()) }
         },
         |size| *size,
@@ -74,30 +68,9 @@ fn line(module: &Loaded, out: &mut Out, report: &Report) -> Outcome {
                 out.bytes(holder)?;
             }
         }
-        Err(error) => unreadable_holders(error, report),
+        Err(error) => report.unreadable_holders(error),
     }
     out.bytes(b"\n")
-}
-
-/// What is said when the use count of a module is no number; that there is none is no news.
-pub fn unreadable_count(error: &Error, report: &Report) {
-    if error.errno() != libc::ENOENT {
-        let (path, why) = (verbatim_path(&error.path), errno_text(error));
-        report.error(format_args!("could not read integer from '{path}': '{why}'"));
-    }
-}
-
-/// The same of its size.
-pub fn unreadable_size(error: &Error, report: &Report) {
-    if matches!(error.cause, Cause::Format(_)) {
-        let dir = error.path.parent().unwrap_or(&error.path);
-        report.error(format_args!("failed to read coresize from {}", verbatim_path(dir)));
-    }
-}
-
-/// What is said when the holders of a module cannot be listed.
-pub fn unreadable_holders(error: &Error, report: &Report) {
-    report.error(format_args!("could not open '{}': {}", verbatim_path(&error.path), errno_text(error)));
 }
 
 /// Names, separated by blanks.

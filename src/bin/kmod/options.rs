@@ -10,7 +10,7 @@ use oxmod::sys::stdio::Stdout;
 
 use crate::applet::Invocation;
 use crate::getopt::{Getopt, Opt, Ordering};
-use crate::report::{self, Exit, Outcome, Report, verbatim};
+use crate::report::{self, Exit, Outcome, Report};
 use crate::stdout::Out;
 
 /// The version of kmod that the tools stand in for, the features under kmod's names, then ourselves.
@@ -129,7 +129,7 @@ impl<'a> Options<'a> {
             Ok(Some(Opt { id: "version", .. })) => Err(print(&version_text())),
             Ok(option) => Ok(option),
             Err(error) => {
-                report::bare(format_args!("{}", verbatim(&error.0)));
+                report::bad_option(&error.0);
                 Err(Exit::Failure)
             }
         }

@@ -1,10 +1,12 @@
-//! Every word that a person reads on standard error, and every exit code.
+//! Every word that a person reads on standard error, but for getopt's own, and every exit code: what takes a text is
+//! private, so that no word can be said from elsewhere.
 //!
 //! Messages are `tool: LEVEL: text`, on standard error or in syslog; those above the threshold are
 //! dropped. A message of the highest level ends the program, but only if it was shown: with -q the
 //! caller goes on, as kmod does, and the error that it then returns sets the exit code. So
 //! [`Report::fatal`] answers with an error to hand upwards by `?`, and nothing here exits.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -20,10 +22,13 @@ mod depmod;
 mod firmware;
 mod forbid;
 mod insmod;
+mod lsmod;
 pub mod meta;
+mod modinfo;
 mod modprobe;
 #[cfg(any(feature = "depmod", feature = "meta"))]
 pub mod progress;
+pub mod static_nodes;
 pub mod verify;
 
 /// Why an applet stops before its end.
@@ -152,31 +157,37 @@ impl Report {
     }
 
     /// The gravest level: an error to hand upwards if it was shown, nothing if it was hidden.
-    pub fn fatal(&self, text: fmt::Arguments<'_>) -> Outcome {
+    fn fatal(&self, text: fmt::Arguments<'_>) -> Outcome {
         self.say(Level::Fatal, text);
         if self.shows(Level::Fatal) { Err(Exit::Failure) } else { Ok(()) }
     }
 
     /// A message of [`Level::Error`].
-    pub fn error(&self, text: fmt::Arguments<'_>) {
+    fn error(&self, text: fmt::Arguments<'_>) {
         self.say(Level::Error, text);
     }
 
     /// A message of [`Level::Warning`].
-    pub fn warning(&self, text: fmt::Arguments<'_>) {
+    fn warning(&self, text: fmt::Arguments<'_>) {
         self.say(Level::Warning, text);
     }
 
     /// A message of [`Level::Info`].
-    pub fn info(&self, text: fmt::Arguments<'_>) {
+    fn info(&self, text: fmt::Arguments<'_>) {
         self.say(Level::Info, text);
     }
 
     /// A message of a level known only at run time.
-    pub fn say(&self, level: Level, text: fmt::Arguments<'_>) {
+    fn say(&self, level: Level, text: fmt::Arguments<'_>) {
         if self.shows(level) {
             self.put(level, text);
         }
+    }
+
+    /// An error that ends the work.
+    fn refuse(&self, text: fmt::Arguments<'_>) -> Exit {
+        self.error(text);
+        Exit::Failure
     }
 
     /// What is wrong with the command line itself, and -q does not hide.
@@ -267,8 +278,28 @@ pub fn why(error: &Error) -> String {
     }
 }
 
+/// What getopt says of an option, which begins with what the program was called by.
+pub fn bad_option(said: &[u8]) {
+    bare(format_args!("{}", verbatim(said)));
+}
+
+/// No operand where a command is to stand.
+pub fn missing_command() {
+    bare(format_args!("missing command"));
+}
+
+/// An operand that is no command.
+pub fn invalid_command(word: &OsStr) {
+    bare(format_args!("invalid command '{}'", verbatim(word.as_encoded_bytes())));
+}
+
+/// Either of them.
+pub fn missing_or_invalid_command() {
+    bare(format_args!("missing or invalid command"));
+}
+
 /// A line without tool and level, which is how `kmod`'s own subcommands talk.
-pub fn bare(text: fmt::Arguments<'_>) {
+fn bare(text: fmt::Arguments<'_>) {
     // Nobody is left to tell when standard error does not take it.
     let _ = io::stderr().write_all(&raw_bytes(format_args!("{text}\n")));
 }

@@ -13,7 +13,7 @@ use oxmod::ops::remove::by_kernel;
 use oxmod::sys::{file, module};
 
 use crate::applet::Invocation;
-use crate::lsmod::{join, unreadable_count, unreadable_holders};
+use crate::lsmod::join;
 use crate::options::{self, flag};
 use crate::report::{Exit, Level, Outcome, Report};
 
@@ -82,7 +82,7 @@ fn removable(name: &[u8], report: &Report) -> bool {
             return false;
         }
         Ok(_) => {}
-        Err(error) => unreadable_holders(&error, report),
+        Err(error) => report.unreadable_holders(&error),
     }
     let count = loaded::count(name);
     if loaded::is_absent(&count) {
@@ -96,7 +96,7 @@ fn removable(name: &[u8], report: &Report) -> bool {
         }
         Ok(_) => false,
         Err(error) => {
-            unreadable_count(&error, report);
+            report.unreadable_count(&error);
             false
         }
     }

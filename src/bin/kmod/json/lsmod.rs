@@ -7,7 +7,6 @@ use oxmod::sys::module::State;
 use serde_json::Value;
 
 use super::{Format, Object};
-use crate::lsmod::{unreadable_count, unreadable_holders, unreadable_size};
 use crate::report::{Exit, Outcome, Report};
 
 const FORMAT: Format = Format { name: "lsmod", list: "modules" };
@@ -25,10 +24,10 @@ fn module(loaded: &Loaded, details: &Details, report: &Report) -> Object {
     let known =
         |figure: &oxmod::error::Result<i64>| figure.as_ref().map_or(Value::Null, |&figure| figure.into());
     if let Err(error) = &loaded.count {
-        unreadable_count(error, report);
+        report.unreadable_count(error);
     }
     if let Err(error) = &loaded.size {
-        unreadable_size(error, report);
+        report.unreadable_size(error);
     }
     let object = Object::new()
         .text("name", &loaded.name)
@@ -38,7 +37,7 @@ fn module(loaded: &Loaded, details: &Details, report: &Report) -> Object {
     let object = match &loaded.holders {
         Ok(holders) => object.texts("holders", holders),
         Err(error) => {
-            unreadable_holders(error, report);
+            report.unreadable_holders(error);
             object.set("holders", Value::Null)
         }
     };

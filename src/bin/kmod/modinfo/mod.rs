@@ -1,7 +1,7 @@
 //! modinfo: tells what a module says about itself.
 //!
-//! Owns the options, the choice between file, name and alias, and the words for what goes wrong; how an answer looks is
-//! for [`text`] and [`json::modinfo`]. Must not read modules or indexes itself.
+//! Owns the options and the choice between file, name and alias; how an answer looks is for [`text`] and
+//! [`json::modinfo`]. Must not read modules or indexes itself.
 //!
 //! Contract: kmod 34's modinfo. Beyond it: -F does not mind the case of its field when no field is written exactly so,
 //! and the reason for which a file cannot be read stands behind the error.
@@ -14,17 +14,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
-use oxmod::error::{Cause, Error};
+use oxmod::error::Error;
 use oxmod::modinfo::{Entry, Parameters};
 use oxmod::name;
 use oxmod::notice::Notice;
 use oxmod::ops::info::{Info, Reader, SIGNATURE_FIELDS};
-use oxmod::sys::errno;
 
 use crate::applet::Invocation;
 use crate::json;
 use crate::options::{self, Options, flag, value};
-use crate::report::{Exit, Level, Outcome, Report, verbatim, verbatim_path};
+use crate::report::{Exit, Level, Outcome, Report};
 use crate::stdout::Out;
 
 /// The table of options.
@@ -142,19 +141,13 @@ fn each(
     report: &Report,
     answer: &mut dyn FnMut(&mut Query<'_>, &OsStr) -> Success,
 ) -> Outcome {
-    let wrong = match (request.take, operands.is_empty()) {
-        (Take::None, false) => Some("--all stands for every module and takes no operand."),
-        (Take::Any | Take::Names, true) => Some("missing module or filename."),
-        _ => None,
-    };
-    if let Some(wrong) = wrong {
-        report.error(format_args!("{wrong}"));
-        return Err(Exit::Failure);
+    match (request.take, operands.is_empty()) {
+        (Take::None, false) => return Err(report.all_takes_no_operand()),
+        (Take::Any | Take::Names, true) => return Err(report.missing_module_or_file_name()),
+        _ => {}
     }
-    let dir = context::module_dir(request.root.as_deref(), request.release.as_deref()).map_err(|error| {
-        report.error(format_args!("{}", errno::strerror(error.raw_os_error().unwrap_or(libc::EIO))));
-        Exit::Failure
-    })?;
+    let dir = context::module_dir(request.root.as_deref(), request.release.as_deref())
+        .map_err(|error| report.unknown_release(&error))?;
     let sink = |notice: &Notice| report.library(notice);
     let context = match &request.meta {
         Some(file) => Context::open_meta(file, dir, &ConfigSource::Nothing, &sink),
@@ -187,9 +180,7 @@ impl Query<'_> {
         if self.context.has_index(IndexKind::Dep) {
             return Ok(names);
         }
-        let dir = self.context.dir().as_os_str().as_bytes();
-        self.report.error(format_args!("no index of modules in {}.", verbatim(dir)));
-        Err(Exit::Failure)
+        Err(self.report.no_index_of_modules(self.context.dir()))
     }
 
     /// The modules that an operand stands for; none after having said so.
@@ -209,7 +200,7 @@ impl Query<'_> {
             }
         };
         if found.is_empty() {
-            self.report.error(format_args!("{what} {} not found.", verbatim(operand.as_bytes())));
+            self.report.operand_not_found(what, operand);
         }
         found
     }
@@ -232,21 +223,10 @@ impl Query<'_> {
             && error.errno() == libc::ENOENT
             && let Some(strings) = self.context.meta_strings(&module.name)
         {
-            let (path, file) = (verbatim_path(&error.path), verbatim_path(file));
-            self.report.warning(format_args!("{path} is not there; this is what {file} has of it"));
+            self.report.answered_by_meta(&error.path, file);
             return Ok(Info::of_strings(strings));
         }
-        read.inspect_err(|error| self.unreadable(&module.name, error))
-    }
-
-    fn unreadable(&self, name: &[u8], error: &Error) {
-        let (name, why) = (verbatim(name), errno::strerror(error.errno()));
-        match &error.cause {
-            Cause::Io(_) => self.report.error(format_args!("could not get modinfo from '{name}': {why}")),
-            Cause::Format(reason) => {
-                self.report.error(format_args!("could not get modinfo from '{name}': {why} ({reason})"));
-            }
-        }
+        read.inspect_err(|error| self.report.unreadable_module(&module.name, error))
     }
 
     /// The parameters among a module's strings; says which are none.
@@ -254,8 +234,7 @@ impl Query<'_> {
         let mut parameters = Parameters::default();
         for &entry in entries {
             if let Err(bad) = parameters.take(entry) {
-                let (key, value) = (verbatim(bad.0.key), verbatim(bad.0.value));
-                self.report.error(format_args!("Found invalid \"{key}={value}\": missing ':'"));
+                self.report.bad_parameter_string(bad.0.key, bad.0.value);
             }
         }
         parameters

@@ -65,7 +65,7 @@ impl Report {
         match unselected {
             Unselected::Unknown(name) => self.refuse(format_args!("no module {}", verbatim(name))),
             Unselected::NoIndex(dir) => {
-                self.refuse(format_args!("no index of modules in {}", verbatim_path(dir)))
+                self.refuse(format_args!("no index of modules in {}: depmod makes it", verbatim_path(dir)))
             }
             Unselected::Unread(error) => self.unreadable_input(error),
         }

@@ -11,12 +11,6 @@ use oxmod::ops::meta::Flaw;
 use super::{Exit, Report, raw_bytes, verbatim, verbatim_path, why};
 
 impl Report {
-    /// An error that ends the work.
-    pub(super) fn refuse(&self, text: std::fmt::Arguments<'_>) -> Exit {
-        self.error(text);
-        Exit::Failure
-    }
-
     /// `lookup` without anything to look up.
     pub fn no_modalias(&self) -> Exit {
         self.refuse(format_args!("lookup needs a MODALIAS"))

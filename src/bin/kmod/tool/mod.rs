@@ -19,7 +19,7 @@ use clap::Command;
 use crate::applet::{APPLETS, Invocation};
 use crate::lsmod;
 use crate::options::{self, Options, help_text};
-use crate::report::{self, Exit, Outcome, verbatim};
+use crate::report::{self, Exit, Outcome};
 use crate::stdout::Out;
 
 /// A subcommand: its name, its table, its work.
@@ -102,12 +102,12 @@ pub fn run(invocation: &Invocation) -> Outcome {
     while argv.next()?.is_some() {}
     let mut operands = argv.operands().into_iter();
     let Some(name) = operands.next() else {
-        report::bare(format_args!("missing command"));
+        report::missing_command();
         help(invocation)?;
         return Err(Exit::Failure);
     };
     let Some(subcommand) = SUBCOMMANDS.iter().find(|subcommand| name == subcommand.name) else {
-        report::bare(format_args!("invalid command '{}'", verbatim(name.as_encoded_bytes())));
+        report::invalid_command(&name);
         help(invocation)?;
         return Err(Exit::Failure);
     };

@@ -15,7 +15,7 @@ use oxmod::sys::{file, fileset};
 
 use crate::applet::Invocation;
 use crate::options::{self, Options, help_text, value};
-use crate::report::{self, Exit, Outcome, errno_text, io_text, verbatim, verbatim_path};
+use crate::report::{Exit, Outcome, static_nodes as words};
 use crate::stdout::Out;
 
 /// How nodes are written.
@@ -53,7 +53,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
             (_, Some("tmpfiles")) => format = Format::Tmpfiles,
             (_, Some("devname")) => format = Format::Devname,
             _ => {
-                report::bare(format_args!("Unknown format: '{}'.", verbatim(value.as_encoded_bytes())));
+                words::unknown_format(&value);
                 print(help_text(&invocation.command).as_bytes())?;
                 return Err(Exit::Failure);
             }
@@ -74,14 +74,10 @@ fn read() -> Result<Option<Vec<u8>>, Exit> {
     match fileset::read(&path, file::read) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.errno() == libc::ENOENT => {
-            report::bare(format_args!("Warning: {} not found - ignoring", verbatim_path(&path)));
+            words::no_devname(&path);
             Ok(None)
         }
-        Err(error) => {
-            let why = errno_text(&error);
-            report::bare(format_args!("Error: could not open {} - {why}", verbatim_path(&path)));
-            Err(Exit::Failure)
-        }
+        Err(error) => Err(words::unreadable_devname(&path, &error)),
     }
 }
 
@@ -92,7 +88,7 @@ fn render(devname: &[u8], format: Format) -> (Vec<u8>, bool) {
         if let Some(node) = DeviceNode::parse(line) {
             render_node(&node, format, &mut text);
         } else {
-            report::bare(format_args!("Error: invalid devname entry: {}", verbatim(line)));
+            words::bad_devname(line);
             complete = false;
         }
     }
@@ -136,21 +132,11 @@ fn print(text: &[u8]) -> Outcome {
 
 /// Writes in place rather than by renaming: the file may be a pipe or a device.
 fn write(path: &Path, text: &[u8]) -> Outcome {
-    let shown = verbatim_path(path);
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent
-        && let Err(error) = fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)
-    {
-        let why = io_text(&error);
-        report::bare(format_args!("Error: could not create parent directory for {shown} - {why}."));
-        return Err(Exit::Failure);
+    if let Some(parent) = parent {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(parent);
+        made.map_err(|error| words::no_parent(path, &error))?;
     }
-    let file = fs::File::create(path).map_err(|error| {
-        report::bare(format_args!("Error: could not create {shown} - {}", io_text(&error)));
-        Exit::Failure
-    })?;
-    std::io::Write::write_all(&mut &file, text).map_err(|error| {
-        report::bare(format_args!("Error: could not write to {shown} - {}", io_text(&error)));
-        Exit::Failure
-    })
+    let file = fs::File::create(path).map_err(|error| words::not_created(path, &error))?;
+    std::io::Write::write_all(&mut &file, text).map_err(|error| words::not_written(path, &error))
 }

@@ -43,7 +43,7 @@ pub fn command() -> Command {
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let Some(request) = Request::parse(invocation, &report)? else {
-        report::bare(format_args!("missing or invalid command"));
+        report::missing_or_invalid_command();
         let mut out = Out::open();
         out.bytes(help_text(&invocation.command).as_bytes())?;
         out.finish()?;

@@ -20,7 +20,7 @@ use crate::applet::Invocation;
 use crate::json;
 use crate::options::{self, Options, help_text, value};
 use crate::report::progress::Progress;
-use crate::report::{self, Exit, Level, Outcome, Report, verbatim};
+use crate::report::{self, Exit, Level, Outcome, Report};
 use crate::stdout::Out;
 
 use source::Source;
@@ -80,7 +80,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     }
     let mut operands = argv.operands();
     if operands.is_empty() {
-        report::bare(format_args!("missing command"));
+        report::missing_command();
         return help(invocation);
     }
     let word = operands.remove(0);
@@ -90,7 +90,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         Some("lookup") => Some(Task::Lookup),
         Some("verify") => Some(Task::Verify),
         _ => {
-            report::bare(format_args!("invalid command '{}'", verbatim(word.as_encoded_bytes())));
+            report::invalid_command(&word);
             return help(invocation);
         }
     };
