@@ -29,20 +29,17 @@ impl Report {
 
     /// The kernel shows no devices.
     pub fn no_devices(&self, error: &Error) -> Exit {
-        self.error(format_args!("could not open {}: {}", escaped_path(&error.path), why(error)));
-        Exit::Failure
+        self.refuse(format_args!("could not open {}: {}", escaped_path(&error.path), why(error)))
     }
 
     /// Some device's event could not be sent again.
     pub fn not_triggered(&self, error: &Error) -> Exit {
-        self.error(format_args!("could not write to {}: {}", escaped_path(&error.path), why(error)));
-        Exit::Failure
+        self.refuse(format_args!("could not write to {}: {}", escaped_path(&error.path), why(error)))
     }
 
     /// `--watch` with what wants an end.
     pub fn endless(&self) -> Exit {
-        self.error(format_args!("--watch does not go with --dry-run and --json"));
-        Exit::Failure
+        self.refuse(format_args!("--watch does not go with --dry-run and --json"))
     }
 
     /// From here on no device is missed.
@@ -80,8 +77,7 @@ impl Report {
 
     /// After so many looks there were still new ones.
     pub fn devices_without_end(&self, looks: usize) -> Exit {
-        self.error(format_args!("devices keep appearing: stopping after {looks} looks at all of them"));
-        Exit::Failure
+        self.refuse(format_args!("devices keep appearing: stopping after {looks} looks at all of them"))
     }
 
     /// A message that makes no sense.

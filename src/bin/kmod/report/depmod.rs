@@ -25,8 +25,7 @@ impl Report {
 
     /// An operand that is no kernel version.
     pub fn bad_version(&self, version: &OsStr) -> Exit {
-        self.error(format_args!("Bad version passed {}", verbatim(version.as_bytes())));
-        Exit::Failure
+        self.refuse(format_args!("Bad version passed {}", verbatim(version.as_bytes())))
     }
 
     /// uname failed.
@@ -112,8 +111,7 @@ impl Report {
                     }
                     self.error(format_args!("Cycle detected: {}", verbatim(&chain)));
                 }
-                self.error(format_args!("Found {modules} modules in dependency cycles!"));
-                Exit::Failure
+                self.refuse(format_args!("Found {modules} modules in dependency cycles!"))
             }
             Failure::Unmade(error) => {
                 self.end(format_args!("could not make the indexes of {}: {}", path(&error.path), why(error)))
@@ -126,8 +124,7 @@ impl Report {
         if error.path == dir {
             return self.end(format_args!("could not create directory {}: {}", path(dir), why(error)));
         }
-        self.error(format_args!("could not write {}: {}", path(&error.path), why(error)));
-        Exit::Failure
+        self.refuse(format_args!("could not write {}: {}", path(&error.path), why(error)))
     }
 
     /// A line of depmod.d that makes no sense.

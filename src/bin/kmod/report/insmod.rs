@@ -12,20 +12,17 @@ use super::{Exit, Report, io_text, verbatim, verbatim_path};
 impl Report {
     /// insmod without a file.
     pub fn missing_file_name(&self) -> Exit {
-        self.error(format_args!("missing filename."));
-        Exit::Failure
+        self.refuse(format_args!("missing filename."))
     }
 
     /// `insmod -`.
     pub fn no_standard_input(&self) -> Exit {
-        self.error(format_args!("this tool does not support loading from stdin!"));
-        Exit::Failure
+        self.refuse(format_args!("this tool does not support loading from stdin!"))
     }
 
     /// There is no such file.
     pub fn cannot_load_file(&self, path: &Path, error: &io::Error) -> Exit {
-        self.error(format_args!("could not load module {}: {}", verbatim_path(path), io_text(error)));
-        Exit::Failure
+        self.refuse(format_args!("could not load module {}: {}", verbatim_path(path), io_text(error)))
     }
 
     /// The file could not be read, or the kernel refused it.
@@ -41,14 +38,12 @@ impl Report {
             Cause::Io(_) => text,
             Cause::Format(reason) => format!("{} ({reason})", strerror(error.errno())),
         };
-        self.error(format_args!("could not insert module {}: {why}", verbatim_path(path)));
-        Exit::Failure
+        self.refuse(format_args!("could not insert module {}: {why}", verbatim_path(path)))
     }
 
     /// rmmod without a module.
     pub fn missing_module_name(&self) -> Exit {
-        self.error(format_args!("missing module name."));
-        Exit::Failure
+        self.refuse(format_args!("missing module name."))
     }
 
     /// rmmod, and the kernel keeps the module. kmod says it twice.

@@ -33,8 +33,7 @@ impl Report {
 
     /// `--load-list` with a file that cannot be read.
     pub fn unreadable_list(&self, error: &Error) -> Exit {
-        self.error(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)));
-        Exit::Failure
+        self.refuse(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)))
     }
 
     /// `--json` with a question that has no document.
@@ -51,8 +50,7 @@ impl Report {
 
     /// Neither the release nor the working directory could be had.
     pub fn no_module_directory(&self, error: &io::Error) -> Exit {
-        self.error(format_args!("could not find the module directory: {error}"));
-        Exit::Failure
+        self.refuse(format_args!("could not find the module directory: {error}"))
     }
 
     /// Nothing of that name or alias: the end for one module, a warning among several.
@@ -103,8 +101,7 @@ impl Report {
     }
 
     pub(super) fn not_inserted(&self, module: &BStr, why: std::fmt::Arguments<'_>) -> Exit {
-        self.error(format_args!("could not insert '{}': {why}", verbatim(module)));
-        Exit::Failure
+        self.refuse(format_args!("could not insert '{}': {why}", verbatim(module)))
     }
 
     /// An install command did not succeed.
