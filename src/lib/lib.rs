@@ -3,7 +3,7 @@
 //! One way through the house; nothing calls upwards or sideways:
 //!
 //! ```text
-//! CLI ─► ops ─► context ─► formats (name, bytes, config, index, elf, modinfo, ..., graph): bytes in, values out
+//! CLI ─► ops ─► context ─► formats (source, config, index, elf, modinfo, ...): bytes in, values out
 //!                     └──► sys: every syscall, file, process, thread and unsafe block
 //! ```
 //!
@@ -13,22 +13,16 @@
 //! - [`ops`] are the jobs (probe, depmod, info, ...); each first makes a plan, then carries it out.
 //! - [`error`] and [`notice`] are the vocabulary of what went wrong; wording belongs to the program.
 
-pub mod bytes;
-pub mod config;
 pub mod context;
-pub mod elf;
 pub mod error;
-pub mod facts;
-pub mod firmware;
+pub mod formats;
 pub mod graph;
-pub mod index;
-pub mod meta;
-pub mod modinfo;
+mod memory;
 pub mod name;
 pub mod notice;
 pub mod ops;
+#[doc(hidden)]
 pub mod sys;
-pub mod uevent;
 
 /// The examples of the README are tested as those of the documentation are.
 #[cfg(doctest)]

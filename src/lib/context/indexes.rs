@@ -13,12 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, FormatError};
-use crate::index::{Builder, Index, Match, text};
+use crate::formats::index::{Builder, Index, Match, text};
 use crate::name;
 use crate::notice::{Notice, Sink};
-use crate::sys::{self, fileset};
+use crate::sys::{self, publish};
 
-use super::stored::Stored;
+use super::block_file::Stored;
 
 /// Which index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl<'a> Indexes<'a> {
     /// Turns to the files that are there now; `false` if they are the ones that were opened. For answers that do not go
     /// together, which those of two sets need not: a depmod may have come between the opening of two files.
     pub(super) fn renew(&self) -> bool {
-        let staged = fileset::is_staged(&self.dir);
+        let staged = publish::is_staged(&self.dir);
         let mut slots = self.set().slots.iter().filter_map(OnceCell::get);
         let replaced = slots.any(|slot| slot.is_replaced(staged));
         let next = self.set.get() + 1;
@@ -234,13 +234,13 @@ impl<'a> Indexes<'a> {
 impl Slot {
     /// Reads one of the files where it is.
     fn read<T>(&self, path: &Path, read: impl Fn(&Path) -> Result<T, Error>) -> Result<T, Error> {
-        if self.staged { fileset::read(path, read) } else { read(path) }
+        if self.staged { publish::read(path, read) } else { read(path) }
     }
 
     /// Whether another file has taken the place of the one that was opened.
     fn is_replaced(&self, staged: bool) -> bool {
         let Some(Some(stored)) = self.stored.get() else { return false };
-        let new = if staged { fileset::staged(&self.binary) } else { None };
+        let new = if staged { publish::staged(&self.binary) } else { None };
         !stored.is_at(new.as_deref().unwrap_or(&self.binary))
     }
 

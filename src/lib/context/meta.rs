@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use crate::error::{Error, FormatError, FormatKind};
-use crate::meta::{Aliases, FILE_NAME, Meta, UNFIT_FOR_PATHS};
+use crate::formats::meta::{Aliases, FILE_NAME, Meta, UNFIT_FOR_PATHS};
 use crate::name;
 use crate::notice::{Notice, Sink};
-use crate::sys::{file, fileset};
+use crate::sys::{file, publish};
 
 use super::IndexKind;
-use super::stored::Stored;
+use super::block_file::Stored;
 
 /// The longest line of modules.dep that is made, in bytes; those of real kernels have some thousand.
 const LONGEST_LINE: usize = 1 << 20;
@@ -34,7 +34,7 @@ impl Place {
     /// That of the module directory `dir` if it has no modules.dep: in it, or above it for all there is.
     pub(super) fn of(dir: &Path) -> Option<Self> {
         let is_there = |dir: &Path, name: &str| file::exists(&dir.join(name)).is_ok();
-        if is_there(dir, "modules.dep.bin") || is_there(dir, "modules.dep") || fileset::is_staged(dir) {
+        if is_there(dir, "modules.dep.bin") || is_there(dir, "modules.dep") || publish::is_staged(dir) {
             return None;
         }
         let dir = [Some(dir), dir.parent()].into_iter().flatten().find(|dir| is_there(dir, FILE_NAME))?;
@@ -68,7 +68,7 @@ impl<'a> MetaFile<'a> {
     /// Opens the file; one that is of another kernel than `dir` by its name is worth a word.
     pub(super) fn open(place: &Place, dir: &Path, sink: Sink<'a>) -> Self {
         let path = place.file.clone();
-        let stored = fileset::read(&path, Stored::open);
+        let stored = publish::read(&path, Stored::open);
         let opened = stored.and_then(|stored| Meta::open(Box::new(stored)).map_err(Error::at(&path)));
         let meta = opened.map_err(|error| sink(&Notice::Unusable(error))).ok();
         let count = meta.as_ref().map_or(0, Meta::len);

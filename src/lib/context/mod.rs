@@ -4,14 +4,16 @@
 //! globals: two contexts never share anything. Must not print and must not change the system.
 //! Contract: kmod's context (`kmod_new` with its resources), without its reference counts.
 
-mod check;
+mod block_file;
+pub mod cache;
 pub mod conf;
-pub mod facts;
+mod consistency;
 mod indexes;
+pub mod loaded;
 mod lookup;
 mod meta;
+pub mod module_file;
 mod stamp;
-mod stored;
 
 use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
@@ -21,10 +23,10 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
-use crate::config::depmod::DepmodConfig;
-use crate::config::{Author, Config};
+use crate::formats::config::depmod::DepmodConfig;
+use crate::formats::config::{Author, Config};
 use crate::notice::{Notice, Sink};
-use crate::sys::{self, fileset};
+use crate::sys::{self, publish};
 use indexes::Indexes;
 use meta::{MetaFile, Place};
 
@@ -120,7 +122,7 @@ impl<'a> Context<'a> {
     }
 
     fn over(dir: PathBuf, place: Option<&Place>, source: &ConfigSource, sink: Sink<'a>) -> Self {
-        let staged = place.is_none() && fileset::is_staged(&dir);
+        let staged = place.is_none() && publish::is_staged(&dir);
         let meta = place.map(|place| MetaFile::open(place, &dir, sink));
         let lines = match &meta {
             Some(meta) if *source != ConfigSource::Nothing => Lines::Meta(meta.path(), meta.soft_and_weak()),
@@ -142,7 +144,7 @@ impl<'a> Context<'a> {
 
     /// A context over indexes with a configuration that the caller has already.
     pub fn with_config(dir: PathBuf, config: Config, sink: Sink<'a>) -> Self {
-        let staged = fileset::is_staged(&dir);
+        let staged = publish::is_staged(&dir);
         Self::new(dir, staged, config, sink)
     }
 
@@ -264,7 +266,7 @@ fn load_config(lines: &Lines<'_>, sources: &[PathBuf], sink: Sink<'_>) -> Config
 /// modules.softdep and modules.weakdep: a new one comes before an old one of the same name, and in its place.
 fn files_of_modules(dir: &Path, staged: bool) -> Vec<PathBuf> {
     let in_place = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
-    let new = in_place.iter().filter_map(|path| if staged { fileset::staged(path) } else { None });
+    let new = in_place.iter().filter_map(|path| if staged { publish::staged(path) } else { None });
     new.chain(in_place.iter().cloned()).collect()
 }
 

@@ -16,8 +16,8 @@ use oxmod_test_support::{Kernel, Random, kernels};
 
 use super::super::{Context, IndexKind, indexes};
 use super::{looked_up, text};
-use crate::config::Config;
-use crate::index::text::{builtin_aliases, deps, entries, lines};
+use crate::formats::config::Config;
+use crate::formats::index::text::{builtin_aliases, deps, entries, lines};
 use crate::name;
 use crate::notice::Notice;
 
@@ -119,7 +119,9 @@ fn keys(kind: IndexKind, file: &[u8]) -> Vec<String> {
         IndexKind::Dep => deps(file).map(|dep| text(&name::from_path(dep.path))).collect(),
         IndexKind::Alias => some(entries(file, "alias")).iter().map(|(key, _)| text(key)).collect(),
         IndexKind::Symbol => some(entries(file, "alias")).iter().map(|(key, _)| text(key)).collect(),
-        IndexKind::Builtin => some(crate::index::text::names(file)).iter().map(|key| text(key)).collect(),
+        IndexKind::Builtin => {
+            some(crate::formats::index::text::names(file)).iter().map(|key| text(key)).collect()
+        }
         IndexKind::BuiltinAlias => some(builtin_aliases(file)).iter().map(|info| text(info.value)).collect(),
     };
     keys = keys.iter().map(|key| key.replace('*', "0")).filter(|key| !key.contains('[')).collect();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::conf::is_accepted;
 use super::indexes::Kind;
-use crate::meta;
+use crate::formats::meta;
 use crate::sys::file::{self, Stat};
 use crate::sys::{dir, host};
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use super::*;
-use crate::index::Builder;
+use crate::formats::index::Builder;
 
 const DEP: &str = "kernel/alpha.ko:\nkernel/bravo.ko: kernel/alpha.ko\nextra/charlie-x.ko.xz: kernel/bravo.ko kernel/alpha.ko\n\
     kernel/delta.ko: extra/charlie-x.ko.xz kernel/bravo.ko kernel/alpha.ko\nkernel/alphabet.ko: kernel/delta.ko\nkernel/foxtrot.ko:\n";

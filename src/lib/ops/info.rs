@@ -6,12 +6,12 @@
 
 use std::path::Path;
 
-use crate::context::facts::Known;
-use crate::elf::{self, Module, Source};
+use crate::context::cache::Known;
+use crate::context::module_file::Opener;
 use crate::error::{Error, Result};
-use crate::facts::Record;
-use crate::modinfo::{Entry, Signature, Trailer, hex, strings};
-use crate::ops::module_file::Opener;
+use crate::formats::cache::Record;
+use crate::formats::elf::{self, Module, Source};
+use crate::formats::modinfo::{Entry, Signature, Trailer, hex, strings};
 
 /// What a module file says about itself.
 #[derive(Debug, Default)]

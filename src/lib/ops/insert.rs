@@ -11,10 +11,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::elf::{self, Source};
+use crate::context::module_file::Opener;
 use crate::error::{Error, FormatError, Result};
-use crate::ops::module_file::Opener;
-use crate::sys::decompress::Compression;
+use crate::formats::compress::Compression;
+use crate::formats::elf::{self, Source};
 use crate::sys::module;
 
 /// Which of the kernel's checks to pass over.

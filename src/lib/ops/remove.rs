@@ -9,10 +9,10 @@ use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::config::Softdeps;
+use crate::context::loaded;
 use crate::context::{Context, Module};
+use crate::formats::config::Softdeps;
 use crate::name;
-use crate::ops::loaded;
 use crate::sys::module;
 
 /// How to treat the module and what hangs on it.

@@ -9,7 +9,6 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::memory;
 use crate::error::{Error, FormatError, FormatKind, Result};
 
 /// The most bytes that any single input file may have: 1 GiB. The largest real module is 40 MB.
@@ -250,7 +249,7 @@ pub fn append_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> 
     let len = usize::try_from(len).map_err(|_| out_of_memory())?;
     let start = bytes.len();
     if bytes.capacity() - start < len {
-        memory::attempt(|| bytes.try_reserve_exact(len)).map_err(|_| out_of_memory())?;
+        crate::memory::attempt(|| bytes.try_reserve_exact(len)).map_err(|_| out_of_memory())?;
         populate(bytes);
     }
     while bytes.len() - start < len {

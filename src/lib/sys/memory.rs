@@ -4,19 +4,15 @@
 //! code 1, except where somebody asked for memory that may be denied. Must not cost anything while there is memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::OnceLock;
+
+use crate::memory;
 
 /// The exit code of a program that has no memory left.
 const EXHAUSTED: libc::c_int = 1;
 
 /// What to say then, in pieces: there is no memory to join them.
 static LAST_WORDS: OnceLock<[&str; 2]> = OnceLock::new();
-
-thread_local! {
-    /// Whether this thread can do without the memory that it asks for.
-    static ATTEMPT: Cell<bool> = const { Cell::new(false) };
-}
 
 /// The system's allocator, which ends the program where it has nothing left. For `#[global_allocator]`.
 #[derive(Debug)]
@@ -28,17 +24,9 @@ pub fn last_words(words: [&'static str; 2]) {
     let _ = LAST_WORDS.set(words);
 }
 
-/// Runs what has an answer of its own to a denial, such as `try_reserve`.
-pub(crate) fn attempt<T>(request: impl FnOnce() -> T) -> T {
-    let before = ATTEMPT.replace(true);
-    let answer = request();
-    ATTEMPT.set(before);
-    answer
-}
-
 #[cold]
 fn exhausted() {
-    if ATTEMPT.get() {
+    if memory::is_attempt() {
         return;
     }
     for words in LAST_WORDS.get().unwrap_or(&["out of memory", "\n"]) {
@@ -88,22 +76,5 @@ unsafe impl GlobalAlloc for Finite {
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the caller keeps the contract, which is the same.
         checked(unsafe { System.realloc(memory, layout, size) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_denied_attempt_is_an_answer() {
-        let mut bytes: Vec<u8> = Vec::new();
-        assert!(attempt(|| bytes.try_reserve_exact(isize::MAX.unsigned_abs() - 64)).is_err());
-        assert!(!ATTEMPT.get());
-        // Inside another one.
-        attempt(|| {
-            attempt(|| ());
-            assert!(ATTEMPT.get());
-        });
     }
 }

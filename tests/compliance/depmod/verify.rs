@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use bstr::ByteSlice;
-use oxmod::facts::{self, Contents, Facts, MAKER, Made, Record};
-use oxmod::index::Builder;
+use oxmod::formats::cache::{self, Contents, Facts, MAKER, Made, Record};
+use oxmod::formats::index::Builder;
 use oxmod_test_support::{Answer, Module, Root, Run, Side, sides};
 
 use super::facts::{FACTS, depmod, path, settled, unindexed};
@@ -148,9 +148,9 @@ fn a_side_car_that_says_what_is_not_so() {
         modinfo: Some(b"alias=another\0"),
         signature: record.signature(),
     };
-    let forged = facts::encode(&contents, record.exports(), record.needs()).unwrap();
+    let forged = cache::encode(&contents, record.exports(), record.needs()).unwrap();
     let made = Made { maker: MAKER, symbol_prefix: None, files: Vec::new() };
-    let parts = facts::assemble(&made, &[&forged]).unwrap();
+    let parts = cache::assemble(&made, &[&forged]).unwrap();
     fs::write(path(&root, FACTS), [&parts.head[..], &forged, &parts.table].concat()).unwrap();
     let expected = "modules.oxmod.bin: says what is not so of 1 module\n  - kernel/base.ko\n";
     assert_eq!(verify(&root, &[]), (1, expected.into()));

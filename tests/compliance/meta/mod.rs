@@ -11,10 +11,10 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::process::{Command, Stdio};
 
 use bstr::ByteSlice;
-use oxmod::index::{Index, text};
-use oxmod::meta::{Aliases, Meta, Tree, message};
+use oxmod::formats::index::{Index, text};
+use oxmod::formats::meta::{Aliases, Meta, Tree, message};
 use oxmod::name;
-use oxmod::ops::meta::{example, serving};
+use oxmod::ops::meta_check::{example, serving};
 use oxmod_test_support::{Kernel, RELEASE, Root, Run, Side, exhaustive, kernels};
 use prost::Message as _;
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bstr::ByteSlice;
 use oxmod::context::{ConfigSource, Context};
-use oxmod::index::text;
-use oxmod::meta::message;
+use oxmod::formats::index::text;
+use oxmod::formats::meta::message;
 use oxmod::name;
 use oxmod::notice::{Notice, Sink};
-use oxmod::ops::meta::example;
+use oxmod::ops::meta_check::example;
 use oxmod_test_support::{RELEASE, Random, Root, Run, Shim, Side};
 use prost::Message as _;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::config::Config;
+use oxmod::formats::config::Config;
 
 fuzz_target!(|data: &[u8]| {
     let mut config = Config::default();

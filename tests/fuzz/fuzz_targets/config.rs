@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::config::Config;
+use oxmod::formats::config::Config;
 use oxmod::notice::Notice;
 
 fuzz_target!(|data: &[u8]| {

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::sys::decompress::{Blocks, Compression, Decompressor};
+use oxmod::formats::compress::{Blocks, Compression, Decompressor};
 
 const LIMIT: usize = 1 << 20;
 

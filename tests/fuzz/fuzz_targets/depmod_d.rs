@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::config::depmod::{DepmodConfig, KernelPattern, SearchPlace};
+use oxmod::formats::config::depmod::{DepmodConfig, KernelPattern, SearchPlace};
 
 fuzz_target!(|data: &[u8]| {
     let mut config = DepmodConfig::default();

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::elf::Module;
+use oxmod::formats::elf::Module;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(module) = Module::parse(&bytes) else { return };

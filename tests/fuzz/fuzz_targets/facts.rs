@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::facts::{Contents, Facts, Identity, MAKER, Made, Record, Symbol, assemble, encode};
+use oxmod::formats::cache::{Contents, Facts, Identity, MAKER, Made, Record, Symbol, assemble, encode};
 
 fuzz_target!(|bytes: &[u8]| {
     read(bytes);

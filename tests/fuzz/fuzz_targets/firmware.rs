@@ -5,8 +5,8 @@
 
 use bstr::BString;
 use libfuzzer_sys::fuzz_target;
-use oxmod::firmware::whence::Whence;
-use oxmod::firmware::{Catalogue, Node, Steps, cpio, fsspec, name};
+use oxmod::formats::firmware::whence::Whence;
+use oxmod::formats::firmware::{Catalogue, Node, Steps, cpio, fsspec, name};
 
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.splitn(2, |&byte| byte == 0);

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::index::{Builder, Index};
+use oxmod::formats::index::{Builder, Index};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(index) = Index::parse(data) else { return };

@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::meta::{Aliases, Meta, Tree, search};
+use oxmod::formats::meta::{Aliases, Meta, Tree, search};
 use oxmod::name::{fnmatch, normalize_alias};
-use oxmod::ops::meta::{Listed, check, example, serving};
+use oxmod::ops::meta_check::{Listed, check, example, serving};
 use prost::Message;
 
 fuzz_target!(|data: &[u8]| {

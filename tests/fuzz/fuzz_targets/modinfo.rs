@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::modinfo::{Parameters, builtin, strings};
+use oxmod::formats::modinfo::{Parameters, builtin, strings};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut parameters = Parameters::default();

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::modinfo::{Trailer, hex};
+use oxmod::formats::modinfo::{Trailer, hex};
 
 fuzz_target!(|bytes: &[u8]| {
     if read(bytes) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::index::text;
+use oxmod::formats::index::text;
 use oxmod::name;
 use oxmod::ops::depmod::KernelSymbols;
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::uevent::Event;
+use oxmod::formats::uevent::Event;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(event) = Event::parse(data) else { return };

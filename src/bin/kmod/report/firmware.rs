@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bstr::BString;
 use oxmod::error::{Error, FormatError};
-use oxmod::firmware::Dead;
+use oxmod::formats::firmware::Dead;
 use oxmod::ops::firmware::{Ambiguity, Missing, Policy, Present, Sizes, Unselected};
 
 use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path, why};

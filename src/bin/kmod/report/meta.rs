@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bstr::BString;
 use oxmod::error::{Error, FormatError};
-use oxmod::meta::Aliases;
-use oxmod::ops::meta::Flaw;
+use oxmod::formats::meta::Aliases;
+use oxmod::ops::meta_check::Flaw;
 
 use super::{Exit, Report, raw_bytes, verbatim, verbatim_path, why};
 

@@ -13,9 +13,9 @@ use bstr::BString;
 
 use super::watch::{Tell, Told};
 use super::{Coldplug, Need, Served, failures};
+use crate::formats::uevent::Event;
 use crate::ops::manager::{Error, Manager};
 use crate::sys::devices;
-use crate::uevent::Event;
 
 /// What is to be done, the next in front.
 #[derive(Debug)]

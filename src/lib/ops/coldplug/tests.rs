@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use super::queue::Queue;
 use super::{Coldplug, Failure, Served, Told, Watch};
 use crate::context::{ConfigSource, Context};
+use crate::formats::uevent::Event;
 use crate::ops::manager::Manager;
-use crate::uevent::Event;
 
 /// A directory with indexes but no modules, and devices.
 struct Tree(tempfile::TempDir);

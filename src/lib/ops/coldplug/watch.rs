@@ -12,10 +12,10 @@ use std::thread;
 use super::queue::Queue;
 use super::{Need, Served};
 use crate::error::{Error, FormatError};
+use crate::formats::uevent::Event;
 use crate::ops::manager::{self, Manager};
 use crate::sys::devices;
 use crate::sys::uevent::{Heard, Listener, Waker};
-use crate::uevent::Event;
 
 /// What is being watched, and how.
 #[derive(Debug, Clone, Copy)]

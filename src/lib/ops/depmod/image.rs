@@ -8,13 +8,13 @@ use std::path::Path;
 use bstr::ByteSlice;
 
 use crate::error::FormatError;
-use crate::index::{Builder, text};
+use crate::formats::index::{Builder, text};
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
 use crate::sys::{host, parallel};
 
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
-use super::load::{Loaded, short_path};
+use super::read::{Loaded, short_path};
 use super::{Plan, order, tell};
 
 /// One output file.

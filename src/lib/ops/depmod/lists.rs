@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error};
-use crate::facts::{Digest, Role};
+use crate::formats::cache::{Digest, Role};
 use crate::notice::DepmodNotice;
 use crate::sys::file;
 

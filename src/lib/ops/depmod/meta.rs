@@ -6,16 +6,16 @@ use bstr::ByteSlice;
 use indexmap::IndexMap;
 
 use crate::error::FormatError;
-use crate::index::text;
-use crate::meta::message::{Meta, Module, RadixNode};
-use crate::meta::{LONGEST_NAME, LONGEST_PATH, Tree, UNFIT_FOR_PATHS};
+use crate::formats::index::text;
+use crate::formats::meta::message::{Meta, Module, RadixNode};
+use crate::formats::meta::{LONGEST_NAME, LONGEST_PATH, Tree, UNFIT_FOR_PATHS};
 use crate::name;
 use crate::notice::DepmodNotice;
 
 use super::Plan;
 use super::image::{Heard, Output, Wanted};
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
-use super::load::{Loaded, short_path};
+use super::read::{Loaded, short_path};
 
 impl Plan<'_> {
     /// The file: what is built in comes first, in the order of modules.builtin.modinfo, then the modules in theirs.
@@ -57,7 +57,7 @@ impl Plan<'_> {
             release: text_of(self.release),
             modules,
         };
-        Ok(Output { name: crate::meta::FILE_NAME, bytes: meta.into_file()? })
+        Ok(Output { name: crate::formats::meta::FILE_NAME, bytes: meta.into_file()? })
     }
 
     /// The positions of the modules in the file, the first of which is `first`; `None` for one that cannot be in it.

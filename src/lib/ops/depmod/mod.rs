@@ -5,14 +5,14 @@
 //! What was read of a module is kept in a side-car for the next run, see modules.oxmod.bin(5); everything behind the
 //! reading is done anew each time.
 
-mod fresh;
 mod image;
-mod kernel;
-mod last;
+mod up_to_date;
+
+mod cache;
 mod lists;
-mod load;
 mod meta;
 mod order;
+mod read;
 mod resolve;
 mod scan;
 mod verify;
@@ -23,23 +23,23 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use crate::config::depmod::DepmodConfig;
-use crate::context::facts as side_car;
+use crate::context::cache as side_car;
 use crate::error::Error;
-use crate::facts;
+use crate::formats::cache::FILE_NAME as CACHE_NAME;
+use crate::formats::config::depmod::DepmodConfig;
 use crate::graph::Cycles;
 use crate::notice::{DepmodNotice, Notice, Sink};
-use crate::sys::fileset::{self, NewFile, Writer};
+use crate::sys::publish::{self, NewFile, Writer};
 
+pub use crate::formats::symvers::{BadLine, KernelSymbols};
 pub use image::Output;
-pub use kernel::{BadLine, KernelSymbols};
 pub use scan::{BUILD_LINKS, ModuleFile, module_file};
 pub use verify::{Difference, Finding, Wrong};
 
+use cache::Left;
 use image::Wanted;
-use last::Left;
 use lists::Lists;
-use load::{Known, Loaded};
+use read::{Known, Loaded};
 use resolve::Resolved;
 
 /// What is asked of depmod besides where the modules are.
@@ -158,7 +158,7 @@ type Result<T> = std::result::Result<T, Failure>;
 /// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
 pub fn texts(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Output>> {
     let files = tree.files(config, sink)?;
-    if config.last == Last::Enough && fresh::is_fresh(tree, &files, config) {
+    if config.last == Last::Enough && up_to_date::is_fresh(tree, &files, config) {
         return Ok(Vec::new());
     }
     let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| Ok(outputs);
@@ -193,13 +193,12 @@ pub fn write(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<()> {
     // From the beginning, so that a run that looked earlier does not write later.
     let writer = Writer::open(tree.out).ok();
     let files = tree.files(config, sink)?;
-    if config.last == Last::Enough && fresh::is_fresh(tree, &files, config) {
+    if config.last == Last::Enough && up_to_date::is_fresh(tree, &files, config) {
         return Ok(());
     }
     with_outputs(tree, &files, config, Wanted::All, sink, |lists, known, outputs| {
         let left = Left::new(known, &outputs, lists, config.symbol_prefix);
-        let left =
-            left.map_err(|error| Failure::Unmade(Error::new(tree.out.join(facts::FILE_NAME), error)))?;
+        let left = left.map_err(|error| Failure::Unmade(Error::new(tree.out.join(CACHE_NAME), error)))?;
         let left = if config.keep == Keep::Facts { Some(&left) } else { None };
         publish(tree.out, writer, &outputs, left, sink).map_err(Failure::Unwritten)
     })
@@ -215,7 +214,7 @@ fn publish(
     let writer = if let Some(writer) = writer {
         writer
     } else {
-        fileset::create_dir(out)?;
+        publish::create_dir(out)?;
         Writer::open(out)?
     };
     // The indexes first, modules.dep.bin before all: what others name is then known, should anything stop this half-way.
@@ -227,8 +226,8 @@ fn publish(
         .collect();
     writer.publish(&files)?;
     let kept = match left {
-        Some(left) => writer.leave(&NewFile { name: facts::FILE_NAME, pieces: left.pieces() }),
-        None => writer.remove(facts::FILE_NAME),
+        Some(left) => writer.leave(&NewFile { name: CACHE_NAME, pieces: left.pieces() }),
+        None => writer.remove(CACHE_NAME),
     };
     // Its absence costs time, nothing else.
     if let Err(error) = kept {
@@ -249,8 +248,8 @@ fn with_outputs<T>(
     let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
     let ordered = in_order(tree.dir, files, &lists, sink);
     let left = if config.last == Last::Ignored { None } else { side_car::read(tree.out) };
-    let last = left.as_deref().and_then(last::open);
-    let mut known = load::all(tree.dir, &ordered, last.as_ref(), sink);
+    let last = left.as_deref().and_then(cache::open);
+    let mut known = read::all(tree.dir, &ordered, last.as_ref(), sink);
     for flaw in known.iter_mut().filter_map(|known| known.flaw.take()) {
         if flaw.is_shortage() {
             return Err(Failure::Unread(flaw));

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use crate::graph::{Cycles, Graph};
 use crate::notice::{DepmodNotice, Sink};
 
-use super::kernel::{bare, skip_prefix};
-use super::load::{Loaded, WEAK};
+use super::read::{Loaded, WEAK};
 use super::{Config, tell};
+use crate::formats::symvers::{bare, skip_prefix};
 
 /// Where a symbol comes from.
 #[derive(Debug, Clone, Copy)]

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use crate::config::depmod::{DepmodConfig, KernelPattern, SearchPlace};
 use crate::error::Result;
+use crate::formats::config::depmod::{DepmodConfig, KernelPattern, SearchPlace};
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
 use crate::sys::regex;

@@ -8,14 +8,14 @@ use std::path::Path;
 
 use bstr::BString;
 
-use crate::context::{IndexKind, facts as side_car, index_of_text};
+use crate::context::{IndexKind, cache as side_car, index_of_text};
 use crate::error::{Error, FormatError, FormatKind};
-use crate::facts::{self, Facts, MAKER, Record};
-use crate::index::{Index, text};
+use crate::formats::cache::{self, Facts, MAKER, Record};
+use crate::formats::index::{Index, text};
 use crate::sys::file;
 
 use super::image::Output;
-use super::load::Known;
+use super::read::Known;
 
 /// What is wrong with one file.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(super) fn compare(out: &Path, outputs: &[Output], known: &[Known<'_>]) -> Ve
             findings.push(Finding { file: made.name, wrong });
         }
     }
-    findings.extend(side_car_wrong(out, known).map(|wrong| Finding { file: facts::FILE_NAME, wrong }));
+    findings.extend(side_car_wrong(out, known).map(|wrong| Finding { file: cache::FILE_NAME, wrong }));
     findings
 }
 

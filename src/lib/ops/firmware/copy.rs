@@ -1,7 +1,7 @@
 //! Carrying an image out: every file copied, every link made, below a directory.
 //!
 //! Files are copied as they are, or decompressed where the image says so. Nothing outside the directory is written, see
-//! [`deposit`](crate::sys::deposit).
+//! [`deposit`](crate::sys::image_dir).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -9,9 +9,9 @@ use std::path::Path;
 
 use super::image::{Entry, Image};
 use crate::error::{Error, FormatError, Result};
-use crate::sys::decompress::{Compression, Decompressor};
-use crate::sys::deposit::Deposit;
+use crate::formats::compress::{Compression, Decompressor};
 use crate::sys::file;
+use crate::sys::image_dir::Deposit;
 
 /// Copies all of an image to below `dir`. A file that is decompressed is its copy from then on.
 ///

@@ -6,7 +6,7 @@ use bstr::{BString, ByteSlice};
 
 use super::image::{Entry, FIRMWARE, Image};
 use super::search::Ambiguity;
-use crate::firmware::{Catalogue, name};
+use crate::formats::firmware::{Catalogue, name};
 
 impl Image {
     /// The same with every compressed file under its plain name. The answer is also what would have had that name too.

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use crate::error::{Error, Result};
-use crate::firmware::{Catalogue, Node, name};
+use crate::formats::firmware::{Catalogue, Node, name};
 use crate::sys::listing::{self, Kind};
-use crate::sys::rooted::{self, Way};
+use crate::sys::resolve::{self, Way};
 
 /// How many files and links are taken from directories that links lead to: those of all of linux-firmware are 5,000.
 const MOST_OUTSIDE: usize = 1 << 16;
@@ -34,7 +34,7 @@ pub(super) struct Gathered {
 ///
 /// Errors: the directory cannot be listed.
 pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<Gathered> {
-    let way = rooted::follow(root, whole).map_err(Error::at(dir))?;
+    let way = resolve::follow(root, whole).map_err(Error::at(dir))?;
     let elsewhere = root != Path::new("/") && way.needs_root();
     let dir = if elsewhere { way.end.clone() } else { dir.to_path_buf() };
     let reading = Reading {
@@ -101,7 +101,7 @@ impl Reading<'_> {
     /// Finds out where a link leads that leads out, and puts that in its place.
     fn follow(&mut self, link: &BString) {
         let on_disk = self.on_disk(link);
-        let way = match rooted::follow(self.root, &on_disk) {
+        let way = match resolve::follow(self.root, &on_disk) {
             Ok(way) => way,
             Err(error) => {
                 // To itself, or to nothing.

@@ -10,9 +10,9 @@ use bstr::{BString, ByteSlice};
 
 use super::search::{Ambiguity, Found, Search};
 use crate::error::{Error, FormatError, Result};
-use crate::firmware::cpio::List;
-use crate::firmware::fsspec::Spec;
-use crate::firmware::{Catalogue, Node, name};
+use crate::formats::firmware::cpio::List;
+use crate::formats::firmware::fsspec::Spec;
+use crate::formats::firmware::{Catalogue, Node, name};
 use crate::sys::file;
 
 /// Where firmware is in an image.

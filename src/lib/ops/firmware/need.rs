@@ -11,7 +11,7 @@ use bstr::BString;
 use super::select::Chosen;
 use crate::context::Context;
 use crate::error::Error;
-use crate::index::text;
+use crate::formats::index::text;
 use crate::name;
 use crate::ops::info::Reader;
 use crate::sys::{host, parallel};

@@ -15,8 +15,8 @@ use super::gather::{Gathered, gather};
 use super::image::FIRMWARE;
 use crate::context::absolute;
 use crate::error::{Error, FormatError, Result};
-use crate::firmware::whence::Whence;
-use crate::firmware::{Catalogue, Chased, Dead, Node, Steps, name};
+use crate::formats::firmware::whence::Whence;
+use crate::formats::firmware::{Catalogue, Chased, Dead, Node, Steps, name};
 use crate::sys::{file, sysfs};
 
 /// What is done where more than one thing could be meant.

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
+use crate::context::loaded;
 use crate::context::{Context, IndexKind};
 use crate::error::{Error, Result};
 use crate::name;
-use crate::ops::loaded;
 use crate::sys::devices::modaliases;
 
 /// What is chosen; nothing at all stands for everything.
@@ -73,7 +73,7 @@ fn all_modules(context: &Context<'_>) -> std::result::Result<Chosen, Unselected>
         all.insert(name.into(), None);
     });
     context.dump(IndexKind::Dep, |name, line| {
-        if let Some(dep) = crate::index::text::Dep::parse(line) {
+        if let Some(dep) = crate::formats::index::text::Dep::parse(line) {
             all.insert(name.into(), Some(context.in_dir(dep.path)));
         }
     });

@@ -7,7 +7,7 @@ use bstr::BString;
 use super::image::{Image, place};
 use super::need::Needs;
 use super::search::{Ambiguity, Found, Search};
-use crate::firmware::{Dead, Node, Steps, name};
+use crate::formats::firmware::{Dead, Node, Steps, name};
 
 /// A name that there is something for.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use crate::config::Origin;
 use crate::error::{self, Cause};
+use crate::formats::config::Origin;
 use crate::ops::command;
 use crate::ops::probe::{Failure, Forbidden, Step};
 use crate::ops::remove;

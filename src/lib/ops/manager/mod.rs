@@ -3,11 +3,11 @@
 //! Owns what one call means among others that run at the same time. What is to be loaded, in which order and
 //! with which parameters is [`probe`]'s plan, as for modprobe. Must not print.
 
-mod act;
 mod error;
-mod flight;
+mod execute;
+mod in_flight;
 mod open;
-mod prospect;
+mod plan;
 
 #[cfg(test)]
 mod tests;
@@ -25,11 +25,11 @@ use crate::ops::command::{self, Surroundings};
 use crate::ops::probe::{self, Done};
 use crate::ops::remove::{self, Hand, by_kernel};
 use crate::sys::module::{self, State};
-use act::Actor;
+use execute::Actor;
 
 pub use error::{Error, Incomplete};
 pub use open::{open_dir, open_meta};
-pub use prospect::{Planned, Prospect};
+pub use plan::{Planned, Prospect};
 
 /// Opens the modules and their configuration, at first and at each [`Manager::refresh`].
 type Open<'a> = Box<dyn Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a>;
@@ -132,7 +132,7 @@ impl Manager<'static> {
         Manager::new(open, &|_| {})
     }
 
-    /// The modules of a [meta.pb](crate::meta), whose files are below `dir`, with the system's configuration. No other index is
+    /// The modules of a [meta.pb](crate::formats::meta), whose files are below `dir`, with the system's configuration. No other index is
     /// needed, nor looked at. What the library notices goes unheard; [`Manager::new`] can have it otherwise.
     ///
     /// Errors: there is no such file, or it is no meta.pb.
@@ -239,14 +239,14 @@ impl<'a> Manager<'a> {
         if found.is_empty() {
             return Err(Error::NotFound { name: name.into() });
         }
-        Ok(prospect::all(&context, found, false, self.sink))
+        Ok(plan::all(&context, found, false, self.sink))
     }
 
     /// What [`load_for_device`](Self::load_for_device) would do now.
     pub fn plan_for_device(&self, modalias: impl AsRef<[u8]>) -> Vec<Planned> {
         let context = self.context();
-        let found = prospect::drivers(&context, modalias.as_ref());
-        prospect::all(&context, found, true, self.sink)
+        let found = plan::drivers(&context, modalias.as_ref());
+        plan::all(&context, found, true, self.sink)
     }
 
     /// Removes the module of this name, or all those of this alias, and those that it needed and nothing uses any
@@ -271,7 +271,7 @@ impl<'a> Manager<'a> {
             Remover { surroundings: self.actor.surroundings(), removed: Vec::new(), command: None };
         for module in &found {
             if !module.builtin && !context.is_builtin(&module.name) {
-                act::settled(&module.name);
+                execute::settled(&module.name);
             }
             let outcome = remove::remove(&context, module, remove::Request::default(), &mut remover);
             if let Err(failure) = outcome {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::error::Error;
 use crate::context::{ConfigSource, Context, IndexKind};
-use crate::meta::Meta;
+use crate::formats::meta::Meta;
 use crate::notice::Sink;
-use crate::sys::{file, fileset};
+use crate::sys::{file, publish};
 
 /// A context for a manager: the modules in `dir`, or those of a meta.pb there or in the directory above.
 ///
@@ -40,7 +40,7 @@ pub fn open_meta<'c>(
 /// A meta.pb that is of no use would answer that there is nothing at all.
 fn usable(context: Context<'_>) -> Result<Context<'_>, Error> {
     let unusable = context.meta_file().filter(|_| !context.has_index(IndexKind::Dep));
-    match unusable.map(|path| fileset::read(path, file::read).and_then(|bytes| parsed(path, bytes))) {
+    match unusable.map(|path| publish::read(path, file::read).and_then(|bytes| parsed(path, bytes))) {
         Some(Err(error)) => Err(Error::Meta { error: Arc::new(error) }),
         // It was replaced meanwhile, or is not at fault.
         Some(Ok(())) | None => Ok(context),

@@ -6,7 +6,7 @@ use std::thread;
 
 use bstr::BString;
 
-use super::flight::{Flights, Shared};
+use super::in_flight::{Flights, Shared};
 use super::{Error, Manager};
 use crate::ops::insert::Way;
 use crate::ops::probe::Done;

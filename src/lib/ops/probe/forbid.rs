@@ -4,8 +4,8 @@
 //! becomes of a request that they stop. What the kernel has already is not for them to judge.
 
 use super::plan::is_builtin;
-use crate::config::Forbid;
 use crate::context::{Context, Module};
+use crate::formats::config::Forbid;
 use crate::sys::module::is_live;
 
 /// Why a module is not to be loaded.

@@ -7,14 +7,14 @@
 //! module that has soft dependencies, all of its softdep lines count, `forbid` lines do at all, and no
 //! step comes twice.
 
-mod act;
+mod execute;
 mod forbid;
 mod order;
 mod parallel;
 mod plan;
 mod wait;
 
-pub use act::{Answer, Done, Failure, Means};
+pub use execute::{Answer, Done, Failure, Means};
 pub use forbid::Forbidden;
 pub use parallel::{Answers, in_parallel};
 pub use plan::{Action, Plan, Request, Step, plan};

@@ -11,7 +11,7 @@ use std::thread;
 
 use bstr::{BStr, ByteSlice};
 
-use super::act::{Answer, Means};
+use super::execute::{Answer, Means};
 use super::plan::Step;
 use super::wait::{Need, Scheduled};
 

@@ -8,8 +8,8 @@ use indexmap::IndexSet;
 
 use super::forbid::{Forbidden, Gate};
 use super::order::{self, Entry};
-use crate::config::{Blacklist, Command};
 use crate::context::{Context, Module};
+use crate::formats::config::{Blacklist, Command};
 use crate::notice::Sink;
 use crate::sys::module;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use super::act::{Answer, Done, Failure, Means};
+use super::execute::{Answer, Done, Failure, Means};
 use super::parallel::{Answers, in_parallel};
 use super::plan::{Action, Step};
 use super::wait::{Need, Scheduled};

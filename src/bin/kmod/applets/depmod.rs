@@ -1,0 +1,359 @@
+//! depmod: reads every module of a kernel and writes the indexes that the other tools answer from.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use bstr::ByteSlice;
+use clap::Command;
+use oxmod::context::{absolute, depmod_config};
+use oxmod::formats::config::depmod::DepmodConfig;
+use oxmod::notice::{DepmodNotice, Notice, Sink};
+use oxmod::ops::depmod::{self as op, Config, Keep, KernelSymbols, Last, ModuleFile, Tree};
+use oxmod::sys::{file, host};
+
+use crate::cli::getopt::Opt;
+use crate::cli::invocation::Invocation;
+use crate::cli::options::{self, Options, flag, value};
+use crate::output::stdout::Out;
+use crate::report::{Exit, Level, Outcome, Report, progress::Progress, verify};
+
+/// The table of options.
+pub fn command() -> Command {
+    let usage = "depmod [OPTIONS] [VERSION]\n       depmod [OPTIONS] VERSION FILE...";
+    options::table("depmod", "Write the indexes of a kernel's modules", usage)
+        .args([
+            flag(Some('a'), "all", "Read all modules (the default without FILE)"),
+            flag(Some('A'), "quick", "Do nothing if nothing would change"),
+            options::ours(flag(None, "full", "Read every module anew, whatever the last run has kept")),
+            value(Some('b'), "basedir", "DIR", "Work on the modules below DIR instead of /"),
+            value(Some('m'), "moduledir", "DIR", "Where modules are below that [default: /lib/modules]"),
+            value(Some('o'), "outdir", "DIR", "Write below DIR instead of the base directory"),
+            value(Some('C'), "config", "PATH", "Read this file or directory instead of the usual ones"),
+            value(Some('E'), "symvers", "FILE", "Check symbols and their versions against a Module.symvers"),
+            value(Some('F'), "filesyms", "FILE", "Check symbols against a System.map"),
+            flag(Some('e'), "errsyms", "Report symbols that nothing supplies (with -E or -F)"),
+            options::ours(flag(None, "meta", "Write meta.pb too, for systems that have nothing else")),
+            options::ours(flag(
+                None,
+                "errexit",
+                "Like -e (with -E or -F), and fail if there was anything to report",
+            )),
+            options::ours(flag(
+                None,
+                "verify",
+                "Write nothing; tell in what the files differ from what they should be",
+            )),
+            flag(Some('v'), "verbose", "Say more, and print each dependency"),
+            flag(Some('n'), "dry-run", "Print the text indexes instead of writing files").alias("show"),
+            value(
+                Some('P'),
+                "symbol-prefix",
+                "CHAR",
+                "The character that symbols of this machine begin with",
+            ),
+            flag(Some('w'), "warn", "Report entries that occur twice"),
+            options::version(),
+            options::help(),
+        ])
+        .args([
+            options::operand("VERSION", "Kernel version [default: the running one]"),
+            options::operands("FILE", "Absolute paths of the only modules to read"),
+        ])
+}
+
+/// What the command line says, as typed.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that was typed or not")]
+#[derive(Default)]
+struct Typed {
+    all: bool,
+    last: Last,
+    basedir: Option<OsString>,
+    moduledir: Option<OsString>,
+    outdir: Option<OsString>,
+    config: Vec<PathBuf>,
+    symvers: Option<PathBuf>,
+    system_map: Option<PathBuf>,
+    errsyms: bool,
+    errexit: bool,
+    verbose: bool,
+    dry_run: bool,
+    verify: bool,
+    meta: bool,
+    prefix: Option<u8>,
+    warn: bool,
+}
+
+/// What is to be done.
+struct Job {
+    /// The module directory that is read.
+    dir: PathBuf,
+    /// The module directory that is written.
+    out: PathBuf,
+    release: Vec<u8>,
+    /// Which modules to read; `None` for all of the directory.
+    files: Option<Vec<ModuleFile>>,
+    task: Task,
+    /// `--errexit`: fail if a symbol is unknown or of another version.
+    strict: bool,
+    verbose: bool,
+}
+
+/// What becomes of the files that are made.
+enum Task {
+    Write,
+    /// `-n`
+    Show,
+    /// `--verify`
+    Verify,
+}
+
+/// Runs depmod.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let report = Report::new(invocation.tool, Level::Warning);
+    let mut argv = Options::new(invocation);
+    let mut typed = Typed::default();
+    while let Some(option) = argv.next()? {
+        typed.take(&option, &report)?;
+    }
+    let job = typed.job(argv.operands(), &report)?;
+    let out = Mutex::new(Out::open());
+    let unresolved = AtomicBool::new(false);
+    let progress = Progress::new("depmod: reading modules");
+    let sink = |notice: &Notice| {
+        if progress.takes(notice) {
+            return;
+        }
+        if is_unresolved(notice) {
+            unresolved.store(true, Ordering::Relaxed);
+        }
+        tell(notice, &report, &out);
+    };
+    let config = typed.config(&job, &report, &sink)?;
+    let outcome = job.run(&config, &report, &sink, &out);
+    out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
+    outcome?;
+    if job.strict && unresolved.into_inner() { Err(Exit::Failure) } else { Ok(()) }
+}
+
+/// What `-e` tells.
+fn is_unresolved(notice: &Notice) -> bool {
+    matches!(
+        notice,
+        Notice::Depmod(DepmodNotice::UnknownSymbol { .. } | DepmodNotice::VersionMismatch { .. })
+    )
+}
+
+/// Dependencies (`-v`) are output, the rest is for the report.
+fn tell(notice: &Notice, report: &Report, out: &Mutex<Out>) {
+    if let Notice::BadConfigLine { path, line, word } = notice {
+        report.bad_depmod_line(path, *line, word);
+    } else if let Notice::Depmod(DepmodNotice::Dependency { path, symbol, on }) = notice {
+        let line = [
+            path.as_os_str().as_bytes(),
+            b" needs \"",
+            symbol.as_slice(),
+            b"\": ",
+            on.as_os_str().as_bytes(),
+            b"\n",
+        ]
+        .concat();
+        // A write error shows again when the output is finished.
+        let _ = out.lock().unwrap_or_else(PoisonError::into_inner).bytes(&line);
+    } else {
+        report.library(notice);
+    }
+}
+
+impl Typed {
+    fn take(&mut self, option: &Opt<'_>, report: &Report) -> Outcome {
+        let value = || option.value.clone().unwrap_or_default();
+        match option.id {
+            "all" => self.all = true,
+            "full" => self.last = Last::Ignored,
+            "quick" if self.last != Last::Ignored => self.last = Last::Enough,
+            "basedir" => self.basedir = Some(value()),
+            "moduledir" => self.moduledir = Some(value()),
+            "outdir" => self.outdir = Some(value()),
+            "config" => self.config.push(value().into()),
+            "symvers" => self.symvers = Some(value().into()),
+            "filesyms" => self.system_map = Some(value().into()),
+            "errsyms" => self.errsyms = true,
+            "errexit" => (self.errsyms, self.errexit) = (true, true),
+            "verify" => self.verify = true,
+            "meta" => self.meta = true,
+            "verbose" => {
+                self.verbose = true;
+                report.louder();
+            }
+            "dry-run" => self.dry_run = true,
+            "symbol-prefix" => match value().as_bytes() {
+                &[prefix] => self.prefix = Some(prefix),
+                _ => return Err(report.bad_symbol_prefix()),
+            },
+            "warn" => self.warn = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn job(&self, operands: Vec<OsString>, report: &Report) -> Result<Job, Exit> {
+        let mut operands = operands.into_iter();
+        let release = match operands.next() {
+            Some(release) if is_release(release.as_bytes()) => release,
+            Some(other) => return Err(report.bad_version(&other)),
+            None => host::release().map_err(|error| report.no_release(&error))?,
+        };
+        let files = if self.all || operands.len() == 0 { None } else { Some(given_files(operands, report)?) };
+        let basedir = self.basedir.as_deref();
+        let dir = self.module_dir(basedir, &release, report)?;
+        let out = match self.outdir.as_deref() {
+            Some(outdir) => self.module_dir(Some(outdir), &release, report)?,
+            None => dir.clone(),
+        };
+        if self.errsyms && self.symvers.is_none() && self.system_map.is_none() {
+            if self.errexit {
+                return Err(report.errexit_without_symbols());
+            }
+            report.errsyms_without_symbols();
+        }
+        let task = self.task(report)?;
+        let release = release.into_vec();
+        Ok(Job { dir, out, release, files, task, strict: self.errexit, verbose: self.verbose })
+    }
+
+    fn task(&self, report: &Report) -> Result<Task, Exit> {
+        match (self.verify, self.dry_run) {
+            (true, true) => Err(report.two_tasks("--verify", "-n")),
+            (true, _) if self.meta => Err(report.two_tasks("--verify", "--meta")),
+            (true, _) if self.last == Last::Enough => Err(report.two_tasks("--verify", "-A")),
+            (true, false) => Ok(Task::Verify),
+            (false, true) => Ok(Task::Show),
+            (false, false) => Ok(Task::Write),
+        }
+    }
+
+    /// `base/moduledir/release`, put together byte for byte.
+    fn module_dir(&self, base: Option<&OsStr>, release: &OsStr, report: &Report) -> Result<PathBuf, Exit> {
+        let mut path = match base {
+            Some(base) => absolute(base).map_err(|error| report.no_working_directory(&error))?,
+            None => OsString::new(),
+        };
+        let moduledir = self.moduledir.as_deref().unwrap_or(OsStr::new("/lib/modules")).as_bytes();
+        path.push("/");
+        path.push(OsStr::from_bytes(moduledir.trim_start_with(|char| char == '/')));
+        path.push("/");
+        let release = release.as_bytes();
+        path.push(OsStr::from_bytes(release.trim_end_with(|char| char == '/')));
+        Ok(path.into())
+    }
+
+    fn config(&self, job: &Job, report: &Report, sink: Sink<'_>) -> Result<Config, Exit> {
+        // Files given by hand leave nothing for the configuration to decide.
+        let given = job.files.is_some();
+        let depmod = if given { DepmodConfig::default() } else { depmod_config(&self.config, sink) };
+        let kernel_symbols = self.kernel_symbols(report, sink)?;
+        Ok(Config {
+            depmod,
+            report_unknown: self.errsyms && kernel_symbols.is_some(),
+            kernel_symbols,
+            symbol_prefix: self.prefix,
+            // There -v means every entry.
+            verbose: self.verbose && !self.verify,
+            warn_duplicates: self.warn,
+            meta: self.meta,
+            builtin_modinfo: None,
+            last: match self.last {
+                _ if self.verify => Last::Ignored,
+                // What is to be reported is known to nobody but a run.
+                Last::Enough if self.errexit => Last::Used,
+                last => last,
+            },
+            keep: self.keep(job),
+        })
+    }
+
+    /// Facts help where depmod runs again. A tree elsewhere that has no indexes yet is being made for an image, as that
+    /// of an initial ramdisk is, and there they would only take room; and who sets `SOURCE_DATE_EPOCH` wants the
+    /// same output from the same input.
+    fn keep(&self, job: &Job) -> Keep {
+        let elsewhere = self.basedir.is_some() && self.outdir.is_none();
+        let there = |name: &str| file::exists(&job.out.join(name)).is_ok();
+        let image = elsewhere && !there("modules.dep") && !there("modules.oxmod.bin");
+        if image || std::env::var_os("SOURCE_DATE_EPOCH").is_some() { Keep::Nothing } else { Keep::Facts }
+    }
+
+    /// `-E` before `-F`.
+    fn kernel_symbols(&self, report: &Report, sink: Sink<'_>) -> Result<Option<KernelSymbols>, Exit> {
+        let symvers = self.symvers.is_some();
+        let Some(path) = self.symvers.as_ref().or(self.system_map.as_ref()) else { return Ok(None) };
+        let text = file::read(path).map_err(|error| report.cannot_load(&error))?;
+        let bad = |bad: op::BadLine| {
+            sink(&Notice::Depmod(DepmodNotice::BadSymbolLine {
+                path: path.clone(),
+                line: bad.line,
+                text: bad.text,
+                symvers,
+            }));
+        };
+        let read = if symvers { KernelSymbols::from_symvers } else { KernelSymbols::from_system_map };
+        Ok(Some(read(&text, self.prefix, bad)))
+    }
+}
+
+impl Job {
+    fn run(&self, config: &Config, report: &Report, sink: Sink<'_>, out: &Mutex<Out>) -> Outcome {
+        let tree =
+            Tree { dir: &self.dir, out: &self.out, release: &self.release, given: self.files.as_deref() };
+        let no_output = |failure| report.no_output(&self.out, &failure);
+        let print = |bytes: &[u8]| out.lock().unwrap_or_else(PoisonError::into_inner).bytes(bytes);
+        match self.task {
+            Task::Write => op::write(&tree, config, sink).map_err(no_output),
+            Task::Show => {
+                let texts = op::texts(&tree, config, sink).map_err(no_output)?;
+                texts.iter().try_for_each(|text| print(&text.bytes))
+            }
+            Task::Verify => {
+                let findings = op::verify(&tree, config, sink).map_err(no_output)?;
+                findings.iter().try_for_each(|found| print(&verify::finding(found, self.verbose)))?;
+                match (findings.is_empty(), self.verbose) {
+                    (true, true) => print(verify::nothing_found()),
+                    (true, false) => Ok(()),
+                    (false, _) => Err(Exit::Failure),
+                }
+            }
+        }
+    }
+}
+
+/// The modules of the operands after the version, which must be absolute paths of existing files.
+fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result<Vec<ModuleFile>, Exit> {
+    let mut files: Vec<ModuleFile> = Vec::new();
+    for path in paths.map(PathBuf::from) {
+        if !path.as_os_str().as_bytes().starts_with(b"/") {
+            return Err(report.not_absolute(&path));
+        }
+        let module = op::module_file(&path);
+        if let Some(first) = files.iter().find(|file| file.name == module.name) {
+            return Err(report.module_given_twice(&module.name, &path, &first.path));
+        }
+        file::exists(&path).map_err(|error| report.no_module(&path, &error))?;
+        files.push(module);
+    }
+    Ok(files)
+}
+
+/// Whether a version begins with two numbers and a dot between them, as scanf's `%u.%u` sees it: white
+/// space and a sign may precede either.
+fn is_release(version: &[u8]) -> bool {
+    after_number(version).and_then(|rest| rest.strip_prefix(b".")).and_then(after_number).is_some()
+}
+
+fn after_number(text: &[u8]) -> Option<&[u8]> {
+    let unsigned = text.trim_ascii_start();
+    let unsigned = unsigned.strip_prefix(b"-").or(unsigned.strip_prefix(b"+")).unwrap_or(unsigned);
+    let digits = unsigned.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > 0).then(|| &unsigned[digits..])
+}

@@ -1,0 +1,44 @@
+//! insmod: loads one file, without configuration and without dependencies.
+
+use std::path::Path;
+
+use clap::Command;
+use oxmod::ops::insert::{Force, insert};
+use oxmod::sys::file;
+
+use crate::cli::invocation::Invocation;
+use crate::cli::options::{self, flag};
+use crate::cli::parameters::parameters;
+use crate::report::{Level, Outcome, Report};
+
+/// The table of options.
+pub fn command() -> Command {
+    let usage = "insmod [OPTIONS] FILE [PARAMETER=VALUE]...";
+    options::table("insmod", "Load one kernel module from a file", usage)
+        .arg(flag(Some('f'), "force", "Load against the kernel's own checks (may crash the machine)"))
+        .args(options::syslog_and_verbose())
+        .args([options::version(), options::help()])
+        .args([
+            options::operand("FILE", "The module's file"),
+            options::operands("PARAMETER=VALUE", "Parameters for the module"),
+        ])
+}
+
+/// Runs insmod.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let report = Report::new(invocation.tool, Level::Error);
+    let common = options::common(invocation, &report)?;
+    let Some(file) = common.operands.first() else {
+        return Err(report.missing_file_name());
+    };
+    if file == "-" {
+        return Err(report.no_standard_input());
+    }
+    let path = Path::new(file);
+    file::exists(path).map_err(|error| report.cannot_load_file(path, &error))?;
+    let parameters = parameters(common.operands.get(1..).unwrap_or_default());
+    let force = Force { vermagic: common.force, modversions: common.force };
+    let way = insert(path, &parameters, force).map_err(|error| report.cannot_insert_file(path, &error))?;
+    report.inserted(path, way);
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! `kmod coldplug`'s answer as text: of a dry run the lines that `modprobe -n` would print, each once.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use bstr::BString;
+use oxmod::ops::coldplug::{Foreseen, Need, Served};
+use oxmod::ops::manager::Prospect;
+
+use super::View;
+use crate::output::stdout::Out;
+use crate::output::step::shown;
+use crate::report::Outcome;
+
+/// Standard output.
+pub struct Text {
+    out: Out,
+    /// What one device brings in, the next would find loaded.
+    printed: BTreeSet<BString>,
+}
+
+impl Text {
+    pub fn new() -> Self {
+        Self { out: Out::open(), printed: BTreeSet::new() }
+    }
+
+    /// Writes out what is buffered.
+    pub fn finish(self) -> Outcome {
+        self.out.finish()
+    }
+}
+
+impl View for Text {
+    fn begin(&mut self, _: &Path, _: Option<&Path>, _: bool) {}
+
+    fn foreseen(&mut self, _: &Need, foreseen: &Foreseen) -> Outcome {
+        for planned in &foreseen.planned {
+            let Prospect::Load(steps) = &planned.prospect else { continue };
+            for step in steps.iter().filter(|step| !step.loaded) {
+                let line = shown(step);
+                if self.printed.insert(line.clone()) {
+                    self.out.bytes(&line)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn served(&mut self, _: &Need, _: &Served) -> Outcome {
+        Ok(())
+    }
+}

@@ -1,0 +1,330 @@
+//! What is asked of `kmod firmware`, and where the answer is to be found.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+use clap::{Arg, ArgAction};
+use oxmod::context::absolute;
+use oxmod::formats::firmware::whence::Whence;
+use oxmod::formats::index::text;
+use oxmod::ops::firmware::{Policy, Search, Selection, kernel_path};
+use oxmod::sys::host;
+
+use crate::cli::invocation::Invocation;
+use crate::cli::options::{Options, flag, value};
+use crate::report::{Exit, Report};
+
+/// Behind the options in the help.
+pub const EXPLANATION: &str = "\
+list prints the files that there are for the chosen modules and the links on the way to them, missing what there \
+is not, owners the modules that ask for a file. prune prints the places in an image of just the files, below \
+/lib/firmware, or copies them.\n\n\
+Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names, \
+or @FILE, which has one of these a line; what a module depends on, softly and weakly too, is chosen with it.\n\n\
+Formats:\n  plain   a line each\n  null    a NUL behind each, nothing else\n  \
+fsspec  of prune: prototext for Monogon's image builders\n  cpio    of prune: a list for gen_init_cpio\n  \
+json    see oxmod-json(5)\n\n\
+Ambiguous is a place in the image that files of two directories would take, and a link that WHENCE has lead \
+elsewhere. error stops there, warn tells it and takes the first, first takes it silently.";
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Say what there is.
+    List,
+    /// Make an image of it.
+    Prune,
+    /// Say what there is not.
+    Missing,
+    /// Say who asks for it.
+    Owners,
+}
+
+/// How the answer looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Lines.
+    Plain,
+    /// Names that end in NUL.
+    Null,
+    /// For Monogon's builders.
+    Fsspec,
+    /// For `gen_init_cpio`.
+    Cpio,
+    /// A document.
+    Json,
+}
+
+/// Everything that was asked for.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub struct Request {
+    pub task: Task,
+    pub form: Form,
+    pub basedir: Option<OsString>,
+    pub version: Option<OsString>,
+    pub config: Vec<PathBuf>,
+    pub selection: Selection,
+    pub sys: PathBuf,
+    pub files: Vec<BString>,
+    pub policy: Policy,
+    pub strict: bool,
+    pub summary: bool,
+    pub with_modules: bool,
+    pub copy_to: Option<PathBuf>,
+    pub decompress: bool,
+    firmware_dirs: Vec<PathBuf>,
+    whence: Option<PathBuf>,
+    allow: Vec<PathBuf>,
+    for_devices: bool,
+}
+
+/// The options whose value names something and so is not empty. An empty base directory is none.
+const NAMES: [&str; 6] = ["sysfs", "set-version", "firmware-dir", "whence", "allow-missing", "copy-to"];
+
+/// Which modules.
+pub fn selection() -> [Arg; 6] {
+    [
+        flag(None, "for-devices", "Choose the modules for the devices of this machine"),
+        flag(None, "loaded", "Choose the modules that are loaded"),
+        value(None, "sysfs", "DIR", "Look for devices below DIR [default: /sys]"),
+        value(Some('b'), "basedir", "DIR", "Look for lib/modules and lib/firmware below DIR"),
+        value(Some('k'), "set-version", "VERSION", "Kernel version [default: the running one]"),
+        value(Some('C'), "config", "PATH", "Read this modprobe.d instead of the usual ones"),
+    ]
+}
+
+/// Where firmware is, and what of it may be missing or in doubt.
+pub fn places() -> [Arg; 5] {
+    [
+        value(
+            None,
+            "firmware-dir",
+            "DIR",
+            "Look for firmware in DIR itself, not in updates/ or VERSION/ there; may be given again",
+        ),
+        value(None, "whence", "FILE", "Take the links of this WHENCE for ones that are there"),
+        value(None, "ambiguous", "HOW", "error, warn or first [default: warn]"),
+        flag(None, "strict", "Fail if anything is missing"),
+        value(None, "allow-missing", "FILE", "Say nothing of what FILE names, a name or pattern a line"),
+    ]
+}
+
+/// What the answer is.
+pub fn answers() -> [Arg; 6] {
+    [
+        value(Some('f'), "format", "FORMAT", "One of those below [default: plain]"),
+        flag(None, "json", "The same as --format json").action(ArgAction::SetTrue),
+        value(None, "copy-to", "DIR", "Of prune: copy everything to below DIR, links as links"),
+        value(None, "compress", "HOW", "What is copied stays compressed: keep or none [default: keep]"),
+        flag(None, "modules", "Of prune: the chosen modules belong to the image too"),
+        flag(None, "summary", "Of prune: tell on standard error how much there is, is taken and is saved"),
+    ]
+}
+
+impl Request {
+    /// Reads the command line; `None` without a task.
+    pub fn parse(invocation: &Invocation, report: &Report) -> Result<Option<Self>, Exit> {
+        let mut request = Self::empty();
+        let mut argv = Options::anywhere(invocation);
+        while let Some(option) = argv.next()? {
+            request.take(option.id, option.value.unwrap_or_default(), report)?;
+        }
+        let mut operands = argv.operands().into_iter();
+        request.task = match operands.next().as_deref().and_then(OsStr::to_str) {
+            Some("list") => Task::List,
+            Some("prune") => Task::Prune,
+            Some("missing") => Task::Missing,
+            Some("owners") => Task::Owners,
+            _ => return Ok(None),
+        };
+        let operands: Vec<BString> = operands.map(|operand| operand.into_vec().into()).collect();
+        if request.task == Task::Owners {
+            if operands.iter().any(|operand| operand.is_empty()) {
+                return Err(report.empty_operand("FILE", b""));
+            }
+            request.files = operands;
+        } else {
+            for operand in operands {
+                request.choose(operand, report)?;
+            }
+        }
+        request.selection.devices = request.for_devices.then(|| request.sys.clone());
+        request.check(report).map(|()| Some(request))
+    }
+
+    fn empty() -> Self {
+        Self {
+            task: Task::List,
+            form: Form::Plain,
+            basedir: None,
+            version: None,
+            config: Vec::new(),
+            selection: Selection::default(),
+            sys: "/sys".into(),
+            files: Vec::new(),
+            policy: Policy::default(),
+            strict: false,
+            summary: false,
+            with_modules: false,
+            copy_to: None,
+            decompress: false,
+            firmware_dirs: Vec::new(),
+            whence: None,
+            allow: Vec::new(),
+            for_devices: false,
+        }
+    }
+
+    fn take(&mut self, id: &str, value: OsString, report: &Report) -> Result<(), Exit> {
+        if value.is_empty() && NAMES.contains(&id) {
+            return Err(report.empty_value(id));
+        }
+        match id {
+            "for-devices" => self.for_devices = true,
+            "loaded" => self.selection.loaded = true,
+            "sysfs" => self.sys = value.into(),
+            "basedir" => self.basedir = Some(value),
+            "set-version" => self.version = Some(value),
+            "config" => self.config.push(value.into()),
+            "firmware-dir" => self.firmware_dirs.push(value.into()),
+            "whence" => self.whence = Some(value.into()),
+            "ambiguous" => self.policy = policy(&value, report)?,
+            "strict" => self.strict = true,
+            "allow-missing" => self.allow.push(value.into()),
+            "format" => self.form = form(&value, report)?,
+            "json" => self.form = Form::Json,
+            "copy-to" => self.copy_to = Some(value.into()),
+            "compress" => {
+                self.decompress = choice(id, &value, &[("keep", false), ("none", true)], report)?;
+            }
+            "modules" => self.with_modules = true,
+            "summary" => self.summary = true,
+            _ => report.louder(),
+        }
+        Ok(())
+    }
+
+    /// Takes an operand for modules, or the lines of the file that it names.
+    fn choose(&mut self, operand: BString, report: &Report) -> Result<(), Exit> {
+        if operand.is_empty() || operand == "@" {
+            return Err(report.empty_operand("MODULE", &operand));
+        }
+        let Some(path) = operand.strip_prefix(b"@") else {
+            self.selection.names.push(operand);
+            return Ok(());
+        };
+        let text = super::read(&PathBuf::from(OsStr::from_bytes(path)), report)?;
+        let before = self.selection.names.len();
+        self.selection.names.extend(lines(&text));
+        // Nothing at all would stand for everything.
+        if self.selection.names.len() == before { Err(report.nothing_named(path)) } else { Ok(()) }
+    }
+
+    /// What makes sense only along with something else.
+    fn check(&self, report: &Report) -> Result<(), Exit> {
+        let of_image = [
+            (self.copy_to.is_some(), "--copy-to"),
+            (self.with_modules, "--modules"),
+            (self.summary, "--summary"),
+            (self.form == Form::Fsspec, "--format fsspec"),
+            (self.form == Form::Cpio, "--format cpio"),
+        ];
+        if let Some((_, option)) = of_image.iter().find(|(given, _)| *given && self.task != Task::Prune) {
+            return Err(report.only_with(option, "prune"));
+        }
+        if self.decompress && self.copy_to.is_none() {
+            return Err(report.only_with("--compress none", "--copy-to"));
+        }
+        Ok(())
+    }
+
+    /// The directories in which firmware is looked for.
+    pub fn search(&self, report: &Report) -> Result<Search, Exit> {
+        let unreadable = |error| report.unreadable_input(&error);
+        let root = self.root();
+        let above = root.map_or(Path::new("/"), Path::new);
+        if !self.firmware_dirs.is_empty() {
+            return Search::directories(above, &self.firmware_dirs).map_err(unreadable);
+        }
+        let running = host::release().map_err(|error| report.no_release(&error));
+        let release = self.version.clone().map_or(running, Ok)?;
+        // What the running kernel is told concerns no other one.
+        let first = if root.is_none() && self.version.is_none() { kernel_path() } else { None };
+        let above = absolute(above.as_os_str()).map_err(|error| report.no_working_directory(&error))?;
+        Search::system(Path::new(&above), release.as_bytes(), first.as_deref()).map_err(unreadable)
+    }
+
+    /// The base directory.
+    fn root(&self) -> Option<&OsStr> {
+        self.basedir.as_deref().filter(|root| !root.is_empty())
+    }
+
+    /// Whether an operand is the path of a file, however it is written, from here or from the base directory.
+    pub fn is_path(&self, operand: &BString, path: &BString) -> bool {
+        let tidy = |path: &Path| {
+            absolute(path.as_os_str()).map(|path| PathBuf::from(path).components().collect::<PathBuf>())
+        };
+        let (operand, path) = (Path::new(OsStr::from_bytes(operand)), Path::new(OsStr::from_bytes(path)));
+        let below = self.root().and_then(|root| Some(Path::new(root).join(operand.strip_prefix("/").ok()?)));
+        let Ok(path) = tidy(path) else { return false };
+        [Some(operand), below.as_deref()]
+            .into_iter()
+            .flatten()
+            .any(|one| tidy(one).is_ok_and(|one| one == path))
+    }
+
+    /// The WHENCE, if one is given.
+    pub fn whence(&self, report: &Report) -> Result<Option<Whence>, Exit> {
+        let Some(path) = &self.whence else { return Ok(None) };
+        let whence = Whence::parse(&super::read(path, report)?);
+        report.bad_whence_lines(path, &whence.bad_lines);
+        Ok(Some(whence))
+    }
+
+    /// The names and patterns of what may be missing.
+    pub fn allowed(&self, report: &Report) -> Result<Vec<BString>, Exit> {
+        allowed(&self.allow, report)
+    }
+}
+
+/// The names and patterns that files have, one a line.
+pub fn allowed(files: &[PathBuf], report: &Report) -> Result<Vec<BString>, Exit> {
+    let mut names = Vec::new();
+    for file in files {
+        names.extend(lines(&super::read(file, report)?));
+    }
+    Ok(names)
+}
+
+/// The lines of a file without blanks around them, empty ones and comments.
+fn lines(text: &[u8]) -> Vec<BString> {
+    text::lines(text).map(|line| BString::from(line.trim_ascii())).filter(|line| !line.is_empty()).collect()
+}
+
+/// The value of an option that takes one of a few words.
+fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &Report) -> Result<T, Exit> {
+    let chosen = choices.iter().find(|(choice, _)| word == *choice).map(|&(_, meaning)| meaning);
+    chosen.ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|&(choice, _)| choice).collect();
+        report.bad_choice(id, word, &words)
+    })
+}
+
+/// What --ambiguous asks for.
+pub fn policy(word: &OsStr, report: &Report) -> Result<Policy, Exit> {
+    let choices = [("error", Policy::Error), ("warn", Policy::Warn), ("first", Policy::First)];
+    choice("ambiguous", word, &choices, report)
+}
+
+fn form(word: &OsStr, report: &Report) -> Result<Form, Exit> {
+    let choices = [
+        ("plain", Form::Plain),
+        ("null", Form::Null),
+        ("fsspec", Form::Fsspec),
+        ("cpio", Form::Cpio),
+        ("json", Form::Json),
+    ];
+    choice("format", word, &choices, report)
+}

@@ -1,0 +1,46 @@
+//! What `kmod meta` answers as text.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use oxmod::ops::meta_check::{Flaw, Listed, Served};
+
+use super::View;
+use crate::output::stdout::Out;
+use crate::report::Outcome;
+use crate::report::meta::flaw;
+
+impl View for Out {
+    fn begin(&mut self, _: &Path, _: Option<&[u8]>) {}
+
+    fn module(&mut self, listed: &Listed<'_>) -> Outcome {
+        self.bytes(&module(listed))
+    }
+
+    /// A line for each.
+    fn found(&mut self, _: &OsStr, modules: &[Served]) -> Outcome {
+        modules.iter().try_for_each(|served| self.bytes(&[served.name.as_slice(), b"\n"].concat()))
+    }
+
+    fn flaw(&mut self, wrong: &Flaw) -> Outcome {
+        self.bytes(&[flaw(wrong).as_slice(), b"\n"].concat())
+    }
+}
+
+/// A module: name, file, what it needs; below it the rest, a line each.
+fn module(module: &Listed<'_>) -> Vec<u8> {
+    let path = if module.path.is_empty() { &b"(built in)"[..] } else { module.path };
+    let mut out = [&module.name[..], b" ", path].concat();
+    if !module.depends.is_empty() {
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(&bstr::join(" ", &module.depends));
+    }
+    out.push(b'\n');
+    let lists = [("alias", &module.aliases), ("softdep", &module.softdeps), ("weakdep", &module.weakdeps)];
+    for (keyword, values) in lists {
+        for value in values {
+            out.extend_from_slice(&[b"  ", keyword.as_bytes(), b" ", value, b"\n"].concat());
+        }
+    }
+    out
+}

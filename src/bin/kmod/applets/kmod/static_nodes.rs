@@ -1,0 +1,142 @@
+//! `kmod static-nodes`: the device nodes of modules.devname, in one of three forms.
+//!
+//! systemd makes the nodes from the tmpfiles form at boot. Contract: kmod's exact output.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use bstr::ByteSlice;
+use clap::Command;
+use oxmod::context;
+use oxmod::formats::index::text::DeviceNode;
+use oxmod::sys::{file, publish};
+
+use crate::cli::invocation::Invocation;
+use crate::cli::options::{self, Options, help_text, value};
+use crate::output::stdout::Out;
+use crate::report::{Exit, Outcome, static_nodes as words};
+
+/// How nodes are written.
+#[derive(Clone, Copy)]
+enum Format {
+    Human,
+    Tmpfiles,
+    Devname,
+}
+
+/// The table of options.
+pub fn command() -> Command {
+    let usage = "kmod static-nodes [OPTIONS]";
+    options::table("static-nodes", "Print the device nodes that load a module when opened", usage)
+        .args([
+            value(Some('o'), "output", "FILE", "Write to FILE; missing directories are made"),
+            value(Some('f'), "format", "FORMAT", "One of those below [default: human]"),
+            options::help(),
+        ])
+        .after_help(
+            "Formats:\n  human     for people to read\n  tmpfiles  lines of a tmpfiles.d file\n  \
+             devname   lines of modules.devname",
+        )
+}
+
+/// Runs `kmod static-nodes`.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let (mut format, mut output) = (Format::Human, None);
+    let mut argv = Options::new(invocation);
+    while let Some(option) = argv.next()? {
+        let value = option.value.unwrap_or_default();
+        match (option.id, value.to_str()) {
+            ("output", _) => output = Some(PathBuf::from(value)),
+            (_, Some("human")) => format = Format::Human,
+            (_, Some("tmpfiles")) => format = Format::Tmpfiles,
+            (_, Some("devname")) => format = Format::Devname,
+            _ => {
+                words::unknown_format(&value);
+                print(help_text(&invocation.command).as_bytes())?;
+                return Err(Exit::Failure);
+            }
+        }
+    }
+    let Some(devname) = read()? else { return Ok(()) };
+    let (text, complete) = render(&devname, format);
+    match output {
+        None => print(&text)?,
+        Some(path) => write(&path, &text)?,
+    }
+    if complete { Ok(()) } else { Err(Exit::Failure) }
+}
+
+/// The running kernel's modules.devname; `None`, with a warning, when there is none.
+fn read() -> Result<Option<Vec<u8>>, Exit> {
+    let path = context::module_dir(None, None).unwrap_or_default().join("modules.devname");
+    match publish::read(&path, file::read) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.errno() == libc::ENOENT => {
+            words::no_devname(&path);
+            Ok(None)
+        }
+        Err(error) => Err(words::unreadable_devname(&path, &error)),
+    }
+}
+
+/// The nodes, and whether every line was understood.
+fn render(devname: &[u8], format: Format) -> (Vec<u8>, bool) {
+    let (mut text, mut complete) = (Vec::new(), true);
+    for line in devname.lines().filter(|line| !line.starts_with(b"#")) {
+        if let Some(node) = DeviceNode::parse(line) {
+            render_node(&node, format, &mut text);
+        } else {
+            words::bad_devname(line);
+            complete = false;
+        }
+    }
+    (text, complete)
+}
+
+fn render_node(node: &DeviceNode<'_>, format: Format, text: &mut Vec<u8>) {
+    let (letter, kind) = if node.character { ('c', "character") } else { ('b', "block") };
+    let mut numbers = String::new();
+    let DeviceNode { major, minor, .. } = node;
+    match format {
+        Format::Human => {
+            let _ = write!(numbers, "\n\t\tType: {kind} device\n\t\tMajor: {major}\n\t\tMinor: {minor}\n");
+            push(text, &[b"Module: ", node.module, b"\n\tDevice node: /dev/", node.devname]);
+        }
+        Format::Tmpfiles => {
+            if let Some(slash) = node.devname.rfind_byte(b'/') {
+                let dir = node.devname.get(..slash).unwrap_or_default();
+                push(text, &[b"d /dev/", dir, b" 0755 - - -\n"]);
+            }
+            let _ = writeln!(numbers, " 0600 - - - {major}:{minor}");
+            push(text, &[letter.to_string().as_bytes(), b"! /dev/", node.devname]);
+        }
+        Format::Devname => {
+            let _ = writeln!(numbers, " {letter}{major}:{minor}");
+            push(text, &[node.module, b" ", node.devname]);
+        }
+    }
+    text.extend_from_slice(numbers.as_bytes());
+}
+
+fn push(text: &mut Vec<u8>, parts: &[&[u8]]) {
+    text.extend(parts.iter().flat_map(|part| part.iter()));
+}
+
+fn print(text: &[u8]) -> Outcome {
+    let mut out = Out::open();
+    out.bytes(text)?;
+    out.finish()
+}
+
+/// Writes in place rather than by renaming: the file may be a pipe or a device.
+fn write(path: &Path, text: &[u8]) -> Outcome {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(parent);
+        made.map_err(|error| words::no_parent(path, &error))?;
+    }
+    let file = fs::File::create(path).map_err(|error| words::not_created(path, &error))?;
+    std::io::Write::write_all(&mut &file, text).map_err(|error| words::not_written(path, &error))
+}

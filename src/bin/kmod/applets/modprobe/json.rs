@@ -1,0 +1,286 @@
+//! `modprobe --json`: what would be done, or was done, with each operand.
+//!
+//! Owns the form: requests, their modules, their steps and how each ended. The plan is the library's, when a step is
+//! taken is modprobe's; here events are collected until the run is over.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+use bstr::BStr;
+use oxmod::context::{Context, Module};
+use oxmod::formats::config::Origin;
+use oxmod::ops::probe::{Answer, Done, Forbidden, Plan, Step};
+use oxmod::ops::remove;
+use serde_json::Value;
+
+use super::{End, Job, Settings, View};
+use crate::output::json::step::{of_command, reason, step};
+use crate::output::json::{self, Format, Kind, List, Object, failure, system_failure};
+use crate::output::stdout::Out;
+use crate::report::{Exit, Outcome, Report};
+
+const FORMAT: Format = Format { name: "modprobe", list: "requests" };
+
+/// Writes the document about what `work` tells.
+pub fn answer(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
+    json::answer(FORMAT, report, |list| {
+        let mut told = Told::default();
+        let outcome = work(&mut told);
+        told.write(list)?;
+        outcome
+    })
+}
+
+/// What has been told so far.
+#[derive(Default)]
+struct Told {
+    head: Object,
+    operands: Vec<OsString>,
+    dry_run: bool,
+    first_time: bool,
+    requests: Vec<Request>,
+    /// Where the modules of all requests are, in the order of their plans: request and module.
+    plans: Vec<(usize, usize)>,
+}
+
+struct Request {
+    operand: OsString,
+    modules: Vec<Entry>,
+    error: Option<Object>,
+}
+
+/// One module of a request.
+struct Entry {
+    head: Object,
+    /// None for one that is only named.
+    steps: Option<Vec<Object>>,
+    error: Option<Object>,
+}
+
+impl Told {
+    fn write(mut self, list: &mut List) -> Outcome {
+        let begun = self.requests.len();
+        let rest = self.operands.into_iter().skip(begun);
+        self.requests.extend(rest.map(|operand| {
+            let error = failure(Kind::NotTried, "Not tried, after another had failed");
+            Request { operand, modules: Vec::new(), error: Some(error) }
+        }));
+        list.beside(self.head);
+        self.requests.into_iter().try_for_each(|request| {
+            let object = Object::new().text("operand", request.operand.as_bytes());
+            let modules = request.modules.into_iter().map(|entry| {
+                let object = match entry.steps {
+                    Some(steps) => entry.head.objects("steps", steps),
+                    None => entry.head,
+                };
+                with_error(object, entry.error)
+            });
+            list.push(with_error(object.objects("modules", modules), request.error))
+        })
+    }
+
+    fn request(&mut self) -> Option<&mut Request> {
+        self.requests.last_mut()
+    }
+
+    /// The module that the events are about.
+    fn module(&mut self) -> Option<&mut Entry> {
+        self.request()?.modules.last_mut()
+    }
+
+    fn add(&mut self, entry: Entry) {
+        if let Some(request) = self.request() {
+            request.modules.push(entry);
+        }
+    }
+
+    /// What becomes of a step of a plan if nothing more is told of it.
+    fn expected(&self, step: &Step) -> &'static str {
+        match () {
+            () if step.loaded => "loaded",
+            () if self.dry_run => "planned",
+            () => "skipped",
+        }
+    }
+}
+
+impl View for Told {
+    fn begin(&mut self, job: &Job, settings: &Settings, context: &Context<'_>) {
+        let (action, operands) = match job {
+            Job::Insert(operands, _) if settings.resolve => ("resolve", operands.as_slice()),
+            Job::Insert(operands, _) => ("insert", operands.as_slice()),
+            Job::Remove(operands) => ("remove", operands.as_slice()),
+            Job::ShowConfig | Job::ShowModversions(_) | Job::ShowExports(_) => return,
+        };
+        self.operands = operands.to_vec();
+        self.dry_run = settings.dry_run;
+        self.first_time = settings.first_time;
+        self.head = Object::new()
+            .set("action", action)
+            .set("dry_run", settings.dry_run)
+            .text("directory", context.dir().as_os_str().as_bytes())
+            .maybe_text("meta", context.meta_file().map(|path| path.as_os_str().as_bytes()));
+    }
+
+    fn out(&mut self) -> Option<&mut Out> {
+        None
+    }
+
+    fn operand(&mut self, operand: &OsStr) {
+        self.requests.push(Request { operand: operand.to_owned(), modules: Vec::new(), error: None });
+    }
+
+    fn not_found(&mut self, error: Option<&io::Error>) {
+        let error = error.map_or_else(
+            || failure(Kind::NotFound, "Module not found"),
+            |error| system_failure(Kind::NotFound, errno_of(error)),
+        );
+        if let Some(request) = self.request() {
+            request.error = Some(error);
+        }
+    }
+
+    fn resolved(&mut self, module: &Module) -> Outcome {
+        self.add(Entry { head: named(module), steps: None, error: None });
+        Ok(())
+    }
+
+    fn planned(&mut self, module: &Module, plan: &Plan<'_>) -> Result<usize, Exit> {
+        let mut entry = Entry { head: named(module), steps: Some(Vec::new()), error: None };
+        let verdict = match plan {
+            Plan::Steps(steps) => {
+                let steps = steps.iter().map(|one| step(one).set("outcome", self.expected(one)));
+                entry.steps = Some(steps.collect());
+                "load"
+            }
+            Plan::Loaded => {
+                entry.error = self.first_time.then(|| failure(Kind::Loaded, "Module already in kernel"));
+                "loaded"
+            }
+            Plan::Blacklisted(line) => {
+                entry.head = written(std::mem::take(&mut entry.head), &line.origin);
+                "blacklisted"
+            }
+            Plan::Forbidden(forbidden) => {
+                entry.head = written(std::mem::take(&mut entry.head), &forbidden.line.origin);
+                entry.error = Some(prohibition(forbidden));
+                "forbidden"
+            }
+        };
+        entry.head = entry.head.set("verdict", verdict);
+        self.add(entry);
+        let request = self.requests.len().saturating_sub(1);
+        let place = self.requests.last().map_or(0, |request| request.modules.len().saturating_sub(1));
+        self.plans.push((request, place));
+        Ok(self.plans.len() - 1)
+    }
+
+    fn taking(&mut self, _: &Step) -> Outcome {
+        Ok(())
+    }
+
+    fn taken(&mut self, plan: usize, place: usize, step: &Step, answer: &Answer) {
+        let entry = self.plans.get(plan).and_then(|&(request, module)| {
+            self.requests.get_mut(request).and_then(|request| request.modules.get_mut(module))
+        });
+        let Some(entry) = entry else { return };
+        let Some(object) = entry.steps.as_mut().and_then(|steps| steps.get_mut(place)) else { return };
+        let error = answer.as_ref().err().map(reason);
+        let whole = std::mem::take(object).set("outcome", outcome(answer));
+        *object = with_error(whole, error.clone());
+        if step.required && entry.error.is_none() {
+            entry.error = error.map(|error| error.text("module", &step.module));
+        }
+    }
+
+    fn unwanted(&mut self, module: &Module) {
+        self.add(Entry { head: named(module), steps: Some(Vec::new()), error: None });
+    }
+
+    fn removing(&mut self, module: &BStr, command: Option<&BStr>) -> Outcome {
+        let object = Object::new().text("module", module);
+        let object = match command {
+            Some(command) => object.set("action", "remove_command").text("command", command),
+            None => object.set("action", "remove"),
+        };
+        let object = object.set("outcome", "planned");
+        if let Some(steps) = self.module().and_then(|entry| entry.steps.as_mut()) {
+            steps.push(object);
+        }
+        Ok(())
+    }
+
+    fn removed(&mut self, end: &End<'_>) {
+        let (done, error) = match end {
+            End::Kernel(answer) => {
+                ("removed", answer.as_ref().err().map(|error| system_failure(Kind::Refused, errno_of(error))))
+            }
+            End::Command(answer) => ("ran", answer.as_ref().err().map(of_command)),
+        };
+        let step = self.module().and_then(|entry| entry.steps.as_mut()?.last_mut());
+        if let Some(step) = step {
+            let whole = std::mem::take(step).set("outcome", if error.is_some() { "failed" } else { done });
+            *step = with_error(whole, error);
+        }
+    }
+
+    fn stays(&mut self, why: &remove::Failure) {
+        let (name, error) = match why {
+            remove::Failure::BuiltIn(name) => (name, failure(Kind::Builtin, "Module is built in")),
+            remove::Failure::NotLoaded(name) => (name, failure(Kind::NotLoaded, "Module is not loaded")),
+            remove::Failure::InUse(name) => (name, failure(Kind::InUse, "Module is in use")),
+            remove::Failure::Kernel(name, error) => (name, system_failure(Kind::Refused, errno_of(error))),
+            remove::Failure::Command(name) => (name, failure(Kind::Command, "The remove command failed")),
+        };
+        if let Some(entry) = self.module() {
+            entry.error = Some(error.text("module", name));
+        }
+    }
+}
+
+/// What is known of a module before anything is done with it.
+fn named(module: &Module) -> Object {
+    Object::new()
+        .text("name", &module.name)
+        .maybe_text("found_by", module.alias.as_ref())
+        .set("builtin", module.builtin)
+}
+
+/// Adds where a line of the configuration was written.
+fn written(object: Object, origin: &Origin) -> Object {
+    let origin = Object::new()
+        .text("path", origin.path.as_os_str().as_bytes())
+        .set("line", if origin.line == 0 { Value::Null } else { origin.line.into() });
+    object.object("origin", origin)
+}
+
+/// The module that is forbidden need not be the one that was asked for.
+fn prohibition(forbidden: &Forbidden<'_>) -> Object {
+    let object = failure(Kind::Forbidden, "Module is forbidden").text("module", &forbidden.module.name);
+    match &forbidden.line.reason {
+        Some(reason) => object.text("reason", reason),
+        None => object,
+    }
+}
+
+fn with_error(object: Object, error: Option<Object>) -> Object {
+    match error {
+        Some(error) => object.object("error", error),
+        None => object,
+    }
+}
+
+fn outcome(answer: &Answer) -> &'static str {
+    match answer {
+        Ok(Done::Inserted(_)) => "inserted",
+        Ok(Done::Loaded) => "loaded",
+        Ok(Done::Installed) => "ran",
+        Ok(Done::BuiltIn) => "builtin",
+        Err(_) => "failed",
+    }
+}
+
+fn errno_of(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}

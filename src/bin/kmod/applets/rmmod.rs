@@ -1,0 +1,103 @@
+//! rmmod: removes modules, without configuration and without dependencies.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use bstr::ByteSlice;
+use clap::Command;
+use oxmod::context::loaded;
+use oxmod::context::{self, ConfigSource, Context};
+use oxmod::name;
+use oxmod::ops::remove::by_kernel;
+use oxmod::sys::{file, module};
+
+use crate::cli::invocation::Invocation;
+use crate::cli::options::{self, flag};
+use crate::output::stdout::join;
+use crate::report::{Exit, Level, Outcome, Report};
+
+/// The table of options.
+pub fn command() -> Command {
+    options::table("rmmod", "Remove loaded kernel modules", "rmmod [OPTIONS] MODULE...")
+        .arg(flag(Some('f'), "force", "Remove a module although it is in use (may crash the machine)"))
+        .args(options::syslog_and_verbose())
+        .args([options::version(), options::help()])
+        .arg(options::operands("MODULE", "Module name or file"))
+}
+
+/// Runs rmmod. One module's failure does not keep the next from being removed.
+pub fn run(invocation: &Invocation) -> Outcome {
+    let report = Report::new(invocation.tool, Level::Error);
+    let common = options::common(invocation, &report)?;
+    if common.operands.is_empty() {
+        return Err(report.missing_module_name());
+    }
+    let mut outcome = Ok(());
+    for operand in &common.operands {
+        let module = module_name(operand);
+        if module.is_empty() {
+            report.names_no_module(operand);
+            outcome = Err(Exit::Failure);
+            continue;
+        }
+        if !common.force && !removable(&module, &report) {
+            outcome = Err(Exit::Failure);
+            continue;
+        }
+        if let Err(error) = by_kernel(module.as_bstr(), common.force) {
+            report.cannot_remove(&module, &error);
+            outcome = Err(Exit::Failure);
+        }
+    }
+    outcome
+}
+
+/// A file's name without directory and from its first dot on, or the same of a plain name, except
+/// that what follows a slash in the latter stays.
+fn module_name(operand: &OsStr) -> Vec<u8> {
+    if file::exists(Path::new(operand)).is_ok() {
+        return name::from_path(operand.as_bytes()).into_owned();
+    }
+    let bytes = operand.as_bytes();
+    let end = bytes.iter().position(|&byte| byte == b'.').unwrap_or(bytes.len());
+    name::normalize(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// Whether the kernel would let go of the module; says why not.
+fn removable(name: &[u8], report: &Report) -> bool {
+    let sink = |notice: &_| report.library(notice);
+    let dir = context::module_dir(None, None).unwrap_or_default();
+    if Context::open(dir, &ConfigSource::Nothing, &sink).is_builtin(name) {
+        report.is_builtin(name);
+        return false;
+    }
+    if !module::is_present(name) {
+        report.is_not_loaded(name);
+        return false;
+    }
+    match loaded::holders(name) {
+        Ok(holders) if !holders.is_empty() => {
+            report.is_in_use(name, Some(&join(&holders)));
+            return false;
+        }
+        Ok(_) => {}
+        Err(error) => report.unreadable_holders(&error),
+    }
+    let count = loaded::count(name);
+    if loaded::is_absent(&count) {
+        report.no_unloading();
+    }
+    match count {
+        Ok(0) => true,
+        Ok(count) if count > 0 => {
+            report.is_in_use(name, None);
+            false
+        }
+        Ok(_) => false,
+        Err(error) => {
+            report.unreadable_count(&error);
+            false
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The one list of applets and subcommands, and the dispatch on `argv[0]`.
+
+use std::ffi::{OsStr, OsString};
+use std::mem::ManuallyDrop;
+use std::os::unix::ffi::OsStrExt;
+
+use clap::Command;
+
+#[cfg(feature = "depmod")]
+use crate::applets::depmod;
+use crate::applets::{insmod, kmod, lsmod, modinfo, modprobe, rmmod};
+use crate::cli::getopt::Ordering::{Permute, RequireOrder};
+use crate::cli::invocation::{Applet, Invocation, Registry, Subcommand};
+use crate::report;
+
+/// All that this binary can be called as.
+static REGISTRY: Registry = Registry {
+    applets: &[
+        Applet { name: "kmod", ordering: RequireOrder, command: kmod_table, run: kmod::run },
+        Applet { name: "modprobe", ordering: Permute, command: modprobe::command, run: modprobe::run },
+        #[cfg(feature = "depmod")]
+        Applet { name: "depmod", ordering: Permute, command: depmod::command, run: depmod::run },
+        Applet { name: "modinfo", ordering: Permute, command: modinfo::command, run: modinfo::run },
+        Applet { name: "lsmod", ordering: Permute, command: lsmod::command, run: lsmod::run },
+        Applet { name: "insmod", ordering: Permute, command: insmod::command, run: insmod::run },
+        Applet { name: "rmmod", ordering: Permute, command: rmmod::command, run: rmmod::run },
+    ],
+    subcommands: &[
+        #[cfg(feature = "coldplug")]
+        Subcommand {
+            name: "coldplug",
+            about: "Load the drivers of the devices that are there",
+            command: kmod::coldplug::command,
+            run: kmod::coldplug::run,
+        },
+        #[cfg(feature = "complete")]
+        Subcommand {
+            name: "complete",
+            about: "Print what may follow on a command line, for shells",
+            command: kmod::complete::command,
+            run: kmod::complete::run,
+        },
+        #[cfg(feature = "firmware")]
+        Subcommand {
+            name: "firmware",
+            about: "Find the firmware that modules ask for",
+            command: kmod::firmware::command,
+            run: kmod::firmware::run,
+        },
+        #[cfg(feature = "firmware")]
+        Subcommand {
+            name: "fwprune",
+            about: "Make meta.pb and fsspec for Monogon's image builder",
+            command: kmod::fwprune::command,
+            run: kmod::fwprune::run,
+        },
+        Subcommand { name: "help", about: "Print this help", command: kmod_table, run: kmod::help },
+        Subcommand {
+            name: "list",
+            about: "List the loaded kernel modules",
+            command: lsmod::command,
+            run: lsmod::run,
+        },
+        #[cfg(feature = "meta")]
+        Subcommand {
+            name: "meta",
+            about: "Make, show, search and check a meta.pb",
+            command: kmod::meta::command,
+            run: kmod::meta::run,
+        },
+        Subcommand {
+            name: "static-nodes",
+            about: "Print the device nodes that load a module when opened",
+            command: kmod::static_nodes::command,
+            run: kmod::static_nodes::run,
+        },
+    ],
+};
+
+fn kmod_table() -> Command {
+    kmod::command(&REGISTRY)
+}
+
+/// What follows the last slash, possibly nothing.
+fn short_name(argv0: &OsStr) -> &OsStr {
+    OsStr::from_bytes(argv0.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default())
+}
+
+/// Runs the applet that `argv[0]` names. Under any other name: no output, exit code 1, as kmod does.
+pub fn main(argv: Vec<OsString>) -> u8 {
+    let mut argv = argv.into_iter();
+    let argv0 = argv.next().unwrap_or_default();
+    let Some(applet) = REGISTRY.applet(short_name(&argv0)) else {
+        return 1;
+    };
+    report::out_of_memory(applet.name);
+    let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
+    let ordering = if posix { RequireOrder } else { applet.ordering };
+    let command = (applet.command)();
+    let invocation =
+        Invocation { argv0, tool: applet.name, args: argv.collect(), command, ordering, registry: &REGISTRY };
+    // The program ends with it: to take the table apart first would be in vain.
+    let invocation = ManuallyDrop::new(invocation);
+    report::conclude(invocation.tool, (applet.run)(&invocation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REGISTRY, short_name};
+
+    #[test]
+    fn every_table_is_one_that_clap_accepts() {
+        for applet in REGISTRY.applets {
+            (applet.command)().debug_assert();
+        }
+        for subcommand in REGISTRY.subcommands {
+            (subcommand.command)().debug_assert();
+        }
+    }
+
+    #[test]
+    fn a_name_is_what_follows_the_last_slash() {
+        for (argv0, name) in [("/sbin/lsmod", "lsmod"), ("lsmod", "lsmod"), ("lsmod/", ""), ("", "")] {
+            assert_eq!(short_name(argv0.as_ref()), name);
+        }
+    }
+}

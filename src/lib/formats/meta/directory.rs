@@ -1,0 +1,201 @@
+//! Where the modules of a file are: by position, by name.
+//!
+//! Files of ours begin with an index that says so, so that a look-up reads a few places of the file and not all modules.
+//! It is believed where it is the first thing of a file of just the size that it tells: a program that changes such a file
+//! without knowing of it writes it elsewhere, or not at all. Without one, all modules are read once.
+
+use std::ops::Range;
+
+use prost::Message;
+
+use crate::error::FormatError;
+use crate::formats::source::Bytes;
+
+use super::message::Index;
+use super::module::Module;
+use super::wire::{self, Fields, Value, of_other_kind};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// The key of the field that the index is, as it stands at the beginning.
+const KEY: [u8; 2] = [0xb2, 0x06];
+
+/// How many names may have the same hash; two have seldom.
+const MOST_ALIKE: usize = 64;
+
+/// Where the modules are.
+#[derive(Debug)]
+pub(super) enum Directory {
+    /// As the file tells: a place a module, and the names' hashes in ascending order with their positions.
+    Stored { places: Range<usize>, names: Range<usize>, lines: Vec<Range<usize>> },
+    /// As was seen.
+    Seen { places: Vec<usize>, hashes: Vec<u32> },
+}
+
+impl Directory {
+    /// One without a module.
+    pub(super) fn new() -> Self {
+        Self::Seen { places: Vec::new(), hashes: Vec::new() }
+    }
+
+    /// Whether a file begins with something like an index, be it believed or not.
+    pub(super) fn is_claimed(source: &dyn Bytes) -> Result<bool> {
+        Ok(source.at(0, KEY.len())?.starts_with(&KEY))
+    }
+
+    /// The index that a file begins with, and where the modules end.
+    pub(super) fn find(source: &dyn Bytes) -> Result<Option<(Self, usize)>> {
+        if !Self::is_claimed(source)? {
+            return Ok(None);
+        }
+        let Some((_, Value::Bytes(index))) = Fields::of(source, 0..source.len()).next()? else {
+            return Ok(None);
+        };
+        let mut fields = Fields::of(source, index);
+        let (mut size, mut end) = (0, 0);
+        let (mut places, mut names, mut lines) = (0..0, 0..0, Vec::new());
+        while let Some(field) = fields.next()? {
+            match field {
+                (1, Value::Fixed32(value)) => size = value as usize,
+                (2, Value::Fixed32(value)) => end = value as usize,
+                (3, Value::Bytes(range)) => places = range,
+                (4, Value::Bytes(range)) => names = range,
+                (5, Value::Bytes(range)) => lines.push(range),
+                (1..=5, _) => return Err(of_other_kind()),
+                _ => {}
+            }
+        }
+        if size != source.len() {
+            return Ok(None);
+        }
+        if places.len() % 4 != 0 || names.len() != 2 * places.len() || end > size {
+            return Err(FormatError::malformed("its index makes no sense"));
+        }
+        Ok(Some((Self::Stored { places, names, lines }, end)))
+    }
+
+    /// Adds a module that was seen; what is stored is complete.
+    pub(super) fn push(&mut self, place: usize, module: &Module<'_>) -> Result<()> {
+        match self {
+            Self::Seen { places, hashes } => {
+                places.push(place);
+                hashes.push(hash(module.name));
+                Ok(())
+            }
+            Self::Stored { .. } => Err(FormatError::malformed("its index ends before its modules")),
+        }
+    }
+
+    /// How many modules there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Stored { places, .. } => places.len() / 4,
+            Self::Seen { places, .. } => places.len(),
+        }
+    }
+
+    /// Where the field of a module begins.
+    pub(super) fn place(&self, source: &dyn Bytes, position: u32) -> Result<Option<usize>> {
+        let position = position as usize;
+        match self {
+            Self::Stored { places, .. } if position < self.len() => {
+                fixed(source, places.start + 4 * position)
+                    .map(|place| Some(u32::from_le_bytes(place) as usize))
+            }
+            Self::Stored { .. } => Ok(None),
+            Self::Seen { places, .. } => Ok(places.get(position).copied()),
+        }
+    }
+
+    /// The positions of the modules whose name has the hash of `name`, ascending.
+    pub(super) fn alike(&self, source: &dyn Bytes, name: &[u8]) -> Result<Vec<u32>> {
+        let wanted = hash(name);
+        let names = match self {
+            Self::Seen { hashes, .. } => {
+                let alike = (0_u32..).zip(hashes).filter(|&(_, &hash)| hash == wanted);
+                return Ok(alike.map(|(position, _)| position).collect());
+            }
+            Self::Stored { names, .. } => names,
+        };
+        let entry = |at: usize| fixed(source, names.start + 8 * at).map(u64::from_le_bytes);
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if entry(middle)? >> 32 < u64::from(wanted) { low = middle + 1 } else { high = middle }
+        }
+        let mut found = Vec::new();
+        for at in low..self.len() {
+            let [_, _, _, _, hash @ ..] = entry(at)?.to_le_bytes();
+            if u32::from_le_bytes(hash) != wanted {
+                break;
+            }
+            if found.len() == MOST_ALIKE {
+                return Err(FormatError::malformed("its index has too many names of one hash"));
+            }
+            #[allow(clippy::cast_possible_truncation)] // the lower half
+            found.push(entry(at)? as u32);
+        }
+        Ok(found)
+    }
+
+    /// Whether it is one that the file has.
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self, Self::Stored { .. })
+    }
+
+    /// The lines of modules.softdep and modules.weakdep, if they are stored.
+    pub(super) fn lines(&self, source: &dyn Bytes) -> Result<Option<Vec<u8>>> {
+        let Self::Stored { lines, .. } = self else { return Ok(None) };
+        let mut text = Vec::new();
+        for line in lines {
+            text.extend_from_slice(wire::string(source, line)?);
+            text.push(b'\n');
+        }
+        Ok(Some(text))
+    }
+}
+
+/// The bytes of a file of ours: `body`, the message without an index, behind its index. `modules` are the places of its
+/// modules in it and their names, `end` is where they end.
+pub(super) fn indexed(
+    body: &[u8],
+    modules: &[(usize, &[u8])],
+    end: usize,
+    lines: Vec<String>,
+) -> Result<Vec<u8>> {
+    let limit = |_| FormatError::malformed("a file of more than 4 GiB");
+    let mut index = Index { modules: vec![0; modules.len()], lines, ..Index::default() };
+    let mut names = Vec::with_capacity(modules.len());
+    for (position, (_, name)) in (0_u32..).zip(modules) {
+        names.push(u64::from(hash(name)) << 32 | u64::from(position));
+    }
+    names.sort_unstable();
+    index.names = names;
+    // Whatever the places are, the index is as long.
+    (index.size, index.modules_end) = (1, 1);
+    let len = index.encoded_len();
+    let head = KEY.len() + prost::length_delimiter_len(len) + len;
+    for (to, (place, _)) in index.modules.iter_mut().zip(modules) {
+        *to = u32::try_from(head + place).map_err(limit)?;
+    }
+    index.modules_end = u32::try_from(head + end).map_err(limit)?;
+    index.size = u32::try_from(head + body.len()).map_err(limit)?;
+    let mut bytes = Vec::with_capacity(head + body.len());
+    bytes.extend_from_slice(&KEY);
+    let whole = FormatError::malformed("it has no room for its index");
+    index.encode_length_delimited(&mut bytes).map_err(|_| whole)?;
+    bytes.extend_from_slice(body);
+    Ok(bytes)
+}
+
+fn fixed<const N: usize>(source: &dyn Bytes, at: usize) -> Result<[u8; N]> {
+    let bytes = source.at(at, N)?.first_chunk().copied();
+    bytes.ok_or_else(|| FormatError::malformed("its index ends too early"))
+}
+
+/// Of a name in any spelling (FNV-1a).
+fn hash(name: &[u8]) -> u32 {
+    name.iter().fold(0x811c_9dc5, |hash: u32, &byte| {
+        (hash ^ u32::from(if byte == b'-' { b'_' } else { byte })).wrapping_mul(0x0100_0193)
+    })
+}

@@ -1,0 +1,113 @@
+//! One module of the file, in place.
+
+use std::ops::Range;
+
+use crate::error::{FormatError, FormatKind};
+use crate::formats::source::Bytes;
+
+use super::wire::{self, Fields, Value};
+use super::{LONGEST_NAME, LONGEST_PATH};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// A module.
+#[derive(Clone, Copy)]
+pub struct Module<'a> {
+    /// Its name, as the file spells it.
+    pub name: &'a [u8],
+    /// Its file below the module directory; empty for one that is built in.
+    pub path: &'a [u8],
+    fields: Fields<'a>,
+}
+
+impl<'a> Module<'a> {
+    /// Decodes name and path.
+    ///
+    /// Errors: malformed.
+    pub(super) fn parse(source: &'a dyn Bytes, range: Range<usize>) -> Result<Self> {
+        let mut fields = Fields::of(source, range);
+        let mut module = Self { name: b"", path: b"", fields };
+        while let Some((number, value)) = fields.next()? {
+            match (number, value) {
+                (1, Value::Bytes(name)) => module.name = wire::string(source, &name)?,
+                (2, Value::Bytes(path)) => module.path = wire::string(source, &path)?,
+                _ => {}
+            }
+        }
+        if module.name.len() > LONGEST_NAME || module.path.len() > LONGEST_PATH {
+            return Err(FormatError::new(FormatKind::Limit, "a module has too long a name or path"));
+        }
+        Ok(module)
+    }
+
+    /// Whether it is part of the kernel itself.
+    pub fn is_builtin(&self) -> bool {
+        self.path.is_empty()
+    }
+
+    /// Whether it is a part of the kernel that is no module.
+    ///
+    /// Errors: malformed.
+    pub fn is_part(&self) -> Result<bool> {
+        let mut fields = self.fields;
+        let mut is_part = false;
+        while let Some((number, value)) = fields.next()? {
+            if number == 103 {
+                is_part = value == Value::Number(1);
+            }
+        }
+        Ok(is_part)
+    }
+
+    /// The positions of the modules that it needs itself.
+    ///
+    /// Errors: malformed.
+    pub fn depends(&self) -> Result<Vec<u32>> {
+        self.positions(3).map(Option::unwrap_or_default)
+    }
+
+    /// The positions of everything that is to be loaded before it, what comes last first. `None` in a file of others,
+    /// and where there is nothing.
+    ///
+    /// Errors: malformed.
+    pub fn closure(&self) -> Result<Option<Vec<u32>>> {
+        self.positions(100)
+    }
+
+    /// The soft dependencies, as the module spells them.
+    ///
+    /// Errors: malformed.
+    pub fn softdeps(&self) -> Result<Vec<&'a [u8]>> {
+        self.strings(101)
+    }
+
+    /// The weak dependencies.
+    ///
+    /// Errors: malformed.
+    pub fn weakdeps(&self) -> Result<Vec<&'a [u8]>> {
+        self.strings(102)
+    }
+
+    fn positions(&self, wanted: u32) -> Result<Option<Vec<u32>>> {
+        let mut positions = None;
+        let mut fields = self.fields;
+        while let Some((number, value)) = fields.next()? {
+            if number == wanted {
+                let positions = positions.get_or_insert_with(Vec::new);
+                wire::numbers(fields.source(), value, |position| positions.push(position))?;
+            }
+        }
+        Ok(positions)
+    }
+
+    fn strings(&self, wanted: u32) -> Result<Vec<&'a [u8]>> {
+        let mut strings = Vec::new();
+        let mut fields = self.fields;
+        while let Some((number, value)) = fields.next()? {
+            if let (true, Value::Bytes(range)) = (number == wanted, value) {
+                strings.push(wire::string(fields.source(), &range)?);
+            }
+        }
+        Ok(strings)
+    }
+}

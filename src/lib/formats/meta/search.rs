@@ -1,0 +1,223 @@
+//! Finds the modules whose pattern matches a modalias.
+//!
+//! All ways through the tree are followed at the same time, byte by byte, so the work is at most the length of the
+//! modalias times the number of nodes, whatever the patterns: nothing is ever gone back to.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::error::{FormatError, FormatKind};
+use crate::formats::source::Bytes;
+
+use super::MAX_DEPTH;
+use super::message::Kind;
+use super::wire::{self, Fields, Value, of_other_kind};
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// How many nodes may be held against a byte. Questions to real trees take some thousands.
+const MOST_STEPS: usize = 1 << 26;
+
+/// How many fields that are unknown a node may have before what is below it.
+const MOST_STRANGE: usize = 64;
+
+/// The positions of the modules with a pattern in one of `trees` of a file that matches `key`: in order, each once. `key` is
+/// a normalised modalias, and a `-` of a literal counts as `_`: a `-` that is still in the key, within brackets, is no `_`.
+///
+/// Errors: malformed for what is no tree, limit for one that is too deep or where the answer would take too long.
+pub fn search(source: &dyn Bytes, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
+    let mut search = Search::default();
+    for tree in trees {
+        search.reached.push(Node::root(source, tree)?);
+    }
+    for at in 0..=key.len() {
+        search.enter_all(key.get(at).copied())?;
+    }
+    search.found.sort_unstable();
+    search.found.dedup();
+    Ok(search.found)
+}
+
+/// A node of the tree, in place.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'a> {
+    pub(super) kind: Kind,
+    pub(super) literal: &'a [u8],
+    pub(super) low: u64,
+    pub(super) high: u64,
+    /// What comes behind these: the nodes below, the modules.
+    rest: Fields<'a>,
+    depth: usize,
+}
+
+impl<'a> Node<'a> {
+    /// The root of a tree.
+    pub(super) fn root(source: &'a dyn Bytes, tree: &Range<usize>) -> Result<Self> {
+        Self::parse(source, tree.clone(), 0)
+    }
+
+    /// Reads as far as the first field that is about what is below: others behind it would be out of order, and no
+    /// program that is known writes them so.
+    fn parse(source: &'a dyn Bytes, range: Range<usize>, depth: usize) -> Result<Self> {
+        if depth > MAX_DEPTH {
+            return Err(FormatError::new(FormatKind::Limit, "the tree is too deep"));
+        }
+        let mut rest = Fields::of(source, range);
+        let mut node = Self { kind: Kind::Literal, literal: b"", low: 0, high: 0, rest, depth };
+        let mut strange = 0;
+        while let Some(field) = rest.next()? {
+            match field {
+                (1, Value::Number(kind)) => node.kind = kind_of(kind)?,
+                (2, Value::Bytes(literal)) => node.literal = wire::string(source, &literal)?,
+                (3, Value::Number(low)) => node.low = low,
+                (4, Value::Number(high)) => node.high = high,
+                (1..=4, _) => return Err(of_other_kind()),
+                (5 | 6, _) => break,
+                _ if strange < MOST_STRANGE => strange += 1,
+                _ => return Err(FormatError::new(FormatKind::Limit, "a node has too many unknown fields")),
+            }
+            node.rest = rest;
+        }
+        if (node.kind == Kind::Literal) == node.literal.is_empty() {
+            return Err(FormatError::malformed(
+                "a node that is no literal has bytes, or one that is has none",
+            ));
+        }
+        if (node.kind == Kind::Root) != (depth == 0) {
+            return Err(FormatError::malformed("a root that is not the root, or the other way"));
+        }
+        Ok(node)
+    }
+
+    /// Calls `each` with the nodes below. Answers how many fields that has taken.
+    pub(super) fn children(&self, mut each: impl FnMut(Self) -> Result<()>) -> Result<usize> {
+        let mut fields = self.rest;
+        let mut count = 0;
+        while let Some(field) = fields.next()? {
+            count += 1;
+            match field {
+                (5, Value::Bytes(child)) => each(Self::parse(fields.source(), child, self.depth + 1)?)?,
+                (5, _) => return Err(of_other_kind()),
+                (1..=4, _) => return Err(FormatError::malformed("the fields of a node are out of order")),
+                _ => {}
+            }
+        }
+        Ok(count)
+    }
+
+    /// Calls `each` with the positions of the modules whose pattern ends here.
+    pub(super) fn modules(&self, mut each: impl FnMut(u32)) -> Result<()> {
+        let mut fields = self.rest;
+        while let Some((number, value)) = fields.next()? {
+            if number == 6 {
+                wire::numbers(fields.source(), value, &mut each)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where in the file it is, which tells it from others.
+    fn place(&self) -> usize {
+        self.rest.place()
+    }
+}
+
+fn kind_of(kind: u64) -> Result<Kind> {
+    let kind = i32::try_from(kind).ok().and_then(|kind| Kind::try_from(kind).ok());
+    kind.ok_or_else(|| FormatError::malformed("a node of an unknown kind"))
+}
+
+/// All ways that match what has been read of the key.
+#[derive(Default)]
+struct Search<'a> {
+    /// Nodes that have just been passed.
+    reached: Vec<Node<'a>>,
+    /// Literals of which so many bytes have been passed.
+    within: Vec<(Node<'a>, usize)>,
+    /// Wildcards that have been entered, with what is below: once entered, each takes every byte.
+    wild: Vec<(Node<'a>, Vec<Node<'a>>)>,
+    /// Where those are.
+    entered: HashSet<usize>,
+    found: Vec<u32>,
+    steps: usize,
+}
+
+impl<'a> Search<'a> {
+    /// Goes on from every node that has been reached, over the next byte; without one, what has been reached is found.
+    fn enter_all(&mut self, next: Option<u8>) -> Result<()> {
+        let mut reached = std::mem::take(&mut self.reached);
+        let within = std::mem::take(&mut self.within);
+        let before = self.wild.len();
+        for at in 0..before {
+            let (node, children) = (self.wild[at].0, std::mem::take(&mut self.wild[at].1));
+            self.find(&node, next)?;
+            for &child in &children {
+                self.meet(child, next, &mut reached)?;
+            }
+            self.wild[at].1 = children;
+        }
+        // Wildcards take nothing too, so that what is below is reached without a byte: `reached` may grow.
+        while let Some(node) = reached.pop() {
+            self.find(&node, next)?;
+            let taken = node.children(|child| self.meet(child, next, &mut reached))?;
+            self.step(taken)?;
+        }
+        for (node, passed) in within {
+            self.pass(node, passed, next);
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, node: &Node<'a>, next: Option<u8>) -> Result<()> {
+        if next.is_none() { node.modules(|module| self.found.push(module)) } else { Ok(()) }
+    }
+
+    /// Holds a node against the next byte.
+    fn meet(&mut self, node: Node<'a>, next: Option<u8>, reached: &mut Vec<Node<'a>>) -> Result<()> {
+        self.step(1)?;
+        match (node.kind, next) {
+            (Kind::Wildcard, _) if self.entered.insert(node.place()) => {
+                let mut children = Vec::new();
+                let taken = node.children(|child| {
+                    children.push(child);
+                    Ok(())
+                })?;
+                self.step(taken)?;
+                self.wild.push((node, children));
+                reached.push(node);
+            }
+            (Kind::Literal, _) => self.pass(node, 0, next),
+            (Kind::SingleWildcard, Some(_)) => self.reached.push(node),
+            (Kind::ByteRange, Some(byte)) if (node.low..=node.high).contains(&u64::from(byte)) => {
+                self.reached.push(node);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, count: usize) -> Result<()> {
+        self.steps = self.steps.saturating_add(count);
+        if self.steps > MOST_STEPS {
+            return Err(FormatError::new(FormatKind::Limit, "the search takes too long"));
+        }
+        Ok(())
+    }
+
+    /// Takes the next byte of a literal, if that is what comes next.
+    fn pass(&mut self, node: Node<'a>, passed: usize, next: Option<u8>) {
+        self.steps += 1;
+        if next.is_none() || node.literal.get(passed).copied().map(folded) != next {
+            return;
+        }
+        if passed + 1 == node.literal.len() {
+            self.reached.push(node);
+        } else {
+            self.within.push((node, passed + 1));
+        }
+    }
+}
+
+fn folded(byte: u8) -> u8 {
+    if byte == b'-' { b'_' } else { byte }
+}

@@ -1,0 +1,151 @@
+//! Protocol Buffers' wire format, field by field, in place.
+
+use std::ops::Range;
+
+use crate::error::FormatError;
+use crate::formats::source::Bytes;
+
+type Result<T> = std::result::Result<T, FormatError>;
+
+/// The value of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Of variable length.
+    Number(u64),
+    /// Where a string, a message or packed numbers are.
+    Bytes(Range<usize>),
+    /// Of four bytes.
+    Fixed32(u32),
+    /// Of eight bytes.
+    Fixed64,
+}
+
+/// The bytes of a string.
+pub(super) fn string<'a>(source: &'a dyn Bytes, range: &Range<usize>) -> Result<&'a [u8]> {
+    source.at(range.start, range.len())?.get(..range.len()).ok_or_else(truncated)
+}
+
+/// The number of a field whose value is that of another kind.
+pub(super) fn of_other_kind() -> FormatError {
+    FormatError::malformed("a field is not what its number says")
+}
+
+/// The fields of a message, one after another.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    source: &'a dyn Bytes,
+    at: usize,
+    end: usize,
+    /// What is at hand of the bytes from `at` on; more than up to `end` perhaps.
+    near: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(source: &'a dyn Bytes, range: Range<usize>) -> Self {
+        Self { source, at: range.start, end: range.end, near: &[] }
+    }
+
+    /// Where the next field begins.
+    pub(super) fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Where the message is that they are the fields of.
+    pub(super) fn source(&self) -> &'a dyn Bytes {
+        self.source
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Value)>> {
+        if self.at >= self.end {
+            return Ok(None);
+        }
+        let key = self.varint()?;
+        let number = u32::try_from(key >> 3).ok().filter(|&number| number > 0 && number < 1 << 29);
+        let number = number.ok_or_else(|| FormatError::malformed("a field without a proper number"))?;
+        let value = match key & 7 {
+            0 => Value::Number(self.varint()?),
+            2 => {
+                let len = usize::try_from(self.varint()?).map_err(|_| truncated())?;
+                self.skip(len)?;
+                Value::Bytes(self.at - len..self.at)
+            }
+            1 => self.skip(8).map(|()| Value::Fixed64)?,
+            5 => Value::Fixed32(self.fixed32()?),
+            _ => return Err(FormatError::malformed("a field of an unknown kind")),
+        };
+        Ok(Some((number, value)))
+    }
+
+    fn fixed32(&mut self) -> Result<u32> {
+        let mut bytes = [0; 4];
+        for byte in &mut bytes {
+            *byte = self.byte()?;
+        }
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Result<u64> {
+        // Nearly all are of one byte.
+        match self.near {
+            [byte @ 0..0x80, rest @ ..] if self.at < self.end => {
+                (self.at, self.near) = (self.at + 1, rest);
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(FormatError::malformed("a number of more than 64 bits"))
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Result<u8> {
+        if self.at >= self.end {
+            return Err(truncated());
+        }
+        if self.near.is_empty() {
+            self.near = self.source.at(self.at, 1)?;
+        }
+        let (&byte, rest) = self.near.split_first().ok_or_else(truncated)?;
+        (self.at, self.near) = (self.at + 1, rest);
+        Ok(byte)
+    }
+
+    fn skip(&mut self, len: usize) -> Result<()> {
+        let end = self.at.checked_add(len).filter(|&end| end <= self.end).ok_or_else(truncated)?;
+        (self.at, self.near) = (end, self.near.get(len..).unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// The numbers of one field of a repeated number, packed or not.
+pub(super) fn numbers(source: &dyn Bytes, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
+    let number = |value: u64| {
+        u32::try_from(value).map_err(|_| FormatError::malformed("a position of more than 32 bits"))
+    };
+    match value {
+        Value::Number(value) => each(number(value)?),
+        Value::Bytes(packed) => {
+            let mut packed = Fields::of(source, packed);
+            while packed.at < packed.end {
+                each(number(packed.varint()?)?);
+            }
+        }
+        Value::Fixed32(_) | Value::Fixed64 => {}
+    }
+    Ok(())
+}
+
+fn truncated() -> FormatError {
+    FormatError::malformed("it ends inside a field")
+}

@@ -1,0 +1,144 @@
+//! The kernel's own symbols, from System.map or Module.symvers.
+//!
+//! They tell which needs the kernel itself satisfies; only `-e` asks for that.
+
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
+
+/// Symbols that the kernel or its module loader provides without exporting them.
+const FAKE_SYMBOLS: [&str; 3] = ["__this_module", "_GLOBAL_OFFSET_TABLE_", "TOC."];
+
+/// The names, each with its CRC (0 where unknown).
+#[derive(Debug, Default, Clone)]
+pub struct KernelSymbols {
+    crcs: HashMap<BString, u64>,
+    /// Whether CRCs are known, so that versions can be compared.
+    pub versions: bool,
+}
+
+/// A line that does not have the form of its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// Counted from 1.
+    pub line: usize,
+    /// What was expected to be something else; a whole line has its newline.
+    pub text: BString,
+}
+
+impl KernelSymbols {
+    /// Reads System.map: `ADDRESS TYPE NAME` a line, of which `__ksymtab_NAME` are exported symbols.
+    ///
+    /// `prefix` is a character that the architecture puts before every symbol, here before the whole
+    /// `__ksymtab_NAME`. Bad lines go to `bad`.
+    pub fn from_system_map(text: &[u8], prefix: Option<u8>, mut bad: impl FnMut(BadLine)) -> Self {
+        let mut symbols = Self::with_fakes(false);
+        for (at, line) in text.lines_with_terminator().enumerate() {
+            let Some(name) = system_map_name(line) else {
+                bad(BadLine { line: at + 1, text: line.into() });
+                continue;
+            };
+            if let Some(symbol) = skip_prefix(name, prefix).strip_prefix(b"__ksymtab_") {
+                symbols.crcs.insert(symbol.into(), 0);
+            }
+        }
+        symbols
+    }
+
+    /// Reads Module.symvers: `CRC NAME WHERE ...` a line, of which those with WHERE `vmlinux` count.
+    pub fn from_symvers(text: &[u8], prefix: Option<u8>, mut bad: impl FnMut(BadLine)) -> Self {
+        let mut symbols = Self::with_fakes(true);
+        for (at, line) in text.lines_with_terminator().enumerate() {
+            // The newline stays, so that a line that ends with WHERE does not count: there must be an export type.
+            let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
+            let (Some(crc), Some(name), Some(place)) = (fields.next(), fields.next(), fields.next()) else {
+                continue;
+            };
+            if place != b"vmlinux" {
+                continue;
+            }
+            match parse_crc(crc) {
+                Some(crc) => {
+                    symbols.crcs.insert(skip_prefix(name, prefix).into(), crc);
+                }
+                None => bad(BadLine { line: at + 1, text: crc.into() }),
+            }
+        }
+        symbols
+    }
+
+    /// The CRC of a symbol of the kernel.
+    pub(crate) fn crc(&self, name: &[u8]) -> Option<u64> {
+        self.crcs.get(name.as_bstr()).copied()
+    }
+
+    fn with_fakes(versions: bool) -> Self {
+        let crcs = FAKE_SYMBOLS.iter().map(|name| (BString::from(*name), 0)).collect();
+        Self { crcs, versions }
+    }
+}
+
+/// What a needed symbol is looked up by: without the dot of function descriptors (64-bit PowerPC) and without
+/// the architecture's prefix. Exported symbols are kept with their dot.
+pub(crate) fn bare(name: &[u8], prefix: Option<u8>) -> &[u8] {
+    skip_prefix(name.strip_prefix(b".").unwrap_or(name), prefix)
+}
+
+/// `name` without the architecture's prefix.
+pub(crate) fn skip_prefix(name: &[u8], prefix: Option<u8>) -> &[u8] {
+    match (name.split_first(), prefix) {
+        (Some((first, rest)), Some(prefix)) if *first == prefix => rest,
+        _ => name,
+    }
+}
+
+/// What stands behind the second space of `ADDRESS TYPE NAME`.
+fn system_map_name(line: &[u8]) -> Option<&[u8]> {
+    let (_, rest) = line.strip_suffix(b"\n").unwrap_or(line).split_once_str(" ")?;
+    rest.split_once_str(" ").map(|(_, name)| name)
+}
+
+/// A hexadecimal number as strtoull reads it: white space, a sign and `0x` may stand before it, a negative one
+/// wraps around, and one that is too large is the largest.
+fn parse_crc(text: &[u8]) -> Option<u64> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let text = text.get(text.iter().position(|byte| !is_space(byte))?..)?;
+    let (negative, digits) = match text.split_first()? {
+        (b'-', rest) => (true, rest),
+        (b'+', rest) => (false, rest),
+        _ => (false, text),
+    };
+    let digits = digits.strip_prefix(b"0x").or_else(|| digits.strip_prefix(b"0X")).unwrap_or(digits);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    // All are digits, so that the only error left is a number that is too large.
+    let Ok(number) = u64::from_str_radix(digits.to_str().ok()?, 16) else { return Some(u64::MAX) };
+    Some(if negative { number.wrapping_neg() } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_crc;
+
+    #[test]
+    fn numbers_as_strtoull_reads_them() {
+        for (text, number) in [
+            ("0x1f", Some(0x1f)),
+            ("0X1F", Some(0x1f)),
+            ("+1", Some(1)),
+            (" \x0b1", Some(1)),
+            ("-ffffffffffffffff", Some(1)),
+            ("0xffffffffffffffffff", Some(u64::MAX)),
+            ("-fffffffffffffffff", Some(u64::MAX)),
+            ("0x", None),
+            ("+", None),
+            ("", None),
+            ("+-1", None),
+            ("1 ", None),
+            ("1g", None),
+        ] {
+            assert_eq!(parse_crc(text.as_bytes()), number, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Reading the modules: what each offers, needs and calls itself.
+//!
+//! On all processors, since decoding compressed modules is nearly all of depmod's work; results come
+//! back in the order of the list, so that scheduling never shows in the output. What the last run has read of a file that
+//! is still the same is not read again. Fresh or not, everything goes on from the same records.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::context::cache::identity;
+use crate::context::module_file::Opener;
+use crate::error::{Cause, Error, FormatKind};
+use crate::formats::cache::{self, Contents, Facts, Identity, Record, Symbol};
+use crate::formats::elf::{Bind, LINK_SECTIONS, Links, Module};
+use crate::formats::modinfo;
+use crate::notice::{DepmodNotice, Sink};
+use crate::ops::info;
+use crate::sys::{host, parallel};
+
+use super::scan::ModuleFile;
+use super::tell;
+
+/// What is known of one module.
+#[derive(Debug, Default)]
+pub(super) struct Known<'o> {
+    /// Its record.
+    pub(super) record: Cow<'o, [u8]>,
+    /// Whether the record may stand for the file in the next run.
+    pub(super) lasting: bool,
+    /// Why something is missing: the first thing that could not be read.
+    pub(super) flaw: Option<Error>,
+}
+
+/// A module with what was read of it.
+pub(super) struct Loaded<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) path: &'a Path,
+    pub(super) record: Record<'a>,
+    /// The raw values of `alias=`, in order.
+    pub(super) aliases: Vec<&'a [u8]>,
+    /// The raw values of `softdep=`, in order.
+    pub(super) softdeps: Vec<&'a [u8]>,
+    /// The raw values of `weakdep=`, in order.
+    pub(super) weakdeps: Vec<&'a [u8]>,
+}
+
+/// The path below the module directory; the whole path of a module elsewhere.
+pub(super) fn short_path<'p>(dir: &Path, path: &'p Path) -> &'p [u8] {
+    let path = path.as_os_str().as_encoded_bytes();
+    let below = path.strip_prefix(dir.as_os_str().as_encoded_bytes());
+    below.and_then(|path| path.strip_prefix(b"/")).unwrap_or(path)
+}
+
+/// A module on its way to be known.
+struct Task<'o, 'f> {
+    file: &'f ModuleFile,
+    identity: Option<Identity>,
+    settled: bool,
+    old: Option<Cow<'o, [u8]>>,
+}
+
+/// Gets to know every module of `files` below `dir`; the answers stand in the order of `files`. `old` is what the last run
+/// has left.
+///
+/// The largest are read first, so that no thread is left alone with one at the end, and one that makes up more than a
+/// thread's share is read by several.
+pub(super) fn all<'o>(
+    dir: &Path,
+    files: &[&ModuleFile],
+    old: Option<&'o Facts<&'o [u8]>>,
+    sink: Sink<'_>,
+) -> Vec<Known<'o>> {
+    let processors = host::processors();
+    let now = host::now();
+    let tasks = parallel::map(processors, files, || (), |(), file| Task::new(dir, file, old, now));
+    let size = |task: &Task<'_, '_>| task.identity.map_or(0, |identity| identity.size);
+    let mut unread: Vec<usize> = (0..tasks.len()).filter(|&at| tasks[at].old.is_none()).collect();
+    unread.sort_by_key(|&at| Reverse(size(&tasks[at])));
+    let total: u64 = unread.iter().map(|&at| size(&tasks[at])).sum();
+    let done = AtomicU64::new(0);
+    let read = parallel::map(processors, &unread, Opener::default, |opener, &at| {
+        let size = size(&tasks[at]);
+        opener.use_threads(threads_for(size, total, processors));
+        let known = tasks[at].read(dir, opener);
+        let done = done.fetch_add(size, Ordering::Relaxed).saturating_add(size);
+        tell(sink, DepmodNotice::Progress { done, total });
+        known
+    });
+    let mut known: Vec<Known<'o>> = tasks
+        .into_iter()
+        .map(|task| Known { record: task.old.unwrap_or_default(), lasting: true, flaw: None })
+        .collect();
+    for (at, read) in unread.into_iter().zip(read) {
+        known[at] = read;
+    }
+    known
+}
+
+/// How many threads a file of `size` bytes may have when there are `total` bytes to be read.
+fn threads_for(size: u64, total: u64, processors: usize) -> usize {
+    let share = u128::from(size) * processors as u128;
+    usize::try_from(share.div_ceil(u128::from(total.max(1)))).unwrap_or(processors).clamp(1, processors)
+}
+
+impl<'o, 'f> Task<'o, 'f> {
+    fn new(dir: &Path, file: &'f ModuleFile, old: Option<&'o Facts<&'o [u8]>>, now: (i64, u32)) -> Self {
+        let identity = identity(&file.path);
+        let record = old.and_then(|facts| facts.find(short_path(dir, &file.path)));
+        let same = |bytes: &Cow<'o, [u8]>| Record::view(bytes).map(|record| record.identity()) == identity;
+        let old = record.filter(|record| identity.is_some() && same(record));
+        Self { file, identity, settled: identity.is_some_and(|identity| is_settled(&identity, now)), old }
+    }
+
+    /// Reads the file. Its identity is that from before: whatever happens to the file meanwhile makes it another one.
+    fn read(&self, dir: &Path, opener: &mut Opener) -> Known<'o> {
+        let mut read = Read::default();
+        let flaw = read.file(&self.file.path, opener).err().map(Error::at(&self.file.path));
+        let path = short_path(dir, &self.file.path);
+        let lasting = self.settled && flaw.is_none();
+        match read.record(path, self.identity) {
+            Ok(record) => {
+                Known { lasting: lasting && record.len() <= MAX_LASTING, record: record.into(), flaw }
+            }
+            Err(error) => Known { flaw: Some(Error::new(&self.file.path, error)), ..Known::default() },
+        }
+    }
+}
+
+/// The longest record that is kept; real ones have up to 300 KB.
+const MAX_LASTING: usize = 16 << 20;
+
+/// How long after a change a file may change again without showing it: the clock of file systems ticks every few
+/// milliseconds. Of one that keeps no fractions of seconds, they are seconds.
+const TICK: i64 = 50_000_000;
+const COARSE_TICK: i64 = 3_000_000_000;
+
+/// Whether every change of the file from `now` on shows in its times.
+///
+/// Where both times are the same whole second, they are most likely not kept at all: images of file systems are made
+/// with all times alike, and another image has other contents under the same times.
+fn is_settled(identity: &Identity, now: (i64, u32)) -> bool {
+    let nanoseconds = |(seconds, fraction): (i64, u32)| {
+        seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(fraction))
+    };
+    let whole = identity.changed.1 == 0;
+    let tick = if whole { COARSE_TICK } else { TICK };
+    let known_times = !whole || identity.modified != identity.changed;
+    known_times && nanoseconds(identity.changed).saturating_add(tick) < nanoseconds(now)
+}
+
+/// What is read of a file.
+#[derive(Default)]
+struct Read {
+    links: Links,
+    modinfo: Option<Vec<u8>>,
+    signature: Option<Vec<u8>>,
+}
+
+impl Read {
+    /// Fills in what can be read. Symbols and strings are independent: one may be damaged, the other fine.
+    fn file(&mut self, path: &Path, opener: &mut Opener) -> Result<(), Cause> {
+        let source = opener.open(path).map_err(|error| error.cause)?;
+        let module = Module::parse(&source)?;
+        module.announce(&[&[".modinfo"][..], &LINK_SECTIONS].concat());
+        let links = module.links();
+        match module.modinfo() {
+            Ok(section) => self.modinfo = Some(section.into_owned()),
+            // A module without strings is odd but whole.
+            Err(Cause::Format(error)) if error.kind == FormatKind::Absent => {}
+            Err(error) => return Err(error),
+        }
+        self.links = links?;
+        self.signature = info::signature_bytes(&source)?;
+        Ok(())
+    }
+
+    fn record(&self, path: &[u8], identity: Option<Identity>) -> Result<Vec<u8>, crate::error::FormatError> {
+        let contents = Contents {
+            path,
+            identity: identity.unwrap_or_default(),
+            modinfo: self.modinfo.as_deref(),
+            signature: self.signature.as_deref(),
+        };
+        let exports = self.links.exports().map(|export| Symbol {
+            name: export.name,
+            crc: Some(export.crc),
+            bind: b'E',
+        });
+        let needs =
+            self.links.needs().map(|need| Symbol { name: need.name, crc: need.crc, bind: letter(need.bind) });
+        cache::encode(&contents, exports, needs)
+    }
+}
+
+/// The letter for a binding in a record.
+fn letter(bind: Bind) -> u8 {
+    match bind {
+        Bind::Local => b'L',
+        Bind::Global => b'G',
+        Bind::Weak => WEAK,
+        Bind::Unknown => b'U',
+    }
+}
+
+/// The letter of a symbol that may be missing.
+pub(super) const WEAK: u8 = b'W';
+
+impl<'a> Loaded<'a> {
+    /// Takes the strings of a module apart.
+    pub(super) fn new(file: &'a ModuleFile, known: &'a Known<'_>) -> Self {
+        let record = Record::view(&known.record).unwrap_or_default();
+        let mut loaded = Self {
+            name: &file.name,
+            path: &file.path,
+            record,
+            aliases: Vec::new(),
+            softdeps: Vec::new(),
+            weakdeps: Vec::new(),
+        };
+        for info in modinfo::strings(record.modinfo().unwrap_or_default()) {
+            match info.key {
+                b"alias" => loaded.aliases.push(info.value),
+                b"softdep" => loaded.softdeps.push(info.value),
+                b"weakdep" => loaded.weakdeps.push(info.value),
+                _ => {}
+            }
+        }
+        loaded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_just_now_is_not_settled() {
+        let identity = |modified, changed| Identity { size: 1, inode: 1, modified, changed };
+        let now = (1000, 500_000_000);
+        for (modified, changed, settled) in [
+            ((900, 1), (900, 1), true),
+            ((900, 0), (900, 1), true),
+            ((900, 0), (900, 0), false),
+            ((800, 0), (900, 0), true),
+            ((900, 1), (1000, 400_000_000), true),
+            ((900, 1), (1000, 460_000_000), false),
+            ((900, 1), (1000, 500_000_000), false),
+            ((900, 1), (2000, 1), false),
+            ((900, 1), (998, 0), false),
+            ((900, 1), (997, 0), true),
+            ((900, 1), (i64::MAX, 0), false),
+            ((900, 1), (i64::MIN, 1), true),
+        ] {
+            assert_eq!(is_settled(&identity(modified, changed), now), settled, "{modified:?} {changed:?}");
+        }
+    }
+
+    #[test]
+    fn threads_follow_the_share() {
+        assert_eq!(threads_for(10, 1000, 2), 1);
+        assert_eq!(threads_for(1000, 1000, 8), 8);
+        assert_eq!(threads_for(300, 1000, 8), 3);
+        assert_eq!(threads_for(0, 0, 4), 1);
+    }
+}

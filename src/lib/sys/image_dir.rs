@@ -1,0 +1,307 @@
+//! Filling a directory with files and links, and nothing beside it.
+//!
+//! The directory is taken for a root: a link in it to a directory is followed, but an absolute one begins at the directory
+//! and none leads above it, so nothing is written elsewhere, whatever is there already. Each file is made under a name
+//! of its own and renamed when it is whole; what was there under its name is replaced, unless it is a directory. A run that
+//! dies leaves whole files and perhaps one that begins with `.oxmod-new-`, which the next run that fills the same
+//! directory removes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, readlinkat, renameat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::unistd::{UnlinkatFlags, symlinkat, syncfs, unlinkat};
+
+use super::publish;
+use super::resolve::MAX_LINKS;
+use crate::error::{Error, FormatError, Result};
+
+/// Begins the names of files that are not whole yet.
+const TEMPORARY: &str = ".oxmod-new-";
+/// Permissions of directories, less the umask.
+const DIR_MODE: Mode = Mode::from_bits_truncate(0o755);
+/// How many names are tried for a file in the making.
+const TRIES: u32 = 100;
+
+/// A directory that is being filled. As far as the file system has locks there is no other writer of it.
+#[derive(Debug)]
+pub struct Deposit {
+    top: Place,
+    /// The directories, by device and inode, that nothing of a dead run is in any more.
+    swept: RefCell<BTreeSet<(u64, u64)>>,
+}
+
+/// An open directory with the path that leads there without links.
+#[derive(Debug)]
+struct Place {
+    dir: File,
+    path: PathBuf,
+}
+
+/// A part of a path with the link that it comes from, if it comes from one.
+type Part = (OsString, Option<PathBuf>);
+
+impl Deposit {
+    /// Opens the directory `path`, which is made if it is not there, and waits for others that fill it.
+    ///
+    /// Errors: whatever making and opening it answer.
+    pub fn open(path: &Path) -> Result<Self> {
+        publish::create_dir(path)?;
+        let dir = File::open(path).map_err(Error::at(path))?;
+        publish::lock(&dir, publish::PATIENCE);
+        Ok(Self { top: Place { dir, path: path.into() }, swept: RefCell::default() })
+    }
+
+    /// Writes a file at a path below the directory, with these permissions whatever the umask. The answer is its path
+    /// without links.
+    ///
+    /// Errors: `ENOTDIR` where a file is in the way, malformed for a link that leads to no directory, `EISDIR` for a
+    /// directory, `EINVAL` for a path that is none; whatever writing answers.
+    pub fn file(&self, path: &[u8], bytes: &[u8], mode: u32) -> Result<PathBuf> {
+        let mode = Mode::from_bits_truncate(mode & 0o777);
+        self.place(path, |dir, name| {
+            let flags =
+                OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let mut file = File::from(openat(dir, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+            let written = file.write_all(bytes).and_then(|()| Ok(fchmod(&file, mode)?));
+            written.inspect_err(|_| remove(dir, name))
+        })
+    }
+
+    /// Makes a symbolic link at a path below the directory.
+    ///
+    /// Errors: as those of [`Deposit::file`].
+    pub fn link(&self, path: &[u8], target: &[u8]) -> Result<()> {
+        self.place(path, |dir, name| Ok(symlinkat(OsStr::from_bytes(target), dir, name)?)).map(|_| ())
+    }
+
+    /// Waits until all that was written is on the disk.
+    ///
+    /// Errors: whatever syncing the file system answers.
+    pub fn finish(self) -> Result<()> {
+        syncfs(&self.top.dir).map_err(|errno| Error::new(&self.top.path, io::Error::from(errno)))
+    }
+
+    /// Has something made under a new name in the directory of `path`, then gives it its own.
+    fn place(&self, path: &[u8], make: impl Fn(&File, &OsStr) -> io::Result<()>) -> Result<PathBuf> {
+        let mut parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
+        let odd = parts.iter().any(|part| matches!(*part, b"" | b"." | b".."));
+        let Some(name) = parts.pop().filter(|_| !odd) else {
+            let whole = self.top.path.join(OsStr::from_bytes(path));
+            return Err(Error::new(whole, io::Error::from(Errno::EINVAL)));
+        };
+        let ahead = parts.into_iter().map(|part| (OsStr::from_bytes(part).to_owned(), None)).collect();
+        let (dir, name) = (self.enter(ahead)?, OsStr::from_bytes(name));
+        self.sweep(&dir);
+        let whole = dir.path.join(name);
+        let temporary = made(&dir.dir, &make).map_err(Error::at(&whole))?;
+        let renamed = renameat(&dir.dir, temporary.as_os_str(), &dir.dir, name);
+        renamed
+            .inspect_err(|_| remove(&dir.dir, &temporary))
+            .map_err(|errno| Error::new(&whole, io::Error::from(errno)))?;
+        Ok(whole)
+    }
+
+    /// Goes along a path, whose directories are made if they are not there, but for those that a link leads to.
+    fn enter(&self, mut ahead: VecDeque<Part>) -> Result<Place> {
+        let top = || {
+            let dir = self.top.dir.try_clone().map_err(Error::at(&self.top.path))?;
+            Ok(Place { dir, path: self.top.path.clone() })
+        };
+        // From the top to where we are: a way back up that nobody can change.
+        let (mut above, mut here, mut followed) = (Vec::new(), top()?, 0);
+        while let Some((part, link)) = ahead.pop_front() {
+            if part == ".." {
+                here = above.pop().unwrap_or(here);
+                continue;
+            }
+            let next = here.path.join(&part);
+            match open_dir(&here.dir, &part, link.is_none()) {
+                Ok(dir) => above.push(std::mem::replace(&mut here, Place { dir, path: next })),
+                Err(Errno::ENOTDIR | Errno::ELOOP) => {
+                    let target = readlinkat(&here.dir, part.as_os_str());
+                    let target = target.map_err(|_| Error::new(&next, io::Error::from(Errno::ENOTDIR)))?;
+                    if followed == MAX_LINKS {
+                        return Err(Error::new(link.unwrap_or(next), io::Error::from(Errno::ELOOP)));
+                    }
+                    followed += 1;
+                    if target.as_bytes().starts_with(b"/") {
+                        above.clear();
+                        here = top()?;
+                    }
+                    lead(&mut ahead, &target, &link.unwrap_or(next));
+                }
+                Err(Errno::ENOENT) if link.is_some() => {
+                    let why = format!("it is a link that leads nowhere in {}", self.top.path.display());
+                    return Err(Error::new(link.unwrap_or(next), FormatError::malformed(why)));
+                }
+                Err(errno) => return Err(Error::new(next, io::Error::from(errno))),
+            }
+        }
+        Ok(here)
+    }
+
+    /// Removes what dead runs have left in a directory.
+    fn sweep(&self, place: &Place) {
+        let Ok(metadata) = place.dir.metadata() else { return };
+        if !self.swept.borrow_mut().insert((metadata.dev(), metadata.ino())) {
+            return;
+        }
+        for entry in fs::read_dir(&place.path).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.as_bytes().starts_with(TEMPORARY.as_bytes()) {
+                remove(&place.dir, &name);
+            }
+        }
+    }
+}
+
+/// Puts the parts of a link's target before all others.
+fn lead(ahead: &mut VecDeque<Part>, target: &OsStr, link: &Path) {
+    for part in Path::new(target).components().rev() {
+        if let Component::Normal(_) | Component::ParentDir = part {
+            ahead.push_front((part.as_os_str().to_owned(), Some(link.to_path_buf())));
+        }
+    }
+}
+
+/// Makes something under a name that nothing has.
+fn made(dir: &File, make: impl Fn(&File, &OsStr) -> io::Result<()>) -> io::Result<OsString> {
+    for number in 0..TRIES {
+        let name = OsString::from(format!("{TEMPORARY}{}-{number}", std::process::id()));
+        match make(dir, &name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            answer => return answer.map(|()| name),
+        }
+    }
+    Err(Errno::EEXIST.into())
+}
+
+/// Opens a directory in another one, which may be made if it is not there. A link is none.
+fn open_dir(dir: &File, name: &OsStr, may_make: bool) -> nix::Result<File> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let open = || openat(dir, name, flags, Mode::empty()).map(File::from);
+    match open() {
+        Err(Errno::ENOENT) if may_make => match mkdirat(dir, name, DIR_MODE) {
+            Ok(()) | Err(Errno::EEXIST) => open(),
+            Err(errno) => Err(errno),
+        },
+        opened => opened,
+    }
+}
+
+/// Where that fails it does no harm.
+fn remove(dir: &File, name: &OsStr) {
+    let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<OsString> {
+        let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn files_and_links_take_their_places() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().join("new/top");
+        let deposit = Deposit::open(&top).unwrap();
+        deposit.file(b"a/b/file", b"one", 0o444).unwrap();
+        assert_eq!(deposit.file(b"a/b/file", b"two", 0o444).unwrap(), top.join("a/b/file"));
+        deposit.link(b"a/link", b"b/file").unwrap();
+        deposit.link(b"a/link", b"./b/file").unwrap();
+        assert_eq!(fs::read(top.join("a/link")).unwrap(), b"two");
+        assert_eq!(fs::metadata(top.join("a/b/file")).unwrap().permissions().mode() & 0o777, 0o444);
+        deposit.file(b"a/link", b"three", 0o644).unwrap();
+        assert_eq!(fs::read(top.join("a/b/file")).unwrap(), b"two");
+        deposit.finish().unwrap();
+        assert_eq!((names(&top), names(&top.join("a"))), (vec!["a".into()], vec!["b".into(), "link".into()]));
+    }
+
+    #[test]
+    fn links_inside_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("usr/lib/fw")).unwrap();
+        for (target, link) in [
+            ("usr/lib", "lib"),
+            ("/usr/lib", "lib64"),
+            ("../../../../lib/fw", "usr/lib/up"),
+            ("fw/../up", "usr/lib/far"),
+        ] {
+            symlink(target, dir.path().join(link)).unwrap();
+        }
+        let deposit = Deposit::open(dir.path()).unwrap();
+        for (path, real) in [
+            ("lib/fw/a", "usr/lib/fw/a"),
+            ("lib64/fw/b", "usr/lib/fw/b"),
+            ("usr/lib/up/c", "usr/lib/fw/c"),
+            ("lib/far/d", "usr/lib/fw/d"),
+            ("lib64/new/e", "usr/lib/new/e"),
+        ] {
+            let real = dir.path().join(real);
+            assert_eq!(deposit.file(path.as_bytes(), path.as_bytes(), 0o444).unwrap(), real);
+            assert_eq!(fs::read(real).unwrap(), path.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_a_dead_run_has_left_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a")).unwrap();
+        fs::write(dir.path().join("a/.oxmod-new-1-0"), "half").unwrap();
+        symlink("x", dir.path().join("a/.oxmod-new-1-1")).unwrap();
+        let deposit = Deposit::open(dir.path()).unwrap();
+        deposit.file(b"a/file", b"x", 0o444).unwrap();
+        assert_eq!(names(&dir.path().join("a")), ["file"]);
+    }
+
+    #[test]
+    fn nothing_is_written_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().join("top");
+        fs::create_dir_all(top.join("d/full")).unwrap();
+        fs::create_dir(dir.path().join("other")).unwrap();
+        symlink("../other", top.join("out")).unwrap();
+        symlink(dir.path().join("other"), top.join("absolute")).unwrap();
+        symlink("out/x", top.join("further")).unwrap();
+        symlink("file", top.join("to_file")).unwrap();
+        symlink("round", top.join("round")).unwrap();
+        fs::write(top.join("file"), "x").unwrap();
+        let deposit = Deposit::open(&top).unwrap();
+        for (path, errno) in [
+            (&b"out/x"[..], libc::EINVAL),
+            (b"absolute/x", libc::EINVAL),
+            (b"further/x", libc::EINVAL),
+            (b"file/x", libc::ENOTDIR),
+            (b"to_file/x", libc::ENOTDIR),
+            (b"round/x", libc::ELOOP),
+            (b"../x", libc::EINVAL),
+            (b"a/../../x", libc::EINVAL),
+            (b"/x", libc::EINVAL),
+            (b"", libc::EINVAL),
+            (b"d/full", libc::EISDIR),
+        ] {
+            let error = deposit.file(path, b"x", 0o644).unwrap_err();
+            assert_eq!(error.errno(), errno, "{error}");
+            assert!(deposit.link(path, b"x").is_err());
+        }
+        assert!(names(&dir.path().join("other")).is_empty());
+        assert_eq!(names(dir.path()), ["other", "top"]);
+        assert_eq!(names(&top.join("d")), ["full"]);
+    }
+}
