@@ -3,7 +3,9 @@
 //! A [`Notice`] carries facts; the words for it are chosen by whoever prints it. The library sends
 //! notices to the [`Sink`] that its caller provided and never prints by itself.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bstr::BString;
 
@@ -89,5 +91,58 @@ pub enum Notice {
     },
 }
 
-/// Receives notices. Called from the thread that notices; must not call back into the library.
-pub type Sink<'a> = &'a (dyn Fn(&Notice) + Sync);
+/// Receives notices: whoever opens a context decides what becomes of them. Clones share the receiver.
+///
+/// It is called from the thread in which something was noticed, and must not call back into what it was given to.
+#[derive(Clone, Default)]
+pub struct Sink(Option<Arc<dyn Fn(&Notice) + Send + Sync>>);
+
+impl Sink {
+    /// Notices go to `receive`.
+    pub fn new(receive: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(receive)))
+    }
+
+    /// Notices are dropped.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Hands a notice over.
+    pub fn send(&self, notice: &Notice) {
+        if let Some(receive) = &self.0 {
+            receive(notice);
+        }
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Sink(..)" } else { "Sink(none)" })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A sink whose notices tests look at.
+
+    use std::sync::{Arc, Mutex};
+
+    use super::{Notice, Sink};
+
+    /// What `take` makes of each notice.
+    pub(crate) struct Recorder<T>(Arc<Mutex<Vec<T>>>);
+
+    impl<T: Send + 'static> Recorder<T> {
+        pub(crate) fn new(take: impl Fn(&Notice) -> T + Send + Sync + 'static) -> (Self, Sink) {
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let recorder = Self(Arc::clone(&seen));
+            (recorder, Sink::new(move |notice| seen.lock().unwrap().push(take(notice))))
+        }
+
+        /// All since the last call.
+        pub(crate) fn take(&self) -> Vec<T> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+}

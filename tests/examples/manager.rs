@@ -14,8 +14,9 @@ use std::process::ExitCode;
 use std::{env, fs, thread};
 
 use oxmod::context::{ConfigSource, Context};
-use oxmod::notice::Notice;
-use oxmod::ops::manager::{Manager, Prospect};
+use oxmod::notice::{Notice, Sink};
+use oxmod::ops::manager::Manager;
+use oxmod::ops::probe::Decision;
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
@@ -40,7 +41,8 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     let manager = match dir {
         None => Manager::from_root("/")?,
         Some(dir) => {
-            Manager::new(move || Ok(Context::open(dir.clone(), &ConfigSource::System, &tell)), &tell)?
+            let sink = Sink::new(tell);
+            Manager::new(move || Ok(Context::open(dir.clone(), &ConfigSource::System, &sink)))?
         }
     };
     let fine = if load { load_all(&manager, &modaliases) } else { show_all(&manager, &modaliases) };
@@ -53,28 +55,27 @@ fn tell(notice: &Notice) {
 }
 
 /// Nothing is loaded, and nothing can go wrong.
-fn show_all(manager: &Manager<'_>, modaliases: &BTreeSet<String>) -> bool {
+fn show_all(manager: &Manager, modaliases: &BTreeSet<String>) -> bool {
     for modalias in modaliases {
-        for planned in manager.plan_for_device(modalias) {
-            let name = planned.module.name;
-            let plan = match planned.prospect {
-                Prospect::Load(steps) => {
+        for plan in manager.plan_for_device(modalias) {
+            let decision = match &plan.decision {
+                Decision::Load(steps) => {
                     let names: Vec<String> = steps.iter().map(|step| step.module.to_string()).collect();
                     format!("would load {}", names.join(", "))
                 }
-                Prospect::Loaded => "loaded".into(),
-                Prospect::BuiltIn => "built in".into(),
-                Prospect::Blacklisted(line) => format!("blacklisted by {}", line.path.display()),
-                Prospect::Forbidden(error) => error.to_string(),
+                Decision::Loaded => "loaded".into(),
+                Decision::BuiltIn => "built in".into(),
+                Decision::Blacklisted(line) => format!("blacklisted by {}", line.path.display()),
+                Decision::Forbidden(forbidden) => forbidden.to_string(),
             };
-            println!("{name}: {plan}, for {modalias:.50}");
+            println!("{}: {decision}, for {modalias:.50}", plan.module.name);
         }
     }
     true
 }
 
 /// All devices at the same time: where two need the same module one thread inserts it.
-fn load_all(manager: &Manager<'_>, modaliases: &BTreeSet<String>) -> bool {
+fn load_all(manager: &Manager, modaliases: &BTreeSet<String>) -> bool {
     let reports = thread::scope(|scope| {
         let load = |modalias| scope.spawn(move || manager.load_for_device(modalias));
         let threads: Vec<_> = modaliases.iter().map(load).collect();

@@ -45,7 +45,7 @@ pub fn default_dirs(leaf: &str) -> Vec<PathBuf> {
 /// Reads all configuration files of the given directories and files, in the order of parsing.
 ///
 /// A source that does not exist counts as empty. What is odd inside a directory goes to `sink`.
-pub fn read_all(sources: &[PathBuf], sink: Sink<'_>) -> Vec<ConfFile> {
+pub fn read_all(sources: &[PathBuf], sink: &Sink) -> Vec<ConfFile> {
     let mut files = ConfFiles::default();
     for source in sources {
         files.add(source, sink);
@@ -55,7 +55,7 @@ pub fn read_all(sources: &[PathBuf], sink: Sink<'_>) -> Vec<ConfFile> {
 
 impl ConfFiles {
     /// Adds a directory's `*.conf` files, or the one file that `path` names (of any name).
-    pub fn add(&mut self, path: &Path, sink: Sink<'_>) {
+    pub fn add(&mut self, path: &Path, sink: &Sink) {
         match self.names(path) {
             Ok(names) => {
                 for name in names.iter().filter(|name| is_accepted(name.as_bytes())) {
@@ -81,16 +81,16 @@ impl ConfFiles {
     }
 
     /// Adds one file under its own name; an absent one is ignored.
-    pub fn add_file(&mut self, path: &Path, sink: Sink<'_>) {
+    pub fn add_file(&mut self, path: &Path, sink: &Sink) {
         let name = path.file_name().unwrap_or_default();
         if let Err(error) = self.insert(name, path.to_path_buf()) {
             unless_absent(error, sink);
         }
     }
 
-    fn add_entry(&mut self, dir: &Path, name: &OsStr, sink: Sink<'_>) {
+    fn add_entry(&mut self, dir: &Path, name: &OsStr, sink: &Sink) {
         let Err(error) = self.insert(name, dir.join(name)) else { return };
-        sink(&match error.errno() {
+        sink.send(&match error.errno() {
             libc::EISDIR => Notice::ConfigSubdirectory(error.path),
             libc::ENOENT | libc::ELOOP | libc::ENOTDIR => Notice::ConfigDangling(error),
             _ => Notice::Unreadable(error),
@@ -117,25 +117,24 @@ pub(super) fn is_accepted(name: &[u8]) -> bool {
     name.len() > SUFFIX.len() && name.ends_with(SUFFIX) && !name.starts_with(b".")
 }
 
-fn unless_absent(error: Error, sink: Sink<'_>) {
+fn unless_absent(error: Error, sink: &Sink) {
     let absent = matches!(error.errno(), libc::ENOENT | libc::ENOTDIR) && matches!(error.cause, Cause::Io(_));
     if !absent {
-        sink(&Notice::Unreadable(error));
+        sink.send(&Notice::Unreadable(error));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::sync::Mutex;
 
     use super::*;
+    use crate::notice::testing::Recorder;
 
     fn names(sources: &[PathBuf]) -> (Vec<String>, Vec<String>) {
-        let notices = Mutex::new(Vec::new());
-        let files = read_all(sources, &|notice| {
-            notices.lock().unwrap().push(format!("{notice:?}").split('(').next().unwrap().to_owned());
-        });
+        let kind = |notice: &Notice| format!("{notice:?}").split('(').next().unwrap().to_owned();
+        let (notices, sink) = Recorder::new(kind);
+        let files = read_all(sources, &sink);
         let shown = files
             .iter()
             .map(|file| {
@@ -144,7 +143,7 @@ mod tests {
                 tail.into_iter().rev().collect::<Vec<_>>().join("/")
             })
             .collect();
-        (shown, notices.into_inner().unwrap())
+        (shown, notices.take())
     }
 
     #[test]

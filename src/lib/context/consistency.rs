@@ -6,19 +6,18 @@
 //! index answers. No check tells a letter that was changed in a pattern, or that makes one module's name
 //! another's, or an entry that cannot be found any more: there is no checksum in these files.
 
+use bstr::BString;
+
+use super::IndexKind;
+use super::backend::Backend;
+use super::indexes::Indexes;
 use crate::error::FormatError;
 use crate::formats::index::text::{self, Dep};
 use crate::name;
 
-use super::{Context, IndexKind};
-
-impl Context<'_> {
-    /// The line of modules.dep for a normalised module name.
-    pub fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
-        if let Some(meta) = &self.meta {
-            return Dep::parse(meta.line(name)?);
-        }
-        let entry = || self.indexes.get(IndexKind::Dep, name);
+impl Backend for Indexes {
+    fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
+        let entry = || self.get(IndexKind::Dep, name);
         // No index holds more than ASCII.
         let is_right = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
         match Dep::parse(entry()?).filter(is_right) {
@@ -27,10 +26,9 @@ impl Context<'_> {
         }
     }
 
-    /// The same for a module whose dependencies count: each is found where the line has it.
-    pub fn line(&self, name: &[u8]) -> Option<Dep<'_>> {
+    fn checked_dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         let dep = self.dep(name)?;
-        if self.meta.is_some() || self.indexes.is_rebuilt(IndexKind::Dep) {
+        if self.is_rebuilt(IndexKind::Dep) {
             return Some(dep);
         }
         let listed = |path: &[u8]| self.dep(&name::from_path(path)).is_some_and(|dep| dep.path == path);
@@ -38,44 +36,64 @@ impl Context<'_> {
             self.doubt(IndexKind::Dep, "it has nothing for", path);
         }
         // The answer to one of these questions may have shown what the answer to the first is worth.
-        if self.indexes.is_rebuilt(IndexKind::Dep) { self.dep(name) } else { Some(dep) }
+        if self.is_rebuilt(IndexKind::Dep) { self.dep(name) } else { Some(dep) }
     }
 
-    /// Whether a normalised module name is built into the kernel.
-    pub fn is_builtin(&self, name: &[u8]) -> bool {
-        if let Some(meta) = &self.meta {
-            return meta.is_builtin(name);
-        }
-        let listed = || self.indexes.get(IndexKind::Builtin, name).is_some();
+    fn is_builtin(&self, name: &[u8]) -> bool {
+        let listed = || self.get(IndexKind::Builtin, name).is_some();
         if !listed() {
             return false;
         }
-        let doubtful = !self.indexes.is_rebuilt(IndexKind::Builtin)
+        let doubtful = !self.is_rebuilt(IndexKind::Builtin)
             && self.dep(name).is_some()
-            && self.indexes.in_text(IndexKind::Builtin, name) == Some(false);
+            && self.in_text(IndexKind::Builtin, name) == Some(false);
         !(doubtful && self.doubt(IndexKind::Builtin, "it wrongly lists", name)) || listed()
     }
 
-    /// Whether a name that an index leads to is no module's, and looking again may help.
-    pub(super) fn leads_astray(&self, kind: IndexKind, name: &[u8]) -> bool {
+    fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
+        // An index that misleads is given up, so this ends.
+        loop {
+            let found = self.matches(kind, key);
+            if !found.iter().any(|name| self.misleads(kind, name)) {
+                return found;
+            }
+        }
+    }
+
+    fn dump(&self, kind: IndexKind, visit: &mut dyn FnMut(&[u8], &[u8])) {
+        self.visit(kind, visit);
+    }
+
+    fn is_usable(&self, kind: IndexKind) -> bool {
+        self.has(kind)
+    }
+
+    fn builtin_modinfo(&self) -> &[u8] {
+        self.builtin_info()
+    }
+}
+
+impl Indexes {
+    /// Whether an index leads to a name that is not a module's, and looking again may help.
+    fn misleads(&self, kind: IndexKind, name: &[u8]) -> bool {
         let lost = if kind == IndexKind::BuiltinAlias {
             self.never_built(name)
         } else if self.dep(name).is_some() {
             false
-        } else if self.indexes.renew() {
+        } else if self.renew() {
             return true;
         } else {
             self.has_no_file(name)
         };
-        lost && self.doubt(kind, "it leads to what is no module:", name)
+        lost && self.doubt(kind, "it leads to what is not a module:", name)
     }
 
-    /// Not even by the text, for a name that the index has not.
+    /// Whether not even the text lists a name that the index lacks.
     fn has_no_file(&self, name: &[u8]) -> bool {
-        if !self.indexes.is_usable(IndexKind::Dep) {
+        if !self.has(IndexKind::Dep) {
             return false;
         }
-        let misses = self.indexes.in_text(IndexKind::Dep, name) == Some(true);
+        let misses = self.in_text(IndexKind::Dep, name) == Some(true);
         if misses {
             self.doubt(IndexKind::Dep, "it has nothing for", name);
         }
@@ -84,8 +102,8 @@ impl Context<'_> {
 
     /// Some of what has aliases there, such as debugfs, is in no list of built-in modules.
     fn never_built(&self, name: &[u8]) -> bool {
-        let info = || text::builtin_modinfo(self.builtin_modinfo());
-        self.indexes.get(IndexKind::Builtin, name).is_none()
+        let info = || text::builtin_modinfo(self.builtin_info());
+        self.get(IndexKind::Builtin, name).is_none()
             && info().next().is_some()
             && !info().any(|info| info.module == name)
     }
@@ -93,6 +111,6 @@ impl Context<'_> {
     /// Gives up a binary index; `false` if that was done before.
     fn doubt(&self, kind: IndexKind, why: &str, what: &[u8]) -> bool {
         let reason = || FormatError::malformed(format!("{why} {}", what.escape_ascii()));
-        self.indexes.give_up(kind, reason)
+        self.give_up(kind, reason)
     }
 }

@@ -7,59 +7,29 @@
 //! Where a depmod died while it put a new set into its place, the set is whole all the same: what has not been moved is
 //! read where it was made.
 
-use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, FormatError};
-use crate::formats::index::{Builder, Index, Match, text};
-use crate::name;
+use crate::formats::index::{Index, Kind, index_of_text};
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
 
+use bstr::BString;
+
 use super::block_file::Stored;
 
-/// Which index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Normalised module name to its line of modules.dep.
-    Dep,
-    /// Pattern to module name.
-    Alias,
-    /// `symbol:NAME` to module name.
-    Symbol,
-    /// Names of built-in modules; the values are empty.
-    Builtin,
-    /// Pattern to the name of a built-in module.
-    BuiltinAlias,
-}
-
-impl Kind {
-    /// All of them.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Dep, Self::Alias, Self::Symbol, Self::Builtin, Self::BuiltinAlias];
-
-    /// Names of the binary index and of the text that it is made from.
-    pub(super) fn file_names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Dep => ("modules.dep.bin", "modules.dep"),
-            Self::Alias => ("modules.alias.bin", "modules.alias"),
-            Self::Symbol => ("modules.symbols.bin", "modules.symbols"),
-            Self::Builtin => ("modules.builtin.bin", "modules.builtin"),
-            Self::BuiltinAlias => ("modules.builtin.alias.bin", "modules.builtin.modinfo"),
-        }
-    }
-}
-
 /// All indexes of one directory.
-pub(super) struct Indexes<'a> {
+pub(super) struct Indexes {
     dir: PathBuf,
     /// The set that was there first, then those that were found in its place.
     sets: [OnceCell<Set>; 4],
     /// Which of them is asked.
     set: Cell<usize>,
-    sink: Sink<'a>,
+    /// modules.builtin.modinfo, from its first use on.
+    builtin_info: OnceCell<Vec<u8>>,
+    sink: Sink,
 }
 
 /// The indexes of one set, as far as can be helped.
@@ -82,9 +52,15 @@ struct Slot {
     rebuilt: OnceCell<Option<Vec<u8>>>,
 }
 
-impl<'a> Indexes<'a> {
-    pub(super) fn new(dir: &Path, staged: bool, sink: Sink<'a>) -> Self {
-        let indexes = Self { dir: dir.to_path_buf(), sets: Default::default(), set: Cell::new(0), sink };
+impl Indexes {
+    pub(super) fn new(dir: &Path, staged: bool, sink: &Sink) -> Self {
+        let indexes = Self {
+            dir: dir.to_path_buf(),
+            sets: Default::default(),
+            set: Cell::new(0),
+            builtin_info: OnceCell::new(),
+            sink: sink.clone(),
+        };
         indexes.sets[0].get_or_init(|| Set { staged, ..Set::default() });
         indexes
     }
@@ -126,13 +102,19 @@ impl<'a> Indexes<'a> {
     }
 
     /// The values of all patterns that match `key`, by priority.
-    pub(super) fn search(&self, kind: Kind, key: &[u8]) -> Vec<Match<'_>> {
-        self.ask(kind, |index| index.search(key)).unwrap_or_default()
+    pub(super) fn matches(&self, kind: Kind, key: &[u8]) -> Vec<BString> {
+        let found = self.ask(kind, |index| index.search(key)).unwrap_or_default();
+        found.into_iter().map(|found| found.value.into()).collect()
+    }
+
+    /// The contents of modules.builtin.modinfo; nothing when the file is absent.
+    pub(super) fn builtin_info(&self) -> &[u8] {
+        self.builtin_info.get_or_init(|| read_builtin_modinfo(&self.dir, &self.sink).unwrap_or_default())
     }
 
     /// Calls `visit` with each key and value. When an index turns out to be damaged half-way, the text
     /// takes over behind what was visited: both have the same order.
-    pub(super) fn dump(&self, kind: Kind, mut visit: impl FnMut(&[u8], &[u8])) {
+    pub(super) fn visit(&self, kind: Kind, visit: &mut dyn FnMut(&[u8], &[u8])) {
         let mut visited = 0_usize;
         self.ask(kind, |index| {
             let mut again = visited;
@@ -153,7 +135,7 @@ impl<'a> Indexes<'a> {
     }
 
     /// Whether there is an index to put questions to, as far as is known.
-    pub(super) fn is_usable(&self, kind: Kind) -> bool {
+    pub(super) fn has(&self, kind: Kind) -> bool {
         !matches!(self.slot(kind).rebuilt.get(), Some(None))
     }
 
@@ -206,18 +188,18 @@ impl<'a> Indexes<'a> {
                 return None;
             }
             Err(unreadable) => {
-                (self.sink)(&Notice::Unreadable(error));
-                (self.sink)(&Notice::Unreadable(unreadable));
+                self.sink.send(&Notice::Unreadable(error));
+                self.sink.send(&Notice::Unreadable(unreadable));
                 return None;
             }
         };
         // Trees made by an older depmod never had this one, and nobody should be told at each boot.
         if kind != Kind::BuiltinAlias || !is_absent(&error) {
-            (self.sink)(&Notice::IndexUnusable { error, instead: slot.text.clone() });
+            self.sink.send(&Notice::IndexUnusable { error, instead: slot.text.clone() });
         }
         index_of_text(kind, &text)
             .map_err(|error| {
-                (self.sink)(&Notice::Unreadable(Error::new(slot.text.clone(), error)));
+                self.sink.send(&Notice::Unreadable(Error::new(slot.text.clone(), error)));
             })
             .ok()
     }
@@ -226,7 +208,7 @@ impl<'a> Indexes<'a> {
     fn without_text(&self, slot: &Slot, error: Error) {
         let empty = slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(Stored::is_empty));
         if !empty && !is_absent(&error) {
-            (self.sink)(&Notice::Unreadable(error));
+            self.sink.send(&Notice::Unreadable(error));
         }
     }
 }
@@ -258,36 +240,14 @@ impl Slot {
     }
 }
 
-fn is_absent(error: &Error) -> bool {
-    matches!(error.cause, Cause::Io(_)) && matches!(error.errno(), libc::ENOENT | libc::ENOTDIR)
+/// The contents of modules.builtin.modinfo, `None` when the file is absent.
+pub(super) fn read_builtin_modinfo(dir: &Path, sink: &Sink) -> Option<Vec<u8>> {
+    sys::file::read_if_exists(&dir.join("modules.builtin.modinfo")).unwrap_or_else(|error| {
+        sink.send(&Notice::Unreadable(error));
+        Some(Vec::new())
+    })
 }
 
-/// A key and its value.
-type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
-
-/// The bytes of the binary index that depmod would make of `text`, up to the numbers of
-/// priorities, whose order is that of the lines.
-///
-/// Errors: the index outgrows its format.
-pub fn index_of_text(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
-    let entries: Vec<Pair<'_>> = match kind {
-        Kind::Dep => text::deps(text).map(|dep| (name::from_path(dep.path), dep.line().into())).collect(),
-        Kind::Alias => text::entries(text, "alias")
-            .filter_map(|(pattern, module)| Some((name::normalize_alias(pattern).ok()?, module.into())))
-            .collect(),
-        Kind::Symbol => {
-            text::entries(text, "alias").map(|(symbol, module)| (symbol.into(), module.into())).collect()
-        }
-        Kind::Builtin => text::names(text).map(|module| (module, Cow::default())).collect(),
-        Kind::BuiltinAlias => text::builtin_aliases(text)
-            .filter_map(|info| Some((name::normalize_alias(info.value).ok()?, info.module.into())))
-            .collect(),
-    };
-    let flat = matches!(kind, Kind::Builtin | Kind::BuiltinAlias);
-    let mut builder = Builder::default();
-    for ((key, value), line) in entries.iter().zip(0_u32..) {
-        // What an index cannot hold (non-ASCII) is missing from depmod's too.
-        let _ = builder.insert(key, value, if flat { 0 } else { line });
-    }
-    builder.write()
+fn is_absent(error: &Error) -> bool {
+    matches!(error.cause, Cause::Io(_)) && matches!(error.errno(), libc::ENOENT | libc::ENOTDIR)
 }

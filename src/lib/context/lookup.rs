@@ -51,7 +51,7 @@ impl Module {
 /// One stage of a look-up: the modules that a normalised key stands for, none to go on.
 type Stage<C> = fn(&C, &[u8]) -> Vec<Module>;
 
-impl Context<'_> {
+impl Context {
     /// Everything that `alias`, a module's name or one of its aliases, stands for: aliases of the
     /// configuration, module names, symbols, names of install and remove commands, aliases of
     /// modules, built-in modules, their aliases. Empty when nothing is found.
@@ -88,7 +88,7 @@ impl Context<'_> {
     /// What modules.dep says that a normalised module name needs, in its order: the one to be loaded
     /// first comes last.
     pub fn dependencies(&self, name: &[u8]) -> Vec<Module> {
-        let Some(dep) = self.line(name) else { return Vec::new() };
+        let Some(dep) = self.checked_dep(name) else { return Vec::new() };
         dep.dependencies().map(|path| Module::named(name::from_path(path).into_owned())).collect()
     }
 
@@ -117,20 +117,8 @@ impl Context<'_> {
     }
 
     fn by_index(&self, kind: IndexKind, key: &[u8]) -> Vec<Module> {
-        if let Some(meta) = &self.meta {
-            return meta.search(kind, key).iter().map(|name| Module::aliased(name, key)).collect();
-        }
-        let found = || {
-            let found = self.indexes.search(kind, key).into_iter();
-            found.map(|found| Module::aliased(found.value, key)).collect::<Vec<_>>()
-        };
-        // Whatever leads astray is given up, so that this ends.
-        loop {
-            let modules = found();
-            if !modules.iter().any(|module| self.leads_astray(kind, &module.name)) {
-                return modules;
-            }
-        }
+        let found = self.backend.search(kind, key).into_iter();
+        found.map(|name| Module { alias: Some(key.into()), ..Module::named(name) }).collect()
     }
 
     fn by_builtin_name(&self, key: &[u8]) -> Vec<Module> {

@@ -1,7 +1,6 @@
 //! The answers that a meta.pb gives in place of the indexes.
 //!
-//! Owns the choice of the file, and the form of its answers: that of the indexes', so that nobody else needs to know which
-//! of the two they come from. Symbols it does not hold. What is damaged is told once, and answers no more.
+//! Owns the choice of the file. It holds no symbols. What is damaged is reported once, and answers no more.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
@@ -12,13 +11,16 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use crate::error::{Error, FormatError, FormatKind};
+use crate::formats::index::text::Dep;
 use crate::formats::meta::{Aliases, FILE_NAME, Meta, UNFIT_FOR_PATHS};
 use crate::name;
 use crate::notice::{Notice, Sink};
 use crate::sys::{file, publish};
 
 use super::IndexKind;
+use super::backend::Backend;
 use super::block_file::Stored;
+use super::indexes::read_builtin_modinfo;
 
 /// The longest line of modules.dep that is made, in bytes; those of real kernels have some thousand.
 const LONGEST_LINE: usize = 1 << 20;
@@ -52,51 +54,54 @@ impl Place {
 }
 
 /// An open meta.pb.
-pub(super) struct MetaFile<'a> {
+pub(super) struct MetaFile {
     path: PathBuf,
+    /// The directory that its paths are below.
+    dir: PathBuf,
     /// `None` when it cannot be read.
     meta: Option<Meta>,
     /// Of modules.dep, by position, each from its first use on.
     lines: Vec<OnceCell<Vec<u8>>>,
     /// The patterns of each module that has a file, if somebody wanted them by module.
     aliases: OnceCell<HashMap<u32, Vec<Vec<u8>>>>,
+    /// modules.builtin.modinfo, from its first use on.
+    builtin_info: OnceCell<Vec<u8>>,
     damaged: Cell<bool>,
-    sink: Sink<'a>,
+    sink: Sink,
 }
 
-impl<'a> MetaFile<'a> {
+impl MetaFile {
     /// Opens the file; one that is of another kernel than `dir` by its name is worth a word.
-    pub(super) fn open(place: &Place, dir: &Path, sink: Sink<'a>) -> Self {
+    pub(super) fn open(place: &Place, dir: &Path, sink: &Sink) -> Self {
         let path = place.file.clone();
         let stored = publish::read(&path, Stored::open);
         let opened = stored.and_then(|stored| Meta::open(Box::new(stored)).map_err(Error::at(&path)));
-        let meta = opened.map_err(|error| sink(&Notice::Unusable(error))).ok();
+        let meta = opened.map_err(|error| sink.send(&Notice::Unusable(error))).ok();
         let count = meta.as_ref().map_or(0, Meta::len);
         let lines = (0..count).map(|_| OnceCell::new()).collect();
-        let file = Self { path, meta, lines, aliases: OnceCell::new(), damaged: Cell::new(false), sink };
+        let file = Self {
+            path,
+            dir: place.dir.clone(),
+            meta,
+            lines,
+            aliases: OnceCell::new(),
+            builtin_info: OnceCell::new(),
+            damaged: Cell::new(false),
+            sink: sink.clone(),
+        };
         let release = file.ask(Meta::release).flatten().unwrap_or_default();
         let wanted = dir.file_name().map(OsStr::as_bytes).unwrap_or_default();
         if !release.is_empty() && release != wanted {
             let (path, release, wanted) = (file.path.clone(), release.into(), wanted.into());
-            sink(&Notice::MetaOfAnother { path, release, wanted });
+            sink.send(&Notice::MetaOfAnother { path, release, wanted });
         }
         file
-    }
-
-    /// The file.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Whether it could be read.
-    pub(super) fn is_usable(&self) -> bool {
-        self.meta.is_some()
     }
 
     /// Puts a question to the file; what is wrong with it is told the first time.
     fn ask<'s, T>(&'s self, question: impl FnOnce(&'s Meta) -> Result<T, FormatError>) -> Option<T> {
         let answer = question(self.meta.as_ref()?);
-        let tell = |error| (self.sink)(&Notice::Unusable(Error::new(self.path.clone(), error)));
+        let tell = |error| self.sink.send(&Notice::Unusable(Error::new(self.path.clone(), error)));
         if self.damaged.get() {
             return answer.ok();
         }
@@ -104,58 +109,12 @@ impl<'a> MetaFile<'a> {
     }
 
     /// The line of modules.dep for a normalised name.
-    pub(super) fn line(&self, name: &[u8]) -> Option<&[u8]> {
+    fn line(&self, name: &[u8]) -> Option<&[u8]> {
         let position = self.ask(|meta| meta.position(name)).flatten()?;
         let line = self.lines.get(position as usize)?;
         let line = line.get_or_init(|| self.ask(|meta| line_of(meta, position)).unwrap_or_default());
         // Nothing for what has no file.
         Some(line.as_slice()).filter(|line| !line.is_empty())
-    }
-
-    /// Whether a normalised name is that of something built in.
-    pub(super) fn is_builtin(&self, name: &[u8]) -> bool {
-        let is_builtin = |meta: &Meta| match meta.position(name)? {
-            Some(position) => {
-                let module = meta.module(position)?;
-                Ok(module.is_builtin() && !module.is_part()?)
-            }
-            None => Ok(false),
-        };
-        self.ask(is_builtin).unwrap_or_default()
-    }
-
-    /// The names of what a normalised key leads to, by position.
-    pub(super) fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
-        let Some(aliases) = aliases(kind) else { return Vec::new() };
-        let names = |meta: &Meta| {
-            let found = meta.search(aliases, key)?;
-            found.into_iter().map(|at| Ok(meta.name(at)?.into_owned().into())).collect()
-        };
-        self.ask(names).unwrap_or_default()
-    }
-
-    /// Calls `visit` with each key and value that the index would have, in their order.
-    pub(super) fn dump(&self, kind: IndexKind, mut visit: impl FnMut(&[u8], &[u8])) {
-        let mut pairs: Vec<Pair> = if let Some(aliases) = aliases(kind) {
-            let keyed =
-                |(pattern, name): Pair| Some((name::normalize_alias(&pattern).ok()?.into_owned(), name));
-            self.ask(|meta| patterns(meta, aliases))
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(keyed)
-                .collect()
-        } else {
-            let names = |meta: &Meta| -> Result<Vec<_>, FormatError> {
-                (0..meta.len()).map(|at| Ok(meta.name(at)?.into_owned())).collect()
-            };
-            let names = self.ask(names).unwrap_or_default().into_iter();
-            names.filter_map(|name| self.value(kind, &name).map(|value| (name, value))).collect()
-        };
-        // Those of one key stay in the order of their positions.
-        pairs.sort_by(|a, b| a.0.cmp(&b.0));
-        for (key, value) in &pairs {
-            visit(key, value);
-        }
     }
 
     /// What an index of names has for one.
@@ -172,8 +131,81 @@ impl<'a> MetaFile<'a> {
         self.ask(Meta::soft_and_weak).unwrap_or_default()
     }
 
-    /// What a module's `.modinfo` says, as far as it is here.
-    pub(super) fn strings(&self, name: &[u8]) -> Option<Vec<u8>> {
+    /// As much of modules.builtin.modinfo as is known: aliases.
+    fn known_builtin_modinfo(&self) -> Vec<u8> {
+        let aliases = self.ask(|meta| patterns(meta, Aliases::Builtin)).unwrap_or_default();
+        aliases
+            .iter()
+            .flat_map(|(pattern, module)| [module, &b".alias="[..], pattern, b"\0"].concat())
+            .collect()
+    }
+}
+
+impl Backend for MetaFile {
+    fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
+        Dep::parse(self.line(name)?)
+    }
+
+    /// What a module depends on is another of its modules, not a path.
+    fn checked_dep(&self, name: &[u8]) -> Option<Dep<'_>> {
+        self.dep(name)
+    }
+
+    fn is_builtin(&self, name: &[u8]) -> bool {
+        let is_builtin = |meta: &Meta| match meta.position(name)? {
+            Some(position) => {
+                let module = meta.module(position)?;
+                Ok(module.is_builtin() && !module.is_part()?)
+            }
+            None => Ok(false),
+        };
+        self.ask(is_builtin).unwrap_or_default()
+    }
+
+    fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
+        let Some(aliases) = aliases(kind) else { return Vec::new() };
+        let names = |meta: &Meta| {
+            let found = meta.search(aliases, key)?;
+            found.into_iter().map(|at| Ok(meta.name(at)?.into_owned().into())).collect()
+        };
+        self.ask(names).unwrap_or_default()
+    }
+
+    fn dump(&self, kind: IndexKind, visit: &mut dyn FnMut(&[u8], &[u8])) {
+        let mut pairs: Vec<Pair> = if let Some(aliases) = aliases(kind) {
+            let keyed =
+                |(pattern, name): Pair| Some((name::normalize_alias(&pattern).ok()?.into_owned(), name));
+            let patterns = self.ask(|meta| patterns(meta, aliases)).unwrap_or_default();
+            patterns.into_iter().filter_map(keyed).collect()
+        } else {
+            let names = |meta: &Meta| -> Result<Vec<_>, FormatError> {
+                (0..meta.len()).map(|at| Ok(meta.name(at)?.into_owned())).collect()
+            };
+            let names = self.ask(names).unwrap_or_default().into_iter();
+            names.filter_map(|name| self.value(kind, &name).map(|value| (name, value))).collect()
+        };
+        // Those of one key stay in the order of their positions.
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        for (key, value) in &pairs {
+            visit(key, value);
+        }
+    }
+
+    fn is_usable(&self, _: IndexKind) -> bool {
+        self.meta.is_some()
+    }
+
+    fn builtin_modinfo(&self) -> &[u8] {
+        self.builtin_info.get_or_init(|| {
+            read_builtin_modinfo(&self.dir, &self.sink).unwrap_or_else(|| self.known_builtin_modinfo())
+        })
+    }
+
+    fn meta_file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
+    fn strings(&self, name: &[u8]) -> Option<Vec<u8>> {
         let position = self.ask(|meta| meta.position(name)).flatten()?;
         let aliases = self.aliases.get_or_init(|| {
             let mut aliases: HashMap<u32, Vec<Vec<u8>>> = HashMap::new();
@@ -183,15 +215,6 @@ impl<'a> MetaFile<'a> {
         });
         let aliases = aliases.get(&position).map(Vec::as_slice).unwrap_or_default();
         self.ask(|meta| strings_of(meta, position, aliases))
-    }
-
-    /// As much of modules.builtin.modinfo as is known: aliases.
-    pub(super) fn builtin_modinfo(&self) -> Vec<u8> {
-        let aliases = self.ask(|meta| patterns(meta, Aliases::Builtin)).unwrap_or_default();
-        aliases
-            .iter()
-            .flat_map(|(pattern, module)| [module, &b".alias="[..], pattern, b"\0"].concat())
-            .collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! globals: two contexts never share anything. Must not print and must not change the system.
 //! Contract: kmod's context (`kmod_new` with its resources), without its reference counts.
 
+mod backend;
 mod block_file;
 pub mod cache;
 pub mod conf;
@@ -15,7 +16,6 @@ mod meta;
 pub mod module_file;
 mod stamp;
 
-use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -25,12 +25,14 @@ use bstr::ByteSlice;
 
 use crate::formats::config::depmod::DepmodConfig;
 use crate::formats::config::{Author, Config};
+use crate::formats::index::text::Dep;
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
+use backend::Backend;
 use indexes::Indexes;
 use meta::{MetaFile, Place};
 
-pub use indexes::{Kind as IndexKind, index_of_text};
+pub use crate::formats::index::{Kind as IndexKind, index_of_text};
 pub use lookup::Module;
 pub use stamp::{Moment, Sources, Stamp};
 
@@ -51,15 +53,12 @@ pub enum ConfigSource {
 }
 
 /// One module directory with its configuration and indexes.
-pub struct Context<'a> {
+pub struct Context {
     dir: PathBuf,
     config: Config,
-    indexes: Indexes<'a>,
-    /// What answers in place of the indexes, if there are none.
-    meta: Option<MetaFile<'a>>,
-    builtin_info: OnceCell<Vec<u8>>,
+    backend: Box<dyn Backend>,
     sources: Sources,
-    sink: Sink<'a>,
+    sink: Sink,
 }
 
 /// The module directory of `release` (default: the running kernel's) below `root` (default: the
@@ -80,8 +79,8 @@ pub fn module_dir(root: Option<&OsStr>, release: Option<&OsStr>) -> io::Result<P
     Ok(OsString::from_vec(path).into())
 }
 
-/// The configuration of depmod from these files and directories; from the usual ones if there are none.
-pub fn depmod_config(sources: &[PathBuf], sink: Sink<'_>) -> DepmodConfig {
+/// The configuration of depmod from these files and directories; from the default ones if there are none.
+pub fn depmod_config(sources: &[PathBuf], sink: &Sink) -> DepmodConfig {
     let mut config = DepmodConfig::default();
     let files = match sources {
         [] => conf::read_all(&conf::default_dirs("depmod.d"), sink),
@@ -106,67 +105,74 @@ pub fn absolute(path: &OsStr) -> io::Result<OsString> {
     Ok(whole)
 }
 
-impl<'a> Context<'a> {
+impl Context {
     /// A context for the module directory `dir`. Reads the configuration; indexes are read at their
     /// first use. Where there is no modules.dep, a meta.pb there or in the directory above answers.
-    pub fn open(dir: PathBuf, source: &ConfigSource, sink: Sink<'a>) -> Self {
+    pub fn open(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
         let place = Place::of(&dir);
         Self::over(dir, place.as_ref(), source, sink)
     }
 
     /// The same over this meta.pb, whatever indexes there are. Its paths are below `dir`, or below the directory above it
     /// if that is where the file is.
-    pub fn open_meta(file: &Path, dir: PathBuf, source: &ConfigSource, sink: Sink<'a>) -> Self {
+    pub fn open_meta(file: &Path, dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
         let place = Place::given(file, &dir);
         Self::over(dir, Some(&place), source, sink)
     }
 
-    fn over(dir: PathBuf, place: Option<&Place>, source: &ConfigSource, sink: Sink<'a>) -> Self {
-        let staged = place.is_none() && publish::is_staged(&dir);
-        let meta = place.map(|place| MetaFile::open(place, &dir, sink));
-        let lines = match &meta {
-            Some(meta) if *source != ConfigSource::Nothing => Lines::Meta(meta.path(), meta.soft_and_weak()),
-            _ => Lines::Files { dir: &dir, staged },
-        };
+    fn over(dir: PathBuf, place: Option<&Place>, source: &ConfigSource, sink: &Sink) -> Self {
         let paths = match source {
             ConfigSource::Nothing => Vec::new(),
             ConfigSource::System => conf::default_dirs("modprobe.d"),
             ConfigSource::Paths(paths) => paths.clone(),
         };
-        let config = match source {
+        let config = |lines: &dyn Fn() -> Lines| match source {
             ConfigSource::Nothing => Config::default(),
-            _ => load_config(&lines, &paths, sink),
+            _ => load_config(&lines(), &paths, sink),
+        };
+        let (config, backend): (_, Box<dyn Backend>) = match place {
+            Some(place) => {
+                let meta = MetaFile::open(place, &dir, sink);
+                let lines = || Lines::Meta(place.file.clone(), meta.soft_and_weak());
+                (config(&lines), Box::new(meta))
+            }
+            None => {
+                let staged = publish::is_staged(&dir);
+                let lines = || Lines::Files(files_of_modules(&dir, staged));
+                (config(&lines), Box::new(Indexes::new(&dir, staged, sink)))
+            }
         };
         let in_place = place.map_or_else(|| dir.clone(), |place| place.dir.clone());
         let sources = Sources { dir, meta: place.map(|place| place.file.clone()), config: paths };
-        Self { meta, sources, ..Self::new(in_place, staged, config, sink) }
+        Self { dir: in_place, config, backend, sources, sink: sink.clone() }
     }
 
     /// A context over indexes with a configuration that the caller has already.
-    pub fn with_config(dir: PathBuf, config: Config, sink: Sink<'a>) -> Self {
+    pub fn with_config(dir: PathBuf, config: Config, sink: &Sink) -> Self {
         let staged = publish::is_staged(&dir);
-        Self::new(dir, staged, config, sink)
+        let backend = Box::new(Indexes::new(&dir, staged, sink));
+        Self { dir, config, backend, sources: Sources::default(), sink: sink.clone() }
     }
 
-    fn new(dir: PathBuf, staged: bool, config: Config, sink: Sink<'a>) -> Self {
-        let indexes = Indexes::new(&dir, staged, sink);
-        let sources = Sources::default();
-        Self { dir, config, indexes, meta: None, builtin_info: OnceCell::new(), sources, sink }
-    }
-
-    /// What it was read from. One that was given its configuration does not know.
+    /// The files that it was read from; none for one that was given its configuration.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
-    /// The meta.pb that answers in place of the indexes.
-    pub fn meta_file(&self) -> Option<&Path> {
-        self.meta.as_ref().map(MetaFile::path)
+    /// The receiver of notices.
+    pub fn sink(&self) -> &Sink {
+        &self.sink
     }
 
-    /// What it says of a module in the form of `.modinfo`: aliases, dependencies, name. `None` where there is no such module.
+    /// The meta.pb that answers in place of the indexes.
+    pub fn meta_file(&self) -> Option<&Path> {
+        self.backend.meta_file()
+    }
+
+    /// What meta.pb says of a module in the form of `.modinfo`: aliases, dependencies, name. `None` where it has no such
+    /// module, or where indexes answer.
     pub fn meta_strings(&self, name: &[u8]) -> Option<Vec<u8>> {
-        self.meta.as_ref()?.strings(name)
+        self.backend.strings(name)
     }
 
     /// The module directory, such as `/lib/modules/6.12.0`.
@@ -177,6 +183,21 @@ impl<'a> Context<'a> {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The line of modules.dep for a normalised module name.
+    pub fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
+        self.backend.dep(name)
+    }
+
+    /// The same for a module whose dependencies count: that each is listed under its own name is checked.
+    pub fn checked_dep(&self, name: &[u8]) -> Option<Dep<'_>> {
+        self.backend.checked_dep(name)
+    }
+
+    /// Whether a normalised module name is built into the kernel.
+    pub fn is_builtin(&self, name: &[u8]) -> bool {
+        self.backend.is_builtin(name)
     }
 
     /// Where the file of a normalised module name is, if modules.dep lists it.
@@ -197,55 +218,42 @@ impl<'a> Context<'a> {
 
     /// Whether an index, or the text in its place, could be read when it was last asked.
     pub fn has_index(&self, kind: IndexKind) -> bool {
-        self.meta.as_ref().map_or_else(|| self.indexes.is_usable(kind), MetaFile::is_usable)
+        self.backend.is_usable(kind)
     }
 
     /// Calls `visit` with every key and value of an index, in their order: keys by their bytes, values
     /// of one key by priority.
-    pub fn dump(&self, kind: IndexKind, visit: impl FnMut(&[u8], &[u8])) {
-        match &self.meta {
-            Some(meta) => meta.dump(kind, visit),
-            None => self.indexes.dump(kind, visit),
-        }
+    pub fn dump(&self, kind: IndexKind, mut visit: impl FnMut(&[u8], &[u8])) {
+        self.backend.dump(kind, &mut visit);
     }
 
     /// The contents of modules.builtin.modinfo; when the file is absent what a meta.pb has of it, else nothing.
     pub fn builtin_modinfo(&self) -> &[u8] {
-        self.builtin_info.get_or_init(|| {
-            let path = self.dir.join("modules.builtin.modinfo");
-            match sys::file::read_if_exists(&path) {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) => self.meta.as_ref().map(MetaFile::builtin_modinfo).unwrap_or_default(),
-                Err(error) => {
-                    (self.sink)(&Notice::Unreadable(error));
-                    Vec::new()
-                }
-            }
-        })
+        self.backend.builtin_modinfo()
     }
 }
 
 /// The soft and weak dependencies that the modules themselves state.
-enum Lines<'l> {
-    /// depmod's files; `staged` tells whether they are perhaps not in their places.
-    Files { dir: &'l Path, staged: bool },
-    /// What would be in them, out of this meta.pb.
-    Meta(&'l Path, Vec<u8>),
+enum Lines {
+    /// depmod's files.
+    Files(Vec<PathBuf>),
+    /// What would be in them, from this meta.pb.
+    Meta(PathBuf, Vec<u8>),
 }
 
 /// Reads the configuration: what the modules themselves state, files in their order, the kernel command line.
-fn load_config(lines: &Lines<'_>, sources: &[PathBuf], sink: Sink<'_>) -> Config {
+fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
     let mut config = Config::default();
     let mut files = conf::ConfFiles::default();
     let of_modules = match lines {
-        Lines::Files { dir, staged } => files_of_modules(dir, *staged),
+        Lines::Files(files) => files.as_slice(),
         Lines::Meta(path, lines) => {
             config.parse_of(Author::Modules, path, lines, sink);
-            Vec::new()
+            &[]
         }
     };
     // Added first: no administrator's file of the same name can take their place.
-    for path in &of_modules {
+    for path in of_modules {
         files.add_file(path, sink);
     }
     for source in sources {
@@ -258,7 +266,7 @@ fn load_config(lines: &Lines<'_>, sources: &[PathBuf], sink: Sink<'_>) -> Config
     let cmdline = Path::new("/proc/cmdline");
     match sys::file::unless_absent(sys::file::read_text(cmdline)) {
         Ok(bytes) => config.parse_command_line(cmdline, &bytes.unwrap_or_default(), sink),
-        Err(error) => sink(&Notice::Unreadable(error)),
+        Err(error) => sink.send(&Notice::Unreadable(error)),
     }
     config
 }
@@ -270,7 +278,7 @@ fn files_of_modules(dir: &Path, staged: bool) -> Vec<PathBuf> {
     new.chain(in_place.iter().cloned()).collect()
 }
 
-impl std::fmt::Debug for Context<'_> {
+impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let dir = self.dir.as_os_str().as_bytes().as_bstr();
         f.debug_struct("Context").field("dir", &dir).finish_non_exhaustive()

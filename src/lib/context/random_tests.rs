@@ -8,18 +8,17 @@ use std::fmt;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bstr::ByteSlice;
 use oxmod_test_support::{Kernel, Random, kernels};
 
-use super::super::{Context, IndexKind, indexes};
+use super::super::{Context, IndexKind, index_of_text};
 use super::{looked_up, text};
 use crate::formats::config::Config;
 use crate::formats::index::text::{builtin_aliases, deps, entries, lines};
 use crate::name;
-use crate::notice::Notice;
+use crate::notice::testing::Recorder;
 
 const TRUNCATIONS: usize = 200;
 const MUTATIONS: usize = 2000;
@@ -101,7 +100,7 @@ fn cut(kernel: &Kernel, dir: &Path) {
         let end = if kind == IndexKind::BuiltinAlias { "\0" } else { "\n" };
         let mut cut = kept.join(end.as_bytes());
         cut.extend_from_slice(end.as_bytes());
-        fs::write(dir.join(index), indexes::index_of_text(kind, &cut).unwrap()).unwrap();
+        fs::write(dir.join(index), index_of_text(kind, &cut).unwrap()).unwrap();
         fs::write(dir.join(file), cut).unwrap();
     }
 }
@@ -132,13 +131,12 @@ fn keys(kind: IndexKind, file: &[u8]) -> Vec<String> {
 
 /// What a context answers to all of them, and how many notices there were.
 fn ask(dir: &Path, kind: IndexKind, keys: &[String]) -> (Vec<String>, usize) {
-    let notices = Mutex::new(0);
-    let sink = |_: &Notice| *notices.lock().unwrap() += 1;
+    let (notices, sink) = Recorder::new(|_| ());
     let context = Context::with_config(dir.to_path_buf(), Config::default(), &sink);
     let answer = match kind {
         IndexKind::Dep => keys
             .iter()
-            .filter_map(|key| context.line(key.as_bytes()))
+            .filter_map(|key| context.checked_dep(key.as_bytes()))
             .map(|dep| {
                 let paths = std::iter::once(dep.path).chain(dep.dependencies());
                 paths.map(|path| text(&name::from_path(path))).collect::<Vec<_>>().join(" ")
@@ -147,7 +145,7 @@ fn ask(dir: &Path, kind: IndexKind, keys: &[String]) -> (Vec<String>, usize) {
         IndexKind::Builtin => keys.iter().filter(|key| context.is_builtin(key.as_bytes())).cloned().collect(),
         _ => looked_up(&context, &keys.iter().map(String::as_str).collect::<Vec<_>>()),
     };
-    (answer, notices.into_inner().unwrap())
+    (answer, notices.take().len())
 }
 
 /// Changes some bytes: a few of them, a run, one bit, or a sector that was never written.

@@ -7,8 +7,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::IndexKind as Kind;
 use super::conf::is_accepted;
-use super::indexes::Kind;
 use crate::formats::meta;
 use crate::sys::file::{self, Stat};
 use crate::sys::{dir, host};

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::Mutex;
 
 use super::*;
 use crate::formats::index::Builder;
+use crate::notice::testing::Recorder;
 
 const DEP: &str = "kernel/alpha.ko:\nkernel/bravo.ko: kernel/alpha.ko\nextra/charlie-x.ko.xz: kernel/bravo.ko kernel/alpha.ko\n\
     kernel/delta.ko: extra/charlie-x.ko.xz kernel/bravo.ko kernel/alpha.ko\nkernel/alphabet.ko: kernel/delta.ko\nkernel/foxtrot.ko:\n";
@@ -28,15 +28,15 @@ const SYMBOLS: &str = "alias symbol:alpha_one alpha\nalias symbol:alpha_one_more
 const BUILTIN: &str = "kernel/india.ko\nkernel/juliett.ko\nkernel/indian-summer.ko\n";
 
 /// A question and all that may be answered to it: names of modules, or paths.
-type Question = fn(&Context<'_>) -> Vec<String>;
+type Question = fn(&Context) -> Vec<String>;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn lines_of(context: &Context<'_>) -> Vec<String> {
+fn lines_of(context: &Context) -> Vec<String> {
     let names = ["alpha", "bravo", "charlie_x", "delta", "alphabet", "foxtrot", "alph", "alphabeta", "zulu"];
-    let line = |name: &str| context.line(name.as_bytes()).map(|dep| text(dep.line()));
+    let line = |name: &str| context.checked_dep(name.as_bytes()).map(|dep| text(dep.line()));
     names.iter().filter_map(|name| line(name)).collect()
 }
 
@@ -46,7 +46,7 @@ fn names(line: &str) -> Vec<&str> {
     line.split(' ').map(|word| word[path(word)..].split('.').next().unwrap_or_default()).collect()
 }
 
-fn looked_up(context: &Context<'_>, keys: &[&str]) -> Vec<String> {
+fn looked_up(context: &Context, keys: &[&str]) -> Vec<String> {
     let found = |key: &&str| {
         let found = context.lookup(key.as_bytes()).unwrap().into_iter();
         found
@@ -117,18 +117,16 @@ fn fill(dir: &Path) {
         ("modules.builtin", IndexKind::Builtin, BUILTIN),
     ] {
         fs::write(dir.join(name), text).unwrap();
-        fs::write(dir.join(format!("{name}.bin")), indexes::index_of_text(kind, text.as_bytes()).unwrap())
-            .unwrap();
+        fs::write(dir.join(format!("{name}.bin")), index_of_text(kind, text.as_bytes()).unwrap()).unwrap();
     }
     fs::write(dir.join("modules.builtin.alias.bin"), Builder::default().write().unwrap()).unwrap();
 }
 
 /// The answer, and how many notices there were.
 fn ask(dir: &Path, question: Question) -> (Vec<String>, usize) {
-    let notices = Mutex::new(0);
-    let sink = |_: &Notice| *notices.lock().unwrap() += 1;
+    let (notices, sink) = Recorder::new(|_| ());
     let answer = question(&Context::with_config(dir.to_path_buf(), Config::default(), &sink));
-    (answer, notices.into_inner().unwrap())
+    (answer, notices.take().len())
 }
 
 /// The offsets of letters of keys and values and of the numbers that are priorities.
@@ -229,8 +227,7 @@ fn another_set_comes_between_two_questions() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path();
     fill(dir);
-    let notices = Mutex::new(0);
-    let sink = |_: &Notice| *notices.lock().unwrap() += 1;
+    let (notices, sink) = Recorder::new(|_| ());
     let context = Context::with_config(dir.to_path_buf(), Config::default(), &sink);
     let replace = |name: &str| {
         for (file, kind, text) in
@@ -248,5 +245,5 @@ fn another_set_comes_between_two_questions() {
     // Now both are open, and go together whatever comes.
     replace("hotel");
     assert_eq!(looked_up(&context, &["fs-first", "golf", "hotel"]), ["fs-first golf", "golf golf"]);
-    assert_eq!(*notices.lock().unwrap(), 0);
+    assert!(notices.take().is_empty());
 }

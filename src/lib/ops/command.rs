@@ -10,7 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::sys::process::{self, Output};
+use crate::sys::process;
+
+pub use crate::sys::process::Output;
 
 /// Tells a command which module it is run for.
 pub const MODULE_VARIABLE: &str = "MODPROBE_MODULE";
@@ -23,20 +25,21 @@ pub const NESTING_VARIABLE: &str = "MODPROBE_NESTING";
 /// file or a variable that the second run finds, needs two.
 pub const LIMIT: usize = 4;
 
-/// Where commands are run.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Surroundings<'s> {
+/// What commands find in their environment, and where they write to.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CommandEnvironment {
     /// The [`NESTING_VARIABLE`] of this process.
-    pub nesting: &'s OsStr,
+    pub nesting: OsString,
     /// Further variables for commands.
-    pub variables: &'s [(&'s str, &'s OsStr)],
+    pub variables: Vec<(&'static str, OsString)>,
     /// Where commands write to.
     pub output: Output,
 }
 
 /// Why a command did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum CommandError {
     /// This command, as it was run, ended with this exit code, or the signal that ended it or the errno that
     /// kept it from starting, negated.
     #[error("command {0} ended with {1}")]
@@ -46,25 +49,41 @@ pub enum Failure {
     Circle(BString),
 }
 
-impl Surroundings<'_> {
+impl CommandError {
+    /// The command, as it was run or would have been.
+    pub fn command(&self) -> &BString {
+        match self {
+            Self::Status(command, _) | Self::Circle(command) => command,
+        }
+    }
+}
+
+impl CommandEnvironment {
+    /// That of this process: the nesting that its caller has set.
+    pub fn of_process() -> Self {
+        Self { nesting: std::env::var_os(NESTING_VARIABLE).unwrap_or_default(), ..Self::default() }
+    }
+
     /// Runs the command of `module`, with `options` in place of `$CMDLINE_OPTS`.
-    pub fn run(&self, module: &BStr, command: &BStr, options: &BStr) -> Result<(), Failure> {
+    ///
+    /// Errors: it ended with another exit code than 0, could not be started, or would run inside itself.
+    pub fn run(&self, module: &BStr, command: &BStr, options: &BStr) -> Result<(), CommandError> {
         let whole = expanded(command, options);
         let around = self.nesting.as_bytes().split_str(" ").filter(|name| *name == module.as_bytes());
         if around.count() >= LIMIT {
-            return Err(Failure::Circle(whole));
+            return Err(CommandError::Circle(whole));
         }
-        let mut nesting = OsString::from(self.nesting);
+        let mut nesting = self.nesting.clone();
         if !nesting.is_empty() {
             nesting.push(" ");
         }
         nesting.push(OsStr::from_bytes(module));
         let mut variables =
             vec![(MODULE_VARIABLE, OsStr::from_bytes(module)), (NESTING_VARIABLE, nesting.as_os_str())];
-        variables.extend_from_slice(self.variables);
+        variables.extend(self.variables.iter().map(|(name, value)| (*name, value.as_os_str())));
         let status = process::shell(OsStr::from_bytes(&whole), &variables, self.output)
             .unwrap_or_else(|error| -error.raw_os_error().unwrap_or(libc::EIO));
-        if status == 0 { Ok(()) } else { Err(Failure::Status(whole, status)) }
+        if status == 0 { Ok(()) } else { Err(CommandError::Status(whole, status)) }
     }
 }
 
@@ -77,13 +96,13 @@ pub fn expanded(command: &BStr, options: &BStr) -> BString {
 mod tests {
     use super::*;
 
-    fn run(nesting: &str, command: &str) -> Result<(), Failure> {
-        let around = Surroundings {
-            nesting: OsStr::new(nesting),
-            variables: &[("X", OsStr::new("y"))],
+    fn run(nesting: &str, command: &str) -> Result<(), CommandError> {
+        let environment = CommandEnvironment {
+            nesting: nesting.into(),
+            variables: vec![("X", "y".into())],
             output: Output::Inherited,
         };
-        around.run(BStr::new("a"), BStr::new(command), BStr::new("o=1"))
+        environment.run(BStr::new("a"), BStr::new(command), BStr::new("o=1"))
     }
 
     #[test]
@@ -91,12 +110,12 @@ mod tests {
         let whole = "[ \"$CMDLINE_OPTS $X $MODPROBE_MODULE $MODPROBE_NESTING\" = ";
         assert_eq!(run("", &format!("{whole}'o=1 y a a' ]")), Ok(()));
         assert_eq!(run("b a", &format!("{whole}'o=1 y a b a a' ]")), Ok(()));
-        assert_eq!(run("", "exit 7 # $CMDLINE_OPTS"), Err(Failure::Status("exit 7 # o=1".into(), 7)));
+        assert_eq!(run("", "exit 7 # $CMDLINE_OPTS"), Err(CommandError::Status("exit 7 # o=1".into(), 7)));
     }
 
     #[test]
     fn circles_end() {
         assert_eq!(run("a a b aa a", "true"), Ok(()));
-        assert_eq!(run("a a b a a", "true"), Err(Failure::Circle("true".into())));
+        assert_eq!(run("a a b a a", "true"), Err(CommandError::Circle("true".into())));
     }
 }

@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::context::module_file::Opener;
-use crate::error::{Error, FormatError, Result};
+use crate::error::{Error, FormatError};
 use crate::formats::compress::Compression;
 use crate::formats::elf::{self, Source};
 use crate::sys::module;
@@ -26,9 +26,9 @@ pub struct Force {
     pub modversions: bool,
 }
 
-/// How a module got in.
+/// How a module was inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Insertion {
     /// As it was: the kernel read the file, or took its bytes where it has no call for files.
     Direct,
     /// Decompressed here, by a kernel that decompresses nothing of this format.
@@ -37,37 +37,61 @@ pub enum Way {
     Refused(i32),
 }
 
+/// Why a module was not inserted.
+#[derive(Debug, thiserror::Error)]
+pub enum InsertError {
+    /// The file could not be read, or is damaged: the kernel never saw it.
+    #[error(transparent)]
+    File(Error),
+    /// The kernel refused, or the module's own start failed.
+    #[error(transparent)]
+    Kernel(Error),
+}
+
+impl InsertError {
+    /// The path, and what happened to it.
+    pub fn error(&self) -> &Error {
+        match self {
+            Self::File(error) | Self::Kernel(error) => error,
+        }
+    }
+}
+
 /// Inserts the module in `path` with `parameters`, separated by blanks.
 ///
 /// Errors: what opening and reading answered; malformed for parameters with a NUL or damaged compressed
 /// data; else the kernel's errno: `EEXIST` when the module is loaded, `ENOENT` for an unknown symbol,
 /// `ENOEXEC` for another kernel's module, and whatever the module's own start returns.
-pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Way> {
-    let parameters = CString::new(parameters)
-        .map_err(|_| Error::new(path, FormatError::malformed("a parameter has a NUL byte")))?;
-    let file = File::open(path).map_err(Error::at(path))?;
-    let compression = detect(&file).map_err(Error::at(path))?;
+pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion, InsertError> {
+    let parameters = CString::new(parameters).map_err(|_| {
+        InsertError::File(Error::new(path, FormatError::malformed("a parameter has a NUL byte")))
+    })?;
+    let unreadable = |error| InsertError::File(Error::new(path, error));
+    let file = File::open(path).map_err(unreadable)?;
+    let compression = detect(&file).map_err(unreadable)?;
     let by_kernel = compression.is_none_or(|compression| {
         module::kernel_compression().is_some_and(|word| word == kernel_word(compression))
     });
-    let mut way = if compression.is_some() { Way::Decompressed } else { Way::Direct };
+    let mut insertion = if compression.is_some() { Insertion::Decompressed } else { Insertion::Direct };
     if by_kernel {
         let flags = flags(force) | if compression.is_some() { module::COMPRESSED_FILE } else { 0 };
         match module::insert_file(&file, &parameters, flags) {
-            Ok(()) => return Ok(Way::Direct),
+            Ok(()) => return Ok(Insertion::Direct),
             Err(error) if no_such_call(&error) => {}
             Err(error) => match error.raw_os_error().filter(|&errno| is_of_decompression(errno)) {
-                Some(errno) if compression.is_some() => way = Way::Refused(errno),
-                _ => return Err(Error::new(path, error)),
+                Some(errno) if compression.is_some() => insertion = Insertion::Refused(errno),
+                _ => return Err(InsertError::Kernel(Error::new(path, error))),
             },
         }
     }
-    insert_image(path, &parameters, force)?;
-    Ok(way)
+    let image = image(path, force).map_err(InsertError::File)?;
+    module::insert_image(&image, &parameters)
+        .map_err(|error| InsertError::Kernel(Error::new(path, error)))?;
+    Ok(insertion)
 }
 
-/// Reads the whole object into memory and hands it over.
-fn insert_image(path: &Path, parameters: &std::ffi::CStr, force: Force) -> Result<()> {
+/// The whole object, decompressed, without what is to be passed over.
+fn image(path: &Path, force: Force) -> crate::error::Result<Vec<u8>> {
     let mut opener = Opener::default();
     let source = opener.open(path)?;
     let whole = 0..source.size();
@@ -79,7 +103,7 @@ fn insert_image(path: &Path, parameters: &std::ffi::CStr, force: Force) -> Resul
     if force.modversions {
         elf::without_versions(&mut image).map_err(Error::at(path))?;
     }
-    module::insert_image(&image, parameters).map_err(Error::at(path))
+    Ok(image)
 }
 
 fn detect(file: &File) -> io::Result<Option<Compression>> {

@@ -3,6 +3,7 @@
 pub mod coldplug;
 pub mod command;
 pub mod depmod;
+mod error;
 pub mod firmware;
 pub mod info;
 pub mod insert;
@@ -10,3 +11,5 @@ pub mod manager;
 pub mod meta_check;
 pub mod probe;
 pub mod remove;
+
+pub use error::{Forbidden, ModuleError};

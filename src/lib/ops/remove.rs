@@ -1,7 +1,7 @@
 //! Removing a module: its soft dependencies around it, its holders before it, what it needed after it.
 //!
-//! Which steps there are depends on what each step did to use counts, so this is no plan but a walk
-//! over a [`Hand`], which removes in earnest or only shows. Contract: modprobe -r of kmod 34.
+//! Which steps there are depends on what each step did to use counts, so there is no plan but a walk, which the observer
+//! follows. Contract: modprobe -r of kmod 34.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -13,67 +13,79 @@ use crate::context::loaded;
 use crate::context::{Context, Module};
 use crate::formats::config::Softdeps;
 use crate::name;
+use crate::ops::ModuleError;
+use crate::ops::probe::{Executor, Observer, Removal};
 use crate::sys::module;
 
-/// How to treat the module and what hangs on it.
+/// How to treat the module and the modules around it.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-pub struct Request {
+pub struct RemoveRequest {
     /// Pass over the module's remove command and soft dependencies (`-i`).
     pub ignore_commands: bool,
     /// Remove the modules that hold it first.
     pub holders: bool,
     /// A module that is not loaded is a failure (`--first-time`).
     pub first_time: bool,
-    /// A use count above zero is for the kernel to judge: the hand waits, or forces.
-    pub count_ignored: bool,
     /// What goes wrong with soft dependencies does not matter (`-q`).
     pub lenient: bool,
 }
 
-/// Why a module stays.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// It is part of the kernel.
-    #[error("module {0} is built in")]
-    BuiltIn(BString),
-    /// It is not loaded, and the request called that a failure.
-    #[error("module {0} is not loaded")]
-    NotLoaded(BString),
-    /// Something uses it.
-    #[error("module {0} is in use")]
-    InUse(BString),
-    /// The hand could not remove it.
-    #[error("module {0} could not be removed: {1}")]
-    Kernel(BString, io::Error),
-    /// The remove command of the configuration failed.
-    #[error("the remove command of module {0} failed")]
-    Command(BString),
-}
+/// One method for each field.
+impl RemoveRequest {
+    /// The default.
+    pub fn new() -> Self {
+        Self::default()
+    }
 
-/// What does the steps.
-pub trait Hand {
-    /// Removes one module.
-    fn remove(&mut self, module: &BStr) -> io::Result<()>;
-    /// Runs a remove command in place of a removal; `false` when it fails.
-    fn command(&mut self, module: &BStr, command: &BStr) -> bool;
+    /// Sets [`RemoveRequest::ignore_commands`].
+    #[must_use]
+    pub fn ignore_commands(mut self, ignore: bool) -> Self {
+        self.ignore_commands = ignore;
+        self
+    }
+
+    /// Sets [`RemoveRequest::holders`].
+    #[must_use]
+    pub fn holders(mut self, remove: bool) -> Self {
+        self.holders = remove;
+        self
+    }
+
+    /// Sets [`RemoveRequest::first_time`].
+    #[must_use]
+    pub fn first_time(mut self, first_time: bool) -> Self {
+        self.first_time = first_time;
+        self
+    }
+
+    /// Sets [`RemoveRequest::lenient`].
+    #[must_use]
+    pub fn lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
+    }
 }
 
 /// Removes `module` and, where nothing else needs them, its dependencies.
 ///
 /// Failures of dependencies are passed over, and of soft dependencies those of the kernel, or all where the
-/// request is lenient.
+/// request is lenient. The observer is told of each.
+///
+/// Errors: why the module stays.
 pub fn remove(
-    context: &Context<'_>,
+    context: &Context,
+    executor: &Executor,
     module: &Module,
-    request: Request,
-    hand: &mut dyn Hand,
-) -> Result<(), Failure> {
-    let mut walk = Walk { context, hand, open: HashSet::new(), tasks: Vec::new() };
+    request: RemoveRequest,
+    observer: &mut dyn Observer,
+) -> Result<(), ModuleError> {
+    let mut walk = Walk { context, executor, observer, open: HashSet::new(), tasks: Vec::new() };
     walk.tasks.push(Task::Begin(module.clone(), request, Place::Asked));
     while let Some(task) = walk.tasks.pop() {
-        if let Err(failure) = walk.take(task) {
-            walk.unwind(failure)?;
+        if let Err(error) = walk.take(task) {
+            walk.unwind(error)?;
         }
     }
     Ok(())
@@ -82,13 +94,13 @@ pub fn remove(
 /// Work still to be done, the next piece on top of the stack: chains of soft dependencies may be long.
 enum Task {
     /// A module with all that goes before and after it.
-    Begin(Module, Request, Place),
+    Begin(Module, RemoveRequest, Place),
     /// What holds the module.
-    Holders(BString, Request),
+    Holders(BString, RemoveRequest),
     /// The module itself, by its remove command or by the kernel.
-    Itself(Module, Request),
+    Itself(Module, RemoveRequest),
     /// The module is done with.
-    End(BString, Request, Place),
+    End(BString, RemoveRequest, Place),
 }
 
 /// Why a module is to go.
@@ -102,16 +114,17 @@ enum Place {
     Soft,
 }
 
-struct Walk<'w, 'c> {
-    context: &'w Context<'c>,
-    hand: &'w mut dyn Hand,
+struct Walk<'w> {
+    context: &'w Context,
+    executor: &'w Executor,
+    observer: &'w mut dyn Observer,
     /// The modules whose removal has begun and not ended.
     open: HashSet<BString>,
     tasks: Vec<Task>,
 }
 
-impl Walk<'_, '_> {
-    fn take(&mut self, task: Task) -> Result<(), Failure> {
+impl Walk<'_> {
+    fn take(&mut self, task: Task) -> Result<(), ModuleError> {
         match task {
             Task::Begin(module, request, place) => self.begin(module, request, place),
             Task::Holders(name, request) => {
@@ -132,22 +145,24 @@ impl Walk<'_, '_> {
     /// Gives up the modules that cannot go without the one that failed. What remains of the work goes on where
     /// the failure was that of a soft dependency: the kernel's refusal is passed over, anything else ends it all, as
     /// with kmod.
-    fn unwind(&mut self, failure: Failure) -> Result<(), Failure> {
+    fn unwind(&mut self, error: ModuleError) -> Result<(), ModuleError> {
         while let Some(task) = self.tasks.pop() {
             let Task::End(name, request, place) = task else { continue };
             self.open.remove(&name);
             match place {
                 Place::Holder => {}
-                Place::Soft if request.lenient || matches!(failure, Failure::Kernel(..)) => return Ok(()),
+                Place::Soft if request.lenient || matches!(error, ModuleError::Kernel { .. }) => {
+                    return Ok(());
+                }
                 Place::Soft | Place::Asked => break,
             }
         }
-        Err(failure)
+        Err(error)
     }
 
     /// Lays out the work for one module. A loop of soft dependencies ends where it comes back to a module that is
     /// being removed.
-    fn begin(&mut self, module: Module, request: Request, place: Place) -> Result<(), Failure> {
+    fn begin(&mut self, module: Module, request: RemoveRequest, place: Place) -> Result<(), ModuleError> {
         let name = module.name.clone();
         if !self.open.insert(name.clone()) {
             return Ok(());
@@ -156,7 +171,7 @@ impl Walk<'_, '_> {
         if self.command(&name, request).is_none() && !self.is_removable(&module, request, place)? {
             return Ok(());
         }
-        let below = Request { holders: false, ..request };
+        let below = RemoveRequest { holders: false, ..request };
         let config = self.context.config();
         let softdeps = if request.ignore_commands { Softdeps::default() } else { config.softdeps_of(&name) };
         // The last one first: it lies on top, of the names as of the modules that a name stands for.
@@ -169,55 +184,104 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn soft(&mut self, names: &[&BString], request: Request) {
+    fn soft(&mut self, names: &[&BString], request: RemoveRequest) {
         for &name in names {
             let found = self.context.lookup(name).unwrap_or_default().into_iter();
             self.tasks.extend(found.map(|module| Task::Begin(module, request, Place::Soft)));
         }
     }
 
-    fn command(&self, name: &BString, request: Request) -> Option<&BString> {
+    fn command(&self, name: &BString, request: RemoveRequest) -> Option<&BString> {
         let config = self.context.config();
         let command = if request.ignore_commands { None } else { config.remove_for(name) };
         command.map(|command| &command.command)
     }
 
     /// Whether there is anything to remove.
-    fn is_removable(&self, module: &Module, request: Request, place: Place) -> Result<bool, Failure> {
+    fn is_removable(
+        &self,
+        module: &Module,
+        request: RemoveRequest,
+        place: Place,
+    ) -> Result<bool, ModuleError> {
         let name = &module.name;
         if module.builtin || self.context.is_builtin(name) {
-            return if place == Place::Asked { Err(Failure::BuiltIn(name.clone())) } else { Ok(false) };
+            return if place == Place::Asked {
+                Err(ModuleError::BuiltIn { module: name.clone() })
+            } else {
+                Ok(false)
+            };
         }
         // Of a state that is odd the kernel knows more.
         let present = module::is_present(name);
-        if request.first_time && !present { Err(Failure::NotLoaded(name.clone())) } else { Ok(present) }
+        if request.first_time && !present {
+            Err(ModuleError::NotLoaded { module: name.clone() })
+        } else {
+            Ok(present)
+        }
     }
 
-    fn itself(&mut self, module: &Module, request: Request) -> Result<(), Failure> {
-        let name = &module.name;
-        if let Some(command) = self.command(name, request).cloned() {
-            let done = self.hand.command(name.as_bstr(), command.as_bstr());
-            return if done { Ok(()) } else { Err(Failure::Command(name.clone())) };
+    fn itself(&mut self, module: &Module, request: RemoveRequest) -> Result<(), ModuleError> {
+        let name = module.name.as_bstr();
+        if let Some(command) = self.command(&module.name, request).cloned() {
+            let removal = Removal { module: name, command: Some(command.as_bstr()) };
+            let run = |executor: &Executor| executor.run(name, command.as_bstr(), BStr::new(""));
+            return self.observed(removal, run);
         }
-        if !request.count_ignored && loaded::count(name).is_ok_and(|count| count > 0) {
-            return Err(Failure::InUse(name.clone()));
+        let options = self.executor.options();
+        let counts = options.wait.is_none();
+        if counts && loaded::count(name).is_ok_and(|count| count > 0) {
+            return Err(ModuleError::InUse { module: module.name.clone() });
         }
-        self.hand.remove(name.as_bstr()).map_err(|error| Failure::Kernel(name.clone(), error))?;
-        self.dependencies(name.as_bstr());
+        self.by_kernel(name)?;
+        self.dependencies(name);
         Ok(())
+    }
+
+    fn by_kernel(&mut self, module: &BStr) -> Result<(), ModuleError> {
+        self.observed(Removal { module, command: None }, |executor| {
+            let options = executor.options();
+            let force = options.force.vermagic && options.force.modversions;
+            let kernel = |error: io::Error| ModuleError::Kernel {
+                errno: error.raw_os_error().unwrap_or(libc::EIO),
+                module: module.into(),
+                path: None,
+            };
+            let name = c_name(module).map_err(kernel)?;
+            match options.wait {
+                Some(time) => module::remove_within(&name, force, time),
+                None => module::remove(&name, force),
+            }
+            .map_err(kernel)
+        })
+    }
+
+    /// Does `work` unless this is a dry run; the observer is told before and after it.
+    fn observed(
+        &mut self,
+        removal: Removal<'_>,
+        work: impl FnOnce(&Executor) -> Result<(), ModuleError>,
+    ) -> Result<(), ModuleError> {
+        self.observer.removing(&removal);
+        if self.executor.options().dry_run {
+            return Ok(());
+        }
+        let result = work(self.executor);
+        self.observer.removed(&removal, &result);
+        result
     }
 
     /// Those of its dependencies that nothing uses any more, the one loaded first coming first: what only
     /// they needed stays, as it does with kmod.
     fn dependencies(&mut self, module: &BStr) {
-        let Some(dep) = self.context.line(module) else { return };
+        let Some(dep) = self.context.checked_dep(module) else { return };
         let mut paths: Vec<&[u8]> = dep.dependencies().collect();
         paths.reverse();
         for path in paths {
             let name: BString = name::from_path(path).into_owned().into();
             if loaded::count(&name).is_ok_and(|count| count == 0) {
-                // A dependency that stays is no failure of the module that went.
-                let _ = self.hand.remove(name.as_bstr());
+                // A dependency that stays is not a failure of the module that went.
+                let _ = self.by_kernel(name.as_bstr());
             }
         }
     }
@@ -227,6 +291,9 @@ impl Walk<'_, '_> {
 ///
 /// Errors: the kernel's: `EAGAIN` or `EWOULDBLOCK` while it is in use, `EBUSY`, `ENOENT` when it is gone.
 pub fn by_kernel(module: &BStr, force: bool) -> io::Result<()> {
-    let name = CString::new(module.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
-    module::remove(&name, force)
+    module::remove(&c_name(module)?, force)
+}
+
+fn c_name(module: &BStr) -> io::Result<CString> {
+    CString::new(module.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }

@@ -164,6 +164,27 @@ pub fn remove(name: &CStr, force: bool) -> io::Result<()> {
     uninterrupted(|| unsafe { delete_module(name.as_ptr(), flags.cast_unsigned()).into() })
 }
 
+/// How long [`remove_within`] pauses before its second try; each pause is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// The same, but a module in use is tried again, with growing pauses, until `time` has passed.
+pub fn remove_within(name: &CStr, force: bool, time: Duration) -> io::Result<()> {
+    let end = Instant::now().checked_add(time);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match remove(name, force) {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => error,
+            other => return other,
+        };
+        let left = end.map_or(pause, |end| end.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return Err(error);
+        }
+        thread::sleep(pause.min(left));
+        pause = pause.saturating_mul(2);
+    }
+}
+
 /// What the kernel can decompress by itself: the word in /sys/module/compression, such as `xz`.
 pub fn kernel_compression() -> Option<Vec<u8>> {
     let mut word = file::read_if_exists(Path::new("/sys/module/compression")).ok()??;

@@ -40,6 +40,15 @@ pub fn map<T: Sync, S, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Runs `work` on up to `threads` further threads and `watch` meanwhile on the caller's, which is told how many could be
+/// started. Returns when all have ended.
+pub fn with_workers<T>(threads: usize, work: impl Fn() + Sync, watch: impl FnOnce(usize) -> T) -> T {
+    thread::scope(|scope| {
+        let started = (0..threads).take_while(|_| thread::Builder::new().spawn_scoped(scope, &work).is_ok());
+        watch(started.count())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

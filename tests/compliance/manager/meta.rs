@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use oxmod::ops::manager::{Error, Manager};
+use oxmod::ops::manager::Manager;
 use oxmod_test_support::{Root, Run, Shim, Side, running_release};
 
 use super::{asked_over, tree};
@@ -62,14 +62,15 @@ fn a_meta_that_is_none() {
     for (file, errno) in [("nosuch", libc::ENOENT), ("garbage", libc::EINVAL), ("empty", libc::ENOEXEC)] {
         let path = root.path(file);
         match Manager::from_meta(&path, root.path("")) {
-            Err(Error::Meta { error }) => assert_eq!((error.errno(), &error.path), (errno, &path)),
-            other => panic!("{file}: {other:?}"),
+            Err(error) => assert_eq!((error.errno(), &error.path), (errno, &path)),
+            Ok(manager) => panic!("{file}: {manager:?}"),
         }
     }
     match Manager::from_root(root.path("")) {
-        Err(Error::Directory { path, errno: libc::ENOENT }) => {
-            assert_eq!(path, root.path("lib/modules").join(running_release()));
+        Err(error) => {
+            assert_eq!(error.errno(), libc::ENOENT);
+            assert_eq!(error.path, root.path("lib/modules").join(running_release()));
         }
-        other => panic!("{other:?}"),
+        Ok(manager) => panic!("{manager:?}"),
     }
 }

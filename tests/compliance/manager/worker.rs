@@ -9,7 +9,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use oxmod::ops::manager::{Error, Manager, Report};
+use oxmod::ops::ModuleError;
+use oxmod::ops::manager::{Manager, Report};
 
 /// Its place among the tests.
 pub(super) const NAME: &str = "manager::worker::runs_a_script";
@@ -36,7 +37,7 @@ fn runs_a_script() {
     fs::write(format!("/{ANSWERS}"), answers.join("\n")).expect("the answers");
 }
 
-fn answer(manager: &Manager<'_>, line: &str, children: &mut Vec<Child>) -> Option<String> {
+fn answer(manager: &Manager, line: &str, children: &mut Vec<Child>) -> Option<String> {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let shell = |line: &str| Command::new("/bin/sh").args(["-c", line]).env_remove("LD_PRELOAD").spawn();
     Some(match verb {
@@ -51,8 +52,7 @@ fn answer(manager: &Manager<'_>, line: &str, children: &mut Vec<Child>) -> Optio
         "refresh" | "renew" => match renewed(manager, verb) {
             Ok(true) => "refreshed".into(),
             Ok(false) => "unchanged".into(),
-            Err(Error::Directory { errno, .. }) => format!("no directory [{errno}]"),
-            Err(other) => error(other),
+            Err(error) => format!("no directory [{}]", error.errno()),
         },
         "together" => together(manager, rest),
         "at-once" => at_once(manager, rest),
@@ -69,11 +69,11 @@ fn answer(manager: &Manager<'_>, line: &str, children: &mut Vec<Child>) -> Optio
     })
 }
 
-fn renewed(manager: &Manager<'_>, verb: &str) -> Result<bool, Error> {
+fn renewed(manager: &Manager, verb: &str) -> oxmod::error::Result<bool> {
     if verb == "renew" { manager.refresh_if_changed() } else { manager.refresh().map(|()| true) }
 }
 
-fn load(manager: &Manager<'_>, name: &str) -> String {
+fn load(manager: &Manager, name: &str) -> String {
     match manager.load(name) {
         Ok(report) => told(&report),
         Err(incomplete) => {
@@ -91,13 +91,13 @@ fn load(manager: &Manager<'_>, name: &str) -> String {
 }
 
 /// The errno of what stands in a report: of a name that stands for nothing there is none.
-fn reasons(error: &Error) -> Option<i32> {
-    let in_no_report = matches!(error, Error::NotFound { .. } | Error::Malformed { .. });
+fn reasons(error: &ModuleError) -> Option<i32> {
+    let in_no_report = matches!(error, ModuleError::NotFound { .. } | ModuleError::Malformed { .. });
     (!in_no_report).then(|| error.errno())
 }
 
 /// So many threads, which all load the same at the same moment: what each is told, the same answers together.
-fn at_once(manager: &Manager<'_>, arguments: &str) -> String {
+fn at_once(manager: &Manager, arguments: &str) -> String {
     let (threads, name) = arguments.split_once(' ').expect("a number and a name");
     let threads: usize = threads.parse().expect("a number");
     let barrier = Barrier::new(threads);
@@ -116,7 +116,7 @@ fn at_once(manager: &Manager<'_>, arguments: &str) -> String {
 
 /// So many threads, which all load all of these, each beginning with another: how often each module is in a
 /// report as loaded.
-fn together(manager: &Manager<'_>, arguments: &str) -> String {
+fn together(manager: &Manager, arguments: &str) -> String {
     let mut words = arguments.split(' ');
     let threads: usize = words.next().and_then(|word| word.parse().ok()).expect("a number");
     let names: Vec<&str> = words.collect();
@@ -167,7 +167,7 @@ fn list(word: &str, names: &[impl std::fmt::Display]) -> String {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it ends a chain")]
-fn error(error: Error) -> String {
+fn error(error: ModuleError) -> String {
     format!("{error} [{}]", error.errno())
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bstr::ByteSlice;
@@ -26,7 +27,7 @@ fn real_kernels_are_the_same_without_indexes() {
         let only = Root::for_release(&kernel.release);
         only.file(only.in_modules("meta.pb"), bytes);
         let source = ConfigSource::Paths(Vec::new());
-        let sink = |notice: &Notice| panic!("{notice:?}");
+        let sink = Sink::new(|notice| panic!("{notice:?}"));
         let open = |root: &Root| Context::open(root.path(root.in_modules("")), &source, &sink);
         // The root's name ends in a slash here, which is no matter.
         let (there, here) = (open(&indexed), open(&only));
@@ -38,7 +39,7 @@ fn real_kernels_are_the_same_without_indexes() {
             assert_eq!(here.line(&name).map(|dep| dep.line()), Some(line.line()));
         }
         let aliases = fs::read(indexed.path(indexed.in_modules("modules.alias"))).unwrap();
-        let names = |context: &Context<'_>, device: &[u8]| {
+        let names = |context: &Context, device: &[u8]| {
             let found = context.lookup(device).unwrap().into_iter();
             let mut names: Vec<_> = found.map(|module| (module.name, module.builtin)).collect();
             names.sort();
@@ -296,15 +297,18 @@ fn damaged_files() {
     let dir = root.path(root.in_modules(""));
     let whole = fs::read(dir.join("meta.pb")).unwrap();
     let mut random = Random::new(0x6d65_7461);
-    let told = AtomicUsize::new(0);
-    let sink = |notice: &Notice| match notice {
-        Notice::Unusable(error) => {
-            assert_eq!(error.path, dir.join("meta.pb"));
-            told.fetch_add(1, Relaxed);
+    let told = Arc::new(AtomicUsize::new(0));
+    let sink = Sink::new({
+        let (path, told) = (dir.join("meta.pb"), Arc::clone(&told));
+        move |notice| match notice {
+            Notice::Unusable(error) => {
+                assert_eq!(error.path, path);
+                told.fetch_add(1, Relaxed);
+            }
+            Notice::MetaOfAnother { .. } | Notice::BadConfigLine { .. } | Notice::BadSoftdepName(_) => {}
+            other => panic!("{other:?}"),
         }
-        Notice::MetaOfAnother { .. } | Notice::BadConfigLine { .. } | Notice::BadSoftdepName(_) => {}
-        other => panic!("{other:?}"),
-    };
+    });
     let source = ConfigSource::Paths(Vec::new());
     for _ in 0..3000 {
         let mut bytes = whole.clone();
@@ -322,10 +326,10 @@ fn damaged_files() {
     assert!(told.load(Relaxed) > 1000, "{told:?}");
 }
 
-fn asked(dir: &Path, source: &ConfigSource, sink: Sink<'_>) {
+fn asked(dir: &Path, source: &ConfigSource, sink: &Sink) {
     let context = Context::open(dir.to_path_buf(), source, sink);
     for name in ["top", "base_x", "other", "in_it", "none"] {
-        if let Some(dep) = context.line(name.as_bytes()) {
+        if let Some(dep) = context.checked_dep(name.as_bytes()) {
             assert_eq!(*name::from_path(dep.path), *name.as_bytes());
         }
         let _ = context.is_builtin(name.as_bytes());

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::ByteSlice;
 use clap::Command;
@@ -119,23 +119,28 @@ pub fn run(invocation: &Invocation) -> Outcome {
         typed.take(&option, &report)?;
     }
     let job = typed.job(argv.operands(), &report)?;
-    let out = Mutex::new(Out::open());
-    let unresolved = AtomicBool::new(false);
+    let out = Arc::new(Mutex::new(Out::open()));
+    let unresolved = Arc::new(AtomicBool::new(false));
     let progress = Progress::new("depmod: reading modules");
-    let sink = |notice: &Notice| {
-        if progress.takes(notice) {
-            return;
+    let sink = Sink::new({
+        let (out, unresolved, report) = (Arc::clone(&out), Arc::clone(&unresolved), report.clone());
+        move |notice| {
+            if progress.takes(notice) {
+                return;
+            }
+            if is_unresolved(notice) {
+                unresolved.store(true, Ordering::Relaxed);
+            }
+            tell(notice, &report, &out);
         }
-        if is_unresolved(notice) {
-            unresolved.store(true, Ordering::Relaxed);
-        }
-        tell(notice, &report, &out);
-    };
+    });
     let config = typed.config(&job, &report, &sink)?;
     let outcome = job.run(&config, &report, &sink, &out);
-    out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
+    drop(sink);
+    let out = Arc::into_inner(out).map(|out| out.into_inner().unwrap_or_else(PoisonError::into_inner));
+    out.map_or(Ok(()), Out::finish)?;
     outcome?;
-    if job.strict && unresolved.into_inner() { Err(Exit::Failure) } else { Ok(()) }
+    if job.strict && unresolved.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(()) }
 }
 
 /// What `-e` tells.
@@ -250,7 +255,7 @@ impl Typed {
         Ok(path.into())
     }
 
-    fn config(&self, job: &Job, report: &Report, sink: Sink<'_>) -> Result<Config, Exit> {
+    fn config(&self, job: &Job, report: &Report, sink: &Sink) -> Result<Config, Exit> {
         // Files given by hand leave nothing for the configuration to decide.
         let given = job.files.is_some();
         let depmod = if given { DepmodConfig::default() } else { depmod_config(&self.config, sink) };
@@ -286,12 +291,12 @@ impl Typed {
     }
 
     /// `-E` before `-F`.
-    fn kernel_symbols(&self, report: &Report, sink: Sink<'_>) -> Result<Option<KernelSymbols>, Exit> {
+    fn kernel_symbols(&self, report: &Report, sink: &Sink) -> Result<Option<KernelSymbols>, Exit> {
         let symvers = self.symvers.is_some();
         let Some(path) = self.symvers.as_ref().or(self.system_map.as_ref()) else { return Ok(None) };
         let text = file::read(path).map_err(|error| report.cannot_load(&error))?;
         let bad = |bad: op::BadLine| {
-            sink(&Notice::Depmod(DepmodNotice::BadSymbolLine {
+            sink.send(&Notice::Depmod(DepmodNotice::BadSymbolLine {
                 path: path.clone(),
                 line: bad.line,
                 text: bad.text,
@@ -304,7 +309,7 @@ impl Typed {
 }
 
 impl Job {
-    fn run(&self, config: &Config, report: &Report, sink: Sink<'_>, out: &Mutex<Out>) -> Outcome {
+    fn run(&self, config: &Config, report: &Report, sink: &Sink, out: &Mutex<Out>) -> Outcome {
         let tree =
             Tree { dir: &self.dir, out: &self.out, release: &self.release, given: self.files.as_deref() };
         let no_output = |failure| report.no_output(&self.out, &failure);

@@ -38,7 +38,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
     file::exists(path).map_err(|error| report.cannot_load_file(path, &error))?;
     let parameters = parameters(common.operands.get(1..).unwrap_or_default());
     let force = Force { vermagic: common.force, modversions: common.force };
-    let way = insert(path, &parameters, force).map_err(|error| report.cannot_insert_file(path, &error))?;
-    report.inserted(path, way);
+    let insertion =
+        insert(path, &parameters, force).map_err(|error| report.cannot_insert_file(path, &error))?;
+    report.inserted_file(path, insertion);
     Ok(())
 }

@@ -66,9 +66,8 @@ fn module_name(operand: &OsStr) -> Vec<u8> {
 
 /// Whether the kernel would let go of the module; says why not.
 fn removable(name: &[u8], report: &Report) -> bool {
-    let sink = |notice: &_| report.library(notice);
     let dir = context::module_dir(None, None).unwrap_or_default();
-    if Context::open(dir, &ConfigSource::Nothing, &sink).is_builtin(name) {
+    if Context::open(dir, &ConfigSource::Nothing, &report.sink()).is_builtin(name) {
         report.is_builtin(name);
         return false;
     }

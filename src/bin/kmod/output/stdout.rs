@@ -1,7 +1,7 @@
 //! The one way to standard output: buffered, line by line on a terminal, write errors kept.
 //!
-//! Knows nothing of what is printed. An error of a write is returned as [`Exit::Stdout`], which
-//! ends the applet; a buffer that is merely dropped is still written out, its errors unheard.
+//! Knows nothing of what is printed. The first error of a write is kept: an applet that only prints ends with it at once, by
+//! `?`; one that loads or removes modules goes on, and [`Out::finish`] returns it.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -15,16 +15,18 @@ const BUFFER: usize = 32 * 1024;
 
 /// Standard output. Open it once in an applet.
 pub struct Out {
-    /// Made when there is something to write, which is seldom so where a module is loaded.
+    /// Made when there is something to write, which is rarely so where a module is loaded.
     writer: Option<BufWriter<Stdout>>,
     /// Whether it is a terminal; asked when it begins to matter.
     terminal: OnceCell<bool>,
+    /// Why nothing more is written.
+    failed: Option<io::Error>,
 }
 
 impl Out {
-    /// Takes hold of standard output.
+    /// Opens standard output.
     pub fn open() -> Self {
-        Self { writer: None, terminal: OnceCell::new() }
+        Self { writer: None, terminal: OnceCell::new(), failed: None }
     }
 
     /// Writes bytes as they are.
@@ -39,25 +41,54 @@ impl Out {
         self.end_of_line()
     }
 
-    /// Writes out what is buffered, for instance before a child process writes to the same place.
-    pub fn flush(&mut self) -> Outcome {
-        self.writer.as_mut().map_or(Ok(()), BufWriter::flush).map_err(Exit::Stdout)
+    /// Writes a line for a caller that has other work to do: a failure is left to [`Out::finish`].
+    pub fn line(&mut self, line: &[u8]) {
+        let _ = self.bytes(line);
     }
 
-    /// Writes out what is buffered and tells whether all of it arrived.
+    /// Writes out what is buffered, for instance before a child process writes to the same place. A failure is left to
+    /// [`Out::finish`].
+    pub fn sync(&mut self) {
+        let _ = self.flush();
+    }
+
+    /// Writes out what is buffered.
+    ///
+    /// Errors: something could not be written, now or before.
     pub fn finish(mut self) -> Outcome {
         self.flush()
     }
 
-    /// Somebody who watches sees each line as it comes.
+    fn flush(&mut self) -> Outcome {
+        if self.writer.is_none() && self.failed.is_none() {
+            return Ok(());
+        }
+        self.with(BufWriter::flush)
+    }
+
+    /// A user at a terminal sees each line as it comes.
     fn end_of_line(&mut self) -> Outcome {
         if *self.terminal.get_or_init(Stdout::is_terminal) { self.flush() } else { Ok(()) }
     }
 
     fn with(&mut self, action: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) -> Outcome {
-        action(self.writer.get_or_insert_with(|| BufWriter::with_capacity(BUFFER, Stdout::new())))
-            .map_err(Exit::Stdout)
+        if self.failed.is_none() {
+            let writer = self.writer.get_or_insert_with(|| BufWriter::with_capacity(BUFFER, Stdout::new()));
+            self.failed = action(writer).err();
+            if self.failed.is_some() {
+                // What is still buffered would be written again when the buffer is dropped.
+                drop(self.writer.take().map(BufWriter::into_parts));
+            }
+        }
+        match &self.failed {
+            Some(error) => Err(Exit::Stdout(copy_of(error))),
+            None => Ok(()),
+        }
     }
+}
+
+fn copy_of(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
 /// Names, separated by blanks.

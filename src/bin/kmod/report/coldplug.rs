@@ -2,29 +2,29 @@
 
 use std::path::Path;
 
-use bstr::{BString, ByteSlice};
-use oxmod::error::{Error, FormatError};
+use bstr::BString;
+use oxmod::error::{Cause, Error, FormatError};
+use oxmod::ops::ModuleError;
 use oxmod::ops::coldplug::{Failure, Foreseen, Need, Served};
-use oxmod::ops::command;
-use oxmod::ops::manager::{self, Prospect};
-use oxmod::sys::errno::strerror;
+use oxmod::ops::command::CommandError;
+use oxmod::ops::probe::Decision;
 
 use super::forbid::Words;
 use super::modprobe::kernel_answer;
-use super::{Exit, Level, Report, escaped, escaped_path, io_text, verbatim, verbatim_path, why};
+use super::{Exit, Level, Report, errno_text, escaped, escaped_path, io_text, verbatim, verbatim_path, why};
 
 impl Report {
-    /// The modules cannot be worked with.
-    pub fn no_manager(&self, error: &manager::Error) -> Exit {
-        match error {
-            manager::Error::Directory { path, errno } => {
-                self.error(format_args!("could not open {}: {}", verbatim_path(path), strerror(*errno)));
-            }
-            // Told when it was noticed.
-            manager::Error::Meta { .. } => {}
-            other => self.error(format_args!("{other}")),
+    /// There are no modules to work with.
+    pub fn no_manager(&self, error: &Error) -> Exit {
+        match error.cause {
+            Cause::Io(_) => self.refuse(format_args!(
+                "could not open {}: {}",
+                verbatim_path(&error.path),
+                errno_text(error)
+            )),
+            // Reported when it was noticed.
+            Cause::Format(_) => Exit::Failure,
         }
-        Exit::Failure
     }
 
     /// The kernel shows no devices.
@@ -70,7 +70,7 @@ impl Report {
     }
 
     /// What was changed does not count.
-    pub fn not_refreshed(&self, error: &manager::Error) {
+    pub fn not_refreshed(&self, error: &Error) {
         _ = self.no_manager(error);
         self.warning(format_args!("going on with the indexes and the configuration of before"));
     }
@@ -102,14 +102,12 @@ impl Report {
 
     /// What would stand in the way.
     pub fn foreseen(&self, need: &Need, foreseen: &Foreseen) {
-        for planned in &foreseen.planned {
-            let name = &planned.module.name;
-            match &planned.prospect {
-                Prospect::Forbidden(error) => _ = self.unserved(name, error, Device(need)),
-                Prospect::Blacklisted(_) => {
-                    self.each(std::slice::from_ref(name), "would pass over the blacklisted", Device(need));
-                }
-                Prospect::Load(_) | Prospect::Loaded | Prospect::BuiltIn => {}
+        for plan in &foreseen.planned {
+            let name = &plan.module.name;
+            if let Some(error) = plan.refusal() {
+                self.unserved(name, &error, Device(need));
+            } else if matches!(plan.decision, Decision::Blacklisted(_)) {
+                self.each(std::slice::from_ref(name), "would pass over the blacklisted", Device(need));
             }
         }
     }
@@ -121,16 +119,17 @@ impl Report {
     }
 
     /// Why a driver was not loaded; whether that is as it should be.
-    fn unserved(&self, driver: &BString, error: &manager::Error, device: Device<'_>) -> bool {
-        use manager::Error as E;
+    fn unserved(&self, driver: &BString, error: &ModuleError, device: Device<'_>) -> bool {
         let (level, fine) = match error {
-            E::Forbidden { .. } => (Level::Warning, true),
+            ModuleError::Forbidden { .. } => (Level::Warning, true),
             // A driver is asked for each device that it might know, and knows better.
-            E::Kernel { errno: libc::ENODEV, .. } => (Level::Notice, true),
+            ModuleError::Kernel { errno: libc::ENODEV, .. } => (Level::Notice, true),
             _ => (Level::Error, false),
         };
         let needed = match error {
-            E::Kernel { module, .. } | E::File { module, .. } | E::Command { module, .. }
+            ModuleError::Kernel { module, .. }
+            | ModuleError::File { module, .. }
+            | ModuleError::Command { module, .. }
                 if module != driver =>
             {
                 format!("{}: ", escaped(module))
@@ -151,24 +150,16 @@ impl Report {
 }
 
 /// Why, in modprobe's words where it has some.
-fn reason(driver: &BString, error: &manager::Error) -> String {
-    use manager::Error as E;
+fn reason(driver: &BString, error: &ModuleError) -> String {
     match error {
-        E::NotFound { name } => format!("there is no module '{}'", escaped(name)),
-        E::Forbidden { forbidden, origin, reason, .. } => Words {
-            asked_for: driver.as_bstr(),
-            module: forbidden,
-            path: &origin.path,
-            line: origin.line,
-            reason: reason.as_ref(),
-        }
-        .to_string(),
-        E::Kernel { errno, .. } => kernel_answer(*errno),
-        E::File { error, .. } => format!("{}: {}", verbatim_path(&error.path), why(error)),
-        E::Command { failure: command::Failure::Status(command, status), .. } => {
+        ModuleError::NotFound { name } => format!("there is no module '{}'", escaped(name)),
+        ModuleError::Forbidden { forbidden, .. } => Words::of(driver, forbidden).to_string(),
+        ModuleError::Kernel { errno, .. } => kernel_answer(*errno),
+        ModuleError::File { error, .. } => format!("{}: {}", verbatim_path(&error.path), why(error)),
+        ModuleError::Command { error: CommandError::Status(command, status), .. } => {
             format!("install command '{}': retcode {status}", verbatim(command))
         }
-        E::Command { failure: command::Failure::Circle(command), .. } => {
+        ModuleError::Command { error: CommandError::Circle(command), .. } => {
             format!("install command '{}' runs inside itself", verbatim(command))
         }
         other => other.to_string(),

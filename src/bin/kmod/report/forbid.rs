@@ -4,17 +4,14 @@ use std::fmt;
 use std::path::Path;
 
 use bstr::{BStr, BString};
-use oxmod::ops::probe::Forbidden;
+use oxmod::ops::Forbidden;
 
 use super::{Exit, Report, verbatim, verbatim_path};
 
 impl Report {
     /// The module that was asked for, or one that it needs, is forbidden.
-    pub fn forbidden(&self, asked_for: &BStr, why: &Forbidden<'_>) -> Exit {
-        let (module, line) = (&why.module.name, why.line);
-        let (path, number) = (&line.origin.path, line.origin.line);
-        let words = Words { asked_for, module, path, line: number, reason: line.reason.as_ref() };
-        self.not_inserted(asked_for, format_args!("{words}"))
+    pub fn forbidden(&self, asked_for: &BString, forbidden: &Forbidden) -> Exit {
+        self.not_inserted(asked_for, format_args!("{}", Words::of(asked_for, forbidden)))
     }
 
     /// A soft dependency was passed over.
@@ -38,6 +35,18 @@ pub(super) struct Words<'a> {
     pub(super) path: &'a Path,
     pub(super) line: u32,
     pub(super) reason: Option<&'a BString>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn of(asked_for: &'a BString, forbidden: &'a Forbidden) -> Self {
+        Self {
+            asked_for: asked_for.as_ref(),
+            module: &forbidden.module,
+            path: &forbidden.origin.path,
+            line: forbidden.origin.line,
+            reason: forbidden.reason.as_ref(),
+        }
+    }
 }
 
 impl fmt::Display for Words<'_> {

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use oxmod::error::{Cause, Error};
+use oxmod::error::Cause;
+use oxmod::ops::insert::InsertError;
 use oxmod::sys::errno::strerror;
 
 use super::{Exit, Report, io_text, verbatim, verbatim_path};
@@ -26,7 +27,8 @@ impl Report {
     }
 
     /// The file could not be read, or the kernel refused it.
-    pub fn cannot_insert_file(&self, path: &Path, error: &Error) -> Exit {
+    pub fn cannot_insert_file(&self, path: &Path, error: &InsertError) -> Exit {
+        let error = error.error();
         let text = match error.errno() {
             libc::ENOEXEC => "Invalid module format".to_owned(),
             libc::ENOENT => "Unknown symbol in module".to_owned(),

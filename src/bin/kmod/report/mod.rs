@@ -11,10 +11,10 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use oxmod::error::{Cause, Error};
-use oxmod::notice::Notice;
+use oxmod::notice::{Notice, Sink};
 use oxmod::sys::{errno, memory, stdio, syslog};
 
 mod coldplug;
@@ -101,8 +101,11 @@ impl Level {
     }
 }
 
-/// Where an applet's messages go and which of them. Shared by reference, also between threads.
-pub struct Report {
+/// Where an applet's messages go and which of them. Clones share it, also between threads.
+#[derive(Clone)]
+pub struct Report(Arc<Inner>);
+
+struct Inner {
     tool: String,
     threshold: AtomicI32,
     syslog: AtomicBool,
@@ -116,44 +119,44 @@ type Message = (Level, Vec<u8>);
 impl Report {
     /// Messages of `tool` down to the level `threshold`, on standard error.
     pub fn new(tool: &str, threshold: Level) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             tool: tool.into(),
             threshold: AtomicI32::new(threshold as i32),
             syslog: AtomicBool::new(false),
             record: OnceLock::new(),
-        }
+        }))
     }
 
     /// From now on messages go to syslog's daemon facility (-s).
     pub fn use_syslog(&self) {
-        syslog::open(&self.tool);
-        self.syslog.store(true, Relaxed);
+        syslog::open(&self.0.tool);
+        self.0.syslog.store(true, Relaxed);
     }
 
     /// -v: one level more.
     pub fn louder(&self) {
-        self.threshold.fetch_add(1, Relaxed);
+        self.0.threshold.fetch_add(1, Relaxed);
     }
 
     /// -q: nothing but what is wrong with the command line itself, until a later -v.
     pub fn quiet(&self) {
-        self.threshold.store(0, Relaxed);
+        self.0.threshold.store(0, Relaxed);
     }
 
     /// From now on the messages that are shown are kept too.
     pub fn record(&self) {
-        self.record.get_or_init(Mutex::default);
+        self.0.record.get_or_init(Mutex::default);
     }
 
     /// What was kept since [`Report::record`].
     pub fn recorded(&self) -> Vec<Message> {
-        let Some(record) = self.record.get() else { return Vec::new() };
+        let Some(record) = self.0.record.get() else { return Vec::new() };
         std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a message of this level would be shown; to spare the making of costly ones.
     pub fn shows(&self, level: Level) -> bool {
-        level as i32 <= self.threshold.load(Relaxed)
+        level as i32 <= self.0.threshold.load(Relaxed)
     }
 
     /// The gravest level: an error to hand upwards if it was shown, nothing if it was hidden.
@@ -197,20 +200,26 @@ impl Report {
     }
 
     fn put(&self, level: Level, text: fmt::Arguments<'_>) {
-        if let Some(record) = self.record.get() {
+        if let Some(record) = self.0.record.get() {
             record.lock().unwrap_or_else(PoisonError::into_inner).push((level, raw_bytes(text)));
         }
         let word = level.word();
-        if self.syslog.load(Relaxed) {
+        if self.0.syslog.load(Relaxed) {
             syslog::send(level as i32, &raw_bytes(format_args!("{word}: {text}\n")));
         } else {
-            let line = raw_bytes(format_args!("{}: {word}: {text}\n", self.tool));
+            let line = raw_bytes(format_args!("{}: {word}: {text}\n", self.0.tool));
             // Nobody is left to tell when standard error does not take it.
             let _ = io::stderr().write_all(&line);
         }
     }
 
-    /// Words what the library noticed. Hand it over as the library's sink.
+    /// A sink for what the library notices.
+    pub fn sink(&self) -> Sink {
+        let report = self.clone();
+        Sink::new(move |notice| report.library(notice))
+    }
+
+    /// Words what the library noticed.
     pub fn library(&self, notice: &Notice) {
         match notice {
             Notice::BadConfigLine { path, line, word } => self.error(format_args!(

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 use oxmod::error::{Cause, Error};
-use oxmod::ops::command;
-use oxmod::ops::insert::Way;
-use oxmod::ops::probe::{self, Step};
-use oxmod::ops::remove;
+use oxmod::ops::ModuleError;
+use oxmod::ops::command::CommandError;
+use oxmod::ops::insert::Insertion;
+use oxmod::ops::probe::{Action, Step};
 use oxmod::sys::errno::strerror;
 
 use super::{Exit, Level, Outcome, Report, errno_text, io_text, verbatim, verbatim_path, why};
@@ -72,52 +72,48 @@ impl Report {
     }
 
     /// A step that the request for `module` could not do without has failed.
-    pub fn step_failed(&self, module: &BStr, step: &Step, failure: &probe::Failure) -> Exit {
-        let errno = match failure {
-            probe::Failure::Missing => {
-                self.error(format_args!("could not find module by name='{}'", verbatim(&step.module)));
-                libc::ENOENT
+    pub fn step_failed(&self, module: &BString, step: &Step, error: &ModuleError) {
+        match error {
+            ModuleError::NotFound { name } => {
+                self.error(format_args!("could not find module by name='{}'", verbatim(name)));
             }
-            probe::Failure::Loaded => libc::EEXIST,
-            probe::Failure::Command(failure) => {
-                self.install_command_failed(step, failure);
-                libc::EINVAL
-            }
-            probe::Failure::Refused(error) => match &error.cause {
-                Cause::Io(_) => error.errno(),
+            ModuleError::Command { error, .. } => self.install_command_failed(step, error),
+            ModuleError::File { error, .. } => {
                 // The file itself is damaged: the kernel never saw it.
-                Cause::Format(reason) => {
+                if let Cause::Format(reason) = &error.cause {
                     let (text, path) = (strerror(error.errno()), verbatim_path(&error.path));
-                    return self.not_inserted(module, format_args!("{text} ({path}: {reason})"));
+                    let _ = self.not_inserted(module, format_args!("{text} ({path}: {reason})"));
+                    return;
                 }
-            },
-        };
-        self.not_inserted(module, format_args!("{}", kernel_answer(errno)))
+            }
+            _ => {}
+        }
+        let _ = self.not_inserted(module, format_args!("{}", kernel_answer(error.errno())));
     }
 
     /// `--first-time`, and the module is there.
-    pub fn already_loaded(&self, module: &BStr) -> Exit {
+    pub fn already_loaded(&self, module: &BString) -> Exit {
         self.not_inserted(module, format_args!("{}", kernel_answer(libc::EEXIST)))
     }
 
-    pub(super) fn not_inserted(&self, module: &BStr, why: std::fmt::Arguments<'_>) -> Exit {
+    pub(super) fn not_inserted(&self, module: &BString, why: std::fmt::Arguments<'_>) -> Exit {
         self.refuse(format_args!("could not insert '{}': {why}", verbatim(module)))
     }
 
     /// An install command did not succeed.
-    pub fn install_command_failed(&self, step: &Step, failure: &command::Failure) {
-        let name = verbatim(&step.module);
-        match failure {
-            command::Failure::Status(command, status) => self.error(format_args!(
-                "Error running install command '{}' for module {name}: retcode {status}",
-                verbatim(command)
+    pub fn install_command_failed(&self, step: &Step, error: &CommandError) {
+        match error {
+            CommandError::Status(command, status) => self.error(format_args!(
+                "Error running install command '{}' for module {}: retcode {status}",
+                verbatim(command),
+                verbatim(&step.module)
             )),
-            command::Failure::Circle(command) => self.circle("install", command, step.module.as_bstr()),
+            circle => self.circle("install", circle.command(), step.module.as_bstr()),
         }
     }
 
     /// A command that calls modprobe for its own module, and again, is not run once more.
-    pub fn circle(&self, which: &str, command: &BString, module: &BStr) {
+    fn circle(&self, which: &str, command: &BString, module: &BStr) {
         self.error(format_args!(
             "Error running {which} command '{}' for module {}: it runs inside itself; -i would prevent that",
             verbatim(command),
@@ -126,8 +122,15 @@ impl Report {
     }
 
     /// How a module got in, where that is news.
-    pub fn inserted(&self, path: &Path, way: Way) {
-        if let Way::Refused(errno) = way {
+    pub fn inserted(&self, step: &Step, insertion: Insertion) {
+        if let Action::Insert(path) = &step.action {
+            self.inserted_file(path, insertion);
+        }
+    }
+
+    /// The same of a file.
+    pub fn inserted_file(&self, path: &Path, insertion: Insertion) {
+        if let Insertion::Refused(errno) = insertion {
             let (path, why) = (verbatim_path(path), strerror(errno));
             self.warning(format_args!(
                 "the kernel could not decompress {path} ({why}): decompressed it for the kernel"
@@ -141,26 +144,37 @@ impl Report {
     }
 
     /// Why a module stays; an error ends the run.
-    pub fn not_removed(&self, failure: &remove::Failure) -> Outcome {
-        match failure {
-            remove::Failure::BuiltIn(name) => {
-                self.fatal(format_args!("Module {} is builtin.", verbatim(name)))
+    pub fn not_removed(&self, error: &ModuleError) -> Outcome {
+        match error {
+            ModuleError::BuiltIn { module } => {
+                self.fatal(format_args!("Module {} is builtin.", verbatim(module)))
             }
-            remove::Failure::NotLoaded(name) => {
-                self.fatal(format_args!("Module {} is not in kernel.", verbatim(name)))
+            ModuleError::NotLoaded { module } => {
+                self.fatal(format_args!("Module {} is not in kernel.", verbatim(module)))
             }
-            remove::Failure::InUse(name) => self.fatal(format_args!("Module {} is in use.", verbatim(name))),
-            remove::Failure::Command(name) => {
-                self.fatal(format_args!("Error running remove command for {}", verbatim(name)))
+            ModuleError::InUse { module } => {
+                self.fatal(format_args!("Module {} is in use.", verbatim(module)))
             }
-            // Told when it happened, see `refused_to_remove`.
-            remove::Failure::Kernel(..) => Ok(()),
+            ModuleError::Command { module, .. } => {
+                self.fatal(format_args!("Error running remove command for {}", verbatim(module)))
+            }
+            // Reported when it happened, see `refused_to_remove`.
+            _ => Ok(()),
         }
     }
 
-    /// The kernel keeps a module, be it the one that was asked for or one that was to go with it.
-    pub fn refused_to_remove(&self, module: &BStr, error: &io::Error) {
-        self.error(format_args!("could not remove '{}': {}", verbatim(module), io_text(error)));
+    /// A module was not removed, either the one that was asked for or one that was to go with it. Of a command that failed
+    /// only a circle is reported here.
+    pub fn refused_to_remove(&self, module: &BStr, error: &ModuleError) {
+        match error {
+            ModuleError::Kernel { errno, .. } => {
+                self.error(format_args!("could not remove '{}': {}", verbatim(module), strerror(*errno)));
+            }
+            ModuleError::Command { error: CommandError::Circle(command), .. } => {
+                self.circle("remove", command, module);
+            }
+            _ => {}
+        }
     }
 
     /// `--show-modversions` or `--show-exports`, of a file that has none or is none.

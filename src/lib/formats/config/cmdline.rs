@@ -32,12 +32,12 @@ impl Config {
     /// Adds what the kernel command line says to modules. `path` is what origins name.
     ///
     /// A module name with unpaired brackets is skipped with [`Notice::BadCommandLineName`].
-    pub fn parse_command_line(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
+    pub fn parse_command_line(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         let origin = Origin { path: Arc::from(path), line: 0, author: Author::Administrator };
         let text = until_nul(bytes.get(..LIMIT).unwrap_or(bytes));
         for word in words(text) {
             let Ok(module) = name::normalize_alias(word.module) else {
-                sink(&Notice::BadCommandLineName(word.module.into()));
+                sink.send(&Notice::BadCommandLineName(word.module.into()));
                 continue;
             };
             let parameter = word.parameter();
@@ -141,7 +141,7 @@ mod tests {
 
     fn options(text: &str) -> Vec<String> {
         let mut config = Config::default();
-        config.parse_command_line(Path::new("/proc/cmdline"), text.as_bytes(), &|_| {});
+        config.parse_command_line(Path::new("/proc/cmdline"), text.as_bytes(), &Sink::none());
         config.options.iter().map(|entry| format!("{} {}", entry.module, entry.text)).collect()
     }
 
@@ -179,7 +179,7 @@ mod tests {
     fn blacklist_is_normalised_and_keeps_empty_items() {
         let mut config = Config::default();
         let text = b"modprobe.blacklist=a-b,c,,d modprobe.blacklist modprobe.x=1 mod-probe.blacklist=y";
-        config.parse_command_line(Path::new("/proc/cmdline"), text, &|_| {});
+        config.parse_command_line(Path::new("/proc/cmdline"), text, &Sink::none());
         let names: Vec<_> = config.blacklist.iter().map(|entry| entry.module.to_string()).collect();
         assert_eq!(names, ["a_b", "c", "", "d"]);
         assert_eq!(config.options.len(), 3);

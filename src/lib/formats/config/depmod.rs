@@ -93,7 +93,7 @@ impl DepmodConfig {
     ///
     /// Bad lines are skipped with [`BadConfigLine`](crate::notice::Notice::BadConfigLine); `include` and `make_map_files` are
     /// accepted and reported with [`IgnoredDirective`](crate::notice::Notice::IgnoredDirective).
-    pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
+    pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         read(path, bytes, Author::Administrator, sink, |directive, words, origin| match directive {
             b"include" | b"make_map_files" => Verdict::Ignored,
             directive => self.add(directive, words, origin).into(),
@@ -140,22 +140,19 @@ fn kernel_pattern(word: &[u8]) -> KernelPattern {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
 
     use super::*;
     use crate::notice::Notice;
+    use crate::notice::testing::Recorder;
 
     fn parse(text: &[u8]) -> (DepmodConfig, Vec<u32>) {
-        let bad = Mutex::new(Vec::new());
-        let mut config = DepmodConfig::default();
-        config.parse(Path::new("/d/a.conf"), text, &|notice| {
-            if let Notice::BadConfigLine { line, .. } = notice
-                && let Ok(mut bad) = bad.lock()
-            {
-                bad.push(*line);
-            }
+        let (bad, sink) = Recorder::new(|notice| match notice {
+            Notice::BadConfigLine { line, .. } => Some(*line),
+            _ => None,
         });
-        (config, bad.into_inner().unwrap_or_default())
+        let mut config = DepmodConfig::default();
+        config.parse(Path::new("/d/a.conf"), text, &sink);
+        (config, bad.take().into_iter().flatten().collect())
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn read(
     path: &Path,
     bytes: &[u8],
     author: Author,
-    sink: Sink<'_>,
+    sink: &Sink,
     mut take: impl FnMut(&[u8], Fields<'_>, Origin) -> Verdict,
 ) {
     let shared: Arc<Path> = Arc::from(path);
@@ -44,12 +44,12 @@ pub(super) fn read(
         let (line, word) = (line.number, || directive.into());
         match take(directive, words, origin) {
             Verdict::Taken => {}
-            Verdict::Bad => sink(&Notice::BadConfigLine { path: path.into(), line, word: word() }),
+            Verdict::Bad => sink.send(&Notice::BadConfigLine { path: path.into(), line, word: word() }),
             Verdict::Ignored => {
-                sink(&Notice::IgnoredDirective { path: path.into(), line, command: word() });
+                sink.send(&Notice::IgnoredDirective { path: path.into(), line, command: word() });
             }
             Verdict::Deprecated => {
-                sink(&Notice::DeprecatedDirective { path: path.into(), line, command: word() });
+                sink.send(&Notice::DeprecatedDirective { path: path.into(), line, command: word() });
             }
         }
     }

@@ -20,12 +20,12 @@ impl Config {
     ///
     /// Bad lines are skipped with [`BadConfigLine`](crate::notice::Notice::BadConfigLine); the directives that module-init-tools
     /// had and kmod dropped (`include`, `config`) with [`DeprecatedDirective`](crate::notice::Notice::DeprecatedDirective).
-    pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: Sink<'_>) {
+    pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         self.parse_of(Author::Administrator, path, bytes, sink);
     }
 
     /// [`parse`](Self::parse), of what `author` wrote.
-    pub fn parse_of(&mut self, author: Author, path: &Path, bytes: &[u8], sink: Sink<'_>) {
+    pub fn parse_of(&mut self, author: Author, path: &Path, bytes: &[u8], sink: &Sink) {
         read(path, bytes, author, sink, |directive, words, origin| match directive {
             b"include" | b"config" => Verdict::Deprecated,
             directive => self.add(directive, words, origin).into(),

@@ -1,24 +1,20 @@
 //! Unit tests of the modprobe.d grammar; what kmod does with the same lines is in the compliance
 //! suite.
 
-use std::sync::Mutex;
-
 use super::*;
 use crate::formats::config::Softdeps;
 use crate::notice::Notice;
+use crate::notice::testing::Recorder;
 
 fn parse(text: &[u8]) -> (Config, Vec<String>) {
-    let notices = Mutex::new(Vec::new());
-    let mut config = Config::default();
-    config.parse(Path::new("/d/a.conf"), text, &|notice| {
-        let shown = match notice {
-            Notice::BadConfigLine { line, word, .. } => format!("{line} {word}"),
-            Notice::DeprecatedDirective { line, command, .. } => format!("{line} old {command}"),
-            other => format!("{other:?}"),
-        };
-        notices.lock().unwrap().push(shown);
+    let (notices, sink) = Recorder::new(|notice| match notice {
+        Notice::BadConfigLine { line, word, .. } => format!("{line} {word}"),
+        Notice::DeprecatedDirective { line, command, .. } => format!("{line} old {command}"),
+        other => format!("{other:?}"),
     });
-    (config, notices.into_inner().unwrap())
+    let mut config = Config::default();
+    config.parse(Path::new("/d/a.conf"), text, &sink);
+    (config, notices.take())
 }
 
 #[test]
@@ -81,9 +77,13 @@ fn softdep_lists_switch_and_drop_what_comes_first() {
 fn dependency_lines_add_up_the_modules_own_last() {
     let mut config = Config::default();
     let modules = b"softdep a pre: b-c d post: z\nweakdep a d\n";
-    config.parse_of(Author::Modules, Path::new("/m/modules.softdep"), modules, &|_| {});
-    config.parse(Path::new("/d/n.conf"), b"softdep a pre: x y\nsoftdep a pre: b_c x post: y\n", &|_| {});
-    config.parse(Path::new("/d/o.conf"), b"weakdep [ab] e d-e [ [\nweakdep a d_e\n", &|_| {});
+    config.parse_of(Author::Modules, Path::new("/m/modules.softdep"), modules, &Sink::none());
+    config.parse(
+        Path::new("/d/n.conf"),
+        b"softdep a pre: x y\nsoftdep a pre: b_c x post: y\n",
+        &Sink::none(),
+    );
+    config.parse(Path::new("/d/o.conf"), b"weakdep [ab] e d-e [ [\nweakdep a d_e\n", &Sink::none());
     let softdeps = config.softdeps_of(b"a");
     assert_eq!(softdeps.pre, ["x", "y", "b_c", "d"]);
     assert_eq!(softdeps.post, ["y", "z"]);

@@ -8,12 +8,14 @@
 //! string. Following a child consumes that byte of the key, then the child's prefix. Keys are 7-bit.
 
 mod bytes;
+mod kind;
 mod node;
 mod pass;
 mod read;
 pub mod text;
 mod write;
 
+pub use kind::{Kind, index_of_text};
 pub use read::{Index, Match};
 pub use write::Builder;
 

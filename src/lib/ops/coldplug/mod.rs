@@ -17,7 +17,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bstr::BString;
 
 use crate::error::Result;
-use crate::ops::manager::{Error, Manager, Planned, Report};
+use crate::ops::ModuleError;
+use crate::ops::manager::{Manager, Report};
+use crate::ops::probe::Plan;
 use crate::sys::devices;
 
 pub use watch::{Failure, Told, Watch};
@@ -44,15 +46,15 @@ pub struct Served {
 #[derive(Debug)]
 pub struct Foreseen {
     /// The modules that were not dealt with before, and what is to be done about each.
-    pub planned: Vec<Planned>,
+    pub planned: Vec<Plan>,
     /// Those that were, for another need of the same run.
     pub repeated: Vec<BString>,
 }
 
 /// One run over the devices.
 #[derive(Debug)]
-pub struct Coldplug<'m, 'a> {
-    manager: &'m Manager<'a>,
+pub struct Coldplug<'m> {
+    manager: &'m Manager,
     /// The devices, each with what it was served by.
     seen: HashSet<(PathBuf, BString)>,
     modules: Mutex<Modules>,
@@ -66,9 +68,9 @@ struct Modules {
     failed: HashSet<BString>,
 }
 
-impl<'m, 'a> Coldplug<'m, 'a> {
+impl<'m> Coldplug<'m> {
     /// A run in which nothing has been dealt with.
-    pub fn new(manager: &'m Manager<'a>) -> Self {
+    pub fn new(manager: &'m Manager) -> Self {
         Self { manager, seen: HashSet::new(), modules: Mutex::default() }
     }
 
@@ -136,6 +138,6 @@ impl<'m, 'a> Coldplug<'m, 'a> {
 
 /// The modules that may do better another time: what is forbidden stays so.
 fn failures(report: &Report) -> impl Iterator<Item = &BString> {
-    let for_good = |error: &Error| matches!(error, Error::Forbidden { .. });
+    let for_good = |error: &ModuleError| matches!(error, ModuleError::Forbidden { .. });
     report.failed.iter().filter(move |(_, error)| !for_good(error)).map(|(module, _)| module)
 }

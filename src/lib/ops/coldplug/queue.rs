@@ -14,41 +14,41 @@ use bstr::BString;
 use super::watch::{Tell, Told};
 use super::{Coldplug, Need, Served, failures};
 use crate::formats::uevent::Event;
-use crate::ops::manager::{Error, Manager};
+use crate::ops::manager::Manager;
 use crate::sys::devices;
 
 /// What is to be done, the next in front.
 #[derive(Debug)]
-enum Task<'m, 'a> {
+enum Task<'m> {
     /// Read the configuration and the indexes anew.
     Refresh,
     /// Look at the devices.
     Survey,
     /// Serve one.
-    Serve(Service<'m, 'a>),
+    Serve(Service<'m>),
     /// Have the events sent again.
     Trigger,
 }
 
 /// A device to be served.
 #[derive(Debug)]
-struct Service<'m, 'a> {
+struct Service<'m> {
     need: Need,
     /// The run that it is served in: a look at all devices, or one of its own.
-    run: Arc<Coldplug<'m, 'a>>,
+    run: Arc<Coldplug<'m>>,
     /// It has just come, or nobody knows since when it has been there.
     new: bool,
 }
 
-pub(super) struct Queue<'m, 'a> {
-    manager: &'m Manager<'a>,
-    state: Mutex<State<'m, 'a>>,
+pub(super) struct Queue<'m> {
+    manager: &'m Manager,
+    state: Mutex<State<'m>>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State<'m, 'a> {
-    tasks: VecDeque<Task<'m, 'a>>,
+struct State<'m> {
+    tasks: VecDeque<Task<'m>>,
     /// The modaliases of events that nobody has begun to serve, and whether their devices are new: one of a kind is
     /// enough.
     waiting: HashSet<(BString, bool)>,
@@ -65,20 +65,20 @@ struct State<'m, 'a> {
     failed: HashSet<BString>,
 }
 
-impl<'m, 'a> Queue<'m, 'a> {
+impl<'m> Queue<'m> {
     /// With a look at the devices to be done, and perhaps their events to be sent again after it.
-    pub(super) fn new(manager: &'m Manager<'a>, trigger: bool) -> Self {
+    pub(super) fn new(manager: &'m Manager, trigger: bool) -> Self {
         let queue = Self { manager, state: Mutex::default(), changed: Condvar::new() };
         queue.lock().trigger = trigger;
         queue.look_again();
         queue
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<'m, 'a>> {
+    fn lock(&self) -> MutexGuard<'_, State<'m>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, task: Task<'m, 'a>) {
+    fn push(&self, task: Task<'m>) {
         self.lock().tasks.push_back(task);
         self.changed.notify_one();
     }
@@ -165,7 +165,7 @@ impl<'m, 'a> Queue<'m, 'a> {
         true
     }
 
-    fn next(&self) -> Option<Task<'m, 'a>> {
+    fn next(&self) -> Option<Task<'m>> {
         let mut state = self.lock();
         loop {
             if state.ended {
@@ -189,7 +189,7 @@ impl<'m, 'a> Queue<'m, 'a> {
         self.refreshed(self.manager.refresh_if_changed(), tell);
     }
 
-    fn refreshed(&self, outcome: Result<bool, Error>, tell: Tell<'_>) {
+    fn refreshed(&self, outcome: crate::error::Result<bool>, tell: Tell<'_>) {
         match outcome {
             Ok(false) => {}
             Ok(true) => {
@@ -200,7 +200,7 @@ impl<'m, 'a> Queue<'m, 'a> {
         }
     }
 
-    fn serve_one(&self, service: &Service<'_, '_>) -> Served {
+    fn serve_one(&self, service: &Service<'_>) -> Served {
         if !service.new {
             service.run.pass_over(&self.lock().failed);
         }
@@ -233,9 +233,9 @@ impl<'m, 'a> Queue<'m, 'a> {
     }
 }
 
-impl State<'_, '_> {
+impl State<'_> {
     /// From here on another one like it has to be done for itself.
-    fn begin(&mut self, task: &Task<'_, '_>) {
+    fn begin(&mut self, task: &Task<'_>) {
         self.open += 1;
         match task {
             Task::Survey => self.surveying = false,

@@ -8,6 +8,7 @@ use super::queue::Queue;
 use super::{Coldplug, Failure, Served, Told, Watch};
 use crate::context::{ConfigSource, Context};
 use crate::formats::uevent::Event;
+use crate::notice::Sink;
 use crate::ops::manager::Manager;
 
 /// A directory with indexes but no modules, and devices.
@@ -40,16 +41,13 @@ impl Tree {
         self.0.path().join("devices")
     }
 
-    fn manager(&self) -> Manager<'static> {
+    fn manager(&self) -> Manager {
         let top = self.0.path().to_path_buf();
         let source = ConfigSource::Paths(vec![top.join("conf")]);
-        let manager = Manager::new(
-            move || {
-                crate::sys::file::exists(&top.join("modules")).map_err(|_| gone())?;
-                Ok(Context::open(top.join("modules"), &source, &|_| {}))
-            },
-            &|_| {},
-        );
+        let manager = Manager::new(move || {
+            crate::sys::file::exists(&top.join("modules")).map_err(|_| gone())?;
+            Ok(Context::open(top.join("modules"), &source, &Sink::none()))
+        });
         // The files are that new that they may be still changing, but for this.
         let manager = manager.unwrap();
         manager.refresh().unwrap();
@@ -57,8 +55,8 @@ impl Tree {
     }
 }
 
-fn gone() -> crate::ops::manager::Error {
-    crate::ops::manager::Error::NotFound { name: "all".into() }
+fn gone() -> crate::error::Error {
+    crate::error::Error::new("all", std::io::Error::from_raw_os_error(libc::ENOENT))
 }
 
 /// What was tried, and what was not because it had been.
@@ -68,7 +66,7 @@ fn shown(served: &Served) -> String {
     format!("{}; {}", failed.join(" "), repeated.join(" "))
 }
 
-fn look(coldplug: &mut Coldplug<'_, '_>, top: &Path) -> Vec<String> {
+fn look(coldplug: &mut Coldplug<'_>, top: &Path) -> Vec<String> {
     let needs = coldplug.survey(top).unwrap();
     let shown = |need| shown(&coldplug.serve(need));
     needs.iter().map(shown).collect()
@@ -101,7 +99,7 @@ fn what_is_forbidden_stays_so() {
 }
 
 /// What is told of the tasks that the events make.
-struct Heard<'m>(Queue<'m, 'static>, PathBuf);
+struct Heard<'m>(Queue<'m>, PathBuf);
 
 impl Heard<'_> {
     fn says(&self, message: &str) -> Vec<String> {

@@ -13,7 +13,7 @@ use super::queue::Queue;
 use super::{Need, Served};
 use crate::error::{Error, FormatError};
 use crate::formats::uevent::Event;
-use crate::ops::manager::{self, Manager};
+use crate::ops::manager::Manager;
 use crate::sys::devices;
 use crate::sys::uevent::{Heard, Listener, Waker};
 
@@ -42,7 +42,7 @@ pub enum Told<'t> {
     /// The configuration and where modules are has been read anew.
     Refreshed,
     /// It could not be; what was read before goes on to count.
-    NotRefreshed(&'t manager::Error),
+    NotRefreshed(&'t Error),
     /// A signal asks for an end: nothing more is begun.
     Ending,
     /// The devices cannot be listed any more.
@@ -79,7 +79,7 @@ impl Watch<'_> {
     /// that is there: only where something was read anew, or events were lost.
     ///
     /// Errors: as [`Failure`] has them.
-    pub fn run(self, manager: &Manager<'_>, tell: &(dyn Fn(Told<'_>) + Sync)) -> Result<(), Failure> {
+    pub fn run(self, manager: &Manager, tell: &(dyn Fn(Told<'_>) + Sync)) -> Result<(), Failure> {
         devices::check(self.top).map_err(Failure::NoDevices)?;
         let mut listener = Listener::new().map_err(Failure::Deaf)?;
         let waker = listener.waker().map_err(Failure::Deaf)?;
@@ -110,7 +110,7 @@ impl Watch<'_> {
 
     /// Does what there is to be done, up to the end. A panic is the end of all: with nobody to serve them, devices
     /// would go unserved and nobody would know.
-    fn work(self, queue: &Queue<'_, '_>, waker: &Waker, tell: Tell<'_>) {
+    fn work(self, queue: &Queue<'_>, waker: &Waker, tell: Tell<'_>) {
         let all = || while queue.do_one(self.top, tell) {};
         if catch_unwind(AssertUnwindSafe(all)).is_err() {
             waker.wake();
@@ -119,7 +119,7 @@ impl Watch<'_> {
 }
 
 /// Hands on what is heard, up to the end.
-fn listen(listener: &mut Listener, queue: &Queue<'_, '_>, tell: Tell<'_>) -> Result<(), Failure> {
+fn listen(listener: &mut Listener, queue: &Queue<'_>, tell: Tell<'_>) -> Result<(), Failure> {
     loop {
         match listener.hear().map_err(Failure::Deaf)? {
             Heard::End => return Ok(()),

@@ -97,7 +97,7 @@ impl Plan<'_> {
     /// All files, in the order of [`NAMES`], behind them meta.pb.
     ///
     /// Errors: an index outgrows its format.
-    pub(super) fn images(&self, sink: Sink<'_>) -> Result<Vec<Output>, FormatError> {
+    pub(super) fn images(&self, sink: &Sink) -> Result<Vec<Output>, FormatError> {
         let mut made = parallel::map(
             host::processors(),
             &self.jobs(),

@@ -156,7 +156,7 @@ type Result<T> = std::result::Result<T, Failure>;
 /// The texts and nothing else, for people to look at; nothing is written.
 ///
 /// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
-pub fn texts(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Output>> {
+pub fn texts(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Output>> {
     let files = tree.files(config, sink)?;
     if config.last == Last::Enough && up_to_date::is_fresh(tree, &files, config) {
         return Ok(Vec::new());
@@ -168,7 +168,7 @@ pub fn texts(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Out
 /// The bytes of meta.pb; nothing is written.
 ///
 /// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
-pub fn meta(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<u8>> {
+pub fn meta(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<u8>> {
     let files = tree.files(config, sink)?;
     let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| {
         Ok(outputs.into_iter().next().map(|output| output.bytes).unwrap_or_default())
@@ -179,7 +179,7 @@ pub fn meta(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<u8>>
 /// Makes all files and tells in what those that are there differ; nothing is written.
 ///
 /// With [`Last::Ignored`] the modules themselves are asked and not what the last run has kept of them.
-pub fn verify(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Finding>> {
+pub fn verify(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Finding>> {
     let files = tree.files(config, sink)?;
     let compare =
         |_: &Lists, known: &[Known<'_>], outputs: Vec<Output>| Ok(verify::compare(tree.out, &outputs, known));
@@ -189,7 +189,7 @@ pub fn verify(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<Vec<Fi
 /// Makes all files and writes what is new, all or nothing.
 ///
 /// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
-pub fn write(tree: &Tree<'_>, config: &Config, sink: Sink<'_>) -> Result<()> {
+pub fn write(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<()> {
     // From the beginning, so that a run that looked earlier does not write later.
     let writer = Writer::open(tree.out).ok();
     let files = tree.files(config, sink)?;
@@ -209,7 +209,7 @@ fn publish(
     writer: Option<Writer>,
     outputs: &[Output],
     left: Option<&Left<'_>>,
-    sink: Sink<'_>,
+    sink: &Sink,
 ) -> crate::error::Result<()> {
     let writer = if let Some(writer) = writer {
         writer
@@ -242,7 +242,7 @@ fn with_outputs<T>(
     files: &[ModuleFile],
     config: &Config,
     wanted: Wanted,
-    sink: Sink<'_>,
+    sink: &Sink,
     then: impl FnOnce(&Lists, &[Known<'_>], Vec<Output>) -> Result<T>,
 ) -> Result<T> {
     let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
@@ -267,7 +267,7 @@ fn outputs(
     lists: &Lists,
     config: &Config,
     wanted: Wanted,
-    sink: Sink<'_>,
+    sink: &Sink,
 ) -> Result<Vec<Output>> {
     let modules: Vec<Loaded<'_>> =
         ordered.iter().zip(known).map(|(file, known)| Loaded::new(file, known)).collect();
@@ -280,7 +280,7 @@ fn outputs(
 }
 
 impl Tree<'_> {
-    fn files(&self, config: &Config, sink: Sink<'_>) -> Result<Vec<ModuleFile>> {
+    fn files(&self, config: &Config, sink: &Sink) -> Result<Vec<ModuleFile>> {
         match self.given {
             Some(files) => Ok(files.to_vec()),
             None => scan::scan(self.dir, self.release, &config.depmod, sink).map_err(Failure::Unsearched),
@@ -289,7 +289,7 @@ impl Tree<'_> {
 }
 
 /// The files in hash order, those that modules.order lists before the others and in its order.
-fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], lists: &Lists, sink: Sink<'_>) -> Vec<&'f ModuleFile> {
+fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], lists: &Lists, sink: &Sink) -> Vec<&'f ModuleFile> {
     let mut ordered: Vec<&ModuleFile> = files.iter().collect();
     ordered.sort_by_cached_key(|file| {
         let (bucket, name) = order::module_key(&file.name);
@@ -325,6 +325,6 @@ fn name_cycles(modules: &[Loaded<'_>], cycles: Cycles) -> Failure {
     Failure::Cycles { cycles: named, modules: cycles.members }
 }
 
-fn tell(sink: Sink<'_>, notice: DepmodNotice) {
-    sink(&Notice::Depmod(notice));
+fn tell(sink: &Sink, notice: DepmodNotice) {
+    sink.send(&Notice::Depmod(notice));
 }

@@ -70,7 +70,7 @@ pub(super) fn all<'o>(
     dir: &Path,
     files: &[&ModuleFile],
     old: Option<&'o Facts<&'o [u8]>>,
-    sink: Sink<'_>,
+    sink: &Sink,
 ) -> Vec<Known<'o>> {
     let processors = host::processors();
     let now = host::now();

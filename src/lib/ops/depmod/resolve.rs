@@ -47,7 +47,7 @@ pub(super) fn resolve(
     modules: &[Loaded<'_>],
     symbols: &HashMap<&[u8], (u32, u64)>,
     config: &Config,
-    sink: Sink<'_>,
+    sink: &Sink,
 ) -> Result<Resolved, Cycles> {
     let mut graph = Graph::new(modules.len());
     for (index, module) in (0_u32..).zip(modules) {

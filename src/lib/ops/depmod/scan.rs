@@ -39,7 +39,7 @@ pub(super) fn scan(
     dir: &Path,
     release: &[u8],
     config: &DepmodConfig,
-    sink: Sink<'_>,
+    sink: &Sink,
 ) -> Result<Vec<ModuleFile>> {
     let rules = Rules::new(dir, release, config);
     let mut chosen = Chosen { rules: &rules, by_name: HashMap::new() };
@@ -70,7 +70,7 @@ struct Chosen<'a> {
 
 impl Chosen<'_> {
     /// Errors: a shortage, for which modules would be missing.
-    fn walk(&mut self, walk: Walk<'_>, sink: Sink<'_>) -> Result<()> {
+    fn walk(&mut self, walk: Walk<'_>, sink: &Sink) -> Result<()> {
         for found in walk {
             match found {
                 Found::File(path) => self.offer(path),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::context::cache::{self as side_car, identity};
 use crate::formats::cache::{Digest, Facts, Record, Role};
+use crate::notice::Sink;
 use crate::sys::{file, host, parallel};
 
 use super::lists::Lists;
@@ -20,7 +21,7 @@ pub(super) fn is_fresh(tree: &Tree<'_>, files: &[ModuleFile], config: &Config) -
     let Some(bytes) = side_car::read(tree.out) else { return false };
     let Some(facts) = cache::open(&bytes) else { return false };
     let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
-    let ordered = in_order(tree.dir, files, &lists, &|_| ());
+    let ordered = in_order(tree.dir, files, &lists, &Sink::none());
     facts.symbol_prefix() == config.symbol_prefix
         && same_modules(tree.dir, &facts, &ordered)
         && same_inputs(&facts, &lists)

@@ -20,7 +20,7 @@ use crate::sys::{host, parallel};
 pub type Needs = BTreeMap<BString, Vec<BString>>;
 
 /// What the chosen modules ask for, and which of them cannot be read.
-pub fn needs(context: &Context<'_>, chosen: &Chosen) -> (Needs, Vec<Error>) {
+pub fn needs(context: &Context, chosen: &Chosen) -> (Needs, Vec<Error>) {
     let files: Vec<(&BString, &PathBuf)> =
         chosen.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
     let (mut needs, unread) = needs_of_files(context.dir(), &files);

@@ -43,7 +43,7 @@ pub enum Unselected {
 }
 
 /// Chooses modules, and with them all that they need.
-pub fn select(context: &Context<'_>, selection: &Selection) -> std::result::Result<Chosen, Unselected> {
+pub fn select(context: &Context, selection: &Selection) -> std::result::Result<Chosen, Unselected> {
     let everything = selection.names.is_empty() && selection.devices.is_none() && !selection.loaded;
     let all = all_modules(context)?;
     if everything {
@@ -67,7 +67,7 @@ pub fn select(context: &Context<'_>, selection: &Selection) -> std::result::Resu
 }
 
 /// Every module that there is.
-fn all_modules(context: &Context<'_>) -> std::result::Result<Chosen, Unselected> {
+fn all_modules(context: &Context) -> std::result::Result<Chosen, Unselected> {
     let mut all = Chosen::new();
     context.dump(IndexKind::Builtin, |name, _| {
         all.insert(name.into(), None);
@@ -86,7 +86,7 @@ fn all_modules(context: &Context<'_>) -> std::result::Result<Chosen, Unselected>
 }
 
 /// What a name, an alias or a pattern of names stands for.
-fn named(context: &Context<'_>, all: &Chosen, operand: &BString) -> Vec<BString> {
+fn named(context: &Context, all: &Chosen, operand: &BString) -> Vec<BString> {
     let known = |name: &BString| all.contains_key(name);
     let found = context.lookup(operand).unwrap_or_default();
     let found: Vec<BString> = found.into_iter().map(|module| module.name).filter(known).collect();
@@ -102,7 +102,7 @@ fn named(context: &Context<'_>, all: &Chosen, operand: &BString) -> Vec<BString>
 /// The modules for the devices below a /sys, as far as the configuration lets them be loaded for a device.
 ///
 /// Errors: the devices cannot be listed.
-pub fn devices(context: &Context<'_>, sys: &Path) -> Result<BTreeSet<BString>> {
+pub fn devices(context: &Context, sys: &Path) -> Result<BTreeSet<BString>> {
     let config = context.config();
     let kept_out = |name: &BString| config.blacklisted(name).is_some() || config.forbidden(name).is_some();
     let modaliases: BTreeSet<Vec<u8>> =
@@ -112,7 +112,7 @@ pub fn devices(context: &Context<'_>, sys: &Path) -> Result<BTreeSet<BString>> {
 }
 
 /// The modules of these names and what they need, each once.
-fn closure(context: &Context<'_>, all: &Chosen, wanted: Vec<BString>) -> Chosen {
+fn closure(context: &Context, all: &Chosen, wanted: Vec<BString>) -> Chosen {
     let mut chosen = Chosen::new();
     let mut pending = wanted;
     while let Some(name) = pending.pop() {

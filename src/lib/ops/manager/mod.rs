@@ -1,38 +1,36 @@
-//! The loading manager: one object that a program asks for modules from any of its threads.
+//! The loading manager: one object that loads modules for all threads of a program.
 //!
 //! Owns what one call means among others that run at the same time. What is to be loaded, in which order and
-//! with which parameters is [`probe`]'s plan, as for modprobe. Must not print.
+//! with which parameters is the plan of [`probe`](crate::ops::probe), as for modprobe. Must not print.
 
-mod error;
-mod execute;
-mod in_flight;
 mod open;
-mod plan;
 
-#[cfg(test)]
-mod tests;
-
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::BString;
 
 use crate::context::{ConfigSource, Context, Module, Moment, Stamp, module_dir};
+use crate::error;
 use crate::name;
 use crate::notice::Sink;
-use crate::ops::command::{self, Surroundings};
-use crate::ops::probe::{self, Done};
-use crate::ops::remove::{self, Hand, by_kernel};
+use crate::ops::ModuleError;
+use crate::ops::command::{CommandEnvironment, Output};
+use crate::ops::probe::{
+    Decision, Done, ExecuteOptions, Executor, Finished, Observer, Plan, Removal, Request, settled,
+};
+use crate::ops::remove::{self, RemoveRequest};
 use crate::sys::module::{self, State};
-use execute::Actor;
 
-pub use error::{Error, Incomplete};
 pub use open::{open_dir, open_meta};
-pub use plan::{Planned, Prospect};
+
+/// The name that an `alias` line gives a device which is to have no driver.
+const NONE: &[u8] = b"off";
 
 /// Opens the modules and their configuration, at first and at each [`Manager::refresh`].
-type Open<'a> = Box<dyn Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a>;
+type Open = Box<dyn Fn() -> error::Result<Context> + Send + Sync>;
 
 /// Loads and removes modules for a whole program.
 ///
@@ -55,7 +53,8 @@ type Open<'a> = Box<dyn Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a>;
 /// ```
 /// use std::fs;
 /// use oxmod::context::{ConfigSource, Context};
-/// use oxmod::ops::manager::{Manager, Prospect};
+/// use oxmod::notice::Sink;
+/// use oxmod::ops::manager::Manager;
 ///
 /// let root = tempfile::tempdir()?;
 /// let dir = root.path().join("lib/modules/6.12.0");
@@ -63,11 +62,10 @@ type Open<'a> = Box<dyn Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a>;
 /// fs::write(dir.join("modules.dep"), "net/e1000x.ko: lib/mdio_x.ko\nlib/mdio_x.ko:\n")?;
 /// fs::write(dir.join("modules.alias"), "alias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000x\n")?;
 ///
-/// let open = move || Ok(Context::open(dir.clone(), &ConfigSource::Nothing, &|_| {}));
-/// let manager = Manager::new(open, &|_| {})?;
-/// let planned = manager.plan_for_device("pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00");
-/// let Prospect::Load(steps) = &planned[0].prospect else { panic!("{planned:?}") };
-/// let names: Vec<_> = steps.iter().map(|step| step.module.to_string()).collect();
+/// let open = move || Ok(Context::open(dir.clone(), &ConfigSource::Nothing, &Sink::none()));
+/// let manager = Manager::new(open)?;
+/// let plans = manager.plan_for_device("pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00");
+/// let names: Vec<_> = plans[0].steps().iter().map(|step| step.module.to_string()).collect();
 /// assert_eq!(names, ["mdio_x", "e1000x"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -83,17 +81,16 @@ type Open<'a> = Box<dyn Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a>;
 ///     eprintln!("{driver}: {error}");
 /// }
 /// manager.load("snd-hda-intel")?;
-/// # Ok::<(), oxmod::ops::manager::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Manager<'a> {
-    open: Open<'a>,
-    context: Mutex<Context<'a>>,
+pub struct Manager {
+    open: Open,
+    context: Mutex<Context>,
     /// The state of the files that the context was read from, if that is known.
     read: Mutex<Option<Stamp>>,
-    sink: Sink<'a>,
     /// Loads share it, a removal has it alone.
     turn: RwLock<()>,
-    actor: Actor,
+    executor: Executor,
 }
 
 /// What came of loading. Each list is in the order in which things happened.
@@ -113,57 +110,84 @@ pub struct Report {
     /// Modules that the blacklist keeps from being loaded for a device.
     pub blacklisted: Vec<BString>,
     /// Modules asked for that could not be loaded, and why: it may be another that they need.
-    pub failed: Vec<(BString, Error)>,
+    pub failed: Vec<(BString, ModuleError)>,
 }
 
-impl Manager<'static> {
+/// Why not all that was asked for was done, and what was done of it all the same.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{error}")]
+#[non_exhaustive]
+pub struct Incomplete<D: fmt::Debug> {
+    /// The first reason.
+    pub error: Box<ModuleError>,
+    /// What was done.
+    pub done: Box<D>,
+}
+
+impl<D: fmt::Debug> Incomplete<D> {
+    fn new(error: ModuleError, done: D) -> Self {
+        Self { error: Box::new(error), done: Box::new(done) }
+    }
+}
+
+/// Nothing was done.
+impl<D: fmt::Debug + Default> From<ModuleError> for Incomplete<D> {
+    fn from(error: ModuleError) -> Self {
+        Self::new(error, D::default())
+    }
+}
+
+/// For callers that need only the reason.
+impl<D: fmt::Debug> From<Incomplete<D>> for ModuleError {
+    fn from(incomplete: Incomplete<D>) -> Self {
+        *incomplete.error
+    }
+}
+
+impl Manager {
     /// The modules of the running kernel below `root`, in `lib/modules/RELEASE`, with the system's
-    /// configuration. What the library notices goes unheard; [`Manager::new`] can have it otherwise.
+    /// configuration. Notices are dropped; [`Manager::new`] with a context of your own receives them.
     ///
     /// Errors: there is no such directory.
-    pub fn from_root(root: impl AsRef<Path>) -> Result<Self, Error> {
+    pub fn from_root(root: impl AsRef<Path>) -> error::Result<Self> {
         let root = root.as_ref().to_path_buf();
-        let open = move || {
+        Self::new(move || {
             // As a plain concatenation a root of "/" would make two slashes.
-            let root = Some(root.as_os_str()).filter(|root| *root != "/");
-            let dir = module_dir(root, None).map_err(|error| Error::directory(Path::new(""), &error))?;
-            open_dir(&dir, &ConfigSource::System, &|_| {})
-        };
-        Manager::new(open, &|_| {})
+            let below = Some(root.as_os_str()).filter(|root| *root != "/");
+            let dir = module_dir(below, None).map_err(error::Error::at(&root))?;
+            open_dir(&dir, &ConfigSource::System, &Sink::none())
+        })
     }
 
-    /// The modules of a [meta.pb](crate::formats::meta), whose files are below `dir`, with the system's configuration. No other index is
-    /// needed, nor looked at. What the library notices goes unheard; [`Manager::new`] can have it otherwise.
+    /// The modules of a [meta.pb](crate::formats::meta), whose files are below `dir`, with the system's configuration. No
+    /// other index is needed or read. Notices are dropped; [`Manager::new`] with a context of your own receives them.
     ///
-    /// Errors: there is no such file, or it is no meta.pb.
-    pub fn from_meta(file: impl AsRef<Path>, dir: impl AsRef<Path>) -> Result<Self, Error> {
+    /// Errors: there is no such file, or it is not a usable meta.pb.
+    pub fn from_meta(file: impl AsRef<Path>, dir: impl AsRef<Path>) -> error::Result<Self> {
         let (file, dir) = (file.as_ref().to_path_buf(), dir.as_ref().to_path_buf());
-        let open = move || open_meta(&file, &dir, &ConfigSource::System, &|_| {});
-        Manager::new(open, &|_| {})
+        Self::new(move || open_meta(&file, &dir, &ConfigSource::System, &Sink::none()))
     }
-}
 
-impl<'a> Manager<'a> {
-    /// With modules and configuration as `open` has them. What is noticed while plans are made goes to `sink`. Neither may
-    /// call the manager, which would wait for itself.
+    /// With modules and configuration as `open` reads them, at first and at each [`refresh`](Self::refresh). Neither `open`
+    /// nor the sink of its context may call the manager, which would wait for itself.
     ///
     /// Errors: those of `open`.
-    pub fn new(
-        open: impl Fn() -> Result<Context<'a>, Error> + Send + Sync + 'a,
-        sink: Sink<'a>,
-    ) -> Result<Self, Error> {
+    pub fn new(open: impl Fn() -> error::Result<Context> + Send + Sync + 'static) -> error::Result<Self> {
         let begun = Moment::now();
         let context = open()?;
         let stamp = context.sources().stamp();
         let read = Mutex::new((!stamp.is_since(begun)).then_some(stamp));
         let (context, turn) = (Mutex::new(context), RwLock::new(()));
-        Ok(Self { open: Box::new(open), context, read, sink, turn, actor: Actor::new() })
+        // Standard output belongs to the program, which may not know of commands.
+        let commands = CommandEnvironment { output: Output::Error, ..CommandEnvironment::of_process() };
+        let executor = Executor::shared(ExecuteOptions { commands, ..ExecuteOptions::default() });
+        Ok(Self { open: Box::new(open), context, read, turn, executor })
     }
 
     /// Reads the configuration, and where modules are, anew.
     ///
     /// Errors: they cannot be had any more; all stays as it was.
-    pub fn refresh(&self) -> Result<(), Error> {
+    pub fn refresh(&self) -> error::Result<()> {
         let mut read = lock(&self.read);
         // Before it is read: what changes meanwhile has not been seen.
         *read = Some(self.stamp());
@@ -174,7 +198,7 @@ impl<'a> Manager<'a> {
     /// on a usual system, but not read for this.
     ///
     /// Errors: as those of [`refresh`](Self::refresh), once for each change.
-    pub fn refresh_if_changed(&self) -> Result<bool, Error> {
+    pub fn refresh_if_changed(&self) -> error::Result<bool> {
         // Who asks meanwhile waits, and goes on with what is new.
         let mut read = lock(&self.read);
         let now = Some(self.stamp());
@@ -190,7 +214,7 @@ impl<'a> Manager<'a> {
         sources.stamp()
     }
 
-    fn read_anew(&self) -> Result<(), Error> {
+    fn read_anew(&self) -> error::Result<()> {
         let new = (self.open)()?;
         *self.context() = new;
         Ok(())
@@ -224,29 +248,29 @@ impl<'a> Manager<'a> {
         mut wanted: impl FnMut(&Module) -> bool,
     ) -> Report {
         let _with_others = self.turn.read().unwrap_or_else(PoisonError::into_inner);
-        let mut planned = self.plan_for_device(modalias);
-        planned.retain(|planned| wanted(&planned.module));
-        self.load_all(planned)
+        let mut plans = self.plan_for_device(modalias);
+        plans.retain(|plan| wanted(&plan.module));
+        self.load_all(plans)
     }
 
     /// What [`load`](Self::load) would do now.
     ///
     /// Errors: nothing has this name or alias, or it cannot be one.
-    pub fn plan(&self, name: impl AsRef<[u8]>) -> Result<Vec<Planned>, Error> {
+    pub fn plan(&self, name: impl AsRef<[u8]>) -> Result<Vec<Plan>, ModuleError> {
         let name = name.as_ref();
         let context = self.context();
-        let found = context.lookup(name).map_err(|_| Error::Malformed { name: name.into() })?;
+        let found = context.lookup(name).map_err(|_| ModuleError::Malformed { name: name.into() })?;
         if found.is_empty() {
-            return Err(Error::NotFound { name: name.into() });
+            return Err(ModuleError::NotFound { name: name.into() });
         }
-        Ok(plan::all(&context, found, false, self.sink))
+        Ok(plan_each(&context, found, false))
     }
 
     /// What [`load_for_device`](Self::load_for_device) would do now.
-    pub fn plan_for_device(&self, modalias: impl AsRef<[u8]>) -> Vec<Planned> {
+    pub fn plan_for_device(&self, modalias: impl AsRef<[u8]>) -> Vec<Plan> {
         let context = self.context();
-        let found = plan::drivers(&context, modalias.as_ref());
-        plan::all(&context, found, true, self.sink)
+        let found = drivers(&context, modalias.as_ref());
+        plan_each(&context, found, true)
     }
 
     /// Removes the module of this name, or all those of this alias, and those that it needed and nothing uses any
@@ -258,28 +282,30 @@ impl<'a> Manager<'a> {
         let name = name.as_ref();
         let _alone = self.turn.write().unwrap_or_else(PoisonError::into_inner);
         let context = self.context();
-        let mut found = context.lookup(name).map_err(|_| Error::Malformed { name: name.into() })?;
+        let mut found = context.lookup(name).map_err(|_| ModuleError::Malformed { name: name.into() })?;
         let own = name::normalize(name);
         if found.is_empty() && module::is_present(&own) {
-            // Somebody loaded a file from elsewhere.
+            // It was loaded from a file elsewhere.
             found.push(Module::named(own.into_owned()));
         }
         if found.is_empty() {
-            return Err(Error::NotFound { name: name.into() }.into());
+            return Err(ModuleError::NotFound { name: name.into() }.into());
         }
-        let mut remover =
-            Remover { surroundings: self.actor.surroundings(), removed: Vec::new(), command: None };
+        let mut removed = Removed::default();
         for module in &found {
             if !module.builtin && !context.is_builtin(&module.name) {
-                execute::settled(&module.name);
+                settled(&module.name);
             }
-            let outcome = remove::remove(&context, module, remove::Request::default(), &mut remover);
-            if let Err(failure) = outcome {
-                let error = Error::of_removal(failure, remover.command.take());
-                return Err(Incomplete::new(error, remover.removed));
+            let request = RemoveRequest::default();
+            if let Err(error) = remove::remove(&context, &self.executor, module, request, &mut removed) {
+                let error = match error {
+                    ModuleError::Kernel { errno: libc::EAGAIN, module, .. } => ModuleError::InUse { module },
+                    other => other,
+                };
+                return Err(Incomplete::new(error, removed.0));
             }
         }
-        Ok(remover.removed)
+        Ok(removed.0)
     }
 
     /// The directory that the files of modules are below.
@@ -299,46 +325,77 @@ impl<'a> Manager<'a> {
         module::state(&name).filter(|&state| state != State::Coming || !self.context().is_builtin(&name))
     }
 
-    fn context(&self) -> MutexGuard<'_, Context<'a>> {
+    fn context(&self) -> MutexGuard<'_, Context> {
         lock(&self.context)
     }
 
-    /// Carries plans out. Whoever calls has a turn since before they were made.
-    fn load_all(&self, planned: Vec<Planned>) -> Report {
+    /// Executes plans. The caller holds a turn since before they were made.
+    fn load_all(&self, plans: Vec<Plan>) -> Report {
         let mut report = Report::default();
-        for Planned { module, prospect } in planned {
-            let name = module.name;
-            match prospect {
-                Prospect::Load(steps) => {
-                    if let Err(error) = self.take(&steps, &mut report) {
-                        report.failed.push((name, error));
-                    }
-                }
-                Prospect::Loaded => report.already.push(name),
-                Prospect::BuiltIn => report.builtin.push(name),
-                Prospect::Blacklisted(_) => report.blacklisted.push(name),
-                Prospect::Forbidden(error) => report.failed.push((name, error)),
+        for plan in plans {
+            let result = match plan.refusal() {
+                Some(error) => Err(error),
+                None => self.executor.load(&plan, &mut report),
+            };
+            let name = plan.module.name;
+            match (result, plan.decision) {
+                (Err(error), _) => report.failed.push((name, error)),
+                (_, Decision::Loaded) => report.already.push(name),
+                (_, Decision::BuiltIn) => report.builtin.push(name),
+                (_, Decision::Blacklisted(_)) => report.blacklisted.push(name),
+                (_, Decision::Load(_) | Decision::Forbidden(_)) => {}
             }
         }
         report
     }
+}
 
-    /// Takes the steps of one plan up to the first that it cannot do without.
-    fn take(&self, steps: &[probe::Step], report: &mut Report) -> Result<(), Error> {
-        for step in steps.iter().filter(|step| !step.loaded) {
-            let name = || step.module.clone();
-            match self.actor.take(step) {
-                Ok(Done::Inserted(_)) => report.loaded.push(name()),
-                Ok(Done::Installed) => report.commands.push(name()),
-                Ok(Done::Loaded) if step.requested => report.already.push(name()),
-                Ok(Done::BuiltIn) if step.requested => report.builtin.push(name()),
-                Err(error) if step.required => return Err(error),
-                // What was there needs no word, and a soft dependency may fail unheard.
-                Ok(Done::Loaded | Done::BuiltIn) | Err(_) => {}
-            }
+impl Observer for Report {
+    fn finished(&mut self, Finished { step, result, .. }: &Finished<'_>) {
+        let name = || step.module.clone();
+        match result {
+            Ok(Done::Inserted(_)) => self.loaded.push(name()),
+            Ok(Done::Installed) => self.commands.push(name()),
+            Ok(Done::Loaded) if step.requested => self.already.push(name()),
+            Ok(Done::BuiltIn) if step.requested => self.builtin.push(name()),
+            // What was there before is not reported, and a soft dependency may fail silently.
+            Ok(Done::Loaded | Done::BuiltIn) | Err(_) => {}
         }
-        Ok(())
     }
+}
+
+/// The modules that the kernel has removed.
+#[derive(Default)]
+struct Removed(Vec<BString>);
+
+impl Observer for Removed {
+    fn removed(&mut self, removal: &Removal<'_>, result: &Result<(), ModuleError>) {
+        if removal.command.is_none() && result.is_ok() {
+            self.0.push(removal.module.into());
+        }
+    }
+}
+
+/// The modules that serve the device with this modalias, the built-in ones last. An `alias` line of the configuration
+/// for the device takes the place of all that modules themselves say.
+fn drivers(context: &Context, modalias: &[u8]) -> Vec<Module> {
+    // A string with unpaired brackets is not an alias, and serves nothing.
+    let Ok(key) = name::normalize_alias(modalias) else { return Vec::new() };
+    let mut found = context.lookup(modalias).unwrap_or_default();
+    if context.config().aliases_of(&key).next().is_none() && !found.iter().any(|module| module.builtin) {
+        found.extend(context.builtins_for(&key));
+    }
+    found.retain(|module| module.name != NONE);
+    found
+}
+
+/// A plan for each of them. Several patterns of one module are one request for it.
+/// For a device the blacklist counts even where its modalias is a module's own name.
+fn plan_each(context: &Context, mut modules: Vec<Module>, for_device: bool) -> Vec<Plan> {
+    let mut seen = HashSet::new();
+    modules.retain(|module| seen.insert(module.name.clone()));
+    let request = Request::new().blacklist_names(for_device);
+    modules.into_iter().map(|module| Plan::new(context, module, &request)).collect()
 }
 
 /// What a panic of another thread leaves behind is whole.
@@ -346,29 +403,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl fmt::Debug for Manager<'_> {
+impl fmt::Debug for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Manager").field("context", &self.context).finish_non_exhaustive()
     }
 }
 
-/// Removes by the kernel, and keeps what came of it.
-struct Remover<'r> {
-    surroundings: Surroundings<'r>,
-    removed: Vec<BString>,
-    /// How the last command failed.
-    command: Option<command::Failure>,
-}
+#[cfg(test)]
+mod tests {
+    use super::Manager;
 
-impl Hand for Remover<'_> {
-    fn remove(&mut self, module: &BStr) -> std::io::Result<()> {
-        by_kernel(module, false)?;
-        self.removed.push(module.into());
-        Ok(())
-    }
-
-    fn command(&mut self, module: &BStr, command: &BStr) -> bool {
-        self.command = self.surroundings.run(module, command, b"".as_bstr()).err();
-        self.command.is_none()
+    /// Threads may share a manager.
+    #[test]
+    fn a_manager_may_be_shared() {
+        fn is_shared<T: Send + Sync>() {}
+        is_shared::<Manager>();
     }
 }

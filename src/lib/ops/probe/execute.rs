@@ -1,31 +1,54 @@
-//! One step of a plan, taken.
+//! The executor: carries out the steps of plans, one after another or several at a time.
+//!
+//! Owns what a step comes to. The kernel's own state decides, never a memory of what was done: a module may have been loaded
+//! since the plan was made, by another step, by the command of one, by another thread or another process.
 
 use std::path::Path;
+use std::time::Duration;
 
-use bstr::{BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
-use super::plan::{Action, Step};
-use crate::error::Error;
-use crate::ops::command::{self, Surroundings};
-use crate::ops::insert::{Force, Way, insert};
-use crate::sys::module;
+use super::in_flight::{InFlight, Shared};
+use super::observer::{Finished, Observer};
+use super::parallel::in_parallel;
+use super::plan::{Action, Plan, Step};
+use super::wait::Scheduled;
+use crate::context::Context;
+use crate::ops::ModuleError;
+use crate::ops::command::{CommandEnvironment, CommandError};
+use crate::ops::insert::{Force, InsertError, Insertion, insert};
+use crate::sys::module::{self, State};
 
-/// How steps are to be taken.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Means<'m> {
+/// How long a module may be on its way before the kernel is asked all the same: it waits for a module that is
+/// coming, and refuses one that is going.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a module is tried that another process loads or removes each time.
+const TRIES: u32 = 3;
+
+/// How plans are executed and modules removed.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ExecuteOptions {
     /// Which of the kernel's checks to pass over.
     pub force: Force,
     /// A requested module that is loaded already is a failure (`--first-time`).
     pub first_time: bool,
-    /// Where install commands are run.
-    pub surroundings: Surroundings<'m>,
+    /// Nothing is changed: the observer is told of each step that would be executed.
+    pub dry_run: bool,
+    /// How many steps to execute at a time; 0 and 1 mean one after another.
+    pub jobs: usize,
+    /// How long to wait for a module in use to be released before it is removed.
+    pub wait: Option<Duration>,
+    /// What commands of the configuration find in their environment.
+    pub commands: CommandEnvironment,
 }
 
-/// What a step came to when it went well.
+/// What a step came to when it succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     /// The module was inserted.
-    Inserted(Way),
+    Inserted(Insertion),
     /// It was loaded by then, by another step or another process.
     Loaded,
     /// Its install command succeeded.
@@ -34,55 +57,199 @@ pub enum Done {
     BuiltIn,
 }
 
-/// Why a step could not be taken.
-#[derive(Debug)]
-pub enum Failure {
-    /// There is no such module.
-    Missing,
-    /// It is loaded, and the request called that a failure.
-    Loaded,
-    /// The install command did not succeed.
-    Command(command::Failure),
-    /// The file could not be read, or the kernel refused the module.
-    Refused(Error),
+/// What a step came to.
+pub type StepResult = Result<Done, ModuleError>;
+
+/// Executes plans and removals.
+#[derive(Debug, Default)]
+pub struct Executor {
+    options: ExecuteOptions,
+    in_flight: Option<InFlight>,
 }
 
-/// What a step came to.
-pub type Answer = Result<Done, Failure>;
-
-impl Step {
-    /// What the step comes to where its module has been loaded since the plan was made, by another step, by
-    /// the command of one, or by another process. `None` where it is still to be taken.
-    pub fn overtaken(&self, means: &Means<'_>) -> Option<Answer> {
-        let loads = matches!(self.action, Action::Insert(_) | Action::Install(_));
-        (loads && module::is_live(&self.module)).then(|| self.already(means))
+impl Executor {
+    /// An executor for one thread that calls it.
+    pub fn new(options: ExecuteOptions) -> Self {
+        Self { options, in_flight: None }
     }
 
-    /// Takes this step, whatever [`Step::loaded`] and [`Step::overtaken`] say.
-    pub fn take(&self, means: &Means<'_>) -> Answer {
-        match &self.action {
-            Action::Insert(path) => self.insert(path, means),
-            Action::Install(command) => self.install(command, means),
+    /// An executor for many threads: where several want one module at the same moment, one inserts it and the others get its
+    /// result. A module that another process is loading or removing is waited for.
+    pub fn shared(options: ExecuteOptions) -> Self {
+        Self { options, in_flight: Some(InFlight::default()) }
+    }
+
+    /// How it executes.
+    pub fn options(&self) -> &ExecuteOptions {
+        &self.options
+    }
+
+    /// Executes one plan, step by step, up to the first required step that fails.
+    ///
+    /// Errors: that step's.
+    pub fn load(&self, plan: &Plan, observer: &mut dyn Observer) -> Result<(), ModuleError> {
+        self.in_turn(0, plan.steps(), observer)
+    }
+
+    /// Executes several plans: one result for each. With [`ExecuteOptions::jobs`] each step starts as soon as what it waits
+    /// for has ended, and the observer is told in the order of the plans all the same.
+    pub fn load_all(
+        &self,
+        context: &Context,
+        plans: &[Plan],
+        observer: &mut dyn Observer,
+    ) -> Vec<Result<(), ModuleError>> {
+        if self.options.jobs <= 1 || self.options.dry_run {
+            let one = |(number, plan): (usize, &Plan)| self.in_turn(number, plan.steps(), observer);
+            return plans.iter().enumerate().map(one).collect();
+        }
+        let scheduled: Vec<_> = plans.iter().map(|plan| Scheduled::new(context, plan.steps())).collect();
+        in_parallel(&scheduled, self, |results| {
+            let mut outcomes = Vec::with_capacity(plans.len());
+            for (plan, Scheduled { steps, .. }) in scheduled.iter().enumerate() {
+                let mut outcome = Ok(());
+                for (place, step) in steps.iter().enumerate() {
+                    let Some(result) = results.wait() else { continue };
+                    if !matches!(result, Ok(Done::Loaded) | Err(ModuleError::AlreadyLoaded { .. })) {
+                        observer.starting(step);
+                    }
+                    observer.finished(&Finished { plan, place, step, result: &result });
+                    outcome = outcome.and_then(|()| required(step, result));
+                }
+                outcomes.push(outcome);
+            }
+            outcomes
+        })
+    }
+
+    fn in_turn(&self, plan: usize, steps: &[Step], observer: &mut dyn Observer) -> Result<(), ModuleError> {
+        for (place, step) in steps.iter().enumerate().filter(|(_, step)| !step.loaded) {
+            if self.options.dry_run {
+                observer.starting(step);
+                continue;
+            }
+            let result = self.overtaken(step).unwrap_or_else(|| {
+                observer.starting(step);
+                self.execute(step)
+            });
+            observer.finished(&Finished { plan, place, step, result: &result });
+            required(step, result)?;
+        }
+        Ok(())
+    }
+
+    /// What the step comes to where its module has been loaded since the plan was made. `None` where it is still to be
+    /// executed.
+    pub(super) fn overtaken(&self, step: &Step) -> Option<StepResult> {
+        let loads = matches!(step.action, Action::Insert(_) | Action::Install(_));
+        let alone = self.in_flight.is_none();
+        (alone && loads && module::is_live(&step.module)).then(|| self.already(step))
+    }
+
+    /// Executes a step, or waits for another thread that executes one for the same module.
+    pub(super) fn execute(&self, step: &Step) -> StepResult {
+        match (&step.action, &self.in_flight) {
+            (Action::BuiltIn, _) => Ok(Done::BuiltIn),
+            (Action::Missing, _) => Err(ModuleError::NotFound { name: step.module.clone() }),
+            (_, None) => self.once(step),
+            (_, Some(in_flight)) => match in_flight.share(&step.module, || self.with_patience(step))? {
+                // The thread that inserted it reports it.
+                Shared::Others(Done::Inserted(_)) => Ok(Done::Loaded),
+                Shared::Own(done) | Shared::Others(done) => Ok(done),
+            },
+        }
+    }
+
+    /// Tries again where another process is loading or removing the module.
+    fn with_patience(&self, step: &Step) -> StepResult {
+        let kernel =
+            |errno| ModuleError::Kernel { errno, module: step.module.clone(), path: path_of(&step.action) };
+        let mut error = kernel(libc::EBUSY);
+        for _ in 0..TRIES {
+            if settled(&step.module) == Some(State::Live) {
+                return self.already(step);
+            }
+            error = match self.once(step) {
+                Ok(Done::Loaded) if module::is_live(&step.module) || !module::are_shown() => {
+                    return self.already(step);
+                }
+                // The indexes do not know that it is built in; the kernel does.
+                Ok(Done::Loaded) if module::is_bare(&step.module) && settled(&step.module).is_none() => {
+                    return Ok(Done::BuiltIn);
+                }
+                Ok(Done::Loaded) => kernel(libc::EEXIST),
+                Err(error @ ModuleError::Kernel { errno: libc::EBUSY, .. }) => error,
+                result => return result,
+            };
+            // Another process may have been loading or removing it: the result of that is still to be seen. A module that
+            // the kernel does not know has given its own answer.
+            if module::state(&step.module).is_none() {
+                break;
+            }
+        }
+        Err(error)
+    }
+
+    fn once(&self, step: &Step) -> StepResult {
+        match &step.action {
+            Action::Insert(path) => self.insert(step, path),
+            Action::Install(command) => {
+                let result = self.run(step.module.as_bstr(), command.as_bstr(), step.options.as_bstr());
+                result.map(|()| Done::Installed)
+            }
             Action::BuiltIn => Ok(Done::BuiltIn),
-            Action::Missing => Err(Failure::Missing),
+            Action::Missing => Err(ModuleError::NotFound { name: step.module.clone() }),
         }
     }
 
-    fn insert(&self, path: &Path, means: &Means<'_>) -> Answer {
-        match insert(path, &self.options, means.force) {
-            Ok(way) => Ok(Done::Inserted(way)),
-            Err(error) if error.errno() == libc::EEXIST => self.already(means),
-            Err(error) => Err(Failure::Refused(error)),
+    fn insert(&self, step: &Step, path: &Path) -> StepResult {
+        let module = || step.module.clone();
+        match insert(path, &step.options, self.options.force) {
+            Ok(insertion) => Ok(Done::Inserted(insertion)),
+            Err(InsertError::Kernel(error)) if error.errno() == libc::EEXIST => self.already(step),
+            Err(InsertError::Kernel(error)) => {
+                Err(ModuleError::Kernel { errno: error.errno(), module: module(), path: Some(error.path) })
+            }
+            Err(InsertError::File(error)) => Err(ModuleError::File { module: module(), error: error.into() }),
         }
     }
 
-    fn already(&self, means: &Means<'_>) -> Answer {
-        if self.requested && means.first_time { Err(Failure::Loaded) } else { Ok(Done::Loaded) }
+    fn already(&self, step: &Step) -> StepResult {
+        if step.requested && self.options.first_time {
+            Err(ModuleError::AlreadyLoaded { module: step.module.clone() })
+        } else {
+            Ok(Done::Loaded)
+        }
     }
 
-    fn install(&self, command: &BString, means: &Means<'_>) -> Answer {
-        let (module, options) = (self.module.as_bstr(), self.options.as_bstr());
-        let answer = means.surroundings.run(module, command.as_bstr(), options);
-        answer.map(|()| Done::Installed).map_err(Failure::Command)
+    /// Runs a command of the configuration for `module`.
+    pub(in crate::ops) fn run(
+        &self,
+        module: &BStr,
+        command: &BStr,
+        options: &BStr,
+    ) -> Result<(), ModuleError> {
+        let failed = |error: CommandError| ModuleError::Command { module: BString::from(module), error };
+        self.options.commands.run(module, command, options).map_err(failed)
     }
+}
+
+/// A step's failure counts where the rest makes no sense without it.
+fn required(step: &Step, result: StepResult) -> Result<(), ModuleError> {
+    match result {
+        Err(error) if step.required => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn path_of(action: &Action) -> Option<std::path::PathBuf> {
+    match action {
+        Action::Insert(path) => Some(path.clone()),
+        _ => None,
+    }
+}
+
+/// The state of a module once it is not changing any more, or has been for too long.
+pub(in crate::ops) fn settled(name: &[u8]) -> Option<State> {
+    module::settled(name, PATIENCE)
 }

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use bstr::BString;
 
 use super::forbid::Gate;
-use super::plan::Request;
+use super::request::Request;
 use crate::context::{Context, Module};
 use crate::name;
-use crate::notice::{Notice, Sink};
+use crate::notice::Notice;
 
 /// One module of the sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +45,7 @@ enum Task {
 /// dependencies. Repetitions are kept: what makes two steps equal is for the plan to say.
 ///
 /// The gate has let `top` pass.
-pub(super) fn sequence(
-    gate: Gate<'_, '_>,
-    top: &Module,
-    request: &Request<'_>,
-    sink: Sink<'_>,
-) -> Vec<Entry> {
+pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<Entry> {
     let context = gate.context;
     let mut required: BTreeSet<BString> = BTreeSet::from([top.name.clone()]);
     let mut expanded: BTreeSet<Identity> = BTreeSet::new();
@@ -61,7 +56,7 @@ pub(super) fn sequence(
         match task {
             Task::Expand(module) => {
                 if expanded.insert((module.name.clone(), module.alias.clone()))
-                    && passes(gate, &module, &mut passed_over, sink)
+                    && passes(gate, &module, &mut passed_over)
                 {
                     let (path, needs) = line(context, &module.name, request);
                     // The first to be expanded is the top.
@@ -75,7 +70,7 @@ pub(super) fn sequence(
                     tasks.extend(needs.into_iter().map(Task::Surround));
                 }
             }
-            Task::Surround(listed) => surround(context, listed, &mut tasks, sink),
+            Task::Surround(listed) => surround(context, listed, &mut tasks),
             Task::Take((module, path)) => {
                 let itself = module.alias.is_none() || module.alias == top.alias;
                 let required = itself && required.contains(&module.name);
@@ -87,27 +82,27 @@ pub(super) fn sequence(
 }
 
 /// Whether a module asked for by name may be loaded; of each that may not, one notice.
-fn passes(gate: Gate<'_, '_>, module: &Module, passed_over: &mut BTreeSet<BString>, sink: Sink<'_>) -> bool {
+fn passes(gate: Gate<'_>, module: &Module, passed_over: &mut BTreeSet<BString>) -> bool {
     let Some(forbidden) = gate.stops(module) else { return true };
     if passed_over.insert(module.name.clone()) {
-        sink(&Notice::ForbiddenSoftdep {
+        gate.context.sink().send(&Notice::ForbiddenSoftdep {
             softdep: module.name.clone(),
-            module: forbidden.module.name,
-            path: forbidden.line.origin.path.to_path_buf(),
-            line: forbidden.line.origin.line,
-            reason: forbidden.line.reason.clone(),
+            module: forbidden.module,
+            path: forbidden.origin.path.to_path_buf(),
+            line: forbidden.origin.line,
+            reason: forbidden.reason,
         });
     }
     false
 }
 
 /// Puts a module's soft dependencies before and after it.
-fn surround(context: &Context<'_>, listed: Listed, tasks: &mut Vec<Task>, sink: Sink<'_>) {
+fn surround(context: &Context, listed: Listed, tasks: &mut Vec<Task>) {
     let softdeps = context.config().softdeps_of(&listed.0.name);
     // On a stack the first comes last.
     let expand = |names: &[&BString]| {
         let mut found: Vec<Task> =
-            names.iter().flat_map(|name| found(context, name, sink)).map(Task::Expand).collect();
+            names.iter().flat_map(|name| found(context, name)).map(Task::Expand).collect();
         found.reverse();
         found
     };
@@ -118,16 +113,16 @@ fn surround(context: &Context<'_>, listed: Listed, tasks: &mut Vec<Task>, sink: 
 }
 
 /// The modules that a name of a soft dependency stands for; often none, which is no fault.
-pub(super) fn found(context: &Context<'_>, name: &BString, sink: Sink<'_>) -> Vec<Module> {
+fn found(context: &Context, name: &BString) -> Vec<Module> {
     context.lookup(name).unwrap_or_else(|_| {
-        sink(&Notice::BadSoftdepName(name.clone()));
+        context.sink().send(&Notice::BadSoftdepName(name.clone()));
         Vec::new()
     })
 }
 
 /// A module's line of modules.dep: its file, and its dependencies in the order written.
-fn line(context: &Context<'_>, module: &[u8], request: &Request<'_>) -> (Option<PathBuf>, Vec<Listed>) {
-    let dep = if request.dry_run { context.dep(module) } else { context.line(module) };
+fn line(context: &Context, module: &[u8], request: &Request) -> (Option<PathBuf>, Vec<Listed>) {
+    let dep = if request.dry_run { context.dep(module) } else { context.checked_dep(module) };
     let Some(dep) = dep else { return (None, Vec::new()) };
     let listed = |path| (Module::named(name::from_path(path).into_owned()), Some(context.in_dir(path)));
     (Some(context.in_dir(dep.path)), dep.dependencies().map(listed).collect())

@@ -1,67 +1,60 @@
-//! Several requests at once: steps are taken by several threads, each as soon as what it waits for is
-//! done, and the answers are handed out in the order of the plans.
+//! Several plans at once: their steps are executed by several threads, each as soon as what it waits for has ended, and the
+//! results are handed out in the order of the plans.
 //!
-//! Owns the schedule. Of two requests' steps for one module the second waits for the first, and finds
-//! the module loaded, or tries again what has failed: as if one request had come after the other. A
-//! failure stops what cannot do without it, in its own request; the rest goes on.
+//! Owns the schedule. Of two plans' steps for one module the second waits for the first, and finds the module loaded, or
+//! tries again what has failed: as if one request had come after the other. A failure stops what depends on it, in its own
+//! plan; the rest goes on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use bstr::{BStr, ByteSlice};
 
-use super::execute::{Answer, Means};
+use super::execute::{Executor, StepResult};
 use super::plan::Step;
 use super::wait::{Need, Scheduled};
+use crate::sys::parallel;
 
-/// Takes the steps of `plans` by at most `jobs` threads. `watch` runs meanwhile in the calling thread
-/// and takes the answers; when it returns, no further step is begun. Steps that were loaded when the
-/// plan was made are not taken.
-pub fn in_parallel<T>(
-    plans: &[Scheduled],
-    jobs: usize,
-    means: &Means<'_>,
-    watch: impl FnOnce(&mut Answers<'_>) -> T,
+/// Executes the steps of `plans` on as many threads as the executor's options say. `watch` runs meanwhile in the calling
+/// thread and receives the results. Steps that were loaded when the plan was made are not executed.
+pub(super) fn in_parallel<T>(
+    plans: &[Scheduled<'_>],
+    executor: &Executor,
+    watch: impl FnOnce(&mut Results<'_>) -> T,
 ) -> T {
     let schedule = Schedule::new(plans);
-    thread::scope(|scope| {
-        let work = || while schedule.take_one(means) {};
-        let threads = jobs.min(schedule.nodes.len());
-        // Where no thread is to be had, the calling one does it all.
-        let started =
-            (0..threads).take_while(|_| thread::Builder::new().spawn_scoped(scope, work).is_ok()).count();
-        let watched = watch(&mut Answers { schedule: &schedule, means, next: 0, alone: started == 0 });
-        schedule.lock().halted = true;
-        schedule.changed.notify_all();
-        watched
+    let threads = executor.options().jobs.min(schedule.nodes.len());
+    let work = || while schedule.execute_one(executor) {};
+    // Where no thread can be started, the calling one does it all.
+    parallel::with_workers(threads, work, |started| {
+        watch(&mut Results { schedule: &schedule, executor, next: 0, alone: started == 0 })
     })
 }
 
-/// The answers in the order of the plans and their steps.
+/// The results in the order of the plans and their steps.
 #[derive(Debug)]
-pub struct Answers<'a> {
+pub(super) struct Results<'a> {
     schedule: &'a Schedule<'a>,
-    means: &'a Means<'a>,
+    executor: &'a Executor,
     next: usize,
-    /// There are no threads but the calling one.
+    /// The calling thread is the only one.
     alone: bool,
 }
 
-impl Answers<'_> {
-    /// Waits for what the next step came to. `None` for one that was not taken, because it was loaded before
-    /// or could not do without one that failed; and behind the last one.
-    pub fn wait(&mut self) -> Option<Answer> {
+impl Results<'_> {
+    /// Waits for what the next step came to. `None` for one that was not executed, because it was loaded before
+    /// or depends on one that failed; and after the last one.
+    pub(super) fn wait(&mut self) -> Option<StepResult> {
         let node = self.next;
         self.next += 1;
-        while self.alone && !self.schedule.is_over(node) && self.schedule.take_one(self.means) {}
+        while self.alone && !self.schedule.is_over(node) && self.schedule.execute_one(self.executor) {}
         let mut state = self.schedule.lock();
         loop {
             match state.outcomes.get_mut(node)? {
                 Outcome::Open => {
                     state = self.schedule.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
-                over => return std::mem::replace(over, Outcome::Passed).answer(),
+                over => return std::mem::replace(over, Outcome::Passed).result(),
             }
         }
     }
@@ -89,30 +82,29 @@ struct State {
     open_needs: Vec<usize>,
     ready: BTreeSet<usize>,
     outcomes: Vec<Outcome>,
-    /// What must keep others from being taken: it failed though required, or was kept itself.
+    /// What keeps others from being executed: it failed though required, or was kept itself.
     stops: Vec<bool>,
     left: usize,
-    halted: bool,
 }
 
 #[derive(Debug)]
 enum Outcome {
     Open,
-    Over(Answer),
+    Over(StepResult),
     Passed,
 }
 
 impl Outcome {
-    fn answer(self) -> Option<Answer> {
+    fn result(self) -> Option<StepResult> {
         match self {
-            Self::Over(answer) => Some(answer),
+            Self::Over(result) => Some(result),
             Self::Open | Self::Passed => None,
         }
     }
 }
 
 impl<'s> Schedule<'s> {
-    fn new(plans: &'s [Scheduled]) -> Self {
+    fn new(plans: &[Scheduled<'s>]) -> Self {
         let mut nodes: Vec<Node<'s>> = Vec::new();
         // For each node the step of an earlier request for the same module.
         let mut twins: Vec<Option<usize>> = Vec::new();
@@ -141,11 +133,11 @@ impl<'s> Schedule<'s> {
         Self { nodes, waiting, state, changed: Condvar::new() }
     }
 
-    /// Takes the first step that is ready, or waits for one. `false` when nothing is left to do.
-    fn take_one(&self, means: &Means<'_>) -> bool {
+    /// Executes the first step that is ready, or waits for one. `false` when nothing is left to do.
+    fn execute_one(&self, executor: &Executor) -> bool {
         let mut state = self.lock();
         let index = loop {
-            if state.halted || state.left == 0 {
+            if state.left == 0 {
                 return false;
             }
             match state.ready.pop_first() {
@@ -156,17 +148,17 @@ impl<'s> Schedule<'s> {
         let Some(node) = self.nodes.get(index) else { return false };
         let stopped = node.needs.iter().any(|need| need.hard && state.stops[need.step]);
         drop(state);
-        let take = || node.step.overtaken(means).unwrap_or_else(|| node.step.take(means));
-        let answer = (!stopped && !node.step.loaded).then(take);
-        self.end(index, answer, stopped);
+        let execute = || executor.overtaken(node.step).unwrap_or_else(|| executor.execute(node.step));
+        let result = (!stopped && !node.step.loaded).then(execute);
+        self.end(index, result, stopped);
         true
     }
 
-    fn end(&self, index: usize, answer: Option<Answer>, stopped: bool) {
+    fn end(&self, index: usize, result: Option<StepResult>, stopped: bool) {
         let mut state = self.lock();
         let required = self.nodes[index].step.required;
-        state.stops[index] = stopped || (required && matches!(answer, Some(Err(_))));
-        state.outcomes[index] = answer.map_or(Outcome::Passed, Outcome::Over);
+        state.stops[index] = stopped || (required && matches!(result, Some(Err(_))));
+        state.outcomes[index] = result.map_or(Outcome::Passed, Outcome::Over);
         state.left -= 1;
         for &waiting in &self.waiting[index] {
             state.open_needs[waiting] -= 1;
@@ -197,7 +189,6 @@ impl State {
             stops: vec![false; len],
             left: len,
             open_needs,
-            halted: false,
         }
     }
 }

@@ -3,33 +3,16 @@
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::path::PathBuf;
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 use indexmap::IndexSet;
 
-use super::forbid::{Forbidden, Gate};
+use super::forbid::Gate;
 use super::order::{self, Entry};
+use super::request::Request;
 use crate::context::{Context, Module};
-use crate::formats::config::{Blacklist, Command};
-use crate::notice::Sink;
+use crate::formats::config::{Command, Origin};
+use crate::ops::{Forbidden, ModuleError};
 use crate::sys::module;
-
-/// What is asked for beyond the module itself.
-#[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-pub struct Request<'r> {
-    /// Parameters for the requested module, behind those of the configuration.
-    pub options: Option<&'r BStr>,
-    /// Leave out the requested module's own install command and soft dependencies (`-i`).
-    pub ignore_commands: bool,
-    /// Plan as if nothing were loaded or built in (`-D`).
-    pub ignore_loaded: bool,
-    /// Let the blacklist apply to a module that was asked for by its own name too (`-b`).
-    pub blacklist_names: bool,
-    /// Load what `forbid` lines forbid (`--ignore-forbid`).
-    pub ignore_forbid: bool,
-    /// The plan is only to be shown: what modules.dep.bin says of dependencies need not be made sure of.
-    pub dry_run: bool,
-}
 
 /// What one step does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,6 +29,7 @@ pub enum Action {
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Step {
     /// The module's normalised name.
     pub module: BString,
@@ -63,52 +47,89 @@ pub struct Step {
     pub loaded: bool,
 }
 
-/// What a request comes to.
-#[derive(Debug)]
-pub enum Plan<'c> {
-    /// These steps, in this order, none twice.
-    Steps(Vec<Step>),
-    /// Nothing: the module is in the kernel.
-    Loaded,
-    /// Nothing: this entry says that it is not wanted.
-    Blacklisted(&'c Blacklist),
-    /// Nothing: it must not be loaded.
-    Forbidden(Forbidden<'c>),
+/// What a request for one module comes to.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The module that was asked for.
+    pub module: Module,
+    /// What is to be done about it.
+    pub decision: Decision,
 }
 
-/// Plans the insertion of `module`.
-pub fn plan<'c>(
-    context: &'c Context<'_>,
-    module: &Module,
-    request: &Request<'_>,
-    sink: Sink<'_>,
-) -> Plan<'c> {
-    if !request.ignore_loaded && in_kernel(context, module) {
-        return Plan::Loaded;
+/// What is to be done about a module.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// These steps, in this order, none twice.
+    Load(Vec<Step>),
+    /// Nothing: it is loaded.
+    Loaded,
+    /// Nothing: it is part of the kernel.
+    BuiltIn,
+    /// Nothing: this `blacklist` line says that it is not wanted.
+    Blacklisted(Origin),
+    /// Nothing: it must not be loaded.
+    Forbidden(Forbidden),
+}
+
+impl Plan {
+    /// Plans the insertion of `module`. Changes nothing.
+    pub fn new(context: &Context, module: Module, request: &Request) -> Self {
+        let decision = decide(context, &module, request);
+        Self { module, decision }
+    }
+
+    /// The steps; none where nothing is to be done.
+    pub fn steps(&self) -> &[Step] {
+        match &self.decision {
+            Decision::Load(steps) => steps,
+            _ => &[],
+        }
+    }
+
+    /// Why the module must not be loaded, if that is so.
+    pub fn refusal(&self) -> Option<ModuleError> {
+        match &self.decision {
+            Decision::Forbidden(forbidden) => Some(ModuleError::Forbidden {
+                module: self.module.name.clone(),
+                forbidden: forbidden.clone(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn decide(context: &Context, module: &Module, request: &Request) -> Decision {
+    if !request.ignore_loaded {
+        if module::is_live(&module.name) {
+            return Decision::Loaded;
+        }
+        if is_builtin(context, module) {
+            return Decision::BuiltIn;
+        }
     }
     let gate = Gate { context, open: request.ignore_forbid, ignore_loaded: request.ignore_loaded };
     if let Some(forbidden) = gate.stops(module) {
-        return Plan::Forbidden(forbidden);
+        return Decision::Forbidden(forbidden);
     }
     if let Some(entry) = context.config().blacklisted(&module.name)
         && (module.alias.is_some() || request.blacklist_names)
     {
-        return Plan::Blacklisted(entry);
+        return Decision::Blacklisted(entry.origin.clone());
     }
-    let sequence = order::sequence(gate, module, request, sink);
-    let steps = sequence.into_iter().map(|entry| {
+    let steps = order::sequence(gate, module, request).into_iter().map(|entry| {
         let requested = entry.module == *module;
         step(context, entry, requested, request)
     });
     // A plan is short and nobody chooses its steps to collide: keys drawn at random would be a system call for nothing.
     let steps: IndexSet<Step, BuildHasherDefault<DefaultHasher>> = steps.collect();
-    Plan::Steps(steps.into_iter().collect())
+    Decision::Load(steps.into_iter().collect())
 }
 
-fn step(context: &Context<'_>, entry: Entry, requested: bool, request: &Request<'_>) -> Step {
+fn step(context: &Context, entry: Entry, requested: bool, request: &Request) -> Step {
     let Entry { module, path, required } = entry;
     let command = context.config().install_for(&module.name);
-    let given = request.options.filter(|_| requested);
+    let given = if requested { request.options.as_bstr() } else { BStr::new("") };
     let options = joined(context.config().options_for(&module.name, module.alias_bytes()), given);
     // That the requested one is not loaded has been seen already.
     let loaded = !request.ignore_loaded && !requested && in_kernel(context, &module);
@@ -125,21 +146,21 @@ fn step(context: &Context<'_>, entry: Entry, requested: bool, request: &Request<
     Step { module: module.name, action, options, required, requested, loaded }
 }
 
-fn joined(configured: Option<BString>, given: Option<&BStr>) -> BString {
+fn joined(configured: Option<BString>, given: &BStr) -> BString {
     let mut whole = configured.map_or_else(BString::default, |mut configured| {
         configured.push(b' ');
         configured
     });
-    whole.extend_from_slice(given.unwrap_or_default());
+    whole.extend_from_slice(given);
     whole
 }
 
 /// Live or built in; a module that is coming or going does not count.
-fn in_kernel(context: &Context<'_>, module: &Module) -> bool {
+fn in_kernel(context: &Context, module: &Module) -> bool {
     module::is_live(&module.name) || is_builtin(context, module)
 }
 
 /// Whether a module came with the kernel. A file that is asked for did not, whatever there is of its name.
-pub(super) fn is_builtin(context: &Context<'_>, module: &Module) -> bool {
+pub(super) fn is_builtin(context: &Context, module: &Module) -> bool {
     module.file.is_none() && (module.builtin || context.is_builtin(&module.name))
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use super::execute::{Answer, Done, Failure, Means};
-use super::parallel::{Answers, in_parallel};
+use super::execute::{Done, ExecuteOptions, Executor, StepResult};
+use super::parallel::{Results, in_parallel};
 use super::plan::{Action, Step};
 use super::wait::{Need, Scheduled};
-use crate::context::Module;
+use crate::ops::ModuleError;
 
 /// A step that runs `command`, and waits for these steps, `true` for those it cannot do without.
 struct Piece<'p>(&'p str, &'p [(usize, bool)]);
@@ -24,16 +24,25 @@ fn step(index: usize, command: &str, dir: &Path, required: bool) -> Step {
     }
 }
 
-fn scheduled(dir: &Path, pieces: &[Piece<'_>]) -> Scheduled {
-    let steps = pieces.iter().enumerate().map(|(index, piece)| step(index, piece.0, dir, true)).collect();
-    let needs = |piece: &Piece<'_>| piece.1.iter().map(|&(step, hard)| Need { step, hard }).collect();
-    Scheduled { module: Module::named("m"), steps, needs: pieces.iter().map(needs).collect() }
+/// The steps of a plan, and what each waits for.
+struct Planned {
+    steps: Vec<Step>,
+    needs: Vec<Vec<Need>>,
 }
 
-fn run(plans: &[Scheduled], jobs: usize) -> Vec<Option<Answer>> {
+fn planned(dir: &Path, pieces: &[Piece<'_>]) -> Planned {
+    let steps = pieces.iter().enumerate().map(|(index, piece)| step(index, piece.0, dir, true)).collect();
+    let needs = |piece: &Piece<'_>| piece.1.iter().map(|&(step, hard)| Need { step, hard }).collect();
+    Planned { steps, needs: pieces.iter().map(needs).collect() }
+}
+
+fn run(plans: &[Planned], jobs: usize) -> Vec<Option<StepResult>> {
     let count = plans.iter().map(|plan| plan.steps.len()).sum();
-    let watch = |answers: &mut Answers<'_>| (0..count).map(|_| answers.wait()).collect();
-    in_parallel(plans, jobs, &Means::default(), watch)
+    let scheduled: Vec<_> =
+        plans.iter().map(|plan| Scheduled { steps: &plan.steps, needs: plan.needs.clone() }).collect();
+    let executor = Executor::new(ExecuteOptions { jobs, ..ExecuteOptions::default() });
+    let watch = |results: &mut Results<'_>| (0..count).map(|_| results.wait()).collect();
+    in_parallel(&scheduled, &executor, watch)
 }
 
 fn temporary() -> (tempfile::TempDir, PathBuf) {
@@ -42,17 +51,17 @@ fn temporary() -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
-fn outcome(answer: Option<&Answer>) -> &'static str {
-    match answer {
+fn outcome(result: Option<&StepResult>) -> &'static str {
+    match result {
         None => "passed",
         Some(Ok(Done::Installed)) => "ran",
-        Some(Err(Failure::Command(..))) => "failed",
+        Some(Err(ModuleError::Command { .. })) => "failed",
         other => panic!("{other:?}"),
     }
 }
 
-fn outcomes(answers: &[Option<Answer>]) -> Vec<&'static str> {
-    answers.iter().map(|answer| outcome(answer.as_ref())).collect()
+fn outcomes(results: &[Option<StepResult>]) -> Vec<&'static str> {
+    results.iter().map(|result| outcome(result.as_ref())).collect()
 }
 
 #[test]
@@ -67,7 +76,7 @@ fn a_step_begins_when_what_it_waits_for_has_ended() {
     // No thread at all is the calling one.
     for jobs in [0, 1, 2, 8] {
         let (_keep, dir) = temporary();
-        assert_eq!(outcomes(&run(&[scheduled(&dir, &chain)], jobs)), ["ran"; 5]);
+        assert_eq!(outcomes(&run(&[planned(&dir, &chain)], jobs)), ["ran"; 5]);
         assert_eq!(std::fs::read(dir.join("all")).unwrap(), b"0\n1\n2\n3\n", "{jobs} jobs");
     }
 }
@@ -80,7 +89,7 @@ fn what_waits_for_nothing_runs_at_the_same_time() {
         Piece("echo >b; until test -e a; do sleep 0.01; done", &[]),
     ];
     let (_keep, dir) = temporary();
-    assert_eq!(outcomes(&run(&[scheduled(&dir, &pair)], 2)), ["ran"; 2]);
+    assert_eq!(outcomes(&run(&[planned(&dir, &pair)], 2)), ["ran"; 2]);
 }
 
 #[test]
@@ -95,7 +104,7 @@ fn a_failure_stops_what_cannot_do_without_it() {
     ];
     for jobs in [0, 1, 3] {
         let (_keep, dir) = temporary();
-        let answers = run(&[scheduled(&dir, &pieces)], jobs);
+        let answers = run(&[planned(&dir, &pieces)], jobs);
         assert_eq!(outcomes(&answers), ["failed", "passed", "passed", "ran", "ran", "ran"], "{jobs} jobs");
     }
 }
@@ -103,7 +112,7 @@ fn a_failure_stops_what_cannot_do_without_it() {
 #[test]
 fn a_failure_of_what_is_not_required_stops_nothing() {
     let (_keep, dir) = temporary();
-    let mut plan = scheduled(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
+    let mut plan = planned(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
     plan.steps[0].required = false;
     assert_eq!(outcomes(&run(&[plan], 2)), ["failed", "ran"]);
 }
@@ -113,23 +122,15 @@ fn a_second_request_for_a_module_waits_and_tries_again() {
     let (_keep, dir) = temporary();
     // The first time it fails, slowly; then it works.
     let command = "test -e tried && exit; sleep 0.05; echo >tried; false";
-    let first = scheduled(&dir, &[Piece(command, &[]), Piece("true", &[(0, true)])]);
-    let second = scheduled(&dir, &[Piece(command, &[])]);
+    let first = planned(&dir, &[Piece(command, &[]), Piece("true", &[(0, true)])]);
+    let second = planned(&dir, &[Piece(command, &[])]);
     assert_eq!(outcomes(&run(&[first, second], 4)), ["failed", "passed", "ran"]);
 }
 
 #[test]
 fn what_was_loaded_is_not_taken() {
     let (_keep, dir) = temporary();
-    let mut plan = scheduled(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
+    let mut plan = planned(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
     plan.steps[0].loaded = true;
     assert_eq!(outcomes(&run(&[plan], 2)), ["passed", "ran"]);
-}
-
-#[test]
-fn nothing_begins_once_the_watch_is_over() {
-    let (_keep, dir) = temporary();
-    let pieces = [Piece("sleep 0.05", &[]), Piece("echo >late", &[(0, true)])];
-    in_parallel(&[scheduled(&dir, &pieces)], 2, &Means::default(), |_| ());
-    assert!(!dir.join("late").exists());
 }

@@ -4,26 +4,22 @@ use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::order::found;
 use super::plan::Step;
-use crate::context::{Context, Module};
+use crate::context::Context;
 
-/// The steps of one request, to be taken at the same time as others.
+/// The steps of one plan, to be executed at the same time as others.
 #[derive(Debug)]
-pub struct Scheduled {
-    /// The module that was asked for.
-    pub module: Module,
+pub(super) struct Scheduled<'s> {
     /// All steps of the plan.
-    pub steps: Vec<Step>,
+    pub(super) steps: &'s [Step],
     /// What each step waits for.
     pub(super) needs: Vec<Vec<Need>>,
 }
 
-impl Scheduled {
-    /// The `steps` of the plan for `module`.
-    pub fn new(context: &Context<'_>, module: Module, steps: Vec<Step>) -> Self {
-        let needs = needs(context, &steps);
-        Self { module, steps, needs }
+impl<'s> Scheduled<'s> {
+    /// The `steps` of a plan made in `context`.
+    pub(super) fn new(context: &Context, steps: &'s [Step]) -> Self {
+        Self { steps, needs: needs(context, steps) }
     }
 }
 
@@ -39,7 +35,7 @@ pub(super) struct Need {
 /// For each step of a plan the earlier ones that it waits for: the module's dependencies with the soft
 /// dependencies after them, its own soft dependencies before it, and for a soft dependency after a
 /// module that module. Never a later one, so nothing waits in a circle.
-fn needs(context: &Context<'_>, steps: &[Step]) -> Vec<Vec<Need>> {
+fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Need>> {
     let mut edges = Edges { context, around: HashMap::new(), owners: HashMap::new() };
     for step in steps {
         edges.read(step);
@@ -70,22 +66,22 @@ struct Around {
     post: Vec<BString>,
 }
 
-struct Edges<'e, 'c> {
-    context: &'e Context<'c>,
+struct Edges<'e> {
+    context: &'e Context,
     around: HashMap<BString, Around>,
     /// The modules that a name is a soft dependency after.
     owners: HashMap<BString, Vec<BString>>,
 }
 
-impl Edges<'_, '_> {
+impl Edges<'_> {
     fn read(&mut self, step: &Step) {
         if self.around.contains_key(&step.module) {
             return;
         }
-        // What is wrong with them was told when the plan was made.
+        // What is wrong with them was reported when the plan was made.
         let names = |list: &[&BString]| -> Vec<BString> {
             list.iter()
-                .flat_map(|name| found(self.context, name, &|_| {}))
+                .flat_map(|name| self.context.lookup(name).unwrap_or_default())
                 .map(|module| module.name)
                 .collect()
         };

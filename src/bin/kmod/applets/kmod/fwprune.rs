@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bstr::{BString, ByteSlice};
@@ -14,7 +15,7 @@ use clap::Command;
 use oxmod::error::Error;
 use oxmod::formats::config::depmod::DepmodConfig;
 use oxmod::formats::firmware::whence::Whence;
-use oxmod::notice::{DepmodNotice, Notice};
+use oxmod::notice::{DepmodNotice, Notice, Sink};
 use oxmod::ops::depmod;
 use oxmod::ops::firmware::{self as op, Files, Image, Made, Policy, Search, Survey};
 use oxmod::sys::{file, process, publish};
@@ -202,8 +203,9 @@ impl<'a> Job<'a> {
 
     /// The bytes of meta.pb. A module that is not wholly read would be wrong in it.
     fn meta(&self) -> Result<Vec<u8>, Exit> {
-        let torn = AtomicBool::new(false);
-        let sink = |notice: &Notice| match notice {
+        let torn = Arc::new(AtomicBool::new(false));
+        let (seen, report) = (Arc::clone(&torn), self.report.clone());
+        let sink = Sink::new(move |notice| match notice {
             // Lists that others have no use for, and what has been passed over already.
             Notice::Depmod(
                 DepmodNotice::ListUnreadable { .. }
@@ -212,11 +214,11 @@ impl<'a> Job<'a> {
                 | DepmodNotice::UnsupportedFileType { .. },
             ) => {}
             Notice::Depmod(DepmodNotice::ModuleUnreadable(error)) => {
-                torn.store(true, Ordering::Relaxed);
-                self.report.unreadable_input(error);
+                seen.store(true, Ordering::Relaxed);
+                report.unreadable_input(error);
             }
-            notice => self.report.library(notice),
-        };
+            notice => report.library(notice),
+        });
         let dir = self.modules;
         let config = depmod::Config {
             depmod: DepmodConfig::default(),
@@ -226,6 +228,6 @@ impl<'a> Job<'a> {
         let tree = depmod::Tree { dir, out: dir, release: b"", given: None };
         let meta = depmod::meta(&tree, &config, &sink);
         let meta = meta.map_err(|failure| self.report.no_output(dir, &failure))?;
-        if torn.into_inner() { Err(Exit::Failure) } else { Ok(meta) }
+        if torn.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(meta) }
     }
 }

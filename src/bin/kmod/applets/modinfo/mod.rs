@@ -18,7 +18,6 @@ use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::Error;
 use oxmod::formats::modinfo::{Entry, Parameters};
 use oxmod::name;
-use oxmod::notice::Notice;
 use oxmod::ops::info::{Info, Reader, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
@@ -147,7 +146,7 @@ fn each(
     }
     let dir = context::module_dir(request.root.as_deref(), request.release.as_deref())
         .map_err(|error| report.unknown_release(&error))?;
-    let sink = |notice: &Notice| report.library(notice);
+    let sink = report.sink();
     let context = match &request.meta {
         Some(file) => Context::open_meta(file, dir, &ConfigSource::Nothing, &sink),
         None => Context::open(dir, &ConfigSource::Nothing, &sink),
@@ -165,7 +164,7 @@ pub struct Query<'a> {
     /// What was asked for.
     pub request: &'a Request,
     /// Where modules are found.
-    pub context: &'a Context<'a>,
+    pub context: &'a Context,
     report: &'a Report,
     reader: Reader,
 }

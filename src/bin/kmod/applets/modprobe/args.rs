@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use bstr::BString;
 use oxmod::context::ConfigSource;
-use oxmod::ops::command::{self, Surroundings};
+use oxmod::ops::command::{CommandEnvironment, Output};
 use oxmod::ops::insert::Force;
-use oxmod::sys::process::Output;
+use oxmod::ops::probe::ExecuteOptions;
 use oxmod::sys::stdio;
 
 use super::{environment, load_list};
@@ -74,8 +74,6 @@ pub struct Settings {
     pub holders: bool,
     /// `--jobs`: how many modules to load at a time, at least one.
     pub jobs: usize,
-    /// Inside which modules' commands this process runs.
-    pub nesting: OsString,
     /// `--json`.
     pub json: bool,
     /// `MODPROBE_OPTIONS` for child processes.
@@ -104,19 +102,26 @@ struct Given {
 }
 
 impl Settings {
-    /// Where commands of the configuration write to: a document must stay one.
-    pub fn output(&self) -> Output {
-        if self.json { Output::Error } else { Output::Inherited }
-    }
-
     /// Which configuration counts.
     pub fn config_source(&self) -> ConfigSource {
         if self.config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(self.config.clone()) }
     }
 
-    /// Where commands of the configuration are run.
-    pub fn surroundings<'s>(&'s self, variables: &'s [(&'s str, &'s OsStr)]) -> Surroundings<'s> {
-        Surroundings { nesting: &self.nesting, variables, output: self.output() }
+    /// How plans are executed and modules removed.
+    pub fn execute_options(&self) -> ExecuteOptions {
+        let mut options = ExecuteOptions::default();
+        options.force = self.force;
+        options.first_time = self.first_time;
+        options.dry_run = self.dry_run;
+        options.jobs = self.jobs;
+        options.wait = self.wait;
+        options.commands = CommandEnvironment::of_process();
+        options.commands.variables.push((environment::NAME, self.environment.clone()));
+        if self.json {
+            // Whatever a command prints, the document stays one.
+            options.commands.output = Output::Error;
+        }
+        options
     }
 }
 
@@ -124,12 +129,7 @@ impl Settings {
 pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Exit> {
     let variable = std::env::var_os(environment::NAME);
     let args = environment::prepend(variable.as_deref(), &invocation.args);
-    let mut settings = Settings {
-        environment: variable.unwrap_or_default(),
-        jobs: 1,
-        nesting: std::env::var_os(command::NESTING_VARIABLE).unwrap_or_default(),
-        ..Settings::default()
-    };
+    let mut settings = Settings { environment: variable.unwrap_or_default(), jobs: 1, ..Settings::default() };
     let mut given = Given::default();
     let mut use_syslog = stdio::stderr_was_closed();
     let mut walk = Options::over(invocation, &args);

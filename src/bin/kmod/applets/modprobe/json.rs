@@ -7,34 +7,33 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-use bstr::BStr;
 use oxmod::context::{Context, Module};
 use oxmod::formats::config::Origin;
-use oxmod::ops::probe::{Answer, Done, Forbidden, Plan, Step};
-use oxmod::ops::remove;
+use oxmod::ops::ModuleError;
+use oxmod::ops::probe::{Decision, Done, Finished, Observer, Plan, Removal, Step, StepResult};
 use serde_json::Value;
 
-use super::{End, Job, Settings, View};
-use crate::output::json::step::{of_command, reason, step};
+use super::{Job, Settings, View};
+use crate::output::json::step::{failure_of, step};
 use crate::output::json::{self, Format, Kind, List, Object, failure, system_failure};
 use crate::output::stdout::Out;
-use crate::report::{Exit, Outcome, Report};
+use crate::report::{Outcome, Report};
 
 const FORMAT: Format = Format { name: "modprobe", list: "requests" };
 
 /// Writes the document about what `work` tells.
 pub fn answer(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
     json::answer(FORMAT, report, |list| {
-        let mut told = Told::default();
-        let outcome = work(&mut told);
-        told.write(list)?;
+        let mut document = Document::default();
+        let outcome = work(&mut document);
+        document.write(list)?;
         outcome
     })
 }
 
-/// What has been told so far.
+/// What has happened so far.
 #[derive(Default)]
-struct Told {
+struct Document {
     head: Object,
     operands: Vec<OsString>,
     dry_run: bool,
@@ -58,7 +57,7 @@ struct Entry {
     error: Option<Object>,
 }
 
-impl Told {
+impl Document {
     fn write(mut self, list: &mut List) -> Outcome {
         let begun = self.requests.len();
         let rest = self.operands.into_iter().skip(begun);
@@ -95,7 +94,7 @@ impl Told {
         }
     }
 
-    /// What becomes of a step of a plan if nothing more is told of it.
+    /// What becomes of a step of a plan if nothing more is reported about it.
     fn expected(&self, step: &Step) -> &'static str {
         match () {
             () if step.loaded => "loaded",
@@ -105,8 +104,8 @@ impl Told {
     }
 }
 
-impl View for Told {
-    fn begin(&mut self, job: &Job, settings: &Settings, context: &Context<'_>) {
+impl View for Document {
+    fn begin(&mut self, job: &Job, settings: &Settings, context: &Context) {
         let (action, operands) = match job {
             Job::Insert(operands, _) if settings.resolve => ("resolve", operands.as_slice()),
             Job::Insert(operands, _) => ("insert", operands.as_slice()),
@@ -141,66 +140,70 @@ impl View for Told {
         }
     }
 
-    fn resolved(&mut self, module: &Module) -> Outcome {
+    fn resolved(&mut self, module: &Module) {
         self.add(Entry { head: named(module), steps: None, error: None });
-        Ok(())
     }
 
-    fn planned(&mut self, module: &Module, plan: &Plan<'_>) -> Result<usize, Exit> {
-        let mut entry = Entry { head: named(module), steps: Some(Vec::new()), error: None };
-        let verdict = match plan {
-            Plan::Steps(steps) => {
+    fn planned(&mut self, plan: &Plan) {
+        let mut entry = Entry { head: named(&plan.module), steps: Some(Vec::new()), error: None };
+        let (verdict, origin) = match &plan.decision {
+            Decision::Load(steps) => {
                 let steps = steps.iter().map(|one| step(one).set("outcome", self.expected(one)));
                 entry.steps = Some(steps.collect());
-                "load"
+                ("load", None)
             }
-            Plan::Loaded => {
-                entry.error = self.first_time.then(|| failure(Kind::Loaded, "Module already in kernel"));
-                "loaded"
+            Decision::Blacklisted(origin) => ("blacklisted", Some(origin)),
+            Decision::Forbidden(forbidden) => {
+                entry.error = plan.refusal().as_ref().map(failure_of);
+                ("forbidden", Some(&forbidden.origin))
             }
-            Plan::Blacklisted(line) => {
-                entry.head = written(std::mem::take(&mut entry.head), &line.origin);
-                "blacklisted"
-            }
-            Plan::Forbidden(forbidden) => {
-                entry.head = written(std::mem::take(&mut entry.head), &forbidden.line.origin);
-                entry.error = Some(prohibition(forbidden));
-                "forbidden"
+            Decision::Loaded | Decision::BuiltIn => {
+                let already = || ModuleError::AlreadyLoaded { module: plan.module.name.clone() };
+                entry.error = self.first_time.then(|| failure_of(&already()));
+                ("loaded", None)
             }
         };
+        if let Some(origin) = origin {
+            entry.head = written(std::mem::take(&mut entry.head), origin);
+        }
         entry.head = entry.head.set("verdict", verdict);
         self.add(entry);
         let request = self.requests.len().saturating_sub(1);
         let place = self.requests.last().map_or(0, |request| request.modules.len().saturating_sub(1));
         self.plans.push((request, place));
-        Ok(self.plans.len() - 1)
-    }
-
-    fn taking(&mut self, _: &Step) -> Outcome {
-        Ok(())
-    }
-
-    fn taken(&mut self, plan: usize, place: usize, step: &Step, answer: &Answer) {
-        let entry = self.plans.get(plan).and_then(|&(request, module)| {
-            self.requests.get_mut(request).and_then(|request| request.modules.get_mut(module))
-        });
-        let Some(entry) = entry else { return };
-        let Some(object) = entry.steps.as_mut().and_then(|steps| steps.get_mut(place)) else { return };
-        let error = answer.as_ref().err().map(reason);
-        let whole = std::mem::take(object).set("outcome", outcome(answer));
-        *object = with_error(whole, error.clone());
-        if step.required && entry.error.is_none() {
-            entry.error = error.map(|error| error.text("module", &step.module));
-        }
     }
 
     fn unwanted(&mut self, module: &Module) {
         self.add(Entry { head: named(module), steps: Some(Vec::new()), error: None });
     }
 
-    fn removing(&mut self, module: &BStr, command: Option<&BStr>) -> Outcome {
-        let object = Object::new().text("module", module);
-        let object = match command {
+    fn stays(&mut self, error: &ModuleError) {
+        if let Some(entry) = self.module() {
+            entry.error = Some(failure_of(error));
+        }
+    }
+}
+
+impl Observer for Document {
+    fn finished(&mut self, finished: &Finished<'_>) {
+        let entry = self.plans.get(finished.plan).and_then(|&(request, module)| {
+            self.requests.get_mut(request).and_then(|request| request.modules.get_mut(module))
+        });
+        let Some(entry) = entry else { return };
+        let Some(object) = entry.steps.as_mut().and_then(|steps| steps.get_mut(finished.place)) else {
+            return;
+        };
+        let error = finished.result.as_ref().err().map(failure_of);
+        let whole = std::mem::take(object).set("outcome", outcome(finished.result));
+        *object = with_error(whole, error.clone());
+        if finished.step.required && entry.error.is_none() {
+            entry.error = error;
+        }
+    }
+
+    fn removing(&mut self, removal: &Removal<'_>) {
+        let object = Object::new().text("module", removal.module);
+        let object = match removal.command {
             Some(command) => object.set("action", "remove_command").text("command", command),
             None => object.set("action", "remove"),
         };
@@ -208,33 +211,15 @@ impl View for Told {
         if let Some(steps) = self.module().and_then(|entry| entry.steps.as_mut()) {
             steps.push(object);
         }
-        Ok(())
     }
 
-    fn removed(&mut self, end: &End<'_>) {
-        let (done, error) = match end {
-            End::Kernel(answer) => {
-                ("removed", answer.as_ref().err().map(|error| system_failure(Kind::Refused, errno_of(error))))
-            }
-            End::Command(answer) => ("ran", answer.as_ref().err().map(of_command)),
-        };
+    fn removed(&mut self, removal: &Removal<'_>, result: &Result<(), ModuleError>) {
+        let done = if removal.command.is_some() { "ran" } else { "removed" };
+        let error = result.as_ref().err().map(failure_of);
         let step = self.module().and_then(|entry| entry.steps.as_mut()?.last_mut());
         if let Some(step) = step {
             let whole = std::mem::take(step).set("outcome", if error.is_some() { "failed" } else { done });
             *step = with_error(whole, error);
-        }
-    }
-
-    fn stays(&mut self, why: &remove::Failure) {
-        let (name, error) = match why {
-            remove::Failure::BuiltIn(name) => (name, failure(Kind::Builtin, "Module is built in")),
-            remove::Failure::NotLoaded(name) => (name, failure(Kind::NotLoaded, "Module is not loaded")),
-            remove::Failure::InUse(name) => (name, failure(Kind::InUse, "Module is in use")),
-            remove::Failure::Kernel(name, error) => (name, system_failure(Kind::Refused, errno_of(error))),
-            remove::Failure::Command(name) => (name, failure(Kind::Command, "The remove command failed")),
-        };
-        if let Some(entry) = self.module() {
-            entry.error = Some(error.text("module", name));
         }
     }
 }
@@ -255,15 +240,6 @@ fn written(object: Object, origin: &Origin) -> Object {
     object.object("origin", origin)
 }
 
-/// The module that is forbidden need not be the one that was asked for.
-fn prohibition(forbidden: &Forbidden<'_>) -> Object {
-    let object = failure(Kind::Forbidden, "Module is forbidden").text("module", &forbidden.module.name);
-    match &forbidden.line.reason {
-        Some(reason) => object.text("reason", reason),
-        None => object,
-    }
-}
-
 fn with_error(object: Object, error: Option<Object>) -> Object {
     match error {
         Some(error) => object.object("error", error),
@@ -271,8 +247,8 @@ fn with_error(object: Object, error: Option<Object>) -> Object {
     }
 }
 
-fn outcome(answer: &Answer) -> &'static str {
-    match answer {
+fn outcome(result: &StepResult) -> &'static str {
+    match result {
         Ok(Done::Inserted(_)) => "inserted",
         Ok(Done::Loaded) => "loaded",
         Ok(Done::Installed) => "ran",

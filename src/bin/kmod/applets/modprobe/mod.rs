@@ -15,7 +15,7 @@ use std::mem::ManuallyDrop;
 use bstr::ByteSlice;
 use clap::Command;
 use oxmod::context::{Context, module_dir};
-use oxmod::notice::Notice;
+use oxmod::ops::probe::Executor;
 
 use crate::cli::invocation::Invocation;
 
@@ -23,7 +23,7 @@ use crate::cli::options::{self, flag, ours, value};
 use crate::report::{Level, Outcome, Report};
 
 pub use args::{Job, Settings};
-pub use view::{End, View};
+pub use view::View;
 
 use args::CommandLine;
 use load::Loader;
@@ -95,7 +95,7 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     let (job, settings) = line.job(report)?;
     let dir = module_dir(settings.root.as_deref(), settings.release.as_deref())
         .map_err(|error| report.no_module_directory(&error))?;
-    let sink = |notice: &Notice| report.library(notice);
+    let sink = report.sink();
     // Given back piece by piece at the end it would take as long as a tenth of the whole run.
     let context = ManuallyDrop::new(match &settings.meta {
         Some(file) => Context::open_meta(file, dir, &settings.config_source(), &sink),
@@ -105,7 +105,8 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
         report.looks_in(meta);
     }
     view.begin(&job, &settings, &context);
-    let loader = Loader { context: &context, settings: &settings, report, sink: &sink };
+    let executor = Executor::new(settings.execute_options());
+    let loader = Loader { context: &context, settings: &settings, executor: &executor, report };
     match job {
         Job::Remove(operands) => remove::all(&loader, &operands, view),
         Job::Insert(operands, parameters) => loader.all(&operands, parameters.as_bstr(), view),

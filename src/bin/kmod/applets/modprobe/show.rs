@@ -27,7 +27,7 @@ const CHUNK: usize = 64 << 10;
 const ALIAS: &[u8] = b"alias ";
 
 /// Answers the question that a job is; the others are none.
-pub fn answer(context: &Context<'_>, job: &Job, out: &mut Out, report: &Report) -> Outcome {
+pub fn answer(context: &Context, job: &Job, out: &mut Out, report: &Report) -> Outcome {
     match job {
         Job::ShowConfig => config(context, out),
         Job::ShowModversions(operand) => modversions(context, operand, out, report),
@@ -37,7 +37,7 @@ pub fn answer(context: &Context<'_>, job: &Job, out: &mut Out, report: &Report) 
 }
 
 /// `-c`: the configuration by directive, then the indexes.
-fn config(context: &Context<'_>, out: &mut Out) -> Outcome {
+fn config(context: &Context, out: &mut Out) -> Outcome {
     directives(context.config(), out)?;
     out.bytes(b"\n# End of configuration files. Dumping indexes now:\n\n")?;
     for kind in [IndexKind::Alias, IndexKind::Symbol] {
@@ -130,7 +130,7 @@ fn spaced(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome
 }
 
 /// `--show-modversions`: the version of each symbol that a module needs, in the file's order.
-fn modversions(context: &Context<'_>, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
+fn modversions(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
     let Some(path) = file_of(context, operand, report)? else { return Err(Exit::Failure) };
     let print = |out: &mut Out, module: &elf::Module<'_>| -> Result<Outcome, Cause> {
         let versions = module.versions()?;
@@ -146,7 +146,7 @@ fn modversions(context: &Context<'_>, operand: &OsStr, out: &mut Out, report: &R
 }
 
 /// `--show-exports`: the version of each symbol that a module exports, in the file's order.
-fn exports(context: &Context<'_>, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
+fn exports(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
     let Some(path) = file_of(context, operand, report)? else { return Err(Exit::Failure) };
     let print = |out: &mut Out, module: &elf::Module<'_>| -> Result<Outcome, Cause> {
         let links = module.links()?;
@@ -184,7 +184,7 @@ fn with_module(
 
 /// The file that an operand means: one of this path, else that of a module or alias of this name.
 /// (kmod 34.2 takes files only, later ones names too.)
-fn file_of(context: &Context<'_>, operand: &OsStr, report: &Report) -> Result<Option<PathBuf>, Exit> {
+fn file_of(context: &Context, operand: &OsStr, report: &Report) -> Result<Option<PathBuf>, Exit> {
     let path = Path::new(operand);
     if file::exists(path).is_ok() {
         return Ok(Some(path.to_path_buf()));

@@ -6,16 +6,17 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 use oxmod::context::{Context, Module};
-use oxmod::ops::probe::{Answer, Plan, Step};
-use oxmod::ops::remove;
+use oxmod::ops::ModuleError;
+use oxmod::ops::command::expanded;
+use oxmod::ops::probe::{Observer, Plan, Removal, Step};
 
 use super::args::{Job, Settings};
-use super::view::{End, View};
+use super::view::View;
 use crate::output::stdout::Out;
 use crate::output::step::shown;
-use crate::report::{Exit, Outcome};
+use crate::report::Outcome;
 
 /// Standard output, and what is to be shown on it.
 pub struct Text {
@@ -27,19 +28,21 @@ pub struct Text {
 }
 
 impl Text {
-    /// Shows nothing before it is told what the run is about.
+    /// Shows nothing before [`View::begin`].
     pub fn new() -> Self {
         Self { out: Out::open(), show: false, dry_run: false, printed: BTreeSet::new() }
     }
 
     /// Writes out what is buffered.
+    ///
+    /// Errors: something could not be written, now or before.
     pub fn finish(self) -> Outcome {
         self.out.finish()
     }
 }
 
 impl View for Text {
-    fn begin(&mut self, _: &Job, settings: &Settings, _: &Context<'_>) {
+    fn begin(&mut self, _: &Job, settings: &Settings, _: &Context) {
         self.show = settings.show;
         self.dry_run = settings.dry_run;
     }
@@ -52,45 +55,42 @@ impl View for Text {
 
     fn not_found(&mut self, _: Option<&io::Error>) {}
 
-    fn resolved(&mut self, module: &Module) -> Outcome {
-        self.out.bytes(&module.name)?;
-        self.out.bytes(b"\n")
+    fn resolved(&mut self, module: &Module) {
+        self.out.line(&[module.name.as_slice(), b"\n"].concat());
     }
 
-    fn planned(&mut self, _: &Module, plan: &Plan<'_>) -> Result<usize, Exit> {
-        if let (Plan::Steps(steps), true, true) = (plan, self.dry_run, self.show) {
-            for step in steps.iter().filter(|step| !step.loaded) {
-                let line = shown(step);
-                if self.printed.insert(line.clone()) {
-                    self.out.bytes(&line)?;
-                }
-            }
-        }
-        Ok(0)
-    }
-
-    fn taking(&mut self, step: &Step) -> Outcome {
-        if self.show {
-            self.out.bytes(&shown(step))?;
-        }
-        // What a command prints comes after the line that announces it.
-        self.out.flush()
-    }
-
-    fn taken(&mut self, _: usize, _: usize, _: &Step, _: &Answer) {}
+    fn planned(&mut self, _: &Plan) {}
 
     fn unwanted(&mut self, _: &Module) {}
 
-    fn removing(&mut self, module: &BStr, command: Option<&BStr>) -> Outcome {
-        if !self.show {
-            return Ok(());
+    fn stays(&mut self, _: &ModuleError) {}
+}
+
+impl Observer for Text {
+    fn starting(&mut self, step: &Step) {
+        let line = shown(step);
+        if self.dry_run {
+            if self.show && self.printed.insert(line.clone()) {
+                self.out.line(&line);
+            }
+            return;
         }
-        let (word, object) = command.map_or((&b"rmmod "[..], module), |command| (b"remove ", command));
-        self.out.bytes(&[word, object.as_bytes(), b"\n"].concat())?;
-        self.out.flush()
+        if self.show {
+            self.out.line(&line);
+        }
+        // What a command prints comes after the line that announces it.
+        self.out.sync();
     }
 
-    fn removed(&mut self, _: &End<'_>) {}
-
-    fn stays(&mut self, _: &remove::Failure) {}
+    fn removing(&mut self, removal: &Removal<'_>) {
+        if !self.show {
+            return;
+        }
+        let line = match removal.command {
+            Some(command) => [&b"remove "[..], &expanded(command, b"".as_bstr()), b"\n"].concat(),
+            None => [&b"rmmod "[..], removal.module, b"\n"].concat(),
+        };
+        self.out.line(&line);
+        self.out.sync();
+    }
 }

@@ -1,26 +1,27 @@
-//! What becomes of a run's operands, told step by step to whoever shows it: as text, or as a document.
+//! What becomes of a run's operands, reported step by step to whatever shows it: as text, or as a document.
 //!
 //! Owns the order of events. Operands come one after another, each with the modules that it stands for. A module to be
-//! loaded is planned, then its steps are taken one by one; with `--jobs` all modules are planned before the first step
-//! of any is told. Why something failed is also said by the report, whatever the view does about it.
+//! loaded is planned, then its plan is executed; with `--jobs` all modules are planned before the first step of any is
+//! reported. Why something failed is also reported to the user, whatever the view does about it.
 
 use std::ffi::OsStr;
 use std::io;
 
-use bstr::BStr;
+use bstr::BString;
 use oxmod::context::{Context, Module};
-use oxmod::ops::command;
-use oxmod::ops::probe::{Answer, Plan, Step};
-use oxmod::ops::remove;
+use oxmod::ops::ModuleError;
+use oxmod::ops::probe::{Done, Finished, Observer, Plan, Removal, Step};
 
 use super::args::{Job, Settings};
 use crate::output::stdout::Out;
-use crate::report::Outcome;
+use crate::report::Report;
 
-/// Shows what happens. An error is one of standard output, and ends the run.
-pub trait View {
+/// Shows what happens. What cannot be shown never stops the work: a view remembers it until the end.
+///
+/// In the events of [`Observer`] plans are numbered as [`View::planned`] has numbered them.
+pub trait View: Observer {
     /// What is about to be done, and where modules are looked for.
-    fn begin(&mut self, job: &Job, settings: &Settings, context: &Context<'_>);
+    fn begin(&mut self, job: &Job, settings: &Settings, context: &Context);
 
     /// Standard output, for the answers that are nothing but text; `None` where they cannot be shown.
     fn out(&mut self) -> Option<&mut Out>;
@@ -32,35 +33,70 @@ pub trait View {
     fn not_found(&mut self, error: Option<&io::Error>);
 
     /// It stands for this module, and nothing more was asked (`-R`).
-    fn resolved(&mut self, module: &Module) -> Outcome;
+    fn resolved(&mut self, module: &Module);
 
-    /// It stands for this module, and this would load it. The number is what [`View::taken`] wants.
-    fn planned(&mut self, module: &Module, plan: &Plan<'_>) -> Result<usize, crate::report::Exit>;
-
-    /// A step is about to be taken, or the next that is told.
-    fn taking(&mut self, step: &Step) -> Outcome;
-
-    /// What became of a step of the plan of this number: its place, itself, the answer.
-    fn taken(&mut self, plan: usize, place: usize, step: &Step, answer: &Answer);
+    /// It stands for this module, and this is the plan for it, the first being number 0.
+    fn planned(&mut self, plan: &Plan);
 
     /// It stands for this module, which is to be removed.
     fn unwanted(&mut self, module: &Module);
 
-    /// A module is about to be removed, by the kernel or by this command.
-    fn removing(&mut self, module: &BStr, command: Option<&BStr>) -> Outcome;
-
-    /// What became of that.
-    fn removed(&mut self, end: &End<'_>);
-
     /// The module that is to be removed stays.
-    fn stays(&mut self, failure: &remove::Failure);
+    fn stays(&mut self, error: &ModuleError);
 }
 
-/// How the removal of one module ended.
-#[derive(Debug, Clone, Copy)]
-pub enum End<'e> {
-    /// The kernel's answer.
-    Kernel(&'e io::Result<()>),
-    /// How the command went.
-    Command(&'e Result<(), command::Failure>),
+/// Hands what happens to the view, and reports to the user what went wrong.
+pub struct Watcher<'w> {
+    view: &'w mut dyn View,
+    report: &'w Report,
+    /// The modules that the plans are for.
+    modules: Vec<BString>,
+    /// The view's number of the first of these plans.
+    first: usize,
+    /// The plan that the last error was about: of each only the first is reported.
+    failed: Option<usize>,
+}
+
+impl<'w> Watcher<'w> {
+    /// For the execution of these plans, the first of which the view knows by the number `first`.
+    pub fn new(view: &'w mut dyn View, report: &'w Report, plans: &[Plan], first: usize) -> Self {
+        let modules = plans.iter().map(|plan| plan.module.name.clone()).collect();
+        Self { view, report, modules, first, failed: None }
+    }
+}
+
+impl Observer for Watcher<'_> {
+    fn starting(&mut self, step: &Step) {
+        self.view.starting(step);
+    }
+
+    fn finished(&mut self, finished: &Finished<'_>) {
+        let Finished { plan, step, result, .. } = *finished;
+        self.view.finished(&Finished { plan: self.first + plan, ..*finished });
+        match result {
+            Ok(Done::Inserted(insertion)) => self.report.inserted(step, *insertion),
+            Ok(_) => {}
+            Err(error) if step.required => {
+                if self.failed.replace(plan) != Some(plan)
+                    && let Some(module) = self.modules.get(plan)
+                {
+                    self.report.step_failed(module, step, error);
+                }
+            }
+            // A soft dependency may fail silently, but for its install command.
+            Err(ModuleError::Command { error, .. }) => self.report.install_command_failed(step, error),
+            Err(_) => {}
+        }
+    }
+
+    fn removing(&mut self, removal: &Removal<'_>) {
+        self.view.removing(removal);
+    }
+
+    fn removed(&mut self, removal: &Removal<'_>, result: &Result<(), ModuleError>) {
+        self.view.removed(removal, result);
+        if let Err(error) = result {
+            self.report.refused_to_remove(removal.module, error);
+        }
+    }
 }

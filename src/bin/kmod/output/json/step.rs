@@ -2,9 +2,9 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use oxmod::error::Cause;
-use oxmod::ops::command;
-use oxmod::ops::probe::{Action, Failure, Step};
+use oxmod::ops::ModuleError;
+use oxmod::ops::command::CommandError;
+use oxmod::ops::probe::{Action, Step};
 
 use super::{Kind, Object, failure, file_failure, system_failure};
 
@@ -24,28 +24,38 @@ pub fn step(step: &Step) -> Object {
         .set("loaded", step.loaded)
 }
 
-/// Why a step could not be taken.
-pub fn reason(why: &Failure) -> Object {
-    match why {
-        Failure::Missing => failure(Kind::Missing, "There is no such module"),
-        Failure::Loaded => system_failure(Kind::Loaded, libc::EEXIST),
-        Failure::Command(why) => {
-            let (command::Failure::Status(command, _) | command::Failure::Circle(command)) = why;
-            of_command(why).text("command", command)
+/// An `error` object: why a module was not loaded or not removed.
+pub fn failure_of(error: &ModuleError) -> Object {
+    let object = match error {
+        ModuleError::NotFound { .. } => failure(Kind::Missing, "There is no such module"),
+        ModuleError::AlreadyLoaded { .. } => system_failure(Kind::Loaded, error.errno()),
+        ModuleError::NotLoaded { .. } => failure(Kind::NotLoaded, "Module is not loaded"),
+        ModuleError::BuiltIn { .. } => failure(Kind::Builtin, "Module is built in"),
+        ModuleError::InUse { .. } => failure(Kind::InUse, "Module is in use"),
+        ModuleError::Kernel { errno, path, .. } => {
+            let object = system_failure(Kind::Refused, *errno);
+            match path {
+                Some(path) => object.text("path", path.as_os_str().as_bytes()),
+                None => object,
+            }
         }
-        Failure::Refused(error) => match error.cause {
-            Cause::Io(_) => file_failure(Kind::Refused, error),
-            Cause::Format(_) => file_failure(Kind::Unreadable, error),
+        ModuleError::File { error, .. } => file_failure(Kind::Unreadable, error),
+        ModuleError::Command { error, .. } => match error {
+            CommandError::Status(command, status) => {
+                failure(Kind::Command, "The command failed").set("status", *status).text("command", command)
+            }
+            circle => {
+                failure(Kind::Command, "The command runs inside itself").text("command", circle.command())
+            }
         },
-    }
-}
-
-/// Why a command did not succeed.
-pub fn of_command(why: &command::Failure) -> Object {
-    match why {
-        command::Failure::Status(_, status) => {
-            failure(Kind::Command, "The command failed").set("status", *status)
+        ModuleError::Forbidden { forbidden, .. } => {
+            let object = failure(Kind::Forbidden, "Module is forbidden").text("module", &forbidden.module);
+            return match &forbidden.reason {
+                Some(reason) => object.text("reason", reason),
+                None => object,
+            };
         }
-        command::Failure::Circle(_) => failure(Kind::Command, "The command runs inside itself"),
-    }
+        other => failure(Kind::Refused, &other.to_string()).set("errno", other.errno()),
+    };
+    object.text("module", error.module())
 }

@@ -6,13 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bstr::BString;
+use oxmod::ops::ModuleError;
 use oxmod::ops::coldplug::{Foreseen, Need, Served};
-use oxmod::ops::manager::{self, Planned, Prospect};
-use oxmod::ops::probe::Step;
+use oxmod::ops::probe::{Decision, Plan};
 
 use super::View;
-use crate::output::json::step::{of_command, step};
-use crate::output::json::{self, Format, Kind, List, Object, failure, file_failure, system_failure};
+use crate::output::json::step::{failure_of, step};
+use crate::output::json::{self, Format, List, Object};
 use crate::report::{Outcome, Report};
 
 const FORMAT: Format = Format { name: "coldplug", list: "needs" };
@@ -31,26 +31,22 @@ impl View for List {
 
     fn foreseen(&mut self, need: &Need, foreseen: &Foreseen) -> Outcome {
         let planned = &foreseen.planned;
-        let of = |wanted: fn(&Prospect) -> bool| -> Vec<&BString> {
-            let found = planned.iter().filter(|planned| wanted(&planned.prospect));
-            found.map(|planned| &planned.module.name).collect()
+        let of = |wanted: fn(&Decision) -> bool| -> Vec<&BString> {
+            planned.iter().filter(|plan| wanted(&plan.decision)).map(|plan| &plan.module.name).collect()
         };
-        let steps = planned.iter().flat_map(steps).map(|one| {
+        let steps = planned.iter().flat_map(Plan::steps).map(|one| {
             let outcome = if one.loaded { "loaded" } else { "planned" };
             step(one).set("outcome", outcome)
         });
-        let failed = planned.iter().filter_map(|planned| match &planned.prospect {
-            Prospect::Forbidden(error) => Some((&planned.module.name, error)),
-            _ => None,
-        });
+        let failed = planned.iter().filter_map(|plan| Some((&plan.module.name, plan.refusal()?)));
         let object = who(need)
             .texts::<&BString>("loaded", &[])
-            .texts("already", &of(|prospect| matches!(prospect, Prospect::Loaded)))
-            .texts("builtin", &of(|prospect| matches!(prospect, Prospect::BuiltIn)))
+            .texts("already", &of(|decision| matches!(decision, Decision::Loaded)))
+            .texts("builtin", &of(|decision| matches!(decision, Decision::BuiltIn)))
             .texts::<&BString>("commands", &[])
-            .texts("blacklisted", &of(|prospect| matches!(prospect, Prospect::Blacklisted(_))))
+            .texts("blacklisted", &of(|decision| matches!(decision, Decision::Blacklisted(_))))
             .texts("repeated", &foreseen.repeated)
-            .objects("failed", failed.map(|(driver, error)| failed_one(driver, error)));
+            .objects("failed", failed.map(|(driver, error)| failed_one(driver, &error)));
         self.push(object.objects("steps", steps))
     }
 
@@ -69,36 +65,11 @@ impl View for List {
     }
 }
 
-fn steps(planned: &Planned) -> &[Step] {
-    match &planned.prospect {
-        Prospect::Load(steps) => steps,
-        _ => &[],
-    }
-}
-
 fn who(need: &Need) -> Object {
     let devices: Vec<&[u8]> = need.devices.iter().map(|device| device.as_os_str().as_bytes()).collect();
     Object::new().text("modalias", &need.modalias).texts("devices", &devices)
 }
 
-fn failed_one(driver: &BString, error: &manager::Error) -> Object {
-    Object::new().text("name", driver).object("error", reason(error))
-}
-
-fn reason(error: &manager::Error) -> Object {
-    use manager::Error as E;
-    match error {
-        E::NotFound { name } => failure(Kind::Missing, "There is no such module").text("module", name),
-        E::Forbidden { forbidden, reason, .. } => {
-            let object = failure(Kind::Forbidden, "Module is forbidden").text("module", forbidden);
-            match reason {
-                Some(reason) => object.text("reason", reason),
-                None => object,
-            }
-        }
-        E::Kernel { errno, module } => system_failure(Kind::Refused, *errno).text("module", module),
-        E::File { module, error } => file_failure(Kind::Unreadable, error).text("module", module),
-        E::Command { module, failure } => of_command(failure).text("module", module),
-        other => failure(Kind::Refused, &other.to_string()).set("errno", other.errno()),
-    }
+fn failed_one(driver: &BString, error: &ModuleError) -> Object {
+    Object::new().text("name", driver).object("error", failure_of(error))
 }

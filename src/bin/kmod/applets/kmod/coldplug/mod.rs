@@ -9,7 +9,7 @@ mod watch;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oxmod::notice::{Notice, Sink};
 use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
@@ -53,14 +53,17 @@ pub fn run(invocation: &Invocation) -> Outcome {
 
 fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
     // With an index that cannot be used nobody knows what was left undone.
-    let blind = AtomicBool::new(false);
-    let sink = |notice: &Notice| {
-        if matches!(notice, Notice::Unreadable(_) | Notice::Unusable(_)) {
-            blind.store(true, Relaxed);
+    let blind = Arc::new(AtomicBool::new(false));
+    let sink = Sink::new({
+        let (blind, report) = (Arc::clone(&blind), report.clone());
+        move |notice| {
+            if matches!(notice, Notice::Unreadable(_) | Notice::Unusable(_)) {
+                blind.store(true, Relaxed);
+            }
+            report.library(notice);
         }
-        report.library(notice);
-    };
-    let manager = manager(settings, &sink, report)?;
+    });
+    let manager = manager(settings, sink, report)?;
     view.begin(&manager.dir(), manager.meta_file().as_deref(), settings.dry_run);
     if settings.watch {
         return watch::run(settings, &manager, report);
@@ -72,14 +75,14 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
 }
 
 /// The manager of the modules that the options name.
-fn manager<'s>(settings: &Settings, sink: Sink<'s>, report: &Report) -> Result<Manager<'s>, Exit> {
+fn manager(settings: &Settings, sink: Sink, report: &Report) -> Result<Manager, Exit> {
     let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
     let (meta, source) = (settings.meta.clone(), settings.config_source());
     let open = move || match &meta {
-        Some(meta) => open_meta(meta, &dir, &source, sink),
-        None => open_dir(&dir, &source, sink),
+        Some(meta) => open_meta(meta, &dir, &source, &sink),
+        None => open_dir(&dir, &source, &sink),
     };
-    Manager::new(open, sink).map_err(|error| report.no_manager(&error))
+    Manager::new(open).map_err(|error| report.no_manager(&error))
 }
 
 struct Run<'r> {
@@ -91,7 +94,7 @@ struct Run<'r> {
 
 impl Run<'_> {
     /// Look after look: a driver may bring in devices that have needs of their own.
-    fn load(&self, manager: &Manager<'_>, view: &mut dyn View) -> Outcome {
+    fn load(&self, manager: &Manager, view: &mut dyn View) -> Outcome {
         let mut coldplug = Coldplug::new(manager);
         let fine = Mutex::new(true);
         for _ in 0..LOOKS {
@@ -120,7 +123,7 @@ impl Run<'_> {
     }
 
     /// What devices a driver would bring in nobody knows: one pass.
-    fn foresee(&self, manager: &Manager<'_>, view: &mut dyn View) -> Outcome {
+    fn foresee(&self, manager: &Manager, view: &mut dyn View) -> Outcome {
         let mut coldplug = Coldplug::new(manager);
         for need in self.survey(&mut coldplug)? {
             let foreseen = coldplug.foresee(&need);
@@ -130,7 +133,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn survey(&self, coldplug: &mut Coldplug<'_, '_>) -> Result<Vec<Need>, Exit> {
+    fn survey(&self, coldplug: &mut Coldplug<'_>) -> Result<Vec<Need>, Exit> {
         coldplug.survey(self.top).map_err(|error| self.report.no_devices(&error))
     }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use bstr::BString;
 use oxmod::ops::coldplug::{Foreseen, Need, Served};
-use oxmod::ops::manager::Prospect;
 
 use super::View;
 use crate::output::stdout::Out;
@@ -35,8 +34,7 @@ impl View for Text {
 
     fn foreseen(&mut self, _: &Need, foreseen: &Foreseen) -> Outcome {
         for planned in &foreseen.planned {
-            let Prospect::Load(steps) = &planned.prospect else { continue };
-            for step in steps.iter().filter(|step| !step.loaded) {
+            for step in planned.steps().iter().filter(|step| !step.loaded) {
                 let line = shown(step);
                 if self.printed.insert(line.clone()) {
                     self.out.bytes(&line)?;

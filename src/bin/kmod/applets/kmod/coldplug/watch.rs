@@ -11,7 +11,7 @@ use super::options::Settings;
 use crate::report::{Outcome, Report};
 
 /// Goes on until a signal asks for an end, whatever devices do: that is no failure.
-pub fn run(settings: &Settings, manager: &Manager<'_>, report: &Report) -> Outcome {
+pub fn run(settings: &Settings, manager: &Manager, report: &Report) -> Outcome {
     let watch = Watch { top: Path::new(DEVICES), jobs: settings.jobs, trigger: settings.trigger };
     // The lines about one device stand together.
     let turn = Mutex::new(());

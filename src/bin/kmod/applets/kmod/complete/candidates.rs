@@ -9,7 +9,7 @@ use oxmod::context::loaded;
 use oxmod::context::{ConfigSource, Context, IndexKind, module_dir};
 use oxmod::formats::modinfo::{Parameters, builtin};
 use oxmod::name;
-use oxmod::notice::{Notice, Sink};
+use oxmod::notice::Sink;
 use oxmod::ops::info::Reader;
 use oxmod::sys::dir;
 
@@ -251,8 +251,7 @@ impl<'w> Candidates<'w> {
         if self.is_path() {
             return self.files(is_module_file);
         }
-        let quiet = |_: &Notice| {};
-        let Some(context) = place.context(&quiet) else { return };
+        let Some(context) = place.context() else { return };
         for alias in &context.config().aliases {
             self.offer_module(&alias.pattern, &format!("alias of {}", alias.module));
         }
@@ -270,8 +269,7 @@ impl<'w> Candidates<'w> {
 
     /// The parameters of the module that is the first operand.
     fn parameters(&mut self, place: &Place<'_>) {
-        let quiet = |_: &Notice| {};
-        let (Some(context), Some(operand)) = (place.context(&quiet), place.operands.first()) else { return };
+        let (Some(context), Some(operand)) = (place.context(), place.operands.first()) else { return };
         let path = quotes::at_home(operand);
         let found = if operand.as_bytes().contains(&b'/') || place.tool == "insmod" {
             None
@@ -354,13 +352,13 @@ impl Place<'_> {
     }
 
     /// The module directory, or the meta.pb, that the options choose.
-    fn context<'a>(&self, quiet: Sink<'a>) -> Option<Context<'a>> {
+    fn context(&self) -> Option<Context> {
         let root = self.root();
         let version = self.values(&["set-version"]).next_back();
         let dir = module_dir(root.as_deref().map(Path::as_os_str), version).ok()?;
         Some(match self.values(&["meta"]).next_back().map(quotes::at_home) {
-            Some(file) => Context::open_meta(&file, dir, &self.config(), quiet),
-            None => Context::open(dir, &self.config(), quiet),
+            Some(file) => Context::open_meta(&file, dir, &self.config(), &Sink::none()),
+            None => Context::open(dir, &self.config(), &Sink::none()),
         })
     }
 

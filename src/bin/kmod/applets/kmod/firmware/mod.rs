@@ -14,7 +14,6 @@ use clap::Command;
 use oxmod::context::{ConfigSource, Context, module_dir};
 use oxmod::formats::firmware::whence::Whence;
 use oxmod::formats::firmware::{Dead, name};
-use oxmod::notice::Notice;
 use oxmod::ops::firmware::{
     self as op, Chosen, Image, Made, Place, Present, Search, Selection, Sizes, Survey,
 };
@@ -118,7 +117,7 @@ pub struct Owner {
 struct Known<'a> {
     request: &'a Request,
     report: &'a Report,
-    context: &'a Context<'a>,
+    context: &'a Context,
     search: Search,
     whence: Option<Whence>,
     chosen: Chosen,
@@ -129,7 +128,7 @@ struct Known<'a> {
 
 /// Does what is asked. The answer may lack something, in which case the outcome is no success.
 fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit> {
-    let sink = |notice: &Notice| report.library(notice);
+    let sink = report.sink();
     let dir = module_dir(request.basedir.as_deref(), request.version.as_deref())
         .map_err(|error| report.no_working_directory(&error))?;
     let config = if request.config.is_empty() {

@@ -12,7 +12,7 @@ use clap::Command;
 use oxmod::error::FormatError;
 use oxmod::formats::meta::Meta;
 use oxmod::name;
-use oxmod::notice::Notice;
+use oxmod::notice::Sink;
 use oxmod::ops::depmod as op;
 use oxmod::ops::meta_check::{self as check, Flaw, Listed, Served};
 use oxmod::sys::publish;
@@ -125,11 +125,14 @@ fn help(invocation: &Invocation) -> Outcome {
 /// What the file would be if it were made now.
 fn fresh(source: &Source, report: &Report) -> Result<Vec<u8>, Exit> {
     let progress = Progress::new("kmod: reading modules");
-    let sink = |notice: &Notice| {
-        if !progress.takes(notice) {
-            report.library(notice);
+    let sink = Sink::new({
+        let report = report.clone();
+        move |notice| {
+            if !progress.takes(notice) {
+                report.library(notice);
+            }
         }
-    };
+    });
     let dir = source.dir(report)?;
     let release = source.release(report)?;
     let config = op::Config { depmod: source.depmod_config(&sink), ..op::Config::default() };

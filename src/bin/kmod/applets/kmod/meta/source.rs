@@ -95,7 +95,7 @@ impl Source {
     }
 
     /// depmod.d.
-    pub fn depmod_config(&self, sink: Sink<'_>) -> DepmodConfig {
+    pub fn depmod_config(&self, sink: &Sink) -> DepmodConfig {
         depmod_config(&self.config, sink)
     }
 }

@@ -6,30 +6,23 @@ use std::thread;
 
 use bstr::BString;
 
-use super::in_flight::{Flights, Shared};
-use super::{Error, Manager};
-use crate::ops::insert::Way;
-use crate::ops::probe::Done;
-
-/// What threads share may be shared.
-#[test]
-fn a_manager_may_be_shared() {
-    fn is_shared<T: Send + Sync>() {}
-    is_shared::<Manager<'_>>();
-}
+use super::{InFlight, Shared};
+use crate::ops::ModuleError;
+use crate::ops::insert::Insertion;
+use crate::ops::probe::{Done, StepResult};
 
 /// One works, seven wait for it and get its answer, whatever that is.
-fn eight(answer: &Result<Done, Error>) -> (usize, usize, usize) {
-    let (flights, module) = (Flights::default(), BString::from("m"));
+fn eight(answer: &StepResult) -> (usize, usize, usize) {
+    let (in_flight, module) = (InFlight::default(), BString::from("m"));
     let [began, worked, others, failed] = [const { AtomicUsize::new(0) }; 4];
     let barrier = Barrier::new(8);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 barrier.wait();
-                let shared = flights.share(&module, || {
+                let shared = in_flight.share(&module, || {
                     began.fetch_add(1, Ordering::Relaxed);
-                    while flights.waiting_for(&module) < 7 {
+                    while in_flight.waiting_for(&module) < 7 {
                         thread::yield_now();
                     }
                     answer.clone()
@@ -49,48 +42,51 @@ fn eight(answer: &Result<Done, Error>) -> (usize, usize, usize) {
 }
 
 #[test]
-fn who_comes_meanwhile_gets_the_same_answer() {
-    for done in [Done::Inserted(Way::Direct), Done::Loaded, Done::Installed, Done::BuiltIn] {
+fn a_caller_that_comes_meanwhile_gets_the_same_answer() {
+    for done in [Done::Inserted(Insertion::Direct), Done::Loaded, Done::Installed, Done::BuiltIn] {
         assert_eq!(eight(&Ok(done)), (1, 7, 0));
     }
-    assert_eq!(eight(&Err(Error::Kernel { errno: libc::ENODEV, module: "m".into() })), (0, 0, 8));
+    assert_eq!(
+        eight(&Err(ModuleError::Kernel { errno: libc::ENODEV, module: "m".into(), path: None })),
+        (0, 0, 8)
+    );
 }
 
 #[test]
-fn who_comes_later_begins_anew() {
-    let (flights, module) = (Flights::default(), BString::from("m"));
+fn a_caller_that_comes_later_begins_a_new_attempt() {
+    let (in_flight, module) = (InFlight::default(), BString::from("m"));
     for _ in 0..2 {
-        assert_eq!(flights.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
+        assert_eq!(in_flight.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
     }
-    let refusal = Error::NotFound { name: module.clone() };
-    assert!(flights.share(&module, || Err(refusal)).is_err());
-    assert_eq!(flights.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
+    let refusal = ModuleError::NotFound { name: module.clone() };
+    assert!(in_flight.share(&module, || Err(refusal)).is_err());
+    assert_eq!(in_flight.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
 }
 
 /// A panic in one thread leaves nobody waiting for ever.
 #[test]
 fn an_abandoned_insertion_is_taken_up() {
-    let (flights, module) = (Flights::default(), BString::from("m"));
+    let (in_flight, module) = (InFlight::default(), BString::from("m"));
     thread::scope(|scope| {
         let first = scope.spawn(|| {
-            let _ = flights.share(&module, || -> Result<Done, Error> {
-                while flights.waiting_for(&module) < 1 {
+            let _ = in_flight.share(&module, || -> StepResult {
+                while in_flight.waiting_for(&module) < 1 {
                     thread::yield_now();
                 }
                 panic!("on purpose")
             });
         });
         let second = scope.spawn(|| {
-            while first_has_not_begun(&flights, &module) {
+            while first_has_not_begun(&in_flight, &module) {
                 thread::yield_now();
             }
-            matches!(flights.share(&module, || Ok(Done::Loaded)), Ok(Shared::Own(Done::Loaded)))
+            matches!(in_flight.share(&module, || Ok(Done::Loaded)), Ok(Shared::Own(Done::Loaded)))
         });
         assert!(first.join().is_err());
         assert!(second.join().expect("no panic"));
     });
 }
 
-fn first_has_not_begun(flights: &Flights, module: &BString) -> bool {
-    !flights.is_open(module)
+fn first_has_not_begun(in_flight: &InFlight, module: &BString) -> bool {
+    !in_flight.is_open(module)
 }
