@@ -156,7 +156,9 @@ fn commands_that_are_run() {
     assert_eq!(said["requests"][0]["modules"][0]["steps"][0]["outcome"], "ran");
     let failed = document(&modprobe(&root).arg("i"));
     let module = &failed["requests"][0]["modules"][0];
-    let error = json!({"kind": "command", "text": "The command failed", "status": 3, "command": "exit 3"});
+    let error = json!({
+        "kind": "command", "text": "The command failed", "status": 3, "command": "exit 3", "module": "i"
+    });
     assert_eq!((&failed["exit"], &module["steps"][0]["outcome"]), (&json!(1), &json!("failed")));
     assert_eq!(module["steps"][0]["error"], error);
     assert_eq!((&module["error"]["status"], &module["error"]["module"]), (&json!(3), &json!("i")));
@@ -183,7 +185,7 @@ fn steps_that_fail() {
     let error = &gone["requests"][0]["modules"][0]["error"];
     assert_eq!(
         (&error["kind"], &error["code"], &gone["exit"]),
-        (&json!("refused"), &json!("ENOENT"), &json!(1))
+        (&json!("unreadable"), &json!("ENOENT"), &json!(1))
     );
     let off = document(&modprobe(&root).arg("off-alias"));
     assert_eq!(off["requests"][0]["modules"][0]["error"]["kind"], "missing");

@@ -69,7 +69,7 @@ pub enum Kind {
     NotTried,
     /// There is no module of this name.
     Missing,
-    /// The kernel did not do it, or the file cannot be opened.
+    /// The kernel returned an error.
     Refused,
     /// A command of the configuration failed.
     Command,
