@@ -11,6 +11,17 @@
 #![cfg_attr(not(test), no_main)]
 // In a program, `pub` says that another file of it may use the item; there is no outside.
 #![allow(unreachable_pub)]
+// A build without some of the features still has the messages and helpers that only those use.
+#![cfg_attr(
+    not(all(
+        feature = "coldplug",
+        feature = "complete",
+        feature = "depmod",
+        feature = "firmware",
+        feature = "meta"
+    )),
+    allow(dead_code)
+)]
 
 mod applets;
 mod cli;
