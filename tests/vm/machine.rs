@@ -14,7 +14,7 @@ use oxmod_test_support::Kernel;
 use crate::image::which;
 
 /// After this the machine is stopped; a run takes a fraction of it.
-const LIMIT: Duration = Duration::from_secs(1200);
+const LIMIT: Duration = Duration::from_mins(20);
 
 /// What the scenarios find on the kernel's command line.
 const CMDLINE: &str = "console=ttyS0 quiet panic=-1 rcupdate.rcu_expedited=1 mitigations=off nokaslr audit=0 ox_params.usmall=5 ox_params.text=\"of the boot\" \

@@ -199,6 +199,6 @@ mod tests {
     /// `kernel` has parameters in every kernel, and so a directory; were it waited for, this would take an hour.
     #[test]
     fn what_is_built_in_is_not_waited_for() {
-        assert_eq!(settled(b"kernel", Duration::from_secs(3600)), None);
+        assert_eq!(settled(b"kernel", Duration::from_hours(1)), None);
     }
 }

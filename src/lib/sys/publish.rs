@@ -39,7 +39,7 @@ const WRITTEN_BY_OTHERS: u32 = 0o022;
 
 /// How long a writer waits for another one. Whoever may list a directory may also lock it, and must not stop all writing
 /// for ever.
-pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A file to be published.

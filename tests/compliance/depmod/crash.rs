@@ -91,7 +91,7 @@ impl Scene {
             let path = dir.join(name);
             let _ = fs::remove_file(&path);
             fs::write(&path, bytes).unwrap();
-            let time = SystemTime::now() - Duration::from_secs(3600);
+            let time = SystemTime::now() - Duration::from_hours(1);
             File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
         }
     }

@@ -58,7 +58,7 @@ fn tick(side: Side) {
 /// Sets the modification time of a file of the module directory to ten minutes ago.
 fn age(root: &Root, path: &str) {
     let file = File::options().write(true).open(root.path(root.in_modules(path))).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(600)).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_mins(10)).unwrap();
 }
 
 /// What is changed, whether the reference notices it, and how it is done.
