@@ -71,7 +71,7 @@ build_release() {
     env "$variable=$flags -g0 -ffile-prefix-map=$cargo=/cargo -ffile-prefix-map=$TARGET=/target" \
         RUSTFLAGS="${RUSTFLAGS:-} -C link-arg=-Lscripts/packaging/link --remap-path-prefix=$REPO=/oxmod --remap-path-prefix=$cargo=/cargo" \
         CARGO_INCREMENTAL=0 \
-        cargo build --locked --release --bin kmod --manifest-path "$REPO/Cargo.toml" \
+        cargo build --locked --release -p oxmod-tools --bin kmod --manifest-path "$REPO/Cargo.toml" \
         --target "$TRIPLE" --target-dir "$TARGET"
     # shellcheck disable=SC2034
     RELEASE_KMOD=$TARGET/$TRIPLE/release/kmod
