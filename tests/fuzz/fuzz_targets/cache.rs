@@ -15,7 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
     let (path, modinfo) = bytes.split_at(bytes.len() / 3);
     let identity = Identity { size: bytes.len() as u64, ..Identity::default() };
     let contents = Contents { path, identity, modinfo: Some(modinfo), signature: Some(path) };
-    let symbols = || bytes.split(|&byte| byte == 0).map(|name| Symbol { name, crc: Some(name.len() as u64), bind: b'G' });
+    let symbols = || {
+        bytes.split(|&byte| byte == 0).map(|name| Symbol { name, crc: Some(name.len() as u64), bind: b'G' })
+    };
     let record = encode(&contents, symbols(), symbols().take(2)).expect("short");
     let made = Made { maker: MAKER, symbol_prefix: None, files: Vec::new() };
     let parts = assemble(&made, &[&record]).expect("one record");
@@ -31,7 +33,9 @@ fuzz_target!(|bytes: &[u8]| {
         let at = bytes.len().wrapping_mul(31).wrapping_add(usize::from(byte)) % damaged.len();
         damaged[at] ^= 1 << (byte % 8);
         read(&damaged);
-        if let Some(found) = Facts::open(damaged.as_slice(), MAKER).ok().and_then(|facts| facts.find(path).map(Vec::from)) {
+        if let Some(found) =
+            Facts::open(damaged.as_slice(), MAKER).ok().and_then(|facts| facts.find(path).map(Vec::from))
+        {
             assert_eq!(found, record);
         }
     }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use oxmod::formats::config::Config;
+use oxmod::notice::Sink;
 
 fuzz_target!(|data: &[u8]| {
     let mut config = Config::default();
-    config.parse_command_line(Path::new("/proc/cmdline"), data, &|_| {});
+    config.parse_command_line(Path::new("/proc/cmdline"), data, &Sink::none());
     let found: Vec<Vec<u8>> =
         config.options.iter().map(|entry| [&entry.module[..], b" ", &entry.text].concat()).collect();
     let expected: Vec<Vec<u8>> = reference(data);

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use oxmod::formats::config::Config;
-use oxmod::notice::Notice;
+use oxmod::notice::{Notice, Sink};
 
 fuzz_target!(|data: &[u8]| {
     let config = parse(data);
@@ -34,10 +34,11 @@ fuzz_target!(|data: &[u8]| {
 
 fn parse(data: &[u8]) -> Config {
     let mut config = Config::default();
-    config.parse(Path::new("/f.conf"), data, &|notice| {
+    let sink = Sink::new(|notice| {
         let known = matches!(notice, Notice::BadConfigLine { .. } | Notice::DeprecatedDirective { .. });
         assert!(known, "{notice:?}");
     });
+    config.parse(Path::new("/f.conf"), data, &sink);
     config
 }
 

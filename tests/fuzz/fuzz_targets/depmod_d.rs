@@ -5,10 +5,11 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use oxmod::formats::config::depmod::{DepmodConfig, KernelPattern, SearchPlace};
+use oxmod::notice::Sink;
 
 fuzz_target!(|data: &[u8]| {
     let mut config = DepmodConfig::default();
-    config.parse(Path::new("/f.conf"), data, &|_| {});
+    config.parse(Path::new("/f.conf"), data, &Sink::none());
     let pattern = |kernel: &KernelPattern| match kernel {
         KernelPattern::Any => 1,
         KernelPattern::Expression(text) => text.len(),

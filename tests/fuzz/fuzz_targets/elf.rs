@@ -13,7 +13,10 @@ fuzz_target!(|bytes: &[u8]| {
         let names = links.exports().map(|export| export.name).chain(links.needs().map(|need| need.name));
         for name in names {
             assert!(!name.contains(&0));
-            assert!(name.is_empty() || bytes.windows(name.len()).any(|window| window == name), "a made-up name");
+            assert!(
+                name.is_empty() || bytes.windows(name.len()).any(|window| window == name),
+                "a made-up name"
+            );
         }
     }
     if let Ok(versions) = module.versions() {

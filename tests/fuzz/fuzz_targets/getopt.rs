@@ -4,7 +4,7 @@
 //! the same options with the same values, end at the same kind of error, and leave the same operands.
 #![no_main]
 
-#[path = "../../../src/bin/kmod/getopt.rs"]
+#[path = "../../../src/bin/kmod/cli/getopt.rs"]
 #[allow(dead_code)]
 mod getopt;
 
@@ -93,7 +93,8 @@ fn theirs(args: &[OsString], ordering: Ordering) -> Walk {
         })
         .chain([LongOption { name: ptr::null(), has_arg: 0, flag: ptr::null_mut(), value: 0 }])
         .collect();
-    let short: String = TABLE.iter().map(|row| format!("{}{}", row.1, if row.5 { ":" } else { "" })).collect();
+    let short: String =
+        TABLE.iter().map(|row| format!("{}{}", row.1, if row.5 { ":" } else { "" })).collect();
     let plus = if ordering == Ordering::RequireOrder { "+" } else { "" };
     let short = CString::new(format!("{plus}{short}")).expect("no NUL");
     let words = [OsString::from("t")].into_iter().chain(args.iter().cloned());
@@ -125,6 +126,7 @@ fn theirs(args: &[OsString], ordering: Ordering) -> Walk {
 fuzz_target!(|data: &[u8]| {
     let Some((choice, rest)) = data.split_first() else { return };
     let ordering = if choice & 1 == 0 { Ordering::Permute } else { Ordering::RequireOrder };
-    let args: Vec<OsString> = rest.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).into()).collect();
+    let args: Vec<OsString> =
+        rest.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).into()).collect();
     assert_eq!(ours(&command(), &args, ordering), theirs(&args, ordering), "{args:?}");
 });

@@ -6,7 +6,13 @@ use oxmod::formats::index::{Builder, Index};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(index) = Index::parse(data) else { return };
-    for key in [&b"pci:v00008086d*"[..], b"snd_hda_intel", b"symbol:printk", b"", b"usb:v1D6Bp0002d0515dc09dsc00dp01ic09isc00ip00in00"] {
+    for key in [
+        &b"pci:v00008086d*"[..],
+        b"snd_hda_intel",
+        b"symbol:printk",
+        b"",
+        b"usb:v1D6Bp0002d0515dc09dsc00dp01ic09isc00ip00in00",
+    ] {
         let _ = index.get(key);
         let _ = index.search(key);
     }
