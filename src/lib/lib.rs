@@ -24,7 +24,7 @@ pub mod ops;
 #[doc(hidden)]
 pub mod sys;
 
-/// The examples of the README are tested as those of the documentation are.
+/// The examples of the library's README are tested as those of the documentation are.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("README.md")]
 struct Readme;

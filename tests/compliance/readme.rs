@@ -1,15 +1,21 @@
-//! The README: what its console shows is what a terminal shows, on Debian 13's modules.
+//! The README: what its console shows is what a terminal shows, on Debian 13's modules, and its example of the library is the
+//! one that the library's own README has, where `cargo test --doc` compiles it.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use oxmod_test_support::{Kernel, Root, Run, Side, kernels, running_release};
 
+/// The first block of `file` that opens with `fence`.
+fn block(file: &str, fence: &str) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let (_, rest) = text.split_once(&format!("```{fence}\n")).unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
 /// The commands of the console, each with the lines below it.
 fn console() -> Vec<(String, Vec<String>)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let block = text.split_once("```console\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
+    let block = block("README.md", "console");
     let mut shown: Vec<(String, Vec<String>)> = Vec::new();
     for line in block.lines() {
         match line.strip_prefix("$ ") {
@@ -65,4 +71,9 @@ fn the_console_of_the_readme() {
         let answer = Run::shell(&format!("{{ {command}; }} 2>&1")).inside(&root).on(Side::Ours);
         assert_eq!(neutral(&answer.stdout_text()), neutral(&lines.join("\n")), "{command}");
     }
+}
+
+#[test]
+fn the_example_of_the_library() {
+    assert_eq!(block("README.md", "rust,no_run"), block("src/lib/README.md", "rust,no_run"));
 }
