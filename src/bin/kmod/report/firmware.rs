@@ -8,7 +8,7 @@ use oxmod::error::{Error, FormatError};
 use oxmod::formats::firmware::Dead;
 use oxmod::ops::firmware::{Ambiguity, Missing, Policy, Present, Sizes, Unselected};
 
-use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path, why};
+use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path};
 
 impl Report {
     /// A word that an option does not know, and those that it does.
@@ -55,11 +55,6 @@ impl Report {
         ))
     }
 
-    /// Something that has to be read and cannot be.
-    pub fn unreadable_input(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)))
-    }
-
     /// Nothing could be chosen.
     pub fn nothing_chosen(&self, unselected: &Unselected) -> Exit {
         match unselected {
@@ -67,7 +62,7 @@ impl Report {
             Unselected::NoIndex(dir) => {
                 self.refuse(format_args!("no index of modules in {}: depmod makes it", verbatim_path(dir)))
             }
-            Unselected::Unread(error) => self.unreadable_input(error),
+            Unselected::Unread(error) => self.unreadable(error),
         }
     }
 
@@ -75,7 +70,7 @@ impl Report {
     pub fn unknown_devices(&self, unselected: &Unselected) {
         if let Unselected::Unread(error) = unselected {
             let path = verbatim_path(&error.path);
-            self.warning(format_args!("could not look for devices in {path}: {}", why(error)));
+            self.warning(format_args!("could not look for devices in {path}: {}", error.cause));
         }
     }
 
@@ -166,7 +161,7 @@ impl Report {
 
     /// An image that could not be copied to the end.
     pub fn not_copied(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not copy {}: {}", verbatim_path(&error.path), why(error)))
+        self.refuse(format_args!("could not copy {}: {}", verbatim_path(&error.path), error.cause))
     }
 
     /// How much there is, is taken and is saved.

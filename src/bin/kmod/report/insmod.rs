@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use oxmod::errno::strerror;
 use oxmod::error::Cause;
 use oxmod::ops::insert::InsertError;
-use oxmod::sys::errno::strerror;
 
 use super::{Exit, Report, io_text, verbatim, verbatim_path};
 

@@ -8,7 +8,9 @@ use oxmod::error::{Error, FormatError};
 use oxmod::formats::meta::Aliases;
 use oxmod::ops::meta_check::Flaw;
 
-use super::{Exit, Report, raw_bytes, verbatim, verbatim_path, why};
+use oxmod::text;
+
+use super::{Exit, Report, verbatim, verbatim_path};
 
 impl Report {
     /// `lookup` without anything to look up.
@@ -26,19 +28,14 @@ impl Report {
         self.refuse(format_args!("unexpected operand '{}'", verbatim(operand.as_encoded_bytes())))
     }
 
-    /// A meta.pb that is not there or out of reach.
-    pub fn unreadable_meta(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)))
-    }
-
     /// A meta.pb that makes no sense.
     pub fn bad_meta(&self, path: &Path, error: &FormatError) -> Exit {
-        self.refuse(format_args!("{} is no usable Meta: {error}", verbatim_path(path)))
+        self.unreadable(&Error::new(path, error.clone()))
     }
 
     /// A file that could not be written.
     pub fn unwritten(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not write {}: {}", verbatim_path(&error.path), why(error)))
+        self.refuse(format_args!("could not write {}: {}", verbatim_path(&error.path), error.cause))
     }
 
     /// No module serves a device.
@@ -51,46 +48,46 @@ impl Report {
 pub fn flaw(flaw: &Flaw) -> Vec<u8> {
     let v = |bytes| verbatim::<[u8]>(bytes);
     match flaw {
-        Flaw::Nameless(at) => raw_bytes(format_args!("module {at}: without a name")),
-        Flaw::Twice(name) => raw_bytes(format_args!("{}: listed twice", v(name))),
+        Flaw::Nameless(at) => bytes(format_args!("module {at}: without a name")),
+        Flaw::Twice(name) => bytes(format_args!("{}: listed twice", v(name))),
         Flaw::NoSuchModule { module, position } => {
-            raw_bytes(format_args!("{}: depends on module {position}, which there is not", v(module)))
+            bytes(format_args!("{}: depends on module {position}, which there is not", v(module)))
         }
-        Flaw::Cycle(cycle) => {
-            raw_bytes(format_args!("modules that depend on each other: {}", v(&names(cycle))))
-        }
-        Flaw::Tree(Aliases::Loadable, error) => raw_bytes(format_args!("aliases: {error}")),
-        Flaw::Tree(Aliases::Builtin, error) => {
-            raw_bytes(format_args!("aliases of built-in modules: {error}"))
-        }
+        Flaw::Cycle(cycle) => bytes(format_args!("modules that depend on each other: {}", v(&names(cycle)))),
+        Flaw::Tree(Aliases::Loadable, error) => bytes(format_args!("aliases: {error}")),
+        Flaw::Tree(Aliases::Builtin, error) => bytes(format_args!("aliases of built-in modules: {error}")),
         Flaw::NoSuchOwner { pattern, position } => {
-            raw_bytes(format_args!("alias {}: of module {position}, which there is not", v(pattern)))
+            bytes(format_args!("alias {}: of module {position}, which there is not", v(pattern)))
         }
-        Flaw::Index => raw_bytes(format_args!("its index is not that of its modules")),
+        Flaw::Index => bytes(format_args!("its index is not that of its modules")),
         Flaw::Release { there, expected } => {
-            raw_bytes(format_args!("of kernel {}, not of {}", v(expected), v(there)))
+            bytes(format_args!("of kernel {}, not of {}", v(expected), v(there)))
         }
-        Flaw::Missing(name) => raw_bytes(format_args!("{}: missing", v(name))),
-        Flaw::Surplus(name) => raw_bytes(format_args!("{}: no such module in the directory", v(name))),
+        Flaw::Missing(name) => bytes(format_args!("{}: missing", v(name))),
+        Flaw::Surplus(name) => bytes(format_args!("{}: no such module in the directory", v(name))),
         Flaw::Path { module, there, expected } => {
             let (there, expected) = (v(place(there)), v(place(expected)));
-            raw_bytes(format_args!("{}: has its file at {expected}, not {there}", v(module)))
+            bytes(format_args!("{}: has its file at {expected}, not {there}", v(module)))
         }
         Flaw::Depends { module, there, expected } => {
             let (there, expected) = (names(there), names(expected));
-            raw_bytes(format_args!("{}: depends on {}, not on {}", v(module), v(&expected), v(&there)))
+            bytes(format_args!("{}: depends on {}, not on {}", v(module), v(&expected), v(&there)))
         }
         Flaw::Order(module) => {
-            raw_bytes(format_args!("{}: what is to be loaded with it is not what the file says", v(module)))
+            bytes(format_args!("{}: what is to be loaded with it is not what the file says", v(module)))
         }
         Flaw::Pattern { module, pattern, missing } => {
             let how = if *missing { "without its" } else { "has no" };
-            raw_bytes(format_args!("{}: {how} alias {}", v(module), v(pattern)))
+            bytes(format_args!("{}: {how} alias {}", v(module), v(pattern)))
         }
         Flaw::Unanswered { module, modalias } => {
-            raw_bytes(format_args!("{}: not found for {}", v(module), v(modalias)))
+            bytes(format_args!("{}: not found for {}", v(module), v(modalias)))
         }
     }
+}
+
+fn bytes(text: std::fmt::Arguments<'_>) -> Vec<u8> {
+    text::bytes(text).into()
 }
 
 fn names(names: &[BString]) -> Vec<u8> {

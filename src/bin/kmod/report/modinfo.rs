@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use oxmod::errno::strerror;
 use oxmod::error::{Cause, Error};
-use oxmod::sys::errno::strerror;
 
 use super::{Exit, Report, io_text, verbatim, verbatim_path};
 

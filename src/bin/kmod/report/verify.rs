@@ -2,8 +2,8 @@
 //! below it, `-` before what is there and should not be, `+` before what is missing.
 
 use bstr::BString;
+use oxmod::errno::strerror;
 use oxmod::ops::depmod::{Difference, Finding, Wrong};
-use oxmod::sys::errno::strerror;
 
 /// How many entries of a kind are shown unless everything is to be shown.
 const SHOWN: usize = 5;
