@@ -1,14 +1,22 @@
 //! The error types of the library and the one map from them to errno values.
 //!
 //! Formats return [`FormatError`] (they know no file names); everything that touches files returns
-//! [`Error`], which names the path once. No wording of the tools lives here: the program's report
-//! decides what a person reads, these texts are its raw material.
+//! [`Error`], which names the path once. The texts are fit for users: of an errno they give the words of the C
+//! library. A `Display` replaces the bytes of a path that are not UTF-8; a message that must keep them is composed of
+//! [`Error::path`] and [`Error::cause`].
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// What class of problem a [`FormatError`] is; decides the errno that scripts and callers see.
+use bstr::BString;
+
+use crate::errno;
+use crate::text::{message, verbatim, verbatim_path};
+
+/// The class of a [`FormatError`]; decides the errno that scripts and callers see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormatKind {
     /// The bytes are not of this format at all (errno `ENOEXEC`).
@@ -19,9 +27,9 @@ pub enum FormatKind {
     Absent,
     /// A resource limit was reached, such as the size of decompressed data (errno `EFBIG`).
     Limit,
-    /// There is too little memory for what the bytes hold (errno `ENOMEM`).
+    /// Not enough memory for what the bytes hold (errno `ENOMEM`).
     NoMemory,
-    /// Recognised, but this build or this tool does not handle it (errno `ENOTSUP`).
+    /// Recognised, but not supported by this build or this tool (errno `ENOTSUP`).
     Unsupported,
 }
 
@@ -31,22 +39,22 @@ pub enum FormatKind {
 pub struct FormatError {
     /// The class of the problem.
     pub kind: FormatKind,
-    /// What is wrong, in a few words, without a trailing full stop.
+    /// What is wrong, in a few words, without a full stop.
     pub reason: Cow<'static, str>,
 }
 
 impl FormatError {
-    /// A problem of class `kind`, described by `reason`.
+    /// Creates a problem of class `kind`, described by `reason`.
     pub fn new(kind: FormatKind, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, reason: reason.into() }
     }
 
-    /// Shorthand for [`FormatKind::Malformed`].
+    /// Creates a problem of class [`FormatKind::Malformed`].
     pub fn malformed(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(FormatKind::Malformed, reason)
     }
 
-    /// The errno value that stands for this problem.
+    /// Returns the errno value that stands for this problem.
     pub fn errno(&self) -> i32 {
         match self.kind {
             FormatKind::NotThisFormat => libc::ENOEXEC,
@@ -63,7 +71,7 @@ impl FormatError {
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// The operating system refused.
-    #[error("{0}")]
+    #[error("{}", errno::strerror(errno::of(.0)))]
     Io(#[from] io::Error),
     /// The file's bytes are at fault.
     #[error("{0}")]
@@ -81,11 +89,11 @@ pub struct Error {
     pub cause: Cause,
 }
 
-/// The library's result type.
+/// The result type of everything that touches files.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Joins a path with what happened to it.
+    /// Creates a failure that concerns `path`.
     pub fn new(path: impl Into<PathBuf>, cause: impl Into<Cause>) -> Self {
         Self { path: path.into(), cause: cause.into() }
     }
@@ -95,16 +103,79 @@ impl Error {
         move |cause| Self::new(path, cause)
     }
 
-    /// Whether it was the want of memory or descriptors, and not the file: another time all may be well.
+    /// Returns whether memory or descriptors ran out, so that the file is not at fault and another attempt may succeed.
     pub fn is_shortage(&self) -> bool {
         matches!(self.errno(), libc::ENOMEM | libc::EMFILE | libc::ENFILE)
     }
 
-    /// The errno value that stands for this failure (`EIO` where the system gave none).
+    /// Returns the errno value that stands for this failure (`EIO` where the system gave none).
     pub fn errno(&self) -> i32 {
         match &self.cause {
-            Cause::Io(error) => error.raw_os_error().unwrap_or(libc::EIO),
+            Cause::Io(error) => errno::of(error),
             Cause::Format(error) => error.errno(),
         }
+    }
+}
+
+/// A line of the configuration that keeps a module from being loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forbidden {
+    /// The module that the line is about: the requested one, or one that it depends on.
+    pub module: BString,
+    /// The file.
+    pub path: Arc<Path>,
+    /// The last physical line of the logical line, counted from 1.
+    pub line: u32,
+    /// The reason that the line gives.
+    pub reason: Option<BString>,
+}
+
+impl Forbidden {
+    /// Returns why `requested` is not loaded: `forbidden by PATH line N: REASON`, after the name of the module that the
+    /// line is about if that is another.
+    pub fn explain(&self, requested: &[u8]) -> BString {
+        let mut text = BString::default();
+        if self.module != requested {
+            text.extend_from_slice(&message!("{} is ", verbatim(&self.module)));
+        }
+        text.extend_from_slice(&message!("forbidden by {} line {}", verbatim_path(&self.path), self.line));
+        if let Some(reason) = &self.reason {
+            text.extend_from_slice(&message!(": {}", verbatim(reason)));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names the module: no requested module has an empty name.
+        self.explain(b"").fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::{Error, Forbidden, FormatError};
+
+    #[test]
+    fn a_forbidden_dependency_is_named() {
+        let reason = Some(b"br\xf6ken".into());
+        let forbidden = Forbidden { module: "b".into(), path: Path::new("/f").into(), line: 3, reason };
+        assert_eq!(forbidden.explain(b"b"), b"forbidden by /f line 3: br\xf6ken");
+        let forbidden = Forbidden { reason: None, ..forbidden };
+        assert_eq!(forbidden.explain(b"a"), "b is forbidden by /f line 3");
+        assert_eq!(forbidden.to_string(), "b is forbidden by /f line 3");
+    }
+
+    #[test]
+    fn texts_name_the_path_and_the_words_of_the_c_library() {
+        let absent = Error::new("/a", io::Error::from_raw_os_error(libc::ENOENT));
+        assert_eq!(absent.to_string(), "/a: No such file or directory");
+        let cut = Error::new("/a", io::Error::from(io::ErrorKind::UnexpectedEof));
+        assert_eq!((cut.to_string().as_str(), cut.errno()), ("/a: Input/output error", libc::EIO));
+        assert_eq!(Error::new("/a", FormatError::malformed("no root")).to_string(), "/a: no root");
     }
 }

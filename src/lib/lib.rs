@@ -11,9 +11,11 @@
 //! - [`sys`] never interprets what it reads.
 //! - [`context`] takes bytes from [`sys`] and hands them to the formats.
 //! - [`ops`] are the jobs (probe, depmod, info, ...); each first makes a plan, then carries it out.
-//! - [`error`] and [`notice`] are the vocabulary of what went wrong; wording belongs to the program.
+//! - [`error`] and [`notice`] are the vocabulary of what went wrong, with its words; [`errno`] and [`text`] help to
+//!   compose them.
 
 pub mod context;
+pub mod errno;
 pub mod error;
 pub mod formats;
 pub mod graph;
@@ -23,6 +25,7 @@ pub mod notice;
 pub mod ops;
 #[doc(hidden)]
 pub mod sys;
+pub mod text;
 
 /// The examples of the library's README are tested as those of the documentation are.
 #[cfg(doctest)]

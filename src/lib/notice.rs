@@ -1,7 +1,8 @@
-//! Events that the library tells its caller about while it goes on: warnings and remarks.
+//! Events that the library reports to its caller while it works: warnings and remarks.
 //!
-//! A [`Notice`] carries facts; the words for it are chosen by whoever prints it. The library sends
-//! notices to the [`Sink`] that its caller provided and never prints by itself.
+//! Owns the events, their levels and their words, so that every program prints the same. The library sends notices to
+//! the [`Sink`] that its caller provided; it must not print anything itself. Messages that kmod prints too have kmod's
+//! bytes and levels.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,17 +10,32 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use crate::error::Error;
+use crate::error::{Error, Forbidden};
+use crate::text::{message, verbatim, verbatim_path};
 
 mod depmod;
 
 pub use depmod::DepmodNotice;
 
+/// How serious a notice is. The values are the priorities of syslog(3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum Level {
+    /// Something that was requested is not done, or is done without the file concerned.
+    Error = libc::LOG_ERR,
+    /// Something is wrong, and the result is complete all the same.
+    Warning = libc::LOG_WARNING,
+    /// Normal, but significant.
+    Notice = libc::LOG_NOTICE,
+    /// Of interest to users who ask for details.
+    Info = libc::LOG_INFO,
+}
+
 /// One event. `#[non_exhaustive]`: new kinds appear as the library learns to notice more.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A configuration line (modprobe.d, depmod.d) that could not be understood and was skipped.
+    /// A line of modprobe.d that is not understood; it is skipped.
     BadConfigLine {
         /// The file.
         path: PathBuf,
@@ -28,7 +44,7 @@ pub enum Notice {
         /// The first word of the line.
         word: BString,
     },
-    /// A configuration directive that is accepted and does nothing.
+    /// A directive that is accepted and has no effect.
     IgnoredDirective {
         /// The file.
         path: PathBuf,
@@ -37,7 +53,7 @@ pub enum Notice {
         /// The directive.
         command: BString,
     },
-    /// A directive that older tools had and that is not read any more.
+    /// A directive of older tools that is no longer read.
     DeprecatedDirective {
         /// The file.
         path: PathBuf,
@@ -46,69 +62,137 @@ pub enum Notice {
         /// The directive.
         command: BString,
     },
-    /// A module name on the kernel command line whose brackets do not pair; its word is skipped.
+    /// A module name on the kernel command line with an unmatched bracket; the word is skipped.
     BadCommandLineName(BString),
-    /// A name in a soft dependency whose brackets do not pair; it is passed over.
+    /// A name in a soft dependency with an unmatched bracket; it is skipped.
     BadSoftdepName(BString),
-    /// A soft dependency that is passed over because it, or something that it needs, is forbidden.
+    /// A soft dependency that is skipped because it, or a module that it depends on, is forbidden.
     ForbiddenSoftdep {
         /// The soft dependency.
         softdep: BString,
-        /// The forbidden module: the soft dependency itself or a dependency of it.
-        module: BString,
-        /// The file that forbids it.
-        path: PathBuf,
-        /// The last physical line of the logical line, counted from 1.
-        line: u32,
-        /// The reason that the line gives.
-        reason: Option<BString>,
+        /// The line that forbids it.
+        forbidden: Forbidden,
     },
     /// A directory inside a configuration directory; its files are not read.
     ConfigSubdirectory(PathBuf),
-    /// A configuration file that is listed but cannot be looked at, such as a dangling link.
+    /// A configuration file that is listed but cannot be examined, such as a dangling link.
     ConfigDangling(Error),
-    /// A binary index could not be used; the text file beside it answers instead.
+    /// A binary index that cannot be used; the text file beside it is read instead.
     IndexUnusable {
-        /// Why, with the path of the binary index.
+        /// The reason, with the path of the binary index.
         error: Error,
-        /// The text file that is read instead.
+        /// The text file.
         instead: PathBuf,
     },
-    /// Something that only depmod comes upon.
+    /// An event of depmod.
     Depmod(DepmodNotice),
-    /// A file that should be readable was not; its contents are treated as absent.
+    /// A file that cannot be read, or is damaged; it is treated as absent.
     Unreadable(Error),
-    /// A meta.pb cannot be read, or makes no sense.
-    Unusable(Error),
-    /// A meta.pb is that of another kernel.
-    MetaOfAnother {
+    /// A meta.pb that is for another kernel.
+    MetaKernelMismatch {
         /// The file.
         path: PathBuf,
-        /// The kernel that it says it is of.
+        /// The kernel that it is for.
         release: BString,
-        /// The one that modules are wanted of.
+        /// The kernel of the module directory.
         wanted: BString,
     },
 }
 
-/// Receives notices: whoever opens a context decides what becomes of them. Clones share the receiver.
+impl Notice {
+    /// Returns how serious it is.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::BadConfigLine { .. }
+            | Self::DeprecatedDirective { .. }
+            | Self::BadCommandLineName(_)
+            | Self::BadSoftdepName(_)
+            | Self::ConfigSubdirectory(_)
+            | Self::ConfigDangling(_)
+            | Self::Unreadable(_) => Level::Error,
+            Self::ForbiddenSoftdep { .. } | Self::IndexUnusable { .. } | Self::MetaKernelMismatch { .. } => {
+                Level::Warning
+            }
+            Self::IgnoredDirective { .. } => Level::Info,
+            Self::Depmod(notice) => notice.level(),
+        }
+    }
+
+    /// Returns what to tell users, without a newline. Paths and names keep their bytes, which need not be UTF-8.
+    pub fn message(&self) -> BString {
+        match self {
+            Self::BadConfigLine { path, line, word } => message!(
+                "{} line {line}: ignoring bad line starting with '{}'",
+                verbatim_path(path),
+                verbatim(word)
+            ),
+            Self::IgnoredDirective { path, line, command } => message!(
+                "{} line {line}: directive '{}' has no effect",
+                verbatim_path(path),
+                verbatim(command)
+            ),
+            Self::DeprecatedDirective { path, command, line: _ } => message!(
+                "{}: command {} is deprecated and not parsed anymore",
+                verbatim_path(path),
+                verbatim(command)
+            ),
+            Self::BadCommandLineName(name) => message!(
+                "Ignoring bad option on kernel command line while parsing module name: '{}'",
+                verbatim(name)
+            ),
+            Self::BadSoftdepName(name) => {
+                message!("failed to lookup dependency '{}', continuing anyway.", verbatim(name))
+            }
+            Self::ForbiddenSoftdep { softdep, forbidden } => message!(
+                "ignoring soft dependency '{}': {}",
+                verbatim(softdep),
+                verbatim(&forbidden.explain(softdep))
+            ),
+            Self::ConfigSubdirectory(path) => {
+                message!("Directories inside directories are not supported: {}", verbatim_path(path))
+            }
+            Self::ConfigDangling(error) => {
+                message!("Cannot stat directory entry: {}", verbatim_path(&error.path))
+            }
+            Self::IndexUnusable { error, instead } => message!(
+                "could not use {}: {}; reading {} instead",
+                verbatim_path(&error.path),
+                error.cause,
+                verbatim_path(instead)
+            ),
+            Self::Unreadable(error) => {
+                message!("could not read {}: {}", verbatim_path(&error.path), error.cause)
+            }
+            Self::MetaKernelMismatch { path, release, wanted } => message!(
+                "{} is for kernel {}, not {}",
+                verbatim_path(path),
+                verbatim(release),
+                verbatim(wanted)
+            ),
+            Self::Depmod(notice) => notice.message(),
+        }
+    }
+}
+
+/// A receiver of notices, chosen by the caller that opens a context. Clones share the receiver.
 ///
-/// It is called from the thread in which something was noticed, and must not call back into what it was given to.
+/// It is called from the thread in which the event occurred, and must not call back into the object that it was given
+/// to.
 #[derive(Clone, Default)]
 pub struct Sink(Option<Arc<dyn Fn(&Notice) + Send + Sync>>);
 
 impl Sink {
-    /// Notices go to `receive`.
+    /// Creates a sink that calls `receive` with each notice.
     pub fn new(receive: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(receive)))
     }
 
-    /// Notices are dropped.
+    /// Creates a sink that drops all notices.
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// Hands a notice over.
+    /// Passes a notice to the receiver.
     pub fn send(&self, notice: &Notice) {
         if let Some(receive) = &self.0 {
             receive(notice);
@@ -123,14 +207,43 @@ impl fmt::Debug for Sink {
 }
 
 #[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::PathBuf;
+
+    use super::{DepmodNotice, Error, Level, Notice};
+
+    #[test]
+    fn messages_keep_bytes_and_have_the_words_of_the_c_library() {
+        let path = PathBuf::from(OsStr::from_bytes(b"/J\xfcrgen.conf"));
+        let notice = Notice::BadConfigLine { path: path.clone(), line: 7, word: b"\xe9".into() };
+        assert_eq!(notice.message(), b"/J\xfcrgen.conf line 7: ignoring bad line starting with '\xe9'");
+        let denied = std::io::Error::from_raw_os_error(libc::EACCES);
+        let notice = Notice::Unreadable(Error::new(path, denied));
+        assert_eq!(notice.message(), b"could not read /J\xfcrgen.conf: Permission denied");
+        assert_eq!(notice.level(), Level::Error);
+    }
+
+    #[test]
+    fn an_unwritten_cache_is_expected_on_a_read_only_file_system() {
+        let unwritten = |errno| {
+            let error = Error::new("/c", std::io::Error::from_raw_os_error(errno));
+            Notice::Depmod(DepmodNotice::CacheUnwritten(error)).level()
+        };
+        assert_eq!((unwritten(libc::EROFS), unwritten(libc::ENOSPC)), (Level::Info, Level::Warning));
+    }
+}
+
+#[cfg(test)]
 pub(crate) mod testing {
-    //! A sink whose notices tests look at.
+    //! A sink that records notices for tests.
 
     use std::sync::{Arc, Mutex};
 
     use super::{Notice, Sink};
 
-    /// What `take` makes of each notice.
+    /// The values that `take` returned for the notices.
     pub(crate) struct Recorder<T>(Arc<Mutex<Vec<T>>>);
 
     impl<T: Send + 'static> Recorder<T> {
@@ -140,7 +253,7 @@ pub(crate) mod testing {
             (recorder, Sink::new(move |notice| seen.lock().unwrap().push(take(notice))))
         }
 
-        /// All since the last call.
+        /// Returns all since the last call.
         pub(crate) fn take(&self) -> Vec<T> {
             std::mem::take(&mut self.0.lock().unwrap())
         }

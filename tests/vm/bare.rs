@@ -150,9 +150,8 @@ fn devices_are_served_as_they_come(record: &Record) {
     assert_eq!(told, ["e1000e", "i6300esb", "i6300esb"], "{}", of(record, "watched"));
     // The configuration was changed twice.
     let count = |words: &str| of(record, "watched").lines().filter(|line| line.contains(words)).count();
-    let (anew, passed_over) =
-        (count("have read indexes and configuration anew"), count("blacklisted 'i6300esb'"));
-    assert_eq!((anew, passed_over), (2, 1), "{}", of(record, "watched"));
+    let (reloaded, skipped) = (count("reloaded indexes and configuration"), count("blacklisted 'i6300esb'"));
+    assert_eq!((reloaded, skipped), (2, 1), "{}", of(record, "watched"));
     let networks = |section| names(record, section).iter().filter(|name| name.contains("net/eth")).count();
     assert_eq!((networks("unplugged"), networks("replugged")), (1, 2));
     assert_eq!(of(record, "watched code"), "0");

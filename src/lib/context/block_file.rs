@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::fs::File;
 use std::path::Path;
 
-use crate::error::{Error, FormatError, FormatKind};
+use crate::error::{Cause, Error, FormatError, FormatKind};
 use crate::formats::source::Bytes;
 use crate::sys::file;
 
@@ -64,7 +64,7 @@ impl Stored {
     fn read(&self, offset: usize, len: usize, bytes: &mut Vec<u8>) -> Result<(), FormatError> {
         let len = len.min(self.size.saturating_sub(offset));
         file::read_range(&self.file, offset as u64, len as u64, bytes)
-            .map_err(|error| FormatError::malformed(format!("it cannot be read: {error}")))
+            .map_err(|error| FormatError::malformed(format!("it cannot be read: {}", Cause::from(error))))
     }
 
     /// The bytes from block number `block` on, with the overlap.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use crate::error::{Error, FormatError, FormatKind};
+use crate::error::{self, Error, FormatError, FormatKind};
 use crate::formats::index::text::Dep;
 use crate::formats::meta::{Aliases, FILE_NAME, Meta, UNFIT_FOR_PATHS};
 use crate::name;
@@ -71,37 +71,45 @@ pub(super) struct MetaFile {
 }
 
 impl MetaFile {
-    /// Opens the file; one that is of another kernel than `dir` by its name is worth a word.
-    pub(super) fn open(place: &Place, dir: &Path, sink: &Sink) -> Self {
-        let path = place.file.clone();
-        let stored = publish::read(&path, Stored::open);
-        let opened = stored.and_then(|stored| Meta::open(Box::new(stored)).map_err(Error::at(&path)));
-        let meta = opened.map_err(|error| sink.send(&Notice::Unusable(error))).ok();
-        let count = meta.as_ref().map_or(0, Meta::len);
-        let lines = (0..count).map(|_| OnceCell::new()).collect();
-        let file = Self {
-            path,
-            dir: place.dir.clone(),
-            meta,
-            lines,
-            aliases: OnceCell::new(),
-            builtin_info: OnceCell::new(),
-            damaged: Cell::new(false),
-            sink: sink.clone(),
-        };
+    /// Opens the file. One that is for another kernel than `dir` by its name is reported.
+    ///
+    /// Errors: it cannot be read, or is damaged.
+    pub(super) fn open(place: &Place, dir: &Path, sink: &Sink) -> error::Result<Self> {
+        let stored = publish::read(&place.file, Stored::open)?;
+        let meta = Meta::open(Box::new(stored)).map_err(Error::at(&place.file))?;
+        let file = Self::over(place, Some(meta), sink);
         let release = file.ask(Meta::release).flatten().unwrap_or_default();
         let wanted = dir.file_name().map(OsStr::as_bytes).unwrap_or_default();
         if !release.is_empty() && release != wanted {
             let (path, release, wanted) = (file.path.clone(), release.into(), wanted.into());
-            sink.send(&Notice::MetaOfAnother { path, release, wanted });
+            sink.send(&Notice::MetaKernelMismatch { path, release, wanted });
         }
-        file
+        Ok(file)
     }
 
-    /// Puts a question to the file; what is wrong with it is told the first time.
+    /// Stands for a file that cannot be opened: it holds no modules.
+    pub(super) fn empty(place: &Place, sink: &Sink) -> Self {
+        Self::over(place, None, sink)
+    }
+
+    fn over(place: &Place, meta: Option<Meta>, sink: &Sink) -> Self {
+        let count = meta.as_ref().map_or(0, Meta::len);
+        Self {
+            path: place.file.clone(),
+            dir: place.dir.clone(),
+            meta,
+            lines: (0..count).map(|_| OnceCell::new()).collect(),
+            aliases: OnceCell::new(),
+            builtin_info: OnceCell::new(),
+            damaged: Cell::new(false),
+            sink: sink.clone(),
+        }
+    }
+
+    /// Puts a question to the file; damage is reported the first time.
     fn ask<'s, T>(&'s self, question: impl FnOnce(&'s Meta) -> Result<T, FormatError>) -> Option<T> {
         let answer = question(self.meta.as_ref()?);
-        let tell = |error| self.sink.send(&Notice::Unusable(Error::new(self.path.clone(), error)));
+        let tell = |error| self.sink.send(&Notice::Unreadable(Error::new(self.path.clone(), error)));
         if self.damaged.get() {
             return answer.ok();
         }

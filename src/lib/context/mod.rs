@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
+use crate::error::{self, Error};
 use crate::formats::config::depmod::DepmodConfig;
 use crate::formats::config::{Author, Config};
 use crate::formats::index::text::Dep;
@@ -50,6 +51,25 @@ pub enum ConfigSource {
     /// These files and directories in place of the modprobe.d directories; the rest as in
     /// [`ConfigSource::System`].
     Paths(Vec<PathBuf>),
+}
+
+impl ConfigSource {
+    /// The files and directories to read.
+    fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::System => conf::default_dirs("modprobe.d"),
+            Self::Paths(paths) => paths.clone(),
+        }
+    }
+
+    /// Reads the configuration, with what the modules themselves state.
+    fn load(&self, lines: impl FnOnce() -> Lines, sink: &Sink) -> Config {
+        match self {
+            Self::Nothing => Config::default(),
+            Self::System | Self::Paths(_) => load_config(&lines(), &self.paths(), sink),
+        }
+    }
 }
 
 /// One module directory with its configuration and indexes.
@@ -106,45 +126,57 @@ pub fn absolute(path: &OsStr) -> io::Result<OsString> {
 }
 
 impl Context {
-    /// A context for the module directory `dir`. Reads the configuration; indexes are read at their
-    /// first use. Where there is no modules.dep, a meta.pb there or in the directory above answers.
+    /// Opens the module directory `dir`. Reads the configuration; indexes are read at their first use. Where there is no
+    /// modules.dep, a meta.pb there or in the directory above answers.
     pub fn open(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
-        let place = Place::of(&dir);
-        Self::over(dir, place.as_ref(), source, sink)
+        let Some(place) = Place::of(&dir) else { return Self::over_indexes(dir, source, sink) };
+        let meta = MetaFile::open(&place, &dir, sink).unwrap_or_else(|error| {
+            sink.send(&Notice::Unreadable(error));
+            MetaFile::empty(&place, sink)
+        });
+        Self::over_meta(dir, place, meta, source, sink)
     }
 
-    /// The same over this meta.pb, whatever indexes there are. Its paths are below `dir`, or below the directory above it
-    /// if that is where the file is.
-    pub fn open_meta(file: &Path, dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
+    /// [`open`](Self::open), where a directory without modules is a fault.
+    ///
+    /// Errors: there is neither an index of modules nor a meta.pb, or the meta.pb cannot be used.
+    pub fn open_existing(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> error::Result<Self> {
+        if let Some(place) = Place::of(&dir) {
+            let meta = MetaFile::open(&place, &dir, sink)?;
+            return Ok(Self::over_meta(dir, place, meta, source, sink));
+        }
+        sys::file::exists(&dir).map_err(Error::at(&dir))?;
+        let context = Self::over_indexes(dir, source, sink);
+        // The first question opens the index.
+        if context.path_of(b"").is_none() && !context.has_index(IndexKind::Dep) {
+            let absent = io::Error::from_raw_os_error(libc::ENOENT);
+            return Err(Error::new(context.dir.join("modules.dep.bin"), absent));
+        }
+        Ok(context)
+    }
+
+    /// Opens `dir` with this meta.pb, whatever indexes there are. Its paths are below `dir`, or below the directory above
+    /// it if that is where the file is.
+    ///
+    /// Errors: the file cannot be used.
+    pub fn open_meta(file: &Path, dir: PathBuf, source: &ConfigSource, sink: &Sink) -> error::Result<Self> {
         let place = Place::given(file, &dir);
-        Self::over(dir, Some(&place), source, sink)
+        let meta = MetaFile::open(&place, &dir, sink)?;
+        Ok(Self::over_meta(dir, place, meta, source, sink))
     }
 
-    fn over(dir: PathBuf, place: Option<&Place>, source: &ConfigSource, sink: &Sink) -> Self {
-        let paths = match source {
-            ConfigSource::Nothing => Vec::new(),
-            ConfigSource::System => conf::default_dirs("modprobe.d"),
-            ConfigSource::Paths(paths) => paths.clone(),
-        };
-        let config = |lines: &dyn Fn() -> Lines| match source {
-            ConfigSource::Nothing => Config::default(),
-            _ => load_config(&lines(), &paths, sink),
-        };
-        let (config, backend): (_, Box<dyn Backend>) = match place {
-            Some(place) => {
-                let meta = MetaFile::open(place, &dir, sink);
-                let lines = || Lines::Meta(place.file.clone(), meta.soft_and_weak());
-                (config(&lines), Box::new(meta))
-            }
-            None => {
-                let staged = publish::is_staged(&dir);
-                let lines = || Lines::Files(files_of_modules(&dir, staged));
-                (config(&lines), Box::new(Indexes::new(&dir, staged, sink)))
-            }
-        };
-        let in_place = place.map_or_else(|| dir.clone(), |place| place.dir.clone());
-        let sources = Sources { dir, meta: place.map(|place| place.file.clone()), config: paths };
-        Self { dir: in_place, config, backend, sources, sink: sink.clone() }
+    fn over_indexes(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
+        let staged = publish::is_staged(&dir);
+        let config = source.load(|| Lines::Files(files_of_modules(&dir, staged)), sink);
+        let backend = Box::new(Indexes::new(&dir, staged, sink));
+        let sources = Sources { dir: dir.clone(), meta: None, config: source.paths() };
+        Self { dir, config, backend, sources, sink: sink.clone() }
+    }
+
+    fn over_meta(dir: PathBuf, place: Place, meta: MetaFile, source: &ConfigSource, sink: &Sink) -> Self {
+        let config = source.load(|| Lines::Meta(place.file.clone(), meta.soft_and_weak()), sink);
+        let sources = Sources { dir, meta: Some(place.file), config: source.paths() };
+        Self { dir: place.dir, config, backend: Box::new(meta), sources, sink: sink.clone() }
     }
 
     /// A context over indexes with a configuration that the caller has already.

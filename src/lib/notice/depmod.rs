@@ -1,50 +1,62 @@
-//! What depmod notices on its way.
+//! The notices of depmod, their levels and words.
 
 use std::path::PathBuf;
 
 use bstr::BString;
 
-use crate::error::Error;
+use super::Level;
+use crate::errno::strerror;
+use crate::error::{Cause, Error};
+use crate::text::{message, verbatim as bytes, verbatim_path as path};
 
-/// One event of a depmod run.
+/// One event of a depmod run. `#[non_exhaustive]` as [`Notice`](super::Notice) is.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DepmodNotice {
+    /// A line of depmod.d that is not understood; it is skipped.
+    BadConfigLine {
+        /// The file.
+        path: PathBuf,
+        /// The last physical line of the logical line, counted from 1.
+        line: u32,
+        /// The first word of the line.
+        word: BString,
+    },
     /// An `external` directory cannot be listed.
     DirectoryUnreadable(Error),
-    /// An entry of the tree cannot be examined: a dangling link, a loop of links.
+    /// An entry of the tree that cannot be examined, such as a dangling link or a loop of links.
     EntryUnreadable(Error),
-    /// Neither file nor directory.
+    /// An entry of the tree that is neither a file nor a directory.
     UnsupportedFileType {
         /// The entry.
         path: PathBuf,
         /// Its `st_mode`.
         mode: u32,
     },
-    /// Modules have been read: so many bytes of their files, compressed as they are.
+    /// How much of the module files has been read, in bytes as they are stored. Sent often, for progress bars.
     Progress {
-        /// Until now.
+        /// The bytes read so far.
         done: u64,
-        /// All that there is to read in this run.
+        /// The bytes to read in this run.
         total: u64,
     },
-    /// A module that cannot be read or makes no sense; it stays listed, without what is missing.
+    /// A module that cannot be read or is damaged; it is listed without the missing information.
     ModuleUnreadable(Error),
     /// A list of the kernel's installation (modules.order, modules.builtin, modules.builtin.modinfo)
     /// cannot be read.
     ListUnreadable {
         /// Its file name.
         name: &'static str,
-        /// Why; the path is that of the file.
+        /// The reason, with the path of the file.
         error: Error,
     },
-    /// The module directory itself, where those lists should be, is out of reach.
+    /// The module directory, where those lists belong, cannot be opened.
     NoListDirectory(Error),
-    /// modules.order may be cut short and is ignored.
+    /// modules.order may be truncated and is ignored.
     OrderCorrupt {
         /// The file.
         path: PathBuf,
-        /// Its last line, counted from 1, which misses its newline.
+        /// Its last line, counted from 1, which has no newline.
         line: usize,
     },
     /// `-v`: a module depends on another because of a symbol.
@@ -53,38 +65,38 @@ pub enum DepmodNotice {
         path: PathBuf,
         /// The symbol.
         symbol: BString,
-        /// The module that has it.
+        /// The module that exports it.
         on: PathBuf,
     },
-    /// `-e`: neither the kernel nor a module has this symbol.
+    /// `-e`: neither the kernel nor a module exports this symbol.
     UnknownSymbol {
         /// The module that needs it.
         path: PathBuf,
         /// The symbol.
         symbol: BString,
     },
-    /// `-e`: the symbol exists in another version than the module was built for.
+    /// `-e`: the symbol has another version than the module was built for.
     VersionMismatch {
         /// The module that needs it.
         path: PathBuf,
         /// The symbol.
         symbol: BString,
     },
-    /// An alias whose brackets do not pair up; it is left out of the index.
+    /// An alias with an unmatched bracket; it is left out of the index.
     UnmatchedBracket {
-        /// The alias as the module has it.
+        /// The alias as written in the module.
         alias: BString,
     },
     /// A line of modules.builtin that names no module.
     BadBuiltinLine {
-        /// The line with its newline.
+        /// The line, with its newline.
         text: BString,
     },
-    /// A module has a device name but no numbers for the node.
+    /// A module that has a `devname` alias but no device numbers for the node.
     DevnameWithoutNumbers {
         /// The module.
         module: BString,
-        /// The node's name.
+        /// The name of the node.
         devname: BString,
     },
     /// `-w`: a module has the same alias twice.
@@ -96,7 +108,7 @@ pub enum DepmodNotice {
     },
     /// A key or value that the format of the binary indexes cannot hold; it is left out of the index.
     NotIndexable {
-        /// File name of the index.
+        /// The file name of the index.
         file: &'static str,
         /// The key.
         key: BString,
@@ -105,33 +117,134 @@ pub enum DepmodNotice {
         /// The first byte that cannot be held.
         byte: u8,
     },
-    /// An alias that the tree of meta.pb cannot hold; it is left out there.
+    /// An alias that the tree of meta.pb cannot hold; it is left out of that file.
     NotInTree {
         /// The alias.
         alias: BString,
         /// The module.
         module: BString,
-        /// What is in the way.
+        /// The reason.
         why: String,
     },
-    /// A module that meta.pb cannot hold; it is left out there.
+    /// A module that meta.pb cannot hold; it is left out of that file.
     NotInMeta {
         /// Its file.
         path: BString,
-        /// What is in the way.
+        /// The reason.
         why: &'static str,
     },
-    /// All is well, but modules.oxmod.bin could not be written: the next run will have to read everything.
-    FactsUnwritten(Error),
-    /// A line of System.map or Module.symvers that makes no sense and is skipped.
+    /// The cache cannot be written; the indexes are, and the next run reads every module.
+    CacheUnwritten(Error),
+    /// A line of System.map or Module.symvers that is malformed; it is skipped.
     BadSymbolLine {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// The part in question.
+        /// The malformed part.
         text: BString,
         /// Whether the file is a Module.symvers.
         symvers: bool,
     },
+}
+
+impl DepmodNotice {
+    pub(super) fn level(&self) -> Level {
+        match self {
+            Self::BadConfigLine { .. }
+            | Self::DirectoryUnreadable(_)
+            | Self::EntryUnreadable(_)
+            | Self::UnsupportedFileType { .. }
+            | Self::ModuleUnreadable(_)
+            | Self::OrderCorrupt { .. }
+            | Self::BadBuiltinLine { .. }
+            | Self::DevnameWithoutNumbers { .. }
+            | Self::BadSymbolLine { .. } => Level::Error,
+            Self::ListUnreadable { .. }
+            | Self::NoListDirectory(_)
+            | Self::UnknownSymbol { .. }
+            | Self::VersionMismatch { .. }
+            | Self::UnmatchedBracket { .. }
+            | Self::DuplicateAlias { .. }
+            | Self::NotIndexable { .. }
+            | Self::NotInTree { .. }
+            | Self::NotInMeta { .. } => Level::Warning,
+            // Expected on a file system that is mounted read-only on purpose.
+            Self::CacheUnwritten(error) if error.errno() == libc::EROFS => Level::Info,
+            Self::CacheUnwritten(_) => Level::Warning,
+            Self::Progress { .. } | Self::Dependency { .. } => Level::Info,
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each notice")]
+    pub(super) fn message(&self) -> BString {
+        match self {
+            Self::BadConfigLine { path: file, line, word } => {
+                message!("{}:{line}: ignoring bad line starting with '{}'", path(file), bytes(word))
+            }
+            Self::DirectoryUnreadable(error) | Self::NoListDirectory(error) => {
+                message!("could not open directory {}: {}", path(&error.path), error.cause)
+            }
+            Self::EntryUnreadable(error) => {
+                message!("could not examine {}: {}", path(&error.path), error.cause)
+            }
+            Self::UnsupportedFileType { path: file, mode } => {
+                message!("unsupported file type {}: {:o}", path(file), mode & libc::S_IFMT)
+            }
+            Self::Progress { done, total } => message!("read {done} of {total} bytes of modules"),
+            Self::ModuleUnreadable(error) => module_unreadable(error),
+            Self::ListUnreadable { name, error } => {
+                let dir = error.path.parent().unwrap_or(&error.path);
+                message!("could not open {name} at {}: {}", path(dir), error.cause)
+            }
+            Self::OrderCorrupt { path: file, line } => {
+                message!("{}:{line} corrupted line misses '\\n'", path(file))
+            }
+            Self::Dependency { path: file, symbol, on } => {
+                message!("{} needs \"{}\": {}", path(file), bytes(symbol), path(on))
+            }
+            Self::CacheUnwritten(error) => {
+                message!("could not write {}: {}", path(&error.path), error.cause)
+            }
+            Self::UnknownSymbol { path: file, symbol } => {
+                message!("{} needs unknown symbol {}", path(file), bytes(symbol))
+            }
+            Self::VersionMismatch { path: file, symbol } => {
+                message!("{} disagrees about version of symbol {}", path(file), bytes(symbol))
+            }
+            Self::UnmatchedBracket { alias } => message!("Unmatched bracket in {}", bytes(alias)),
+            Self::BadBuiltinLine { text } => message!("Invalid modules.builtin line: {}", bytes(text)),
+            Self::DevnameWithoutNumbers { module, devname } => message!(
+                "Module '{}' has devname ({}) but lacks major and minor information. Ignoring.",
+                bytes(module),
+                bytes(devname)
+            ),
+            Self::DuplicateAlias { key, value } => {
+                message!("duplicate module alias:\n{} {}", bytes(key), bytes(value))
+            }
+            Self::NotIndexable { file, key, value, byte } => message!(
+                "{file}: leaving out '{}' of {}: byte 0x{byte:x} is not 7-bit ASCII",
+                bytes(key),
+                bytes(value)
+            ),
+            Self::NotInTree { alias, module, why } => {
+                message!("meta.pb: leaving out '{}' of {}: {why}", bytes(alias), bytes(module))
+            }
+            Self::NotInMeta { path, why } => message!("meta.pb: leaving out {}: {why}", bytes(path)),
+            Self::BadSymbolLine { path: file, line, text, symvers: true } => {
+                message!("{}:{line} Invalid symbol version {}", path(file), bytes(text))
+            }
+            Self::BadSymbolLine { path: file, line, text, symvers: false } => {
+                message!("{}:{line}: invalid line: {}", path(file), bytes(text))
+            }
+        }
+    }
+}
+
+fn module_unreadable(error: &Error) -> BString {
+    let (file, words) = (path(&error.path), strerror(error.errno()));
+    match &error.cause {
+        Cause::Io(_) => message!("failed to load symbols from {file}: {words}"),
+        Cause::Format(reason) => message!("failed to load symbols from {file}: {words} ({reason})"),
+    }
 }

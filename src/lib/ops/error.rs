@@ -6,28 +6,29 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::command::CommandError;
+use crate::errno;
 use crate::error::Error;
-use crate::formats::config::Origin;
-use crate::sys::errno;
+
+pub use crate::error::Forbidden;
 
 /// Why a module was not loaded or not removed. Cheap to clone: all callers that waited for one insertion get the same.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModuleError {
     /// Nothing has this name or alias.
-    #[error("there is no module {name}")]
+    #[error("module {name} not found")]
     NotFound {
         /// What was asked for, or the name of a module that another needs.
         name: BString,
     },
-    /// What was asked for cannot be a name or an alias: its brackets do not pair.
-    #[error("{name} cannot be the name of a module: its brackets do not pair")]
+    /// What was asked for cannot be a name or an alias: it has an unmatched bracket.
+    #[error("invalid module name '{name}': unmatched bracket")]
     Malformed {
         /// What was asked for.
         name: BString,
     },
     /// The configuration forbids the module, or one that it depends on.
-    #[error("module {module}: {forbidden}")]
+    #[error("module {module}: {}", forbidden.explain(module))]
     Forbidden {
         /// What was to be loaded.
         module: BString,
@@ -84,18 +85,6 @@ pub enum ModuleError {
         /// How the command ended.
         error: CommandError,
     },
-}
-
-/// A line of the configuration that keeps a module from being loaded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{module} is forbidden by {} line {}", origin.path.display(), origin.line)]
-pub struct Forbidden {
-    /// The module that the line is about: the one asked for, or one that it depends on.
-    pub module: BString,
-    /// Where the line is written.
-    pub origin: Origin,
-    /// The reason that the line gives.
-    pub reason: Option<BString>,
 }
 
 impl ModuleError {

@@ -6,7 +6,6 @@
 pub mod devices;
 pub mod dir;
 pub mod entry;
-pub mod errno;
 pub mod file;
 pub mod host;
 pub mod image_dir;

@@ -22,9 +22,9 @@ fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, 
     let (code, told, stderr) = shimmed.answer.triple();
     assert_eq!((code, stderr.as_str()), (0, ""), "{told}");
     let told: Vec<String> = told.lines().map(|line| line.replace("kmod: ", "")).collect();
-    assert_eq!(told[0], "NOTICE: listening to the kernel's events");
-    assert!(told.contains(&"NOTICE: ending: nothing more is begun".to_owned()), "{told:?}");
-    let told: Vec<String> = told.into_iter().filter(|line| !line.contains("ending")).collect();
+    assert_eq!(told[0], "NOTICE: listening for kernel events");
+    assert!(told.contains(&"NOTICE: shutting down".to_owned()), "{told:?}");
+    let told: Vec<String> = told.into_iter().filter(|line| !line.contains("shutting down")).collect();
     let calls =
         shimmed.calls.lines().map(|call| call.split(['/', '.']).nth(1).unwrap_or_default().to_owned());
     (told[1..].to_vec(), calls.collect())
@@ -73,8 +73,8 @@ fn events_that_mean_nothing() {
     assert_eq!(
         odd,
         [
-            "WARNING: passing over an event of the kernel's: no head",
-            "WARNING: passing over an event of the kernel's: a property without a name or a value"
+            "WARNING: ignoring a malformed kernel event: no head",
+            "WARNING: ignoring a malformed kernel event: a property without a name or a value"
         ]
     );
     let mut calls = calls;
@@ -97,7 +97,7 @@ fn lost_events_make_for_another_look() {
     );
     assert_eq!(calls.last().map(String::as_str), Some("hot"));
     assert!(
-        told.iter().any(|line| line == "WARNING: the kernel has lost events: looking at all devices again"),
+        told.iter().any(|line| line == "WARNING: the kernel dropped events: scanning all devices again"),
         "{told:?}"
     );
 }
@@ -117,7 +117,7 @@ fn a_failure_is_told_once_for_a_device() {
          add one; told 1\n\
          add one; add one; add two; told 2\n\
          add two; say 'remove@/devices/one|MODALIAS=late:1|'; add one; told 3\n\
-         add one; kill -HUP $pid; heard anew; add one; told 4; add one; add three; told 5",
+         add one; kill -HUP $pid; heard reloaded; add one; told 4; add one; add three; told 5",
     );
     assert_eq!(calls.iter().filter(|call| *call == "hot").count(), 5, "{calls:?}");
     let devices: Vec<&str> =
@@ -139,31 +139,31 @@ fn what_has_changed_counts() {
          cd /lib/modules/{RELEASE}; echo 'alias other:* hot' >modules.alias; rm modules.alias.bin\n\
          echo 'options hot x=1' >/etc/modprobe.d/new.conf\n\
          say 'add@/devices/b|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/b\"\n\
-         cd /; mv /lib/modules /lib/away; kill -HUP $pid; heard 'going on'; rm -r /sys/module/hot\n\
+         cd /; mv /lib/modules /lib/away; kill -HUP $pid; heard continuing; rm -r /sys/module/hot\n\
          say 'add@/devices/c|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/c\"\n\
          mv /lib/away /lib/modules\n\
          say 'add@/devices/d|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/d\""
     );
     let (told, calls) = watched(&root, &living(), "", &script);
     assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b", "hot", "hot"]);
-    let anew = "NOTICE: have read indexes and configuration anew";
+    let reloaded = "NOTICE: reloaded indexes and configuration";
     let lost = format!(
         "ERROR: could not insert 'hot' for /sys/devices/c: /lib/modules/{RELEASE}/kernel/hot.ko: No such file or directory"
     );
-    let gone = format!("ERROR: could not open /lib/modules/{RELEASE}: No such file or directory");
+    let gone = format!("ERROR: could not read /lib/modules/{RELEASE}: No such file or directory");
     let told: Vec<&str> =
         told.iter().map(String::as_str).filter(|line| !line.contains("could not use")).collect();
     assert_eq!(
         told[5..],
         [
-            anew,
-            "NOTICE: passed over the blacklisted 'hot' for /sys/devices/a",
-            anew,
+            reloaded,
+            "NOTICE: skipped the blacklisted 'hot' for /sys/devices/a",
+            reloaded,
             "NOTICE: inserted 'hot' for /sys/devices/b",
             &gone,
-            "WARNING: going on with the indexes and the configuration of before",
+            "WARNING: continuing with the previous indexes and configuration",
             &lost,
-            anew,
+            reloaded,
             "NOTICE: inserted 'hot' for /sys/devices/d",
         ]
     );
@@ -181,7 +181,7 @@ fn a_signal_ends_it_cleanly() {
         &root,
         &living(),
         "",
-        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; ended=yes; heard ending; touch /go",
+        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; ended=yes; heard shutting; touch /go",
     );
     assert!(root.path("done").exists());
     let refused = "ERROR: could not insert 'bus' for /sys/devices/pci0/bus: core: install command \
@@ -200,7 +200,7 @@ fn a_second_signal_ends_it_at_once() {
     let script = format!(
         "mkfifo /events; : >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
          until test -e /began; do sleep 0.02; done; kill -TERM $pid\n\
-         until grep -q ending /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; rm /began; exit $code"
+         until grep -q shutting /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; rm /began; exit $code"
     );
     let answer = living().events("/events").run(&root, &Run::shell(&script), Side::Ours).answer;
     assert_eq!(answer.code, 143, "{answer:?}");
@@ -210,13 +210,13 @@ fn a_second_signal_ends_it_at_once() {
 fn watching_has_no_end_to_show() {
     for other in ["-n", "--json"] {
         let (answer, _) = run(&tree(), &living(), &["--watch", other]);
-        let message = "kmod: ERROR: --watch does not go with --dry-run and --json\n";
+        let message = "kmod: ERROR: --watch cannot be used with --dry-run or --json\n";
         assert_eq!(answer, (1, String::new(), message.into()));
     }
     // Before anything is loaded.
     let root = tree();
     let (answer, calls) = run(&root, &living().events("/nosuch"), &["--watch"]);
-    let message = "kmod: ERROR: could not listen to the kernel's events: No such file or directory\n";
+    let message = "kmod: ERROR: could not listen for kernel events: No such file or directory\n";
     assert_eq!((answer, calls.len()), ((1, String::new(), message.into()), 0));
 }
 

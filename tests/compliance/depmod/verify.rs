@@ -26,7 +26,7 @@ fn nothing_is_wrong_with_what_either_depmod_writes() {
     for &side in sides() {
         depmod(&root, &[], side);
         assert_eq!(verify(&root, &[]), (0, String::new()), "{side:?}");
-        assert_eq!(verify(&root, &["-v"]), (0, "every file is as it should be\n".into()), "{side:?}");
+        assert_eq!(verify(&root, &["-v"]), (0, "all files are correct\n".into()), "{side:?}");
     }
     for &side in sides().iter().filter(|&&side| side == Side::Theirs) {
         assert!(on(&root, &["--verify"], side).stderr_text().contains("unrecognized option '--verify'"));
@@ -40,7 +40,7 @@ fn nothing_is_written() {
     let (code, out) = verify(&root, &[]);
     assert_eq!(code, 1);
     assert_eq!(out.lines().count(), 11);
-    assert!(out.lines().all(|line| line.ends_with(": not there")), "{out}");
+    assert!(out.lines().all(|line| line.ends_with(": missing")), "{out}");
     assert!(root.snapshot("") == before);
     let elsewhere = root.path("elsewhere");
     let (code, out) = verify(&root, &["-o", elsewhere.to_str().unwrap()]);
@@ -59,11 +59,11 @@ fn each_file_that_is_wrong_is_named_with_what_differs() {
             |bytes| *bytes = bytes.replace("kernel/top.ko.xz: kernel/base.ko", "kernel/top.ko.xz:"),
             "modules.dep: 1 entry too many, 1 entry missing\n  - kernel/top.ko.xz:\n  + kernel/top.ko.xz: kernel/base.ko\n",
         ),
-        ("modules.dep", |bytes| bytes.reverse_lines(), "modules.dep: the right entries in a wrong order\n"),
+        ("modules.dep", |bytes| bytes.reverse_lines(), "modules.dep: the entries are in the wrong order\n"),
         (
             "modules.alias",
             |bytes| bytes.extend_from_slice(b"# a remark\n"),
-            "modules.alias: the right entries, but not as depmod writes them\n",
+            "modules.alias: the entries are not formatted as depmod formats them\n",
         ),
         (
             "modules.alias",
@@ -152,7 +152,7 @@ fn a_side_car_that_says_what_is_not_so() {
     let made = Made { maker: MAKER, symbol_prefix: None, files: Vec::new() };
     let parts = cache::assemble(&made, &[&forged]).unwrap();
     fs::write(path(&root, FACTS), [&parts.head[..], &forged, &parts.table].concat()).unwrap();
-    let expected = "modules.oxmod.bin: says what is not so of 1 module\n  - kernel/base.ko\n";
+    let expected = "modules.oxmod.bin: wrong information about 1 module\n  - kernel/base.ko\n";
     assert_eq!(verify(&root, &[]), (1, expected.into()));
 }
 
@@ -168,7 +168,7 @@ fn five_entries_of_each_kind_unless_all_are_wanted() {
     fs::write(&name, text).unwrap();
     let (_, out) = verify(&root, &[]);
     assert!(out.starts_with("modules.alias: 8 entries too many\n  - alias more0 base\n"), "{out}");
-    assert!(out.ends_with("  - alias more4 base\n  - ... 3 more, see -v\n"), "{out}");
+    assert!(out.ends_with("  - alias more4 base\n  - ... 3 more (use -v to list them)\n"), "{out}");
     let (_, out) = verify(&root, &["-v"]);
     assert_eq!(out.lines().count(), 9, "{out}");
 }

@@ -82,7 +82,7 @@ fn a_command_that_goes_round_in_circles() {
             let command = conf.split_once(' ').unwrap().1.split_once(' ').unwrap().1.trim_end();
             let told = format!(
                 "modprobe: ERROR: Error running {word} command '{command}' for module {verb}: \
-                 it runs inside itself; -i would prevent that\n"
+                 it calls modprobe for {verb} again (use modprobe -i in it)\n"
             );
             assert_eq!(stderr.matches(&told).count(), usize::from(side == Side::Ours), "{stderr}");
         }

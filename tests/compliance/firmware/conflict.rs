@@ -67,10 +67,10 @@ fn an_ending_that_is_a_file_here_and_a_directory_there() {
     assert_eq!(firmware_of(&root), ["file /lib/firmware/b/c /f/x/b/c 292"]);
     // Both at once have no place.
     let root = asking(&["b", "b/c"], "/f/a/b\n/f/x/b/c\n", "");
-    let text = "/lib/firmware/b is ambiguous: /f/a/b, but also /f/x/b/c\n";
+    let text = "firmware name /lib/firmware/b is ambiguous: /f/a/b, but also /f/x/b/c\n";
     let (code, _, err) = fwprune(&root, &["-ambiguous=error"]);
     assert_eq!((code, err), (1, format!("kmod: ERROR: {text}")));
-    let lost = "kmod: ERROR: no place for firmware b/c for a: something else is there\n";
+    let lost = "kmod: ERROR: could not add firmware b/c for a: another file has its place in the image\n";
     let (code, _, err) = fwprune(&root, &["-strict"]);
     assert_eq!((code, err), (1, format!("kmod: WARNING: {text}{lost}")));
 }
@@ -99,7 +99,7 @@ fn a_file_where_a_directory_has_to_be() {
             let args = ["prune", "--firmware-dir", &dirs[0], "--firmware-dir", &dirs[1], "--copy-to", &to];
             firmware(&root, &[&args[..], more].concat())
         };
-        let text = format!("/lib/firmware/f is ambiguous: {taken}, but also {other}\n");
+        let text = format!("firmware name /lib/firmware/f is ambiguous: {taken}, but also {other}\n");
         let error = (1, String::new(), format!("kmod: ERROR: {text}"));
         assert_eq!(prune(&["--ambiguous=error"]), error, "{names:?}");
         assert!(!root.path("image").exists());
@@ -107,7 +107,9 @@ fn a_file_where_a_directory_has_to_be() {
         // What has no place is as good as missing.
         let (code, _, err) = prune(&["--strict", "--ambiguous=first"]);
         let lost = if taken == "@/B/f/z.bin" { names[0] } else { "f/z.bin" };
-        let lost = format!("kmod: ERROR: no place for firmware {lost} for a: something else is there\n");
+        let lost = format!(
+            "kmod: ERROR: could not add firmware {lost} for a: another file has its place in the image\n"
+        );
         assert_eq!((code, err), (1, lost), "{names:?}");
     }
 }
@@ -124,7 +126,7 @@ fn long_lists_take_no_longer_than_they_must() {
     root.file("in/list", list).file("in/WHENCE", whence);
     let start = Instant::now();
     let (code, _, err) = fwprune(&root, &["-ambiguous=first"]);
-    assert_eq!((code, err.as_str()), (0, "kmod: WARNING: no firmware a for a\n"));
+    assert_eq!((code, err.as_str()), (0, "kmod: WARNING: could not find firmware a for a\n"));
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     // A line that no path can be is not taken apart.
     root.file("in/list", format!("/f/x\n{}\n", "/a".repeat(2048)));
@@ -157,6 +159,7 @@ fn a_link_out_of_the_directory_is_named_as_it_is() {
     indexed(&root);
     root.file("lib/firmware/x", "x").file("WHENCE", "Link: up.bin -> ../up\n");
     let whence = root.path("WHENCE").display().to_string();
-    let text = "kmod: WARNING: no firmware up.bin for a: up.bin leads out of its directory\n";
+    let text =
+        "kmod: WARNING: could not use firmware up.bin for a: up.bin leads out of the firmware directory\n";
     assert_eq!(firmware(&root, &["list", "--whence", &whence]), (0, String::new(), text.into()));
 }

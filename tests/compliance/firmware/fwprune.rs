@@ -109,7 +109,7 @@ fn what_is_no_module_is_passed_over() {
     // The kernel's build tree, which is no part of the modules.
     root.file("src/odd.ko", "x").link(root.in_modules("build"), "../../../src");
     let lines = ["kernel/README", "kernel/dead", "kernel/round", "modules.dep"]
-        .map(|path| format!("kmod: WARNING: @/lib/modules/6.1.0-test/{path} is no module; passed over\n"));
+        .map(|path| format!("kmod: WARNING: ignoring @/lib/modules/6.1.0-test/{path}: not a module\n"));
     let (code, out, err) = fwprune(&root, &[]);
     assert_eq!((code, out, err.replace("test//", "test/")), (0, String::new(), lines.concat()));
     assert!(!spec(&root).iter().any(|line| line.contains("README")));
@@ -132,7 +132,9 @@ fn missing_firmware_is_a_warning_or_an_error() {
     let root = input();
     root.module("kernel/more.ko", |m| m.info("firmware", "gone.bin").info("firmware", "ha*x"));
     let missing = |level: &str| {
-        format!("kmod: {level}: no firmware gone.bin for more\nkmod: {level}: no firmware ha*x for more\n")
+        format!(
+            "kmod: {level}: could not find firmware gone.bin for more\nkmod: {level}: could not find firmware ha*x for more\n"
+        )
     };
     assert_eq!(fwprune(&root, &[]), (0, String::new(), missing("WARNING")));
     fs::remove_file(root.path("out.prototxt")).unwrap();
@@ -155,7 +157,7 @@ fn a_name_that_several_paths_end_in() {
         "in/list",
         list.replace("fw/plain.bin\n", "fw/deep/er/plain.bin\nfw/b/plain.bin\nfw/a/plain.bin\n"),
     );
-    let text = "plain.bin is ambiguous: fw/b/plain.bin, but also fw/a/plain.bin, fw/deep/er/plain.bin\n";
+    let text = "firmware name plain.bin is ambiguous: fw/b/plain.bin, but also fw/a/plain.bin, fw/deep/er/plain.bin\n";
     assert_eq!(fwprune(&root, &[]), (0, String::new(), format!("kmod: WARNING: {text}")));
     assert!(spec(&root).contains(&"file /lib/firmware/plain.bin fw/b/plain.bin 292".to_owned()));
     assert_eq!(fwprune(&root, &["--ambiguous", "error"]), (1, String::new(), format!("kmod: ERROR: {text}")));
@@ -163,7 +165,7 @@ fn a_name_that_several_paths_end_in() {
     // Two lines of WHENCE about one link.
     root.file("in/list", list).file("in/WHENCE", "Link: l.bin -> plain.bin\nLink: l.bin -> real/x\n");
     let (code, _, err) = fwprune(&root, &["--ambiguous=error", "--allow-missing", "/dev/null"]);
-    let text = "kmod: ERROR: l.bin is ambiguous: a link to plain.bin, in WHENCE to real/x\n";
+    let text = "kmod: ERROR: link l.bin is ambiguous: it leads to plain.bin, but to real/x in WHENCE\n";
     assert!(code == 1 && err.ends_with(text), "{err}");
 }
 
@@ -190,7 +192,10 @@ fn names_of_paths_from_anywhere() {
 fn flags_that_make_no_sense() {
     let root = input();
     for (args, message) in [
-        (&["-ambiguous", "x"][..], "kmod: ERROR: --ambiguous knows no 'x', only error, warn, first\n"),
+        (
+            &["-ambiguous", "x"][..],
+            "kmod: ERROR: invalid value 'x' for --ambiguous (expected one of error, warn, first)\n",
+        ),
         (&["-out-meta="], ""),
         (&["more"], "kmod: ERROR: unexpected operand 'more'\n"),
         (&["-modinfo", "/nosuch"], "kmod: ERROR: could not read /nosuch: No such file or directory\n"),
@@ -209,7 +214,7 @@ fn flags_that_make_no_sense() {
         ),
         (&["-bogus"], "fwprune: unrecognized option '--bogus'\n"),
         (&["-b"], "fwprune: invalid option -- 'b'\n"),
-        (&["-allow-missing="], "kmod: ERROR: --allow-missing names nothing\n"),
+        (&["-allow-missing="], "kmod: ERROR: --allow-missing needs a value that is not empty\n"),
         (&["--bogus"], "fwprune: unrecognized option '--bogus'\n"),
         (&["-modinfo"], "fwprune: option '--modinfo' requires an argument\n"),
     ] {
@@ -218,9 +223,8 @@ fn flags_that_make_no_sense() {
         assert_eq!(fwprune(&root, args), (code, String::new(), message.into()), "{args:?}");
     }
     let alone = Run::new("kmod").args(["fwprune", "-modinfo", "-x"]).on(Side::Ours).triple();
-    assert_eq!(alone, (1, String::new(), "kmod: ERROR: fwprune needs -modules\n".into()));
+    assert_eq!(alone, (1, String::new(), "kmod: ERROR: missing flag -modules\n".into()));
     root.file("in/builtin.modinfo", b"in_it.firmware=early.bin\0");
-    let built_in =
-        "kmod: ERROR: in_it is built in and asks for firmware early.bin, perhaps before it can be loaded\n";
+    let built_in = "kmod: ERROR: module in_it is built in and needs firmware early.bin, possibly before the firmware can be loaded\n";
     assert_eq!(fwprune(&root, &[]), (1, String::new(), built_in.into()));
 }

@@ -20,7 +20,7 @@ fn the_places_in_an_image() {
     assert_eq!(firmware(&root, &["prune", "packed", "--summary"]), (0, places.into(), sizes.into()));
     assert_eq!(firmware(&root, &["prune"]).2, MUCH);
     let (code, out, err) = firmware(&root, &["prune", "--strict"]);
-    let strict = "kmod: ERROR: no firmware nothing.bin for plain\n";
+    let strict = "kmod: ERROR: could not find firmware nothing.bin for plain\n";
     assert_eq!((code, out.as_str(), err.as_str()), (1, "", strict));
 }
 
@@ -37,7 +37,7 @@ fn a_list_for_gen_init_cpio() {
     // Its lines know no quotes.
     root.module("kernel/blank.ko", |m| m.info("firmware", "a b.bin")).file("lib/firmware/a b.bin", "x");
     indexed(&root);
-    let refused = "kmod: ERROR: '/lib/firmware/a b.bin' cannot stand in a list for gen_init_cpio\n";
+    let refused = "kmod: ERROR: could not describe the image: '/lib/firmware/a b.bin' cannot be written to a list for gen_init_cpio\n";
     assert_eq!(firmware(&root, &["prune", "blank", "-f", "cpio"]), (1, String::new(), refused.into()));
 }
 
@@ -183,7 +183,7 @@ fn names_of_what_is_decompressed() {
     root.file("lib/firmware/x.bin.xz", compress(b"other", Compression::Xz));
     fs::remove_file(root.path("lib/firmware/l.bin")).unwrap();
     root.link("lib/firmware/l.bin", "x.bin.xz");
-    let text = "/lib/firmware/x.bin is ambiguous: @/lib/firmware/x.bin, but also @/lib/firmware/x.bin.xz\n";
+    let text = "firmware name /lib/firmware/x.bin is ambiguous: @/lib/firmware/x.bin, but also @/lib/firmware/x.bin.xz\n";
     let expected = (1, String::new(), format!("kmod: ERROR: {text}"));
     assert_eq!(firmware(&root, &[&args[..], &["--ambiguous=error"]].concat()), expected);
     assert_eq!(firmware(&root, &args), (0, String::new(), format!("kmod: WARNING: {text}")));
@@ -273,7 +273,7 @@ fn two_files_for_one_place() {
         firmware(&root, &[&args[..], more].concat())
     };
     let places = "/lib/firmware/one/f\n/lib/firmware/two\n";
-    let text = "/lib/firmware/one/f is ambiguous: @/a/one/f, but also @/b/one/f\n";
+    let text = "firmware name /lib/firmware/one/f is ambiguous: @/a/one/f, but also @/b/one/f\n";
     assert_eq!(prune(&[]), (0, places.into(), format!("kmod: WARNING: {text}")));
     assert_eq!(prune(&["--ambiguous=first"]), ok(places));
     assert_eq!(prune(&["--ambiguous=error"]), (1, String::new(), format!("kmod: ERROR: {text}")));

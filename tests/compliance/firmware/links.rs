@@ -33,10 +33,12 @@ fn links_that_lead_elsewhere() {
     nix::unistd::mkfifo(&root.path("lib/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let list = "@/lib/firmware/abs\n@/lib/firmware/d\n@/lib/firmware/far\n@/lib/firmware/here\n@/lib/firmware/out\n\
         @/lib/firmware/real\n@/lib/secret\n";
-    let much = "kmod: WARNING: there is no firmware for 3 names ('kmod firmware missing' lists them)\n";
-    let lines =
-        ["../secret for a: ../secret leads out of its directory", "circle for a: circle leads in a circle"];
-    let warnings = lines.map(|line| format!("kmod: WARNING: no firmware {line}\n")).concat();
+    let much = "kmod: WARNING: could not find firmware for 3 names ('kmod firmware missing' lists them)\n";
+    let lines = [
+        "../secret for a: ../secret leads out of the firmware directory",
+        "circle for a: circle leads through too many symbolic links",
+    ];
+    let warnings = lines.map(|line| format!("kmod: WARNING: could not use firmware {line}\n")).concat();
     assert_eq!(firmware(&root, &["list"]), (0, list.into(), warnings.clone() + much));
     // Nothing below a base directory is outside of it.
     fs::remove_file(root.path("lib/firmware/out")).unwrap();

@@ -77,7 +77,7 @@ pub(crate) fn tree() -> Root {
     root
 }
 
-const MUCH: &str = "kmod: WARNING: there is no firmware for 1 name ('kmod firmware missing' lists them)\n";
+const MUCH: &str = "kmod: WARNING: could not find firmware for 1 name ('kmod firmware missing' lists them)\n";
 
 #[test]
 fn names_are_found_as_the_kernel_finds_them() {
@@ -87,7 +87,7 @@ fn names_are_found_as_the_kernel_finds_them() {
         @/lib/firmware/v/packed.bin.zst\n@/lib/firmware/w\n@/lib/firmware/x/real.bin.xz\n";
     assert_eq!(firmware(&root, &["list"]), (0, list.into(), MUCH.into()));
     assert_eq!(firmware(&root, &["list", "-f", "null", "built-in"]), ok("@/lib/firmware/reg.db\0"));
-    let named = "kmod: NOTICE: no firmware nothing.bin for plain\n";
+    let named = "kmod: NOTICE: could not find firmware nothing.bin for plain\n";
     let plain = "@/lib/firmware/plain.bin\n";
     assert_eq!(firmware(&root, &["list", "-v", "plain"]), (0, plain.into(), named.into()));
 }
@@ -161,8 +161,8 @@ fn links_of_whence_are_links() {
          Link: broken\n----\nDriver: other\nLink: there.bin -> old\\ name.bin\n",
     );
     let whence = root.path("WHENCE").display().to_string();
-    let bad = "kmod: WARNING: @/WHENCE line 5: it makes no sense\n";
-    let ambiguous = "there.bin is ambiguous: a link to new.bin.xz, in WHENCE to old name.bin\n";
+    let bad = "kmod: WARNING: @/WHENCE line 5: ignoring malformed line\n";
+    let ambiguous = "link there.bin is ambiguous: it leads to new.bin.xz, but to old name.bin in WHENCE\n";
     let list = "@/lib/firmware/dir\n@/lib/firmware/new.bin.xz\n@/lib/firmware/old name.bin.xz\n\
         @/lib/firmware/real/x.bin\n@/lib/firmware/there.bin\n";
     let answer = firmware(&root, &["list", "--whence", &whence]);
@@ -205,7 +205,7 @@ fn what_is_missing_is_named_with_its_device() {
         ok("@/lib/firmware/needed.bin\n")
     );
     let (code, out, err) = firmware(&root, &["list", "--strict", "other"]);
-    let each = "kmod: ERROR: no firmware other.bin for other\nkmod: ERROR: no firmware pat* for other\n";
+    let each = "kmod: ERROR: could not find firmware other.bin for other\nkmod: ERROR: could not find firmware pat* for other\n";
     assert_eq!((code, out.as_str(), err.as_str()), (1, "", each));
 }
 
@@ -231,10 +231,10 @@ fn files_know_who_asks_for_them() {
     assert_eq!(firmware(&root, &["owners", "v/packed.bin"]), ok(one));
     let by_path = root.path("lib/firmware/reg.db").display().to_string();
     assert_eq!(firmware(&root, &["owners", "-f", "null", &by_path]), ok("@/lib/firmware/reg.db\0"));
-    let unknown = "kmod: ERROR: no firmware zip\n";
+    let unknown = "kmod: ERROR: could not find firmware zip\n";
     assert_eq!(firmware(&root, &["owners", "reg.db", "zip"]), (1, String::new(), unknown.into()));
     // What the kernel's log complains of.
-    let wanted = "kmod: ERROR: no firmware nothing.bin for plain\n";
+    let wanted = "kmod: ERROR: could not find firmware nothing.bin for plain\n";
     assert_eq!(firmware(&root, &["owners", "nothing.bin"]), (1, String::new(), wanted.into()));
 }
 
@@ -242,25 +242,31 @@ fn files_know_who_asks_for_them() {
 fn command_lines_that_make_no_sense() {
     let root = tree();
     for (args, message) in [
-        (&["list", "--format", "xml"][..], "--format knows no 'xml', only plain, null, fsspec, cpio, json"),
-        (&["list", "--ambiguous", "x"], "--ambiguous knows no 'x', only error, warn, first"),
-        (&["prune", "--compress", "x"], "--compress knows no 'x', only keep, none"),
-        (&["list", "--format", "cpio"], "--format cpio goes only with prune"),
-        (&["missing", "--copy-to", "/x"], "--copy-to goes only with prune"),
-        (&["prune", "--compress", "none"], "--compress none goes only with --copy-to"),
-        (&["list", ""], "MODULE '' names nothing"),
-        (&["list", "@"], "MODULE '@' names nothing"),
-        (&["owners", ""], "FILE '' names nothing"),
-        (&["list", "--whence", ""], "--whence names nothing"),
-        (&["list", "--firmware-dir="], "--firmware-dir names nothing"),
-        (&["prune", "--copy-to", ""], "--copy-to names nothing"),
-        (&["list", "--allow-missing", ""], "--allow-missing names nothing"),
-        (&["list", "-k", ""], "--set-version names nothing"),
-        (&["list", "--sysfs", ""], "--sysfs names nothing"),
-        (&["list", "nosuch"], "no module nosuch"),
-        (&["list", "no*such"], "no module no*such"),
+        (
+            &["list", "--format", "xml"][..],
+            "invalid value 'xml' for --format (expected one of plain, null, fsspec, cpio, json)",
+        ),
+        (
+            &["list", "--ambiguous", "x"],
+            "invalid value 'x' for --ambiguous (expected one of error, warn, first)",
+        ),
+        (&["prune", "--compress", "x"], "invalid value 'x' for --compress (expected one of keep, none)"),
+        (&["list", "--format", "cpio"], "--format cpio can only be used with prune"),
+        (&["missing", "--copy-to", "/x"], "--copy-to can only be used with prune"),
+        (&["prune", "--compress", "none"], "--compress none can only be used with --copy-to"),
+        (&["list", ""], "invalid MODULE '': the name is empty"),
+        (&["list", "@"], "invalid MODULE '@': the name is empty"),
+        (&["owners", ""], "invalid FILE '': the name is empty"),
+        (&["list", "--whence", ""], "--whence needs a value that is not empty"),
+        (&["list", "--firmware-dir="], "--firmware-dir needs a value that is not empty"),
+        (&["prune", "--copy-to", ""], "--copy-to needs a value that is not empty"),
+        (&["list", "--allow-missing", ""], "--allow-missing needs a value that is not empty"),
+        (&["list", "-k", ""], "--set-version needs a value that is not empty"),
+        (&["list", "--sysfs", ""], "--sysfs needs a value that is not empty"),
+        (&["list", "nosuch"], "could not find module nosuch"),
+        (&["list", "no*such"], "could not find module no*such"),
         (&["list", "@/nosuch"], "could not read /nosuch: No such file or directory"),
-        (&["list", "@/dev/null"], "/dev/null names no module"),
+        (&["list", "@/dev/null"], "/dev/null does not name any module"),
         (&["list", "--whence", "/nosuch"], "could not read /nosuch: No such file or directory"),
         (&["list", "--allow-missing", "/nosuch"], "could not read /nosuch: No such file or directory"),
         (&["list", "--for-devices"], "could not read @/sys/devices: No such file or directory"),
@@ -308,7 +314,9 @@ fn a_tree_without_indexes() {
     let (code, out, err) = firmware(&bare, &["list"]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(
-        err.ends_with("kmod: ERROR: no index of modules in @/lib/modules/6.1.0-test: depmod makes it\n"),
+        err.ends_with(
+            "kmod: ERROR: no index of modules in @/lib/modules/6.1.0-test (run depmod to create it)\n"
+        ),
         "{err}"
     );
 }

@@ -20,7 +20,7 @@ fn what_cannot_be_read() {
         .file("lib/firmware/x.bin", "x")
         .file("lib/firmware/y.bin", "");
     let list = |expected: &str, why: &str| {
-        let warning = format!("kmod: WARNING: no firmware y.bin for a: y.bin {why}\n");
+        let warning = format!("kmod: WARNING: could not use firmware y.bin for a: y.bin {why}\n");
         let warning = if why.is_empty() { String::new() } else { warning };
         assert_eq!(firmware(&root, &["list"]), (0, expected.into(), warning), "{expected}");
     };
@@ -31,7 +31,7 @@ fn what_cannot_be_read() {
     let remove = |path: &str| std::fs::remove_file(root.path(path)).unwrap();
     remove("lib/firmware/y.bin");
     root.link("lib/firmware/y.bin", "y.bin");
-    list(x, "leads in a circle");
+    list(x, "leads through too many symbolic links");
     remove("lib/firmware/y.bin");
     root.dir("lib/firmware/y.bin").file("lib/firmware/y.bin/z", "z");
     list(x, "is a directory");
@@ -124,6 +124,6 @@ fn lists_have_no_lines_that_go_on() {
     let path = |path: &str| root.path(path).display().to_string();
     assert_eq!(firmware(&root, &["missing", "--strict", "--allow-missing", &path("allowed")]).0, 0);
     let names = |file: &str| run(&root, &["missing", &format!("@{}", path(file))]).on(Side::Ours);
-    assert_eq!(names("modules").stderr_text(), "kmod: ERROR: no module a\\\n");
+    assert_eq!(names("modules").stderr_text(), "kmod: ERROR: could not find module a\\\n");
     assert_eq!(names("both").stdout_text(), "x\\: a\ny.bin: a\n");
 }

@@ -212,7 +212,7 @@ fn forbidden_modules() {
     assert_eq!((&error["module"], error.get("reason")), (&json!("h"), None));
     assert_eq!((&itself["messages"], &itself["exit"]), (&json!([]), &json!(1)));
     let passed = document_of_ours(&root, &["-n", "a"]);
-    let text = "passing over soft dependency 'h': forbidden by /etc/modprobe.d/v.conf line 2";
+    let text = "ignoring soft dependency 'h': forbidden by /etc/modprobe.d/v.conf line 2";
     assert_eq!(passed["messages"], json!([{"level": "warning", "text": text}]));
     assert_eq!(list(&passed["requests"][0]["modules"][0]["steps"]).len(), 1);
     let lifted = document_of_ours(&root, &["--ignore-forbid", "-n", "c"]);

@@ -228,7 +228,7 @@ fn made_shown_searched_and_verified() {
     ] {
         assert_eq!(meta(&root, &["lookup", modalias]), (0, modules.into(), String::new()), "{modalias}");
     }
-    let missing = "kmod: ERROR: no module for pci:v3\n";
+    let missing = "kmod: ERROR: could not find a module for pci:v3\n";
     assert_eq!(meta(&root, &["lookup", "pci:v3", "pci:v2"]), (1, "in_it\n".into(), missing.into()));
     // Also where others put it: beside the release directories.
     fs::rename(root.path(root.in_modules("meta.pb")), root.path("lib/modules/meta.pb")).unwrap();
@@ -243,11 +243,11 @@ fn what_has_changed_since_is_named() {
     root.module("updates/base-x.ko", |m| m.alias("pci:v1d[0-9A-C]*"));
     root.module("kernel/more.ko", |m| m);
     fs::remove_file(root.path(root.in_modules("kernel/other.ko"))).unwrap();
-    let expected = "other: no such module in the directory\n\
+    let expected = "other: not in the module directory\n\
         top: depends on nothing, not on base_x\n\
-        top: what is to be loaded with it is not what the file says\nmore: missing\n\
-        base_x: has its file at updates/base-x.ko, not kernel/base-x.ko\n\
-        top: without its alias new:x*\nother: has no alias pci:v1d?\n";
+        top: load order, soft or weak dependencies differ\nmore: missing\n\
+        base_x: file is updates/base-x.ko, not kernel/base-x.ko\n\
+        top: alias new:x* is missing\nother: does not have alias pci:v1d?\n";
     assert_eq!(meta(&root, &["verify"]), (1, expected.into(), String::new()));
 }
 
@@ -339,7 +339,7 @@ fn files_that_are_none() {
     ] {
         fs::write(&file, bytes).unwrap();
         for task in [&["show"][..], &["lookup", "pci:v1d1"]] {
-            let expected = format!("kmod: ERROR: {name} is no usable Meta: {why}\n");
+            let expected = format!("kmod: ERROR: could not read {name}: {why}\n");
             assert_eq!(meta(&root, task), (1, String::new(), expected), "{why}");
         }
         assert_eq!(meta(&root, &["verify"]).0, 1);
@@ -369,7 +369,7 @@ fn changed(change: impl FnOnce(&mut message::Meta)) -> (Root, String) {
 fn every_change_of_the_file_is_found() {
     let top = |meta: &mut message::Meta| meta.modules.iter().position(|module| module.name == "top").unwrap();
     assert_eq!(changed(|_| ()).1, "");
-    let order = "top: what is to be loaded with it is not what the file says\n";
+    let order = "top: load order, soft or weak dependencies differ\n";
     let changes: [fn(&mut message::Module); 3] = [
         |module| module.closure.clear(),
         |module| module.softdeps.clear(),
@@ -383,22 +383,22 @@ fn every_change_of_the_file_is_found() {
         assert_eq!(found.1, order);
     }
     let release = changed(|meta| meta.release = "9.9".into()).1;
-    assert_eq!(release, format!("of kernel {RELEASE}, not of 9.9\n"));
+    assert_eq!(release, format!("the file is for kernel 9.9, not {RELEASE}\n"));
     let everything = changed(|meta| {
         let mut tree = Tree::default();
         (0..4).for_each(|module| tree.insert(b"*", module).unwrap());
         meta.module_device_matches = Some(tree.into_message().0);
     });
-    assert!(everything.1.contains("other: without its alias pci:v1d?\n"), "{}", everything.1);
-    assert!(everything.1.contains("other: has no alias *\n"), "{}", everything.1);
+    assert!(everything.1.contains("other: alias pci:v1d? is missing\n"), "{}", everything.1);
+    assert!(everything.1.contains("other: does not have alias *\n"), "{}", everything.1);
     let without = changed(|meta| meta.builtin_device_matches = None).1;
-    assert_eq!(without, "in_it: without its alias pci:v2*\n");
+    assert_eq!(without, "in_it: alias pci:v2* is missing\n");
     // Cut short where a field ends, it is one with an index that is not its own.
     let (root, _) = changed(|_| ());
     let file = root.path(root.in_modules("meta.pb"));
     let whole = fs::read(&file).unwrap();
     fs::write(&file, &whole[..whole.len() - 3 - RELEASE.len()]).unwrap();
-    assert_eq!(meta(&root, &["verify"]), (1, "its index is not that of its modules\n".into(), String::new()));
+    assert_eq!(meta(&root, &["verify"]), (1, "the index does not match the modules\n".into(), String::new()));
 }
 
 /// Files of others say less, and that is no flaw; nor is it where the file is.

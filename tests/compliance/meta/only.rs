@@ -183,7 +183,7 @@ fn modinfo_reads_the_files_and_without_them_what_is_there() {
         path("top.ko.xz")
     );
     let warning = format!(
-        "modinfo: WARNING: {} is not there; this is what /lib/modules/{RELEASE}/meta.pb has of it\n",
+        "modinfo: WARNING: {} does not exist: reading /lib/modules/{RELEASE}/meta.pb instead\n",
         path("top.ko.xz")
     );
     assert_eq!(ask(&root, "modinfo", &["top"]), (0, known, warning));
@@ -193,7 +193,7 @@ fn modinfo_reads_the_files_and_without_them_what_is_there() {
 fn the_source_is_visible() {
     let root = only(false);
     let file = format!("/lib/modules/{RELEASE}/meta.pb");
-    let looks = format!("modprobe: INFO: modules are looked up in {file}\n");
+    let looks = format!("modprobe: INFO: looking up modules in {file}\n");
     let (code, _, stderr) = ask(&root, "modprobe", &["-n", "-v", "-v", "other"]);
     assert_eq!((code, stderr.contains(&looks)), (0, true), "{stderr}");
     for (tool, args) in [("modprobe", &["-D", "other"][..]), ("modinfo", &["other"])] {
@@ -225,11 +225,13 @@ fn a_file_chosen_by_hand() {
         ("/etc", "Is a directory"),
         ("/etc/modprobe.d/a.conf", "a field of an unknown kind"),
     ] {
-        let expected = format!(
-            "modprobe: ERROR: could not use {file}: {why}\n\
-             modprobe: FATAL: Module other not found in directory /lib/modules/{RELEASE}\n"
-        );
-        assert_eq!(ask(&root, "modprobe", &["--meta", file, "-D", "other"]), (1, String::new(), expected));
+        for (tool, args) in
+            [("modprobe", &["-D", "other"][..]), ("modprobe", &["-r", "other"]), ("modinfo", &["other"])]
+        {
+            let expected = format!("{tool}: ERROR: could not read {file}: {why}\n");
+            let args = [&["--meta", file], args].concat();
+            assert_eq!(ask(&root, tool, &args), (1, String::new(), expected), "{args:?}");
+        }
     }
 }
 
@@ -239,7 +241,7 @@ fn whose_file_it_is() {
     let root = only(false);
     fs::rename(root.path(root.in_modules("meta.pb")), root.path("lib/modules/meta.pb")).unwrap();
     symlink(format!("{RELEASE}/kernel"), root.path("lib/modules/kernel")).unwrap();
-    let warning = format!("modprobe: WARNING: /lib/modules/meta.pb is of kernel {RELEASE}, not of 9.9\n");
+    let warning = format!("modprobe: WARNING: /lib/modules/meta.pb is for kernel {RELEASE}, not 9.9\n");
     let insmod = "insmod /lib/modules/kernel/other.ko \n".to_owned();
     assert_eq!(ask(&root, "modprobe", &["-S", "9.9", "-D", "other"]), (0, insmod.clone(), warning));
     assert_eq!(ask(&root, "modprobe", &["-D", "other"]), said(&insmod));
@@ -284,7 +286,7 @@ fn files_of_others() {
         let (code, stdout, stderr) = ask(&root, "modprobe", &["-D", name]);
         assert_eq!((code, stdout), (1, String::new()));
         assert!(
-            stderr.starts_with(&format!("modprobe: ERROR: could not use /lib/modules/meta.pb: {why}\n")),
+            stderr.starts_with(&format!("modprobe: ERROR: could not read /lib/modules/meta.pb: {why}\n")),
             "{stderr}"
         );
     }
@@ -301,11 +303,11 @@ fn damaged_files() {
     let sink = Sink::new({
         let (path, told) = (dir.join("meta.pb"), Arc::clone(&told));
         move |notice| match notice {
-            Notice::Unusable(error) => {
+            Notice::Unreadable(error) => {
                 assert_eq!(error.path, path);
                 told.fetch_add(1, Relaxed);
             }
-            Notice::MetaOfAnother { .. } | Notice::BadConfigLine { .. } | Notice::BadSoftdepName(_) => {}
+            Notice::MetaKernelMismatch { .. } | Notice::BadConfigLine { .. } | Notice::BadSoftdepName(_) => {}
             other => panic!("{other:?}"),
         }
     });

@@ -159,7 +159,7 @@ fn a_forbidden_soft_dependency_is_passed_over() {
         return;
     }
     let passed =
-        |name: &str, why: &str| format!("modprobe: WARNING: passing over soft dependency '{name}': {why}\n");
+        |name: &str, why: &str| format!("modprobe: WARNING: ignoring soft dependency '{name}': {why}\n");
     let root = with("forbid f broken\n");
     let e = "insmod K/a.ko \ninsmod K/b.ko \ninsmod K/c.ko \ninsmod K/d-x.ko \ninsmod K/e.ko \n";
     let warning = passed("f", "forbidden by T line 1: broken");

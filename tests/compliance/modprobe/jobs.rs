@@ -66,7 +66,7 @@ fn what_they_refuse() {
     );
     ours_only(&["--load-list=/etc/dir"], 1, "modprobe: ERROR: could not read /etc/dir: Is a directory\n");
     for word in ["", "x", "-1", "1.5", "99999999999999999999999"] {
-        let told = format!("modprobe: ERROR: unexpected number of jobs '{word}'.\n");
+        let told = format!("modprobe: ERROR: invalid value '{word}' for --jobs (expected a number)\n");
         ours_only(&[&format!("--jobs={word}"), "a"], 1, &told);
     }
     ours_only(&["--jobs=2"], 1, "modprobe: ERROR: missing parameters. See -h.\n");

@@ -284,7 +284,7 @@ fn forbid() -> Vec<Scenario> {
         warns(
             "forbid-softdep",
             "echo 'forbid ox_base broken' | config; modprobe ox_soft; loaded",
-            &["WARNING: passing over soft dependency 'ox_base': forbidden by", "line 1: broken", "= 0"],
+            &["WARNING: ignoring soft dependency 'ox_base': forbidden by", "line 1: broken", "= 0"],
         ),
     ]
 }

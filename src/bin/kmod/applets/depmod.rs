@@ -153,18 +153,8 @@ fn is_unresolved(notice: &Notice) -> bool {
 
 /// Dependencies (`-v`) are output, the rest is for the report.
 fn tell(notice: &Notice, report: &Report, out: &Mutex<Out>) {
-    if let Notice::BadConfigLine { path, line, word } = notice {
-        report.bad_depmod_line(path, *line, word);
-    } else if let Notice::Depmod(DepmodNotice::Dependency { path, symbol, on }) = notice {
-        let line = [
-            path.as_os_str().as_bytes(),
-            b" needs \"",
-            symbol.as_slice(),
-            b"\": ",
-            on.as_os_str().as_bytes(),
-            b"\n",
-        ]
-        .concat();
+    if let Notice::Depmod(DepmodNotice::Dependency { .. }) = notice {
+        let line = [notice.message().as_slice(), b"\n"].concat();
         // A write error shows again when the output is finished.
         let _ = out.lock().unwrap_or_else(PoisonError::into_inner).bytes(&line);
     } else {

@@ -1,113 +1,98 @@
-//! What `kmod coldplug` says: of each driver that could not be loaded why, and with -v of the others too.
+//! The messages of `kmod coldplug`: why a driver could not be loaded, and with -v what happened to the others.
 
 use std::path::Path;
 
 use bstr::BString;
-use oxmod::error::{Cause, Error, FormatError};
+use oxmod::error::{Error, FormatError};
 use oxmod::ops::ModuleError;
 use oxmod::ops::coldplug::{Failure, Foreseen, Need, Served};
 use oxmod::ops::command::CommandError;
 use oxmod::ops::probe::Decision;
 
-use super::forbid::Words;
 use super::modprobe::kernel_answer;
-use super::{Exit, Level, Report, errno_text, escaped, escaped_path, io_text, verbatim, verbatim_path, why};
+use super::{Exit, Level, Report, escaped, escaped_path, io_text, verbatim, verbatim_path};
 
 impl Report {
-    /// There are no modules to work with.
-    pub fn no_manager(&self, error: &Error) -> Exit {
-        match error.cause {
-            Cause::Io(_) => self.refuse(format_args!(
-                "could not open {}: {}",
-                verbatim_path(&error.path),
-                errno_text(error)
-            )),
-            // Reported when it was noticed.
-            Cause::Format(_) => Exit::Failure,
-        }
-    }
-
-    /// The kernel shows no devices.
+    /// A device directory that cannot be opened.
     pub fn no_devices(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not open {}: {}", escaped_path(&error.path), why(error)))
+        self.refuse(format_args!("could not open {}: {}", escaped_path(&error.path), error.cause))
     }
 
-    /// Some device's event could not be sent again.
+    /// A device whose event could not be sent again.
     pub fn not_triggered(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not write to {}: {}", escaped_path(&error.path), why(error)))
+        self.refuse(format_args!("could not write to {}: {}", escaped_path(&error.path), error.cause))
     }
 
-    /// `--watch` with what wants an end.
+    /// `--watch` with an option that needs an end of the run.
     pub fn endless(&self) -> Exit {
-        self.refuse(format_args!("--watch does not go with --dry-run and --json"))
+        self.refuse(format_args!("--watch cannot be used with --dry-run or --json"))
     }
 
-    /// From here on no device is missed.
+    /// The start of watching: from now on no device is missed.
     pub fn listening(&self) {
-        self.say(Level::Notice, format_args!("listening to the kernel's events"));
+        self.say(Level::Notice, format_args!("listening for kernel events"));
     }
 
-    /// What has begun is still brought to its end.
+    /// The end of watching: loads in progress are completed.
     pub fn ending(&self) {
-        self.say(Level::Notice, format_args!("ending: nothing more is begun"));
+        self.say(Level::Notice, format_args!("shutting down"));
     }
 
-    /// There is no watching, or not any more.
+    /// Watching that could not be started, or has failed.
     pub fn not_watching(&self, failure: &Failure) -> Exit {
         match failure {
-            Failure::NoDevices(error) => return self.no_devices(error),
+            Failure::NoDevices(error) => self.no_devices(error),
             Failure::Deaf(error) => {
-                self.error(format_args!("could not listen to the kernel's events: {}", io_text(error)));
+                self.refuse(format_args!("could not listen for kernel events: {}", io_text(error)))
             }
-            other => self.error(format_args!("not listening any more: {other}")),
+            other => self.refuse(format_args!("stopped listening for kernel events: {other}")),
         }
-        Exit::Failure
     }
 
-    /// What was changed counts from here on.
+    /// Changed files that were reloaded.
     pub fn refreshed(&self) {
-        self.say(Level::Notice, format_args!("have read indexes and configuration anew"));
+        self.say(Level::Notice, format_args!("reloaded indexes and configuration"));
     }
 
-    /// What was changed does not count.
+    /// Changed files that could not be reloaded.
     pub fn not_refreshed(&self, error: &Error) {
-        _ = self.no_manager(error);
-        self.warning(format_args!("going on with the indexes and the configuration of before"));
+        _ = self.unreadable(error);
+        self.warning(format_args!("continuing with the previous indexes and configuration"));
     }
 
-    /// After so many looks there were still new ones.
-    pub fn devices_without_end(&self, looks: usize) -> Exit {
-        self.refuse(format_args!("devices keep appearing: stopping after {looks} looks at all of them"))
+    /// A run that was stopped after `scans` scans, each of which found new devices.
+    pub fn devices_without_end(&self, scans: usize) -> Exit {
+        self.refuse(format_args!("new devices keep appearing: stopped after {scans} scans"))
     }
 
-    /// A message that makes no sense.
+    /// A malformed message of the kernel.
     pub fn odd_event(&self, error: &FormatError) {
-        self.warning(format_args!("passing over an event of the kernel's: {error}"));
+        self.warning(format_args!("ignoring a malformed kernel event: {error}"));
     }
 
-    /// There were more messages than the kernel keeps.
+    /// Messages that the kernel dropped because too many were waiting.
     pub fn lost_events(&self) {
-        self.warning(format_args!("the kernel has lost events: looking at all devices again"));
+        self.warning(format_args!("the kernel dropped events: scanning all devices again"));
     }
 
-    /// What came of a need; whether all is well.
+    /// Reports what was done for a need; returns whether nothing failed.
     pub fn served(&self, need: &Need, served: &Served) -> bool {
         let report = &served.report;
         let device = Device(need);
         self.each(&report.loaded, "inserted", device);
         self.each(&report.commands, "ran the install command of", device);
-        self.each(&report.blacklisted, "passed over the blacklisted", device);
+        self.each(&report.blacklisted, "skipped the blacklisted", device);
         report.failed.iter().fold(true, |fine, (driver, error)| self.unserved(driver, error, device) && fine)
     }
 
-    /// What would stand in the way.
+    /// Reports what would keep the drivers for a need from being loaded.
     pub fn foreseen(&self, need: &Need, foreseen: &Foreseen) {
         for plan in &foreseen.planned {
             let name = &plan.module.name;
             if let Some(error) = plan.refusal() {
                 self.unserved(name, &error, Device(need));
             } else if matches!(plan.decision, Decision::Blacklisted(_)) {
-                self.each(std::slice::from_ref(name), "would pass over the blacklisted", Device(need));
+                self.each(std::slice::from_ref(name), "would skip the blacklisted", Device(need));
             }
         }
     }
@@ -118,11 +103,11 @@ impl Report {
         }
     }
 
-    /// Why a driver was not loaded; whether that is as it should be.
+    /// Reports why a driver was not loaded; returns whether that is to be expected.
     fn unserved(&self, driver: &BString, error: &ModuleError, device: Device<'_>) -> bool {
         let (level, fine) = match error {
             ModuleError::Forbidden { .. } => (Level::Warning, true),
-            // A driver is asked for each device that it might know, and knows better.
+            // Drivers are loaded for all devices that they may support; they refuse some of them.
             ModuleError::Kernel { errno: libc::ENODEV, .. } => (Level::Notice, true),
             _ => (Level::Error, false),
         };
@@ -149,29 +134,29 @@ impl Report {
     }
 }
 
-/// Why, in modprobe's words where it has some.
+/// Returns why a driver was not loaded, in modprobe's words where it has them.
 fn reason(driver: &BString, error: &ModuleError) -> String {
     match error {
-        ModuleError::NotFound { name } => format!("there is no module '{}'", escaped(name)),
-        ModuleError::Forbidden { forbidden, .. } => Words::of(driver, forbidden).to_string(),
+        ModuleError::NotFound { name } => format!("module '{}' not found", escaped(name)),
+        ModuleError::Forbidden { forbidden, .. } => verbatim(&forbidden.explain(driver)).to_string(),
         ModuleError::Kernel { errno, .. } => kernel_answer(*errno),
-        ModuleError::File { error, .. } => format!("{}: {}", verbatim_path(&error.path), why(error)),
+        ModuleError::File { error, .. } => format!("{}: {}", verbatim_path(&error.path), error.cause),
         ModuleError::Command { error: CommandError::Status(command, status), .. } => {
             format!("install command '{}': retcode {status}", verbatim(command))
         }
         ModuleError::Command { error: CommandError::Circle(command), .. } => {
-            format!("install command '{}' runs inside itself", verbatim(command))
+            format!("install command '{}' calls modprobe for its own module", verbatim(command))
         }
         other => other.to_string(),
     }
 }
 
-/// For whom a driver was to be loaded.
+/// The devices for which a driver is loaded.
 #[derive(Clone, Copy)]
 struct Device<'d>(&'d Need);
 
 impl Device<'_> {
-    /// The first device: a modalias can be longer than a screen.
+    /// Returns the path of the first device, and the number of the others. (A modalias can be longer than a screen.)
     fn words(self) -> String {
         let path = self.0.devices.first().map_or(Path::new(""), std::path::PathBuf::as_path);
         match self.0.devices.len() {

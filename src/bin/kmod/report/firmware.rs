@@ -1,4 +1,4 @@
-//! What `kmod firmware` and `kmod fwprune` say of what is missing, in doubt, or cannot be had.
+//! The messages of `kmod firmware` and `kmod fwprune`.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,131 +8,133 @@ use oxmod::error::{Error, FormatError};
 use oxmod::formats::firmware::Dead;
 use oxmod::ops::firmware::{Ambiguity, Missing, Policy, Present, Sizes, Unselected};
 
-use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path, why};
+use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path};
 
 impl Report {
-    /// A word that an option does not know, and those that it does.
+    /// An option with a value that is not one of `choices`.
     pub fn bad_choice(&self, option: &str, word: &OsStr, choices: &[&str]) -> Exit {
-        let word = verbatim(word.as_encoded_bytes());
-        self.refuse(format_args!("--{option} knows no '{word}', only {}", choices.join(", ")))
+        let (word, choices) = (verbatim(word.as_encoded_bytes()), choices.join(", "));
+        self.refuse(format_args!("invalid value '{word}' for --{option} (expected one of {choices})"))
     }
 
-    /// An option that is to name something, and does not.
+    /// An option with an empty value.
     pub fn empty_value(&self, option: &str) -> Exit {
-        self.refuse(format_args!("--{option} names nothing"))
+        self.refuse(format_args!("--{option} needs a value that is not empty"))
     }
 
-    /// An operand that is to name something, and does not.
+    /// An operand that does not name anything.
     pub fn empty_operand(&self, what: &str, operand: &[u8]) -> Exit {
-        self.refuse(format_args!("{what} '{}' names nothing", verbatim(operand)))
+        self.refuse(format_args!("invalid {what} '{}': the name is empty", verbatim(operand)))
     }
 
-    /// An option that needs something else.
+    /// An option that is valid only together with another, or for one command.
     pub fn only_with(&self, option: &str, other: &str) -> Exit {
-        self.refuse(format_args!("{option} goes only with {other}"))
+        self.refuse(format_args!("{option} can only be used with {other}"))
     }
 
-    /// A file of names without any.
+    /// A file that should list modules, and is empty.
     pub fn nothing_named(&self, path: &[u8]) -> Exit {
-        self.refuse(format_args!("{} names no module", verbatim(path)))
+        self.refuse(format_args!("{} does not name any module", verbatim(path)))
     }
 
-    /// A flag of fwprune that has to be there.
+    /// A missing flag of fwprune.
     pub fn missing_flag(&self, name: &str) -> Exit {
-        self.refuse(format_args!("fwprune needs -{name}"))
+        self.refuse(format_args!("missing flag -{name}"))
     }
 
-    /// A file among modules that is none.
+    /// A file in the module directory that is not a module.
     pub fn stray(&self, path: &Path) {
-        self.warning(format_args!("{} is no module; passed over", verbatim_path(path)));
+        self.warning(format_args!("ignoring {}: not a module", verbatim_path(path)));
     }
 
-    /// A module that is part of the kernel asks for firmware.
+    /// A built-in module that asks for firmware.
     pub fn builtin_firmware(&self, module: &BString, firmware: &BString) -> Exit {
         let (module, firmware) = (verbatim(module), verbatim(firmware));
         self.refuse(format_args!(
-            "{module} is built in and asks for firmware {firmware}, perhaps before it can be loaded"
+            "module {module} is built in and needs firmware {firmware}, possibly before the firmware can be loaded"
         ))
     }
 
-    /// Something that has to be read and cannot be.
-    pub fn unreadable_input(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)))
-    }
-
-    /// Nothing could be chosen.
+    /// A selection of modules that failed.
     pub fn nothing_chosen(&self, unselected: &Unselected) -> Exit {
         match unselected {
-            Unselected::Unknown(name) => self.refuse(format_args!("no module {}", verbatim(name))),
-            Unselected::NoIndex(dir) => {
-                self.refuse(format_args!("no index of modules in {}: depmod makes it", verbatim_path(dir)))
+            Unselected::Unknown(name) => {
+                self.refuse(format_args!("could not find module {}", verbatim(name)))
             }
-            Unselected::Unread(error) => self.unreadable_input(error),
+            Unselected::NoIndex(dir) => self.no_index_of_modules(dir),
+            Unselected::Unread(error) => self.unreadable(error),
         }
     }
 
-    /// Nobody knows which devices there are.
+    /// Devices that cannot be listed.
     pub fn unknown_devices(&self, unselected: &Unselected) {
         if let Unselected::Unread(error) = unselected {
             let path = verbatim_path(&error.path);
-            self.warning(format_args!("could not look for devices in {path}: {}", why(error)));
+            self.warning(format_args!("could not look for devices in {path}: {}", error.cause));
         }
     }
 
-    /// A firmware file that is not there, and who wants it nevertheless.
+    /// A firmware file that does not exist, and the modules that ask for it.
     pub fn no_such_firmware(&self, file: &BString, wanted: Option<&Missing>) -> Exit {
         let file = verbatim(file);
         match wanted.map(|missing| bstr::join(" ", &missing.modules)) {
-            Some(modules) => self.refuse(format_args!("no firmware {file} for {}", verbatim(&modules))),
-            None => self.refuse(format_args!("no firmware {file}")),
+            Some(modules) => {
+                self.refuse(format_args!("could not find firmware {file} for {}", verbatim(&modules)))
+            }
+            None => self.refuse(format_args!("could not find firmware {file}")),
         }
     }
 
-    /// A name that there is nothing for.
+    /// A firmware name without a usable file.
     pub fn missing_firmware(&self, level: Level, missing: &Missing) {
         let (name, modules) = (verbatim(&missing.name), bstr::join(" ", &missing.modules));
         let modules = verbatim(&modules);
         let (at, why) = match &missing.why {
-            Dead::Absent => return self.say(level, format_args!("no firmware {name} for {modules}")),
-            Dead::TooMany => {
-                let why = "it stands for too many names";
-                return self.say(level, format_args!("no firmware {name} for {modules}: {why}"));
+            Dead::Absent => {
+                return self.say(level, format_args!("could not find firmware {name} for {modules}"));
             }
-            Dead::Leaves(at) => (at, "leads out of its directory"),
-            Dead::Loop(at) => (at, "leads in a circle"),
+            Dead::TooMany => {
+                let why = "the pattern matches too many names";
+                return self.say(level, format_args!("could not use firmware {name} for {modules}: {why}"));
+            }
+            Dead::Leaves(at) => (at, "leads out of the firmware directory"),
+            Dead::Loop(at) => (at, "leads through too many symbolic links"),
             Dead::Directory(at) => (at, "is a directory"),
-            Dead::NoDirectory(at) => (at, "is no directory"),
+            Dead::NoDirectory(at) => (at, "is not a directory"),
             Dead::Empty(at) => (at, "is empty"),
         };
-        self.say(level, format_args!("no firmware {name} for {modules}: {} {why}", verbatim(at)));
+        let at = verbatim(at);
+        self.say(level, format_args!("could not use firmware {name} for {modules}: {at} {why}"));
     }
 
-    /// Names that there is something for, for which an image has no place.
+    /// Firmware that cannot be put into an image because its place is taken.
     pub fn lost_firmware(&self, lost: &[&Present]) -> Outcome {
         for present in lost {
             let (name, modules) = (verbatim(&present.name), bstr::join(" ", &present.modules));
             let modules = verbatim(&modules);
-            self.error(format_args!("no place for firmware {name} for {modules}: something else is there"));
+            self.error(format_args!(
+                "could not add firmware {name} for {modules}: another file has its place in the image"
+            ));
         }
         if lost.is_empty() { Ok(()) } else { Err(Exit::Failure) }
     }
 
-    /// Names that there is nothing for, all in one.
+    /// The number of firmware names without a usable file.
     pub fn much_is_missing(&self, count: usize) {
         let names = if count == 1 { "name" } else { "names" };
         self.warning(format_args!(
-            "there is no firmware for {count} {names} ('kmod firmware missing' lists them)"
+            "could not find firmware for {count} {names} ('kmod firmware missing' lists them)"
         ));
     }
 
-    /// Lines of WHENCE that make no sense.
+    /// Malformed lines of WHENCE.
     pub fn bad_whence_lines(&self, path: &Path, lines: &[usize]) {
         for line in lines {
-            self.warning(format_args!("{} line {line}: it makes no sense", verbatim_path(path)));
+            self.warning(format_args!("{} line {line}: ignoring malformed line", verbatim_path(path)));
         }
     }
 
-    /// What could be something else: an end of the work, warnings, or nothing.
+    /// Ambiguous firmware names: errors, warnings or nothing, as the policy demands.
     pub fn ambiguities(&self, ambiguities: &[Ambiguity], policy: Policy) -> Outcome {
         let level = match policy {
             Policy::Error => Level::Error,
@@ -150,27 +152,33 @@ impl Report {
             Ambiguity::Files { name, taken, others } => {
                 let others = bstr::join(", ", others);
                 let (name, taken, others) = (verbatim(name), verbatim(taken), verbatim(&others));
-                self.say(level, format_args!("{name} is ambiguous: {taken}, but also {others}"));
+                self.say(
+                    level,
+                    format_args!("firmware name {name} is ambiguous: {taken}, but also {others}"),
+                );
             }
             Ambiguity::Targets { name, taken, other } => {
                 let (name, taken, other) = (verbatim(name), verbatim(taken), verbatim(other));
-                self.say(level, format_args!("{name} is ambiguous: a link to {taken}, in WHENCE to {other}"));
+                self.say(
+                    level,
+                    format_args!("link {name} is ambiguous: it leads to {taken}, but to {other} in WHENCE"),
+                );
             }
         }
     }
 
-    /// An image that its description cannot hold.
+    /// An image that the output format cannot describe.
     pub fn unfit_image(&self, error: &FormatError) -> Exit {
-        self.refuse(format_args!("{error}"))
+        self.refuse(format_args!("could not describe the image: {error}"))
     }
 
-    /// An image that could not be copied to the end.
+    /// An image that could not be copied completely.
     pub fn not_copied(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not copy {}: {}", verbatim_path(&error.path), why(error)))
+        self.refuse(format_args!("could not copy {}: {}", verbatim_path(&error.path), error.cause))
     }
 
-    /// How much there is, is taken and is saved.
-    #[allow(clippy::unused_self, reason = "the figures are for people, whatever is shown else")]
+    /// The number and size of all files, of those in the image, and of those left out.
+    #[allow(clippy::unused_self, reason = "called like the other messages")]
     pub fn sizes(&self, all: Sizes, taken: Sizes) {
         for (what, sizes) in [("all", all), ("taken", taken), ("saved", all.less(taken))] {
             bare(format_args!("{what}: {} files, {} bytes", sizes.files, sizes.bytes));

@@ -1,17 +1,17 @@
-//! What insmod and rmmod say.
+//! The messages of insmod and rmmod.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use oxmod::errno::strerror;
 use oxmod::error::Cause;
 use oxmod::ops::insert::InsertError;
-use oxmod::sys::errno::strerror;
 
 use super::{Exit, Report, io_text, verbatim, verbatim_path};
 
 impl Report {
-    /// insmod without a file.
+    /// insmod without an operand.
     pub fn missing_file_name(&self) -> Exit {
         self.refuse(format_args!("missing filename."))
     }
@@ -21,12 +21,12 @@ impl Report {
         self.refuse(format_args!("this tool does not support loading from stdin!"))
     }
 
-    /// There is no such file.
+    /// A file that cannot be opened.
     pub fn cannot_load_file(&self, path: &Path, error: &io::Error) -> Exit {
         self.refuse(format_args!("could not load module {}: {}", verbatim_path(path), io_text(error)))
     }
 
-    /// The file could not be read, or the kernel refused it.
+    /// A file that cannot be read, or that the kernel refuses.
     pub fn cannot_insert_file(&self, path: &Path, error: &InsertError) -> Exit {
         let error = error.error();
         let text = match error.errno() {
@@ -43,19 +43,19 @@ impl Report {
         self.refuse(format_args!("could not insert module {}: {why}", verbatim_path(path)))
     }
 
-    /// rmmod without a module.
+    /// rmmod without an operand.
     pub fn missing_module_name(&self) -> Exit {
         self.refuse(format_args!("missing module name."))
     }
 
-    /// rmmod, and the kernel keeps the module. kmod says it twice.
+    /// A module that the kernel refuses to remove; kmod reports it twice.
     pub fn cannot_remove(&self, module: &[u8], error: &io::Error) {
         let (name, why) = (verbatim(module), io_text(error));
         self.error(format_args!("could not remove '{name}': {why}"));
         self.error(format_args!("could not remove module {name}: {why}"));
     }
 
-    /// rmmod of a part of the kernel.
+    /// rmmod of a built-in module.
     pub fn is_builtin(&self, module: &[u8]) {
         self.error(format_args!("Module {} is builtin.", verbatim(module)));
     }
@@ -65,13 +65,13 @@ impl Report {
         self.error(format_args!("Module {} is not currently loaded", verbatim(module)));
     }
 
-    /// rmmod of what leaves nothing for a name: no path of a file, and begins with a dot.
+    /// rmmod of an operand that leaves an empty module name, as one does that begins with a dot and is not a file.
     pub fn names_no_module(&self, operand: &OsStr) {
         let (operand, why) = (verbatim(operand.as_encoded_bytes()), strerror(libc::ENOENT));
         self.error(format_args!("could not use module {operand}: {why}"));
     }
 
-    /// rmmod of a module that others use; these, separated by blanks, or nobody knows which.
+    /// rmmod of a module in use, with the names of its holders separated by spaces, if they are known.
     pub fn is_in_use(&self, module: &[u8], holders: Option<&[u8]>) {
         let name = verbatim(module);
         match holders {
@@ -80,7 +80,7 @@ impl Report {
         }
     }
 
-    /// The kernel keeps no use counts.
+    /// A kernel without support for module removal.
     pub fn no_unloading(&self) {
         self.error(format_args!("Module unloading is not supported"));
     }

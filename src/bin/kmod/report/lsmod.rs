@@ -1,4 +1,4 @@
-//! What lsmod says, and others too, of the kernel's figures about loaded modules.
+//! The messages about the kernel's figures for loaded modules: those of lsmod, which rmmod shares.
 
 use oxmod::error::{Cause, Error};
 
@@ -10,14 +10,14 @@ impl Report {
         self.refuse(format_args!("too many arguments provided."))
     }
 
-    /// The kernel's table cannot be read.
+    /// A list of loaded modules that cannot be read.
     pub fn no_table_of_modules(&self, error: &Error) -> Exit {
         let why = errno_text(error);
         self.error(format_args!("could not open {}: {why}", verbatim_path(&error.path)));
         self.refuse(format_args!("could not get list of modules: {why}"))
     }
 
-    /// The use count of a module is no number; that there is none is no news.
+    /// A use count that is not a number; an absent one is not reported.
     pub fn unreadable_count(&self, error: &Error) {
         if error.errno() != libc::ENOENT {
             let (path, why) = (verbatim_path(&error.path), errno_text(error));
@@ -25,7 +25,7 @@ impl Report {
         }
     }
 
-    /// The same of its size.
+    /// A size that is not a number.
     pub fn unreadable_size(&self, error: &Error) {
         if matches!(error.cause, Cause::Format(_)) {
             let dir = error.path.parent().unwrap_or(&error.path);
@@ -33,7 +33,7 @@ impl Report {
         }
     }
 
-    /// The holders of a module cannot be listed.
+    /// Holders that cannot be listed.
     pub fn unreadable_holders(&self, error: &Error) {
         self.error(format_args!("could not open '{}': {}", verbatim_path(&error.path), errno_text(error)));
     }

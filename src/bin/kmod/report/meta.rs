@@ -1,94 +1,95 @@
-//! What `kmod meta` says when it cannot answer, and `kmod meta verify` of what is wrong.
+//! The messages of `kmod meta`, and the findings of `kmod meta verify`.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::Path;
 
 use bstr::BString;
 use oxmod::error::{Error, FormatError};
 use oxmod::formats::meta::Aliases;
 use oxmod::ops::meta_check::Flaw;
+use oxmod::text;
 
-use super::{Exit, Report, raw_bytes, verbatim, verbatim_path, why};
+use super::{Exit, Report, verbatim, verbatim_path};
 
 impl Report {
-    /// `lookup` without anything to look up.
+    /// `lookup` without an operand.
     pub fn no_modalias(&self) -> Exit {
         self.refuse(format_args!("lookup needs a MODALIAS"))
     }
 
     /// `build` with `--json`.
     pub fn no_document(&self) -> Exit {
-        self.refuse(format_args!("--json does not go with build"))
+        self.refuse(format_args!("--json cannot be used with build"))
     }
 
-    /// An operand too many.
+    /// A surplus operand.
     pub fn surplus_operand(&self, operand: &OsStr) -> Exit {
         self.refuse(format_args!("unexpected operand '{}'", verbatim(operand.as_encoded_bytes())))
     }
 
-    /// A meta.pb that is not there or out of reach.
-    pub fn unreadable_meta(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)))
-    }
-
-    /// A meta.pb that makes no sense.
+    /// A damaged meta.pb.
     pub fn bad_meta(&self, path: &Path, error: &FormatError) -> Exit {
-        self.refuse(format_args!("{} is no usable Meta: {error}", verbatim_path(path)))
+        self.unreadable(&Error::new(path, error.clone()))
     }
 
     /// A file that could not be written.
     pub fn unwritten(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not write {}: {}", verbatim_path(&error.path), why(error)))
+        self.refuse(format_args!("could not write {}: {}", verbatim_path(&error.path), error.cause))
     }
 
-    /// No module serves a device.
+    /// A device that no module serves.
     pub fn no_module_for(&self, modalias: &OsStr) -> Exit {
-        self.refuse(format_args!("no module for {}", verbatim(modalias.as_encoded_bytes())))
+        self.refuse(format_args!("could not find a module for {}", verbatim(modalias.as_encoded_bytes())))
     }
 }
 
-/// Something that is wrong, in words, with names as they are.
+/// Describes a finding in one line, without a newline. Names keep their bytes.
 pub fn flaw(flaw: &Flaw) -> Vec<u8> {
-    let v = |bytes| verbatim::<[u8]>(bytes);
-    match flaw {
-        Flaw::Nameless(at) => raw_bytes(format_args!("module {at}: without a name")),
-        Flaw::Twice(name) => raw_bytes(format_args!("{}: listed twice", v(name))),
-        Flaw::NoSuchModule { module, position } => {
-            raw_bytes(format_args!("{}: depends on module {position}, which there is not", v(module)))
-        }
-        Flaw::Cycle(cycle) => {
-            raw_bytes(format_args!("modules that depend on each other: {}", v(&names(cycle))))
-        }
-        Flaw::Tree(Aliases::Loadable, error) => raw_bytes(format_args!("aliases: {error}")),
-        Flaw::Tree(Aliases::Builtin, error) => {
-            raw_bytes(format_args!("aliases of built-in modules: {error}"))
-        }
-        Flaw::NoSuchOwner { pattern, position } => {
-            raw_bytes(format_args!("alias {}: of module {position}, which there is not", v(pattern)))
-        }
-        Flaw::Index => raw_bytes(format_args!("its index is not that of its modules")),
-        Flaw::Release { there, expected } => {
-            raw_bytes(format_args!("of kernel {}, not of {}", v(expected), v(there)))
-        }
-        Flaw::Missing(name) => raw_bytes(format_args!("{}: missing", v(name))),
-        Flaw::Surplus(name) => raw_bytes(format_args!("{}: no such module in the directory", v(name))),
-        Flaw::Path { module, there, expected } => {
-            let (there, expected) = (v(place(there)), v(place(expected)));
-            raw_bytes(format_args!("{}: has its file at {expected}, not {there}", v(module)))
-        }
-        Flaw::Depends { module, there, expected } => {
-            let (there, expected) = (names(there), names(expected));
-            raw_bytes(format_args!("{}: depends on {}, not on {}", v(module), v(&expected), v(&there)))
-        }
-        Flaw::Order(module) => {
-            raw_bytes(format_args!("{}: what is to be loaded with it is not what the file says", v(module)))
-        }
-        Flaw::Pattern { module, pattern, missing } => {
-            let how = if *missing { "without its" } else { "has no" };
-            raw_bytes(format_args!("{}: {how} alias {}", v(module), v(pattern)))
-        }
-        Flaw::Unanswered { module, modalias } => {
-            raw_bytes(format_args!("{}: not found for {}", v(module), v(modalias)))
+    text::bytes(format_args!("{}", Words(flaw))).into()
+}
+
+/// The words for a finding, for [`text::bytes`].
+struct Words<'f>(&'f Flaw);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let v = |bytes| verbatim::<[u8]>(bytes);
+        match self.0 {
+            Flaw::Nameless(at) => write!(f, "module {at}: has no name"),
+            Flaw::Twice(name) => write!(f, "{}: listed twice", v(name)),
+            Flaw::NoSuchModule { module, position } => {
+                write!(f, "{}: depends on module {position}, which does not exist", v(module))
+            }
+            Flaw::Cycle(cycle) => write!(f, "dependency cycle: {}", v(&names(cycle))),
+            Flaw::Tree(Aliases::Loadable, error) => write!(f, "aliases: {error}"),
+            Flaw::Tree(Aliases::Builtin, error) => write!(f, "aliases of built-in modules: {error}"),
+            Flaw::NoSuchOwner { pattern, position } => {
+                write!(f, "alias {}: belongs to module {position}, which does not exist", v(pattern))
+            }
+            Flaw::Index => write!(f, "the index does not match the modules"),
+            Flaw::Release { there, expected } => {
+                write!(f, "the file is for kernel {}, not {}", v(there), v(expected))
+            }
+            Flaw::Missing(name) => write!(f, "{}: missing", v(name)),
+            Flaw::Surplus(name) => write!(f, "{}: not in the module directory", v(name)),
+            Flaw::Path { module, there, expected } => {
+                write!(f, "{}: file is {}, not {}", v(module), v(place(expected)), v(place(there)))
+            }
+            Flaw::Depends { module, there, expected } => {
+                let (there, expected) = (names(there), names(expected));
+                write!(f, "{}: depends on {}, not on {}", v(module), v(&expected), v(&there))
+            }
+            Flaw::Order(module) => write!(f, "{}: load order, soft or weak dependencies differ", v(module)),
+            Flaw::Pattern { module, pattern, missing: true } => {
+                write!(f, "{}: alias {} is missing", v(module), v(pattern))
+            }
+            Flaw::Pattern { module, pattern, missing: false } => {
+                write!(f, "{}: does not have alias {}", v(module), v(pattern))
+            }
+            Flaw::Unanswered { module, modalias } => {
+                write!(f, "{}: not found for {}", v(module), v(modalias))
+            }
         }
     }
 }

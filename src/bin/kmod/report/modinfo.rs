@@ -1,18 +1,18 @@
-//! What modinfo says when it cannot answer.
+//! The messages of modinfo.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use oxmod::errno::strerror;
 use oxmod::error::{Cause, Error};
-use oxmod::sys::errno::strerror;
 
 use super::{Exit, Report, io_text, verbatim, verbatim_path};
 
 impl Report {
     /// `--all` with operands.
     pub fn all_takes_no_operand(&self) -> Exit {
-        self.refuse(format_args!("--all stands for every module and takes no operand."))
+        self.refuse(format_args!("--all cannot be used with operands"))
     }
 
     /// modinfo without operands.
@@ -20,28 +20,28 @@ impl Report {
         self.refuse(format_args!("missing module or filename."))
     }
 
-    /// There is no way to tell the module directory.
+    /// A module directory whose path cannot be determined.
     pub fn unknown_release(&self, error: &io::Error) -> Exit {
         self.refuse(format_args!("{}", io_text(error)))
     }
 
-    /// All modules of a directory without modules.dep.
+    /// A request for all modules of a directory without modules.dep.
     pub fn no_index_of_modules(&self, dir: &Path) -> Exit {
-        self.refuse(format_args!("no index of modules in {}: depmod makes it.", verbatim_path(dir)))
+        self.refuse(format_args!("no index of modules in {} (run depmod to create it)", verbatim_path(dir)))
     }
 
-    /// An operand, taken for `what`, that stands for no module.
+    /// An operand, taken for `what`, that does not stand for any module.
     pub fn operand_not_found(&self, what: &str, operand: &OsStr) {
         self.error(format_args!("{what} {} not found.", verbatim(operand.as_encoded_bytes())));
     }
 
-    /// A module's file is gone, and its meta.pb answers for it.
+    /// A module file that does not exist; meta.pb is read instead.
     pub fn answered_by_meta(&self, path: &Path, meta: &Path) {
         let (path, meta) = (verbatim_path(path), verbatim_path(meta));
-        self.warning(format_args!("{path} is not there; this is what {meta} has of it"));
+        self.warning(format_args!("{path} does not exist: reading {meta} instead"));
     }
 
-    /// A module's file cannot be read, or is none.
+    /// A file that cannot be read, or is not a module.
     pub fn unreadable_module(&self, name: &[u8], error: &Error) {
         let (name, why) = (verbatim(name), strerror(error.errno()));
         match &error.cause {
@@ -52,7 +52,7 @@ impl Report {
         }
     }
 
-    /// A string of a module that should describe a parameter.
+    /// A malformed description of a parameter.
     pub fn bad_parameter_string(&self, key: &[u8], value: &[u8]) {
         let (key, value) = (verbatim(key), verbatim(value));
         self.error(format_args!("Found invalid \"{key}={value}\": missing ':'"));

@@ -1,4 +1,4 @@
-//! What modprobe says, and insmod where it says the same.
+//! The messages of modprobe, and those that insmod shares with it.
 
 use std::ffi::OsStr;
 use std::io;
@@ -6,60 +6,56 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
+use oxmod::errno::strerror;
 use oxmod::error::{Cause, Error};
-use oxmod::ops::ModuleError;
 use oxmod::ops::command::CommandError;
 use oxmod::ops::insert::Insertion;
 use oxmod::ops::probe::{Action, Step};
-use oxmod::sys::errno::strerror;
+use oxmod::ops::{Forbidden, ModuleError};
 
-use super::{Exit, Level, Outcome, Report, errno_text, io_text, verbatim, verbatim_path, why};
+use super::{Exit, Level, Outcome, Report, errno_text, io_text, verbatim, verbatim_path};
 
 impl Report {
-    /// No operands where there must be some.
+    /// Missing operands.
     pub fn missing_parameters(&self) -> Exit {
         self.misuse(format_args!("missing parameters. See -h."))
     }
 
-    /// `-w` with anything but a number.
+    /// `-w` with a value that is not a number.
     pub fn bad_wait_value(&self, value: &OsStr) -> Exit {
         self.misuse(format_args!("unexpected wait value '{}'.", verbatim(value.as_bytes())))
     }
 
-    /// `--jobs` with anything but a number.
+    /// `--jobs` with a value that is not a number.
     pub fn bad_jobs_value(&self, value: &OsStr) -> Exit {
-        self.misuse(format_args!("unexpected number of jobs '{}'.", verbatim(value.as_bytes())))
+        let value = verbatim(value.as_bytes());
+        self.misuse(format_args!("invalid value '{value}' for --jobs (expected a number)"))
     }
 
-    /// `--load-list` with a file that cannot be read.
-    pub fn unreadable_list(&self, error: &Error) -> Exit {
-        self.refuse(format_args!("could not read {}: {}", verbatim_path(&error.path), why(error)))
-    }
-
-    /// `--json` with a question that has no document.
+    /// `--json` with an option that has no document.
     pub fn text_only(&self) -> Exit {
         self.misuse(format_args!(
-            "--json does not go with --show-config, --show-modversions and --show-exports"
+            "--json cannot be used with --show-config, --show-modversions or --show-exports"
         ))
     }
 
-    /// Where modules are looked up if it is not in the indexes.
+    /// The meta.pb that modules are looked up in.
     pub fn looks_in(&self, meta: &Path) {
-        self.info(format_args!("modules are looked up in {}", verbatim_path(meta)));
+        self.info(format_args!("looking up modules in {}", verbatim_path(meta)));
     }
 
-    /// Neither the release nor the working directory could be had.
+    /// A module directory whose path cannot be determined: the release or the working directory is unknown.
     pub fn no_module_directory(&self, error: &io::Error) -> Exit {
-        self.refuse(format_args!("could not find the module directory: {error}"))
+        self.refuse(format_args!("could not determine the module directory: {}", io_text(error)))
     }
 
-    /// Nothing of that name or alias: the end for one module, a warning among several.
+    /// An operand that is neither a module nor an alias: fatal for one module, a warning among several.
     pub fn not_found_in(&self, operand: &OsStr, dir: &Path, among_several: bool) -> Exit {
         let (operand, dir) = (verbatim(operand.as_bytes()), verbatim_path(dir));
         self.one_of(among_several, format_args!("Module {operand} not found in directory {dir}"))
     }
 
-    /// No file where the operand says: the end for one module, a warning among several.
+    /// An operand that names a file which does not exist: fatal for one module, a warning among several.
     pub fn no_module_at(&self, operand: &OsStr, error: &io::Error, among_several: bool) -> Exit {
         let (operand, why) = (verbatim(operand.as_bytes()), io_text(error));
         self.one_of(among_several, format_args!("Failed to get module from path {operand}: {why}"))
@@ -67,11 +63,11 @@ impl Report {
 
     fn one_of(&self, among_several: bool, text: std::fmt::Arguments<'_>) -> Exit {
         self.say(if among_several { Level::Warning } else { Level::Fatal }, text);
-        // Hidden or shown, the answer is the same.
+        // A hidden message does not change the result.
         Exit::Failure
     }
 
-    /// A step that the request for `module` could not do without has failed.
+    /// A failed step that the request for `module` requires.
     pub fn step_failed(&self, module: &BString, step: &Step, error: &ModuleError) {
         match error {
             ModuleError::NotFound { name } => {
@@ -79,7 +75,7 @@ impl Report {
             }
             ModuleError::Command { error, .. } => self.install_command_failed(step, error),
             ModuleError::File { error, .. } => {
-                // The file itself is damaged: the kernel never saw it.
+                // The file itself is damaged, and was not passed to the kernel.
                 if let Cause::Format(reason) = &error.cause {
                     let (text, path) = (strerror(error.errno()), verbatim_path(&error.path));
                     let _ = self.not_inserted(module, format_args!("{text} ({path}: {reason})"));
@@ -91,16 +87,21 @@ impl Report {
         let _ = self.not_inserted(module, format_args!("{}", kernel_answer(error.errno())));
     }
 
-    /// `--first-time`, and the module is there.
+    /// `--first-time` with a module that is loaded.
     pub fn already_loaded(&self, module: &BString) -> Exit {
         self.not_inserted(module, format_args!("{}", kernel_answer(libc::EEXIST)))
     }
 
-    pub(super) fn not_inserted(&self, module: &BString, why: std::fmt::Arguments<'_>) -> Exit {
+    /// A module that is forbidden, or one that depends on such a module.
+    pub fn forbidden(&self, module: &BString, forbidden: &Forbidden) -> Exit {
+        self.not_inserted(module, format_args!("{}", verbatim(&forbidden.explain(module))))
+    }
+
+    fn not_inserted(&self, module: &BString, why: std::fmt::Arguments<'_>) -> Exit {
         self.refuse(format_args!("could not insert '{}': {why}", verbatim(module)))
     }
 
-    /// An install command did not succeed.
+    /// A failed install command.
     pub fn install_command_failed(&self, step: &Step, error: &CommandError) {
         match error {
             CommandError::Status(command, status) => self.error(format_args!(
@@ -112,23 +113,23 @@ impl Report {
         }
     }
 
-    /// A command that calls modprobe for its own module, and again, is not run once more.
+    /// A command that was not run because it runs modprobe for its own module again and again.
     fn circle(&self, which: &str, command: &BString, module: &BStr) {
+        let (command, module) = (verbatim(command), verbatim(module));
         self.error(format_args!(
-            "Error running {which} command '{}' for module {}: it runs inside itself; -i would prevent that",
-            verbatim(command),
-            verbatim(module)
+            "Error running {which} command '{command}' for module {module}: \
+             it calls modprobe for {module} again (use modprobe -i in it)"
         ));
     }
 
-    /// How a module got in, where that is news.
+    /// A module that the kernel could not decompress.
     pub fn inserted(&self, step: &Step, insertion: Insertion) {
         if let Action::Insert(path) = &step.action {
             self.inserted_file(path, insertion);
         }
     }
 
-    /// The same of a file.
+    /// A module file that the kernel could not decompress.
     pub fn inserted_file(&self, path: &Path, insertion: Insertion) {
         if let Insertion::Refused(errno) = insertion {
             let (path, why) = (verbatim_path(path), strerror(errno));
@@ -138,12 +139,12 @@ impl Report {
         }
     }
 
-    /// `-r`, and nothing of that name or alias.
+    /// `-r` with an operand that is neither a module nor an alias.
     pub fn not_found(&self, operand: &OsStr) -> Outcome {
         self.fatal(format_args!("Module {} not found.", verbatim(operand.as_bytes())))
     }
 
-    /// Why a module stays; an error ends the run.
+    /// The reason for which a module was not removed; an error ends the run.
     pub fn not_removed(&self, error: &ModuleError) -> Outcome {
         match error {
             ModuleError::BuiltIn { module } => {
@@ -158,13 +159,13 @@ impl Report {
             ModuleError::Command { module, .. } => {
                 self.fatal(format_args!("Error running remove command for {}", verbatim(module)))
             }
-            // Reported when it happened, see `refused_to_remove`.
+            // Reported by `refused_to_remove`.
             _ => Ok(()),
         }
     }
 
-    /// A module was not removed, either the one that was asked for or one that was to go with it. Of a command that failed
-    /// only a circle is reported here.
+    /// A module that was not removed, either the requested one or one that would be removed with it. Of failed commands
+    /// only those that run themselves are reported here.
     pub fn refused_to_remove(&self, module: &BStr, error: &ModuleError) {
         match error {
             ModuleError::Kernel { errno, .. } => {
@@ -177,14 +178,14 @@ impl Report {
         }
     }
 
-    /// `--show-modversions` or `--show-exports`, of a file that has none or is none.
+    /// `--show-modversions` or `--show-exports` of a file without them, or of one that is not a module.
     pub fn cannot_show(&self, what: &str, operand: &OsStr, error: &Error) -> Outcome {
         let operand = verbatim(operand.as_bytes());
         self.fatal(format_args!("could not get {what} of {operand}: {}", errno_text(error)))
     }
 }
 
-/// What the kernel's errno means for a module.
+/// kmod's words for the errno with which the kernel refuses a module.
 pub(super) fn kernel_answer(errno: i32) -> String {
     match errno {
         libc::EEXIST => "Module already in kernel".to_owned(),

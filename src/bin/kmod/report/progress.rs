@@ -1,5 +1,5 @@
-//! A bar on the terminal for work that takes long. Nothing where standard error is no terminal, and nothing for work
-//! that is done within a second.
+//! A progress bar for long work. Nothing is shown if standard error is not a terminal, or if the work is done within a
+//! second.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use oxmod::notice::{DepmodNotice, Notice};
 
-/// How long work goes on unseen.
+/// The time after which the bar is drawn.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The bar, drawn once it is worth it.
+/// A progress bar that is drawn after [`PATIENCE`].
 pub struct Progress {
     what: &'static str,
     started: Instant,
@@ -18,19 +18,19 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to count the time; `what` stands before the bar.
+    /// Starts to measure the time; `what` is printed before the bar.
     pub fn new(what: &'static str) -> Self {
         Self { what, started: Instant::now(), bar: OnceLock::new() }
     }
 
-    /// Takes a notice that is for the bar; `false` for any other.
+    /// Takes a notice of progress; returns `false` for any other.
     pub fn takes(&self, notice: &Notice) -> bool {
         let Notice::Depmod(DepmodNotice::Progress { done, total }) = notice else { return false };
         self.show(*done, *total);
         true
     }
 
-    /// Shows that `done` bytes of `total` are; the bar goes when all of them are.
+    /// Shows `done` bytes of `total`; removes the bar when all are done.
     fn show(&self, done: u64, total: u64) {
         if self.bar.get().is_none() && self.started.elapsed() < PATIENCE {
             return;
@@ -42,7 +42,7 @@ impl Progress {
         }
     }
 
-    /// Where standard error is no terminal, the bar stays hidden.
+    /// Creates the bar, which stays hidden if standard error is not a terminal.
     fn draw(&self, total: u64) -> ProgressBar {
         let style =
             ProgressStyle::with_template("{msg} [{wide_bar}] {percent}% of {total_bytes}, {eta} left");

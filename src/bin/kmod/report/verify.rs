@@ -1,25 +1,25 @@
-//! What depmod --verify says, on standard output: a line for each file that is not as it should be, and what differs
-//! below it, `-` before what is there and should not be, `+` before what is missing.
+//! The findings of depmod --verify, on standard output: one line for each file that differs from what depmod would write,
+//! followed by the entries, `-` before those that should not be there, `+` before missing ones.
 
 use bstr::BString;
+use oxmod::errno::strerror;
 use oxmod::ops::depmod::{Difference, Finding, Wrong};
-use oxmod::sys::errno::strerror;
 
-/// How many entries of a kind are shown unless everything is to be shown.
+/// How many entries of a kind are shown without -v.
 const SHOWN: usize = 5;
 
-/// The lines for one finding; `all` shows every entry.
+/// Returns the lines for one finding; `all` shows every entry.
 pub fn finding(finding: &Finding, all: bool) -> Vec<u8> {
     let what = match &finding.wrong {
-        Wrong::Absent => "not there".into(),
+        Wrong::Absent => "missing".into(),
         Wrong::Unreadable(errno) => format!("cannot be read: {}", strerror(*errno)),
         Wrong::Damaged(error) => format!("damaged: {error}"),
         Wrong::Entries(difference) => counts(difference),
-        Wrong::Order => "the right entries in a wrong order".into(),
-        Wrong::Form => "the right entries, but not as depmod writes them".into(),
+        Wrong::Order => "the entries are in the wrong order".into(),
+        Wrong::Form => "the entries are not formatted as depmod formats them".into(),
         Wrong::Disagrees(text, difference) => format!("compared with {text}: {}", counts(difference)),
         Wrong::False(modules) => {
-            format!("says what is not so of {}", plural(modules.len(), "module", "modules"))
+            format!("wrong information about {}", plural(modules.len(), "module", "modules"))
         }
     };
     let mut out = format!("{}: {what}\n", finding.file).into_bytes();
@@ -34,9 +34,9 @@ pub fn finding(finding: &Finding, all: bool) -> Vec<u8> {
     out
 }
 
-/// What is said with -v when there is nothing to be found.
+/// The line that -v prints when there are no findings.
 pub fn nothing_found() -> &'static [u8] {
-    b"every file is as it should be\n"
+    b"all files are correct\n"
 }
 
 fn counts(difference: &Difference) -> String {
@@ -61,6 +61,6 @@ fn list(out: &mut Vec<u8>, mark: &str, entries: &[BString], all: bool) {
         out.extend_from_slice(&[mark.as_bytes(), entry, b"\n"].concat());
     }
     if let Some(left @ 1..) = entries.len().checked_sub(shown) {
-        out.extend_from_slice(format!("{mark}... {left} more, see -v\n").as_bytes());
+        out.extend_from_slice(format!("{mark}... {left} more (use -v to list them)\n").as_bytes());
     }
 }

@@ -10,7 +10,7 @@ use bstr::BString;
 use super::directives::{Verdict, read};
 use super::lex::Fields;
 use super::{Author, Origin};
-use crate::notice::Sink;
+use crate::notice::{DepmodNotice, Notice, Sink};
 
 /// One word of a `search` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,10 +91,11 @@ pub struct DepmodConfig {
 impl DepmodConfig {
     /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
     ///
-    /// Bad lines are skipped with [`BadConfigLine`](crate::notice::Notice::BadConfigLine); `include` and `make_map_files` are
-    /// accepted and reported with [`IgnoredDirective`](crate::notice::Notice::IgnoredDirective).
+    /// Bad lines are skipped with [`BadConfigLine`](DepmodNotice::BadConfigLine); `include` and `make_map_files` are
+    /// accepted and reported with [`IgnoredDirective`](Notice::IgnoredDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
-        read(path, bytes, Author::Administrator, sink, |directive, words, origin| match directive {
+        let bad = |path, line, word| Notice::Depmod(DepmodNotice::BadConfigLine { path, line, word });
+        read(path, bytes, Author::Administrator, sink, bad, |directive, words, origin| match directive {
             b"include" | b"make_map_files" => Verdict::Ignored,
             directive => self.add(directive, words, origin).into(),
         });
@@ -142,12 +143,11 @@ fn kernel_pattern(word: &[u8]) -> KernelPattern {
 mod tests {
 
     use super::*;
-    use crate::notice::Notice;
     use crate::notice::testing::Recorder;
 
     fn parse(text: &[u8]) -> (DepmodConfig, Vec<u32>) {
         let (bad, sink) = Recorder::new(|notice| match notice {
-            Notice::BadConfigLine { line, .. } => Some(*line),
+            Notice::Depmod(DepmodNotice::BadConfigLine { line, .. }) => Some(*line),
             _ => None,
         });
         let mut config = DepmodConfig::default();

@@ -1,9 +1,11 @@
-//! What modprobe.d and depmod.d have in common: a directive a line, and what is said of odd ones.
+//! What modprobe.d and depmod.d have in common: one directive per line, and the notices about lines.
 //!
 //! Owns the notices about lines. Must not know any directive.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use bstr::BString;
 
 use super::lex::{Fields, fields, lines};
 use super::model::{Author, Origin};
@@ -28,12 +30,14 @@ impl From<Option<()>> for Verdict {
     }
 }
 
-/// Hands each line's directive and remaining fields to `take`, in order.
+/// Passes each line's directive and remaining fields to `take`, in order; `bad` makes the notice about a line that is
+/// not understood, of its file, its number and its first word.
 pub(super) fn read(
     path: &Path,
     bytes: &[u8],
     author: Author,
     sink: &Sink,
+    bad: fn(PathBuf, u32, BString) -> Notice,
     mut take: impl FnMut(&[u8], Fields<'_>, Origin) -> Verdict,
 ) {
     let shared: Arc<Path> = Arc::from(path);
@@ -44,7 +48,7 @@ pub(super) fn read(
         let (line, word) = (line.number, || directive.into());
         match take(directive, words, origin) {
             Verdict::Taken => {}
-            Verdict::Bad => sink.send(&Notice::BadConfigLine { path: path.into(), line, word: word() }),
+            Verdict::Bad => sink.send(&bad(path.into(), line, word())),
             Verdict::Ignored => {
                 sink.send(&Notice::IgnoredDirective { path: path.into(), line, command: word() });
             }

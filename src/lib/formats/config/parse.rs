@@ -13,20 +13,21 @@ use super::directives::{Verdict, read};
 use super::lex::Fields;
 use super::model::{Alias, Author, Blacklist, Command, Config, Forbid, Options, Origin, Softdep, Weakdep};
 use crate::name;
-use crate::notice::Sink;
+use crate::notice::{Notice, Sink};
 
 impl Config {
     /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
     ///
-    /// Bad lines are skipped with [`BadConfigLine`](crate::notice::Notice::BadConfigLine); the directives that module-init-tools
-    /// had and kmod dropped (`include`, `config`) with [`DeprecatedDirective`](crate::notice::Notice::DeprecatedDirective).
+    /// Bad lines are skipped with [`BadConfigLine`](Notice::BadConfigLine); the directives that module-init-tools
+    /// had and kmod dropped (`include`, `config`) with [`DeprecatedDirective`](Notice::DeprecatedDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         self.parse_of(Author::Administrator, path, bytes, sink);
     }
 
     /// [`parse`](Self::parse), of what `author` wrote.
     pub fn parse_of(&mut self, author: Author, path: &Path, bytes: &[u8], sink: &Sink) {
-        read(path, bytes, author, sink, |directive, words, origin| match directive {
+        let bad = |path, line, word| Notice::BadConfigLine { path, line, word };
+        read(path, bytes, author, sink, bad, |directive, words, origin| match directive {
             b"include" | b"config" => Verdict::Deprecated,
             directive => self.add(directive, words, origin).into(),
         });

@@ -65,5 +65,5 @@ fn word(text: &[u8]) -> Result<&[u8], FormatError> {
 }
 
 fn unfit(text: &[u8]) -> FormatError {
-    FormatError::malformed(format!("'{}' cannot stand in a list for gen_init_cpio", text.escape_ascii()))
+    FormatError::malformed(format!("'{}' cannot be written to a list for gen_init_cpio", text.escape_ascii()))
 }

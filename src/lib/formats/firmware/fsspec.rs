@@ -45,7 +45,7 @@ impl Spec {
 /// A string of prototext.
 fn quoted(text: &[u8]) -> Result<String, FormatError> {
     let valid = text.to_str().map_err(|_| {
-        FormatError::malformed(format!("'{}' is not UTF-8, which fsspec has to be", text.escape_ascii()))
+        FormatError::malformed(format!("'{}' is not UTF-8, which fsspec requires", text.escape_ascii()))
     })?;
     let mut out = String::from("\"");
     for letter in valid.chars() {

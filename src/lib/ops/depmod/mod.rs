@@ -231,7 +231,7 @@ fn publish(
     };
     // Its absence costs time, nothing else.
     if let Err(error) = kept {
-        tell(sink, DepmodNotice::FactsUnwritten(error));
+        tell(sink, DepmodNotice::CacheUnwritten(error));
     }
     Ok(())
 }

@@ -3,8 +3,6 @@
 //! Owns what one call means among others that run at the same time. What is to be loaded, in which order and
 //! with which parameters is the plan of [`probe`](crate::ops::probe), as for modprobe. Must not print.
 
-mod open;
-
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,8 +21,6 @@ use crate::ops::probe::{
 };
 use crate::ops::remove::{self, RemoveRequest};
 use crate::sys::module::{self, State};
-
-pub use open::{open_dir, open_meta};
 
 /// The name that an `alias` line gives a device which is to have no driver.
 const NONE: &[u8] = b"off";
@@ -155,7 +151,7 @@ impl Manager {
             // As a plain concatenation a root of "/" would make two slashes.
             let below = Some(root.as_os_str()).filter(|root| *root != "/");
             let dir = module_dir(below, None).map_err(error::Error::at(&root))?;
-            open_dir(&dir, &ConfigSource::System, &Sink::none())
+            Context::open_existing(dir, &ConfigSource::System, &Sink::none())
         })
     }
 
@@ -165,7 +161,7 @@ impl Manager {
     /// Errors: there is no such file, or it is not a usable meta.pb.
     pub fn from_meta(file: impl AsRef<Path>, dir: impl AsRef<Path>) -> error::Result<Self> {
         let (file, dir) = (file.as_ref().to_path_buf(), dir.as_ref().to_path_buf());
-        Self::new(move || open_meta(&file, &dir, &ConfigSource::System, &Sink::none()))
+        Self::new(move || Context::open_meta(&file, dir.clone(), &ConfigSource::System, &Sink::none()))
     }
 
     /// With modules and configuration as `open` reads them, at first and at each [`refresh`](Self::refresh). Neither `open`

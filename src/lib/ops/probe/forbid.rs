@@ -34,7 +34,8 @@ impl Gate<'_> {
         let there = is_builtin(self.context, module) || !self.ignore_loaded && is_live(&module.name);
         (!there).then(|| Forbidden {
             module: module.name.clone(),
-            origin: line.origin.clone(),
+            path: line.origin.path.clone(),
+            line: line.origin.line,
             reason: line.reason.clone(),
         })
     }

@@ -85,13 +85,8 @@ pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<E
 fn passes(gate: Gate<'_>, module: &Module, passed_over: &mut BTreeSet<BString>) -> bool {
     let Some(forbidden) = gate.stops(module) else { return true };
     if passed_over.insert(module.name.clone()) {
-        gate.context.sink().send(&Notice::ForbiddenSoftdep {
-            softdep: module.name.clone(),
-            module: forbidden.module,
-            path: forbidden.origin.path.to_path_buf(),
-            line: forbidden.origin.line,
-            reason: forbidden.reason,
-        });
+        let softdep = module.name.clone();
+        gate.context.sink().send(&Notice::ForbiddenSoftdep { softdep, forbidden });
     }
     false
 }

@@ -148,13 +148,13 @@ impl<'a> Job<'a> {
     /// Everything is made before anything is written.
     fn run(&self) -> Outcome {
         self.builtin()?;
-        let files = op::files(self.modules).map_err(|error| self.report.unreadable_input(&error))?;
+        let files = op::files(self.modules).map_err(|error| self.report.unreadable(&error))?;
         files.strays.iter().for_each(|stray| self.report.stray(stray));
         let mut image = self.firmware(&files)?;
         let meta = self.meta()?;
         for (_, path) in &files.modules {
             let place = op::module_place(self.modules, b"", path);
-            image.add_module(place, path).map_err(|error| self.report.unreadable_input(&error))?;
+            image.add_module(place, path).map_err(|error| self.report.unreadable(&error))?;
         }
         let source = self.out_meta.as_os_str().as_bytes().into();
         image.add_file(format!("{MODULES}/{}", oxmod::formats::meta::FILE_NAME), source, META_MODE);
@@ -165,7 +165,7 @@ impl<'a> Job<'a> {
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, Exit> {
-        file::read(path).map_err(|error| self.report.unreadable_input(&error))
+        file::read(path).map_err(|error| self.report.unreadable(&error))
     }
 
     /// What is part of the kernel may ask before there is a file system to answer.
@@ -181,10 +181,10 @@ impl<'a> Job<'a> {
         let modules: Vec<(&BString, &PathBuf)> =
             files.modules.iter().map(|(name, path)| (name, path)).collect();
         let (needs, unread) = op::needs_of_files(self.modules, &modules);
-        let unread = unread.iter().map(|error| self.report.unreadable_input(error)).last();
+        let unread = unread.iter().map(|error| self.report.unreadable(error)).last();
         unread.map_or(Ok(()), Err)?;
         let search = Search::listed(&self.read(self.list)?).map_err(|error| Error::new(self.list, error));
-        let mut search = search.map_err(|error| self.report.unreadable_input(&error))?;
+        let mut search = search.map_err(|error| self.report.unreadable(&error))?;
         let whence = Whence::parse(&self.read(self.whence)?);
         self.report.bad_whence_lines(self.whence, &whence.bad_lines);
         let mut ambiguities = search.add_links(&whence);
@@ -215,7 +215,7 @@ impl<'a> Job<'a> {
             ) => {}
             Notice::Depmod(DepmodNotice::ModuleUnreadable(error)) => {
                 seen.store(true, Ordering::Relaxed);
-                report.unreadable_input(error);
+                report.unreadable(error);
             }
             notice => report.library(notice),
         });

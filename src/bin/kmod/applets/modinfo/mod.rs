@@ -148,7 +148,8 @@ fn each(
         .map_err(|error| report.unknown_release(&error))?;
     let sink = report.sink();
     let context = match &request.meta {
-        Some(file) => Context::open_meta(file, dir, &ConfigSource::Nothing, &sink),
+        Some(file) => Context::open_meta(file, dir, &ConfigSource::Nothing, &sink)
+            .map_err(|error| report.unreadable(&error))?,
         None => Context::open(dir, &ConfigSource::Nothing, &sink),
     };
     let mut query = Query { request, context: &context, report, reader: Reader::default() };

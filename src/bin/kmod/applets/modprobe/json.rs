@@ -6,9 +6,9 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use oxmod::context::{Context, Module};
-use oxmod::formats::config::Origin;
 use oxmod::ops::ModuleError;
 use oxmod::ops::probe::{Decision, Done, Finished, Observer, Plan, Removal, Step, StepResult};
 use serde_json::Value;
@@ -152,10 +152,10 @@ impl View for Document {
                 entry.steps = Some(steps.collect());
                 ("load", None)
             }
-            Decision::Blacklisted(origin) => ("blacklisted", Some(origin)),
+            Decision::Blacklisted(origin) => ("blacklisted", Some((&origin.path, origin.line))),
             Decision::Forbidden(forbidden) => {
                 entry.error = plan.refusal().as_ref().map(failure_of);
-                ("forbidden", Some(&forbidden.origin))
+                ("forbidden", Some((&forbidden.path, forbidden.line)))
             }
             Decision::Loaded | Decision::BuiltIn => {
                 let already = || ModuleError::AlreadyLoaded { module: plan.module.name.clone() };
@@ -163,8 +163,8 @@ impl View for Document {
                 ("loaded", None)
             }
         };
-        if let Some(origin) = origin {
-            entry.head = written(std::mem::take(&mut entry.head), origin);
+        if let Some((path, line)) = origin {
+            entry.head = written(std::mem::take(&mut entry.head), path, line);
         }
         entry.head = entry.head.set("verdict", verdict);
         self.add(entry);
@@ -233,10 +233,10 @@ fn named(module: &Module) -> Object {
 }
 
 /// Adds where a line of the configuration was written.
-fn written(object: Object, origin: &Origin) -> Object {
+fn written(object: Object, path: &Path, line: u32) -> Object {
     let origin = Object::new()
-        .text("path", origin.path.as_os_str().as_bytes())
-        .set("line", if origin.line == 0 { Value::Null } else { origin.line.into() });
+        .text("path", path.as_os_str().as_bytes())
+        .set("line", if line == 0 { Value::Null } else { line.into() });
     object.object("origin", origin)
 }
 

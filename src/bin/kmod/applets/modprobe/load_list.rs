@@ -15,7 +15,7 @@ pub fn read_all(lists: &[OsString], report: &Report) -> Result<Vec<OsString>, Ex
     let mut names = Vec::new();
     for list in lists {
         let bytes = if list == "-" { file::read_standard_input() } else { file::read(Path::new(list)) };
-        let bytes = bytes.map_err(|error| report.unreadable_list(&error))?;
+        let bytes = bytes.map_err(|error| report.unreadable(&error))?;
         names.extend(load_list::names(&bytes).map(|name| OsStr::from_bytes(name).to_owned()));
     }
     Ok(names)

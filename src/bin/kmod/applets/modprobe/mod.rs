@@ -98,7 +98,8 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     let sink = report.sink();
     // Given back piece by piece at the end it would take as long as a tenth of the whole run.
     let context = ManuallyDrop::new(match &settings.meta {
-        Some(file) => Context::open_meta(file, dir, &settings.config_source(), &sink),
+        Some(file) => Context::open_meta(file, dir, &settings.config_source(), &sink)
+            .map_err(|error| report.unreadable(&error))?,
         None => Context::open(dir, &settings.config_source(), &sink),
     });
     if let Some(meta) = context.meta_file() {

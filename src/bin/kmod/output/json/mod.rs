@@ -11,8 +11,8 @@ pub mod step;
 
 use std::os::unix::ffi::OsStrExt;
 
+use oxmod::errno;
 use oxmod::error::{Cause, Error};
-use oxmod::sys::errno;
 
 use crate::output::stdout::Out;
 use crate::report::{Exit, Outcome, Report};

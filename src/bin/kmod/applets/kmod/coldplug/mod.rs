@@ -11,9 +11,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use oxmod::context::Context;
 use oxmod::notice::{Notice, Sink};
 use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
-use oxmod::ops::manager::{Manager, open_dir, open_meta};
+use oxmod::ops::manager::Manager;
 use oxmod::sys::devices::{self, DEVICES};
 use oxmod::sys::parallel;
 
@@ -57,7 +58,7 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
     let sink = Sink::new({
         let (blind, report) = (Arc::clone(&blind), report.clone());
         move |notice| {
-            if matches!(notice, Notice::Unreadable(_) | Notice::Unusable(_)) {
+            if matches!(notice, Notice::Unreadable(_)) {
                 blind.store(true, Relaxed);
             }
             report.library(notice);
@@ -79,10 +80,10 @@ fn manager(settings: &Settings, sink: Sink, report: &Report) -> Result<Manager, 
     let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
     let (meta, source) = (settings.meta.clone(), settings.config_source());
     let open = move || match &meta {
-        Some(meta) => open_meta(meta, &dir, &source, &sink),
-        None => open_dir(&dir, &source, &sink),
+        Some(meta) => Context::open_meta(meta, dir.clone(), &source, &sink),
+        None => Context::open_existing(dir.clone(), &source, &sink),
     };
-    Manager::new(open).map_err(|error| report.no_manager(&error))
+    Manager::new(open).map_err(|error| report.unreadable(&error))
 }
 
 struct Run<'r> {

@@ -356,10 +356,10 @@ impl Place<'_> {
         let root = self.root();
         let version = self.values(&["set-version"]).next_back();
         let dir = module_dir(root.as_deref().map(Path::as_os_str), version).ok()?;
-        Some(match self.values(&["meta"]).next_back().map(quotes::at_home) {
-            Some(file) => Context::open_meta(&file, dir, &self.config(), &Sink::none()),
-            None => Context::open(dir, &self.config(), &Sink::none()),
-        })
+        match self.values(&["meta"]).next_back().map(quotes::at_home) {
+            Some(file) => Context::open_meta(&file, dir, &self.config(), &Sink::none()).ok(),
+            None => Some(Context::open(dir, &self.config(), &Sink::none())),
+        }
     }
 
     fn config(&self) -> ConfigSource {

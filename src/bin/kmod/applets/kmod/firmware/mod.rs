@@ -139,7 +139,7 @@ fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit
     let context = Context::open(dir, &config, &sink);
     let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
     let (needs, unread) = op::needs(&context, &chosen);
-    let mut outcome = unread.iter().map(|error| report.unreadable_input(error)).last().map_or(Ok(()), Err);
+    let mut outcome = unread.iter().map(|error| report.unreadable(error)).last().map_or(Ok(()), Err);
     let unread = unread.into_iter().map(|error| error.path).collect();
     let mut search = request.search(report)?;
     let whence = request.whence(report)?;
@@ -202,7 +202,7 @@ impl Known<'_> {
         let (files, bytes) = self.search.total();
         let mut all = Sizes { files, bytes };
         if self.request.with_modules {
-            let unreadable = |error| self.report.unreadable_input(&error);
+            let unreadable = |error| self.report.unreadable(&error);
             all = all.plus(self.add_modules(&mut image).map_err(unreadable)?);
         }
         if let Some(dir) = &self.request.copy_to {
@@ -304,5 +304,5 @@ impl Known<'_> {
 
 /// Reads a file that an option names.
 fn read(path: &std::path::Path, report: &Report) -> Result<Vec<u8>, Exit> {
-    file::read(path).map_err(|error| report.unreadable_input(&error))
+    file::read(path).map_err(|error| report.unreadable(&error))
 }

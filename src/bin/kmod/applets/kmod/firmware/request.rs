@@ -242,7 +242,7 @@ impl Request {
 
     /// The directories in which firmware is looked for.
     pub fn search(&self, report: &Report) -> Result<Search, Exit> {
-        let unreadable = |error| report.unreadable_input(&error);
+        let unreadable = |error| report.unreadable(&error);
         let root = self.root();
         let above = root.map_or(Path::new("/"), Path::new);
         if !self.firmware_dirs.is_empty() {

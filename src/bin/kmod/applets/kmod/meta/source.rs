@@ -88,9 +88,9 @@ impl Source {
         match (read(path), above) {
             (Err(error), Some(above)) if self.file.is_none() && error.errno() == libc::ENOENT => {
                 // The first of the two is the one to be named.
-                read(above).map_err(|_| report.unreadable_meta(&error))
+                read(above).map_err(|_| report.unreadable(&error))
             }
-            (read, _) => read.map_err(|error| report.unreadable_meta(&error)),
+            (read, _) => read.map_err(|error| report.unreadable(&error)),
         }
     }
 
