@@ -179,7 +179,9 @@ impl Notice {
 /// It is called from the thread in which the event occurred, and must not call back into the object that it was given
 /// to.
 #[derive(Clone, Default)]
-pub struct Sink(Option<Arc<dyn Fn(&Notice) + Send + Sync>>);
+pub struct Sink(Option<Arc<Receive>>);
+
+type Receive = dyn Fn(&Notice) + Send + Sync;
 
 impl Sink {
     /// Creates a sink that calls `receive` with each notice.

@@ -151,6 +151,8 @@ pub enum DepmodNotice {
 impl DepmodNotice {
     pub(super) fn level(&self) -> Level {
         match self {
+            // Expected on a file system that is mounted read-only on purpose.
+            Self::CacheUnwritten(error) if error.errno() == libc::EROFS => Level::Info,
             Self::BadConfigLine { .. }
             | Self::DirectoryUnreadable(_)
             | Self::EntryUnreadable(_)
@@ -168,15 +170,12 @@ impl DepmodNotice {
             | Self::DuplicateAlias { .. }
             | Self::NotIndexable { .. }
             | Self::NotInTree { .. }
-            | Self::NotInMeta { .. } => Level::Warning,
-            // Expected on a file system that is mounted read-only on purpose.
-            Self::CacheUnwritten(error) if error.errno() == libc::EROFS => Level::Info,
-            Self::CacheUnwritten(_) => Level::Warning,
+            | Self::NotInMeta { .. }
+            | Self::CacheUnwritten(_) => Level::Warning,
             Self::Progress { .. } | Self::Dependency { .. } => Level::Info,
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each notice")]
     pub(super) fn message(&self) -> BString {
         match self {
             Self::BadConfigLine { path: file, line, word } => {

@@ -109,7 +109,7 @@ impl Report {
                 verbatim(command),
                 verbatim(&step.module)
             )),
-            circle => self.circle("install", circle.command(), step.module.as_bstr()),
+            CommandError::Circle(command) => self.circle("install", command, step.module.as_bstr()),
         }
     }
 

@@ -181,8 +181,11 @@ impl<'a> Job<'a> {
         let modules: Vec<(&BString, &PathBuf)> =
             files.modules.iter().map(|(name, path)| (name, path)).collect();
         let (needs, unread) = op::needs_of_files(self.modules, &modules);
-        let unread = unread.iter().map(|error| self.report.unreadable(error)).last();
-        unread.map_or(Ok(()), Err)?;
+        let mut outcome = Ok(());
+        for error in &unread {
+            outcome = Err(self.report.unreadable(error));
+        }
+        outcome?;
         let search = Search::listed(&self.read(self.list)?).map_err(|error| Error::new(self.list, error));
         let mut search = search.map_err(|error| self.report.unreadable(&error))?;
         let whence = Whence::parse(&self.read(self.whence)?);

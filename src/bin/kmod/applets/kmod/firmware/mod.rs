@@ -139,7 +139,10 @@ fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit
     let context = Context::open(dir, &config, &sink);
     let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
     let (needs, unread) = op::needs(&context, &chosen);
-    let mut outcome = unread.iter().map(|error| report.unreadable(error)).last().map_or(Ok(()), Err);
+    let mut outcome = Ok(());
+    for error in &unread {
+        outcome = Err(report.unreadable(error));
+    }
     let unread = unread.into_iter().map(|error| error.path).collect();
     let mut search = request.search(report)?;
     let whence = request.whence(report)?;
