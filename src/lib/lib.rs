@@ -19,6 +19,8 @@ pub mod errno;
 pub mod error;
 pub mod formats;
 pub mod graph;
+#[doc(hidden)]
+pub mod lock;
 mod memory;
 pub mod name;
 pub mod notice;

@@ -27,7 +27,7 @@ pub(super) fn in_parallel<T>(
     let work = || while schedule.execute_one(executor) {};
     // Where no thread can be started, the calling one does it all.
     parallel::with_workers(threads, work, |started| {
-        watch(&mut Results { schedule: &schedule, executor, next: 0, alone: started == 0 })
+        watch(&mut Results { schedule: &schedule, executor, next: 0, alone: !matches!(started, Ok(1..)) })
     })
 }
 
