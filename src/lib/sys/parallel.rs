@@ -48,7 +48,11 @@ pub fn map<T: Sync, S, R: Send>(
 ///
 /// `watch` gets the number of threads that were started, which may be fewer than `count`; or the error, if `count` is not
 /// zero and not even one could be started.
-pub fn with_workers<T>(count: usize, work: impl Fn() + Sync, watch: impl FnOnce(io::Result<usize>) -> T) -> T {
+pub fn with_workers<T>(
+    count: usize,
+    work: impl Fn() + Sync,
+    watch: impl FnOnce(io::Result<usize>) -> T,
+) -> T {
     thread::scope(|scope| {
         let mut started = Ok(0);
         for running in 0..count {

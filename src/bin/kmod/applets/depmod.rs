@@ -3,13 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::ByteSlice;
 use clap::Command;
 use oxmod::context::{absolute, depmod_config};
 use oxmod::formats::config::depmod::DepmodConfig;
+use oxmod::lock::Mutex;
 use oxmod::notice::{DepmodNotice, Notice, Sink};
 use oxmod::ops::depmod::{self as op, Config, Keep, KernelSymbols, Last, ModuleFile, Tree};
 use oxmod::sys::{file, host};
@@ -137,7 +138,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let config = typed.config(&job, &report, &sink)?;
     let outcome = job.run(&config, &report, &sink, &out);
     drop(sink);
-    let out = Arc::into_inner(out).map(|out| out.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let out = Arc::into_inner(out).map(|out| out.into_inner());
     out.map_or(Ok(()), Out::finish)?;
     outcome?;
     if job.strict && unresolved.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(()) }
@@ -156,7 +157,7 @@ fn tell(notice: &Notice, report: &Report, out: &Mutex<Out>) {
     if let Notice::Depmod(DepmodNotice::Dependency { .. }) = notice {
         let line = [notice.message().as_slice(), b"\n"].concat();
         // A write error shows again when the output is finished.
-        let _ = out.lock().unwrap_or_else(PoisonError::into_inner).bytes(&line);
+        let _ = out.lock().bytes(&line);
     } else {
         report.library(notice);
     }
@@ -303,7 +304,7 @@ impl Job {
         let tree =
             Tree { dir: &self.dir, out: &self.out, release: &self.release, given: self.files.as_deref() };
         let no_output = |failure| report.no_output(&self.out, &failure);
-        let print = |bytes: &[u8]| out.lock().unwrap_or_else(PoisonError::into_inner).bytes(bytes);
+        let print = |bytes: &[u8]| out.lock().bytes(bytes);
         match self.task {
             Task::Write => op::write(&tree, config, sink).map_err(no_output),
             Task::Show => {

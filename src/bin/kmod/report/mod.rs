@@ -13,11 +13,12 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bstr::BString;
 use oxmod::errno;
 use oxmod::error::Error;
+use oxmod::lock::Mutex;
 use oxmod::notice::{self, Notice, Sink};
 use oxmod::sys::{memory, stdio, syslog};
 use oxmod::text::{self, verbatim, verbatim_path};
@@ -166,7 +167,7 @@ impl Report {
     /// Returns the messages since [`Report::record`].
     pub fn recorded(&self) -> Vec<Message> {
         let Some(record) = self.0.record.get() else { return Vec::new() };
-        std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *record.lock())
     }
 
     /// Returns whether messages of this level are shown.
@@ -216,7 +217,7 @@ impl Report {
 
     fn put(&self, level: Level, text: fmt::Arguments<'_>) {
         if let Some(record) = self.0.record.get() {
-            record.lock().unwrap_or_else(PoisonError::into_inner).push((level, text::bytes(text)));
+            record.lock().push((level, text::bytes(text)));
         }
         let word = level.word();
         if self.0.syslog.load(Relaxed) {

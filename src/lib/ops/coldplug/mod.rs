@@ -12,11 +12,12 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use bstr::BString;
 
 use crate::error::Result;
+use crate::lock::Mutex;
 use crate::ops::ModuleError;
 use crate::ops::manager::{Manager, Report};
 use crate::ops::probe::Plan;
@@ -132,7 +133,7 @@ impl<'m> Coldplug<'m> {
     }
 
     fn modules(&self) -> MutexGuard<'_, Modules> {
-        self.modules.lock().unwrap_or_else(PoisonError::into_inner)
+        self.modules.lock()
     }
 }
 

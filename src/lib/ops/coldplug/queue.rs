@@ -7,13 +7,14 @@ use std::collections::{HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use bstr::BString;
 
 use super::watch::{Tell, Told};
 use super::{Coldplug, Need, Served, failures};
 use crate::formats::uevent::Event;
+use crate::lock::{Condvar, Mutex};
 use crate::ops::manager::Manager;
 use crate::sys::devices;
 
@@ -75,7 +76,7 @@ impl<'m> Queue<'m> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<'m>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn push(&self, task: Task<'m>) {
@@ -180,7 +181,7 @@ impl<'m> Queue<'m> {
                     state.begin(&task);
                     return Some(task);
                 }
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => state = self.changed.wait(state),
             }
         }
     }

@@ -8,10 +8,11 @@ mod text;
 mod watch;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use oxmod::context::Context;
+use oxmod::lock::Mutex;
 use oxmod::notice::{Notice, Sink};
 use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
 use oxmod::ops::manager::Manager;
@@ -101,7 +102,7 @@ impl Run<'_> {
         for _ in 0..LOOKS {
             let needs = self.survey(&mut coldplug)?;
             if needs.is_empty() {
-                let fine = fine.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let fine = fine.into_inner();
                 return if fine { Ok(()) } else { Err(Exit::Failure) };
             }
             let served = parallel::map(
@@ -111,7 +112,7 @@ impl Run<'_> {
                 |(), need| {
                     let served = coldplug.serve(need);
                     // As it happens: who waits for a driver that hangs is to know of the others. One device at a time.
-                    let mut fine = fine.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut fine = fine.lock();
                     *fine &= self.report.served(need, &served);
                     served
                 },

@@ -1,8 +1,8 @@
 //! `kmod coldplug --watch`: drivers for devices as they appear.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
+use oxmod::lock::Mutex;
 use oxmod::ops::coldplug::{Told, Watch};
 use oxmod::ops::manager::Manager;
 use oxmod::sys::devices::DEVICES;
@@ -16,7 +16,7 @@ pub fn run(settings: &Settings, manager: &Manager, report: &Report) -> Outcome {
     // The lines about one device stand together.
     let turn = Mutex::new(());
     let tell = |told: Told<'_>| {
-        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = turn.lock();
         match told {
             Told::Listening => report.listening(),
             Told::Served(need, served) => _ = report.served(need, served),
