@@ -7,15 +7,14 @@
 //! wrong in itself is refused again.
 
 use std::ffi::CString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use crate::context::module_file::Opener;
 use crate::error::{Error, FormatError};
 use crate::formats::compress::Compression;
 use crate::formats::elf::{self, Source};
-use crate::sys::module;
+use crate::sys::{file, module};
 
 /// Which of the kernel's checks to pass over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,8 +66,8 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion,
         InsertError::File(Error::new(path, FormatError::malformed("a parameter has a NUL byte")))
     })?;
     let unreadable = |error| InsertError::File(Error::new(path, error));
-    let file = File::open(path).map_err(unreadable)?;
-    let compression = detect(&file).map_err(unreadable)?;
+    let (file, head) = file::open_head(path, Compression::MAGIC_SIZE).map_err(unreadable)?;
+    let compression = Compression::detect(&head);
     let by_kernel = compression.is_none_or(|compression| {
         module::kernel_compression().is_some_and(|word| word == kernel_word(compression))
     });
@@ -104,12 +103,6 @@ fn image(path: &Path, force: Force) -> crate::error::Result<Vec<u8>> {
         elf::without_versions(&mut image).map_err(Error::at(path))?;
     }
     Ok(image)
-}
-
-fn detect(file: &File) -> io::Result<Option<Compression>> {
-    let mut head = Vec::with_capacity(Compression::MAGIC_SIZE);
-    file.take(Compression::MAGIC_SIZE as u64).read_to_end(&mut head)?;
-    Ok(Compression::detect(&head))
 }
 
 fn kernel_word(compression: Compression) -> &'static [u8] {

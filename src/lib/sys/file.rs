@@ -199,6 +199,16 @@ pub fn open_beginning(path: &Path, len: usize) -> io::Result<(File, u64, Vec<u8>
     Ok((file, size, bytes))
 }
 
+/// Opens `path`, whatever kind of file it is, and reads its first `len` bytes, or as many as it has.
+///
+/// Errors: whatever open and read answer.
+pub fn open_head(path: &Path, len: usize) -> io::Result<(File, Vec<u8>)> {
+    let file = File::open(path)?;
+    let mut head = Vec::with_capacity(len);
+    (&file).take(len as u64).read_to_end(&mut head)?;
+    Ok((file, head))
+}
+
 fn open_unread(path: &Path) -> io::Result<File> {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer.
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)

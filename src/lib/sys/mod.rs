@@ -20,6 +20,7 @@ pub mod publish;
 #[allow(unsafe_code)]
 pub mod regex;
 pub mod resolve;
+pub mod retry;
 pub mod stdio;
 pub mod sysfs;
 pub mod syslog;

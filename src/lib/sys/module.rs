@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::retry::Retry;
 use super::{file, sysfs};
 use crate::error::Result;
 
@@ -58,18 +58,20 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(3
 /// The state of the module of this normalised name once it is not [`State::Coming`] or [`State::Going`] any
 /// more, or after `patience` whatever it is then.
 pub fn settled(name: &[u8], patience: Duration) -> Option<State> {
-    let (begin, mut pause) = (Instant::now(), PAUSES[0]);
+    let [first, longest] = PAUSES;
+    let mut retry = Retry::new(patience, first, longest);
     loop {
         let state = state(name);
-        if matches!(state, None | Some(State::Live)) || begin.elapsed() >= patience {
+        if matches!(state, None | Some(State::Live)) {
             return state;
         }
         // What is built in has a directory and no state, for ever.
-        if begin.elapsed() >= BARE && is_bare(name) {
+        if retry.elapsed() >= BARE && is_bare(name) {
             return None;
         }
-        thread::sleep(pause);
-        pause = PAUSES[1].min(pause * 2);
+        if !retry.pause() {
+            return state;
+        }
     }
 }
 
@@ -169,19 +171,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
 /// The same, but a module in use is tried again, with growing pauses, until `time` has passed.
 pub fn remove_within(name: &CStr, force: bool, time: Duration) -> io::Result<()> {
-    let end = Instant::now().checked_add(time);
-    let mut pause = FIRST_PAUSE;
+    let mut retry = Retry::new(time, FIRST_PAUSE, Duration::MAX);
     loop {
-        let error = match remove(name, force) {
-            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => error,
-            other => return other,
-        };
-        let left = end.map_or(pause, |end| end.saturating_duration_since(Instant::now()));
-        if left.is_zero() {
-            return Err(error);
+        match remove(name, force) {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && retry.pause() => {}
+            answer => return answer,
         }
-        thread::sleep(pause.min(left));
-        pause = pause.saturating_mul(2);
     }
 }
 

@@ -15,10 +15,11 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, FormatError, FormatKind, Result};
 
+use super::retry::Retry;
 use super::{file, host, parallel};
 
 /// The directory of a set that counts, but is not yet in its place.
@@ -303,17 +304,16 @@ fn beside(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
 /// Waits for the lock of a directory, which goes with the file that is open, but no longer than `patience`; without an
 /// answer where there are no locks.
 pub(super) fn lock(dir: &File, patience: Duration) {
-    let start = Instant::now();
+    let mut retry = Retry::new(patience, PAUSE, PAUSE);
     loop {
         // SAFETY: the descriptor belongs to `dir`, and no memory is involved.
         #[allow(unsafe_code)]
         let locked = unsafe { libc::flock(dir.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
         let error = io::Error::last_os_error().kind();
         let again = matches!(error, io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock);
-        if locked == 0 || !again || start.elapsed() >= patience {
+        if locked == 0 || !again || !retry.pause() {
             return;
         }
-        std::thread::sleep(PAUSE);
     }
 }
 

@@ -7,15 +7,14 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::thread;
 
 use super::queue::Queue;
 use super::{Need, Served};
 use crate::error::{Error, FormatError};
 use crate::formats::uevent::Event;
 use crate::ops::manager::Manager;
-use crate::sys::devices;
 use crate::sys::uevent::{Heard, Listener, Waker};
+use crate::sys::{devices, parallel};
 
 /// What is being watched, and how.
 #[derive(Debug, Clone, Copy)]
@@ -85,19 +84,11 @@ impl Watch<'_> {
         let waker = listener.waker().map_err(Failure::Deaf)?;
         tell(Told::Listening);
         let queue = Queue::new(manager, self.trigger);
-        thread::scope(|scope| {
-            let work = || self.work(&queue, &waker, tell);
-            let mut begun = Ok(());
-            for job in 0..self.jobs.max(1) {
-                if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
-                    // Fewer do as well.
-                    if job == 0 {
-                        begun = Err(Failure::Deaf(error));
-                    }
-                    break;
-                }
-            }
-            let end = begun.and_then(|()| listen(&mut listener, &queue, tell));
+        let work = || self.work(&queue, &waker, tell);
+        // Fewer threads than wanted will do, but one is needed.
+        parallel::with_workers(self.jobs.max(1), work, |started| {
+            let started = started.map_err(Failure::Deaf);
+            let end = started.and_then(|_| listen(&mut listener, &queue, tell));
             queue.end();
             if end.is_ok() {
                 tell(Told::Ending);

@@ -1,6 +1,7 @@
 //! Unit tests: what is in the directory after writers that come to their end and writers that do not.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 use super::*;
 
