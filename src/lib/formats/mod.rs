@@ -1,7 +1,7 @@
 //! The file formats: bytes in, values out.
 //!
 //! Nothing here performs I/O, starts a thread, asks the clock or trusts a byte that it reads. Formats know nothing of each
-//! other; what they share is [`source`], the access to bytes, and the vocabulary of the crate: [`error`](crate::error),
+//! other; what they share is [`source`], the access to bytes, `varint`, and the vocabulary of the crate: [`error`](crate::error),
 //! [`name`](crate::name), [`notice`](crate::notice).
 
 #![forbid(unsafe_code)]
@@ -17,3 +17,4 @@ pub mod modinfo;
 pub mod source;
 pub mod symvers;
 pub mod uevent;
+mod varint;

@@ -4,6 +4,7 @@
 
 use super::{crc, u32_at, u64_at};
 use crate::error::{FormatError, FormatKind};
+use crate::formats::varint;
 
 /// The size of a record's head.
 const HEAD: usize = 72;
@@ -115,12 +116,7 @@ fn put_symbol(bytes: &mut Vec<u8>, symbol: &Symbol<'_>) {
     };
     // At most 8.
     bytes.extend([symbol.bind, crc.len().to_le_bytes()[0]]);
-    let mut length = symbol.name.len();
-    while length >= 0x80 {
-        bytes.push(length.to_le_bytes()[0] | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length.to_le_bytes()[0]);
+    varint::push(bytes, symbol.name.len() as u64);
     bytes.extend_from_slice(crc);
     bytes.extend_from_slice(symbol.name);
 }
@@ -211,15 +207,7 @@ impl<'a> Iterator for Symbols<'a> {
     /// Ends where the bytes make no sense, which behind a good checksum they do.
     fn next(&mut self) -> Option<Symbol<'a>> {
         let (&[bind, crc_size], mut rest) = self.0.split_first_chunk()?;
-        let mut length = 0_usize;
-        for shift in (0..28).step_by(7) {
-            let (&byte, behind) = rest.split_first()?;
-            rest = behind;
-            length |= usize::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
+        let length = usize::try_from(varint::take(varint::MAX_64_BIT, &mut rest)?).ok()?;
         let (crc, rest) = rest.split_at_checked(usize::from(crc_size))?;
         let (name, rest) = rest.split_at_checked(length)?;
         self.0 = rest;

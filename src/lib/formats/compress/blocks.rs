@@ -1,8 +1,8 @@
 //! The blocks of an .xz file: where they are, and the decoding of a single one.
 //!
 //! `xz -T` and everything that compresses in threads cut the data into blocks (of 3 MiB in Debian's kernels), each of
-//! which can be decoded without the others. The index at the file's end tells their sizes. Owns the reading of that
-//! index and the feeding of one block to liblzma, as a stream that has no other: header, block, an index of one record,
+//! which can be decoded without the others. The [index](super::xz_index) at the file's end tells their sizes. Owns the
+//! feeding of one block to liblzma, as a stream that has no other: header, block, an index of one record,
 //! footer. So liblzma itself checks that the block is what the index says, to its checksum.
 //!
 //! Only files of a single stream without padding are taken apart; whatever else there is, damage included, is left to
@@ -15,14 +15,14 @@ use std::ops::Range;
 
 use xz2::stream::{Action, Status, Stream};
 
-use super::xz::{MEMORY_LIMIT, number, reason};
+use super::xz::{MEMORY_LIMIT, reason};
+use super::xz_index::{self, FOOTER, Record};
 use super::{MAX_OUTPUT, Output};
 use crate::error::FormatError;
 
-/// The size of a stream's header and of its footer.
+/// The size of a stream's header.
 const HEADER: usize = 12;
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
-const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 /// The largest index that is looked at, 64 KiB: some 8,000 blocks, or 24 GB in blocks of 3 MiB.
 const MAX_INDEX: u64 = 64 << 10;
 
@@ -53,11 +53,11 @@ impl Blocks {
         size: u64,
         mut read: impl FnMut(u64, usize) -> io::Result<Vec<u8>>,
     ) -> io::Result<Option<Self>> {
-        let Some(footer_at) = size.checked_sub(HEADER as u64).filter(|&at| at >= HEADER as u64) else {
+        let Some(footer_at) = size.checked_sub(FOOTER as u64).filter(|&at| at >= HEADER as u64) else {
             return Ok(None);
         };
-        let footer = read(footer_at, HEADER)?;
-        let Some(index_size) = index_size(&footer) else { return Ok(None) };
+        let footer = read(footer_at, FOOTER)?;
+        let Some(index_size) = xz_index::size(&footer) else { return Ok(None) };
         let Some(index_at) = footer_at.checked_sub(index_size).filter(|_| index_size <= MAX_INDEX) else {
             return Ok(None);
         };
@@ -69,10 +69,13 @@ impl Blocks {
     fn parse(header: &[u8], index: &[u8], footer: &[u8], index_at: u64) -> Option<Self> {
         let header: [u8; HEADER] = header.try_into().ok()?;
         let flags = header.get(6..8)?;
-        if !header.starts_with(&MAGIC) || footer.get(8..10)? != flags || !ends_in_crc(&header, flags) {
+        if !header.starts_with(&MAGIC)
+            || footer.get(8..10)? != flags
+            || !header.ends_with(&xz_index::crc(flags))
+        {
             return None;
         }
-        let blocks = records(index)?;
+        let blocks = blocks(index)?;
         let whole = blocks.len() > 1 && blocks.last()?.packed.end == index_at;
         let small = blocks.last()?.unpacked.end <= MAX_OUTPUT as u64;
         (whole && small).then_some(Self { header, blocks })
@@ -99,27 +102,15 @@ impl Blocks {
         let mut output = Output { bytes: &mut bytes, limit };
         // One more, so that the end of the block is seen without further room.
         output.expect(expected.saturating_add(1))?;
-        let (index, footer) = self.closing(block);
+        let flags = self.header.get(6..8).unwrap_or_default();
+        let record = Record { unpadded: block.unpadded, unpacked: expected };
+        let (index, footer) = xz_index::of_one_block(record, flags);
         let mut status = Status::Ok;
         for part in [&self.header, packed, &index, &footer] {
             status = feed(&mut stream, part, &mut output)?;
         }
         let complete = matches!(status, Status::StreamEnd) && bytes.len() as u64 == expected;
         if complete { Ok(bytes) } else { Err(FormatError::malformed("xz data is truncated")) }
-    }
-
-    /// The index and the footer of a stream that has this block alone.
-    fn closing(&self, block: &Block) -> (Vec<u8>, Vec<u8>) {
-        let mut index = vec![0, 1];
-        put_number(&mut index, block.unpadded);
-        put_number(&mut index, block.unpacked.end.saturating_sub(block.unpacked.start));
-        index.resize(index.len().next_multiple_of(4), 0);
-        index.extend(crc(&index));
-        let units = u32::try_from(index.len() / 4).unwrap_or(u32::MAX).saturating_sub(1);
-        let mut fields = units.to_le_bytes().to_vec();
-        fields.extend_from_slice(self.header.get(6..8).unwrap_or_default());
-        let footer = [&crc(&fields)[..], &fields, &FOOTER_MAGIC].concat();
-        (index, footer)
     }
 }
 
@@ -140,47 +131,15 @@ fn feed(stream: &mut Stream, mut part: &[u8], output: &mut Output<'_>) -> Result
     }
 }
 
-/// The size of the index, by the footer.
-fn index_size(footer: &[u8]) -> Option<u64> {
-    let (crc_stored, fields) = footer.strip_suffix(&FOOTER_MAGIC)?.split_at_checked(4)?;
-    let units: [u8; 4] = fields.get(..4)?.try_into().ok()?;
-    (crc(fields) == crc_stored).then_some((u64::from(u32::from_le_bytes(units)) + 1) * 4)
-}
-
-/// Whether `bytes` end in the CRC of `covered`.
-fn ends_in_crc(bytes: &[u8], covered: &[u8]) -> bool {
-    bytes.ends_with(&crc(covered))
-}
-
-/// The records of an index: zero, their number, sizes with and without compression, padding, CRC.
-fn records(index: &[u8]) -> Option<Vec<Block>> {
-    let body = index.get(..index.len().checked_sub(4)?)?;
-    if !ends_in_crc(index, body) {
-        return None;
-    }
-    let mut rest = body.strip_prefix(&[0])?;
-    let count = number(&mut rest)?;
+/// The blocks that an index has records of.
+fn blocks(index: &[u8]) -> Option<Vec<Block>> {
     let (mut blocks, mut packed_at, mut unpacked_at) = (Vec::new(), HEADER as u64, 0_u64);
-    // A record takes at least two bytes, so a lie about their number ends this quickly.
-    for _ in 0..count {
-        let (unpadded, size) = (number(&mut rest)?, number(&mut rest)?);
+    xz_index::each_record(index, |Record { unpadded, unpacked }| {
         let packed_end = packed_at.checked_add(unpadded.checked_next_multiple_of(4)?)?;
-        let unpacked_end = unpacked_at.checked_add(size)?;
+        let unpacked_end = unpacked_at.checked_add(unpacked)?;
         blocks.push(Block { packed: packed_at..packed_end, unpacked: unpacked_at..unpacked_end, unpadded });
         (packed_at, unpacked_at) = (packed_end, unpacked_end);
-    }
-    (rest.len() < 4 && rest.iter().all(|&byte| byte == 0)).then_some(blocks)
-}
-
-fn crc(bytes: &[u8]) -> [u8; 4] {
-    crc32fast::hash(bytes).to_le_bytes()
-}
-
-/// The opposite of [`number`].
-fn put_number(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value.to_le_bytes()[0]);
+        Some(())
+    })?;
+    Some(blocks)
 }

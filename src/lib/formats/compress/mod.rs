@@ -14,6 +14,7 @@ mod gzip;
 #[cfg(test)]
 mod tests;
 mod xz;
+mod xz_index;
 #[cfg(feature = "zstd")]
 mod zstandard;
 

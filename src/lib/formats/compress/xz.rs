@@ -1,10 +1,11 @@
 //! xz, over liblzma.
 //!
-//! Owns the decoding loop and the reading of the index at the file's end for the size to expect. The index is taken
-//! as a hint only; the decoder checks the data against it.
+//! Owns the decoding loop. The size that the index at the file's end tells is taken as a hint only; the decoder checks the
+//! data against it.
 
 use xz2::stream::{Action, CONCATENATED, Error, Status, Stream};
 
+use super::xz_index::{self, FOOTER};
 use super::{Output, out_of_memory};
 use crate::error::{FormatError, FormatKind};
 
@@ -43,31 +44,13 @@ pub(super) fn reason(error: Error) -> FormatError {
 
 /// The unfolded size that the index of the last stream tells; `None` when there is no readable index.
 fn expected_size(input: &[u8]) -> Option<u64> {
-    const FOOTER: usize = 12;
     let (body, footer) = input.split_at_checked(input.len().checked_sub(FOOTER)?)?;
-    // Footer: CRC32, stored size of the index in units of 4 bytes less 1, flags, "YZ".
-    let stored: [u8; 4] = footer.get(4..8)?.try_into().ok()?;
-    let size = usize::try_from(u32::from_le_bytes(stored)).ok()?.checked_add(1)?.checked_mul(4)?;
+    let size = usize::try_from(xz_index::size(footer)?).ok()?;
     let index = body.get(body.len().checked_sub(size)?..)?;
-    let mut rest = index.strip_prefix(&[0])?;
-    let blocks = number(&mut rest)?;
-    // A record takes at least two bytes, so a lie about their number ends this quickly.
-    (0..blocks).try_fold(0_u64, |sum, _| {
-        number(&mut rest)?;
-        sum.checked_add(number(&mut rest)?)
-    })
-}
-
-/// A variable-length integer: seven bits a byte, lowest first, the top bit set on all but the last byte.
-pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+    let mut sum = 0_u64;
+    xz_index::each_record(index, |record| {
+        sum = sum.checked_add(record.unpacked)?;
+        Some(())
+    })?;
+    Some(sum)
 }

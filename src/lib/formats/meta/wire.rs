@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::error::FormatError;
 use crate::formats::source::Bytes;
+use crate::formats::varint;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -97,15 +98,8 @@ impl<'a> Fields<'a> {
     }
 
     fn long_varint(&mut self) -> Result<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(FormatError::malformed("a number of more than 64 bits"))
+        let value = varint::read(varint::MAX_64_BIT, || self.byte())?;
+        value.ok_or_else(|| FormatError::malformed("a number of more than 64 bits"))
     }
 
     #[inline]
