@@ -24,6 +24,8 @@ pub mod lock;
 mod memory;
 pub mod name;
 pub mod notice;
+#[doc(hidden)]
+pub mod number;
 pub mod ops;
 #[doc(hidden)]
 pub mod sys;

@@ -13,6 +13,7 @@ use std::path::Path;
 use bstr::{BStr, BString, ByteSlice};
 
 use crate::error::{Error, FormatError, Result};
+use crate::number;
 use crate::sys::module::{State, state};
 use crate::sys::{proc, sysfs};
 
@@ -152,20 +153,10 @@ fn number(module: &[u8], attribute: &str) -> Result<i64> {
     parse_number(&bytes).ok_or_else(|| Error::new(path(), FormatError::malformed("not a number")))
 }
 
-/// Leading blanks, a sign, digits, and then a blank; what follows that does not matter. Numbers out of
-/// range are cut to it.
+/// A number and then white space; what follows that does not matter.
 fn parse_number(bytes: &[u8]) -> Option<i64> {
-    let text = bytes.trim_ascii_start();
-    let end = text.iter().position(u8::is_ascii_whitespace)?;
-    let word = text.get(..end)?.to_str().ok()?;
-    word.parse().map_or_else(
-        |error: std::num::ParseIntError| match error.kind() {
-            std::num::IntErrorKind::PosOverflow => Some(i64::MAX),
-            std::num::IntErrorKind::NegOverflow => Some(i64::MIN),
-            _ => None,
-        },
-        Some,
-    )
+    let (value, rest) = number::signed(bytes)?;
+    rest.first().is_some_and(u8::is_ascii_whitespace).then_some(value)
 }
 
 /// Whether this result says that there is no such file, rather than that something is wrong with it.

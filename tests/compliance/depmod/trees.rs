@@ -156,7 +156,9 @@ fn aliases_brackets_and_devices() {
     .module("kernel/c.ko", |m| m.alias("block-major-7-*").alias("block-major-7-3x").alias("devname:loop"))
     .module("kernel/d.ko", |m| m.alias("devname:none").alias("char-major-10-*"))
     .module("kernel/e.ko", |m| m.alias("char-major-1-2").alias("devname:x").alias("devname:y"))
-    .module("kernel/f.ko", |m| m.alias("devname:big").alias("char-major-4294967295-0"));
+    .module("kernel/f.ko", |m| m.alias("devname:big").alias("char-major-4294967295-0"))
+    // As scanf reads them.
+    .module("kernel/g.ko", |m| m.alias("devname:odd").alias("char-major- +10-\t0200z"));
     for args in [&[][..], &["-w"], &["-n"], &["-n", "-w"]] {
         let (answer, files) = same(|side| depmod(&root, args, side));
         assert_eq!(answer.code, 0);

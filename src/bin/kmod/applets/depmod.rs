@@ -12,6 +12,7 @@ use oxmod::context::{absolute, depmod_config};
 use oxmod::formats::config::depmod::DepmodConfig;
 use oxmod::lock::Mutex;
 use oxmod::notice::{DepmodNotice, Notice, Sink};
+use oxmod::number::{self, Base};
 use oxmod::ops::depmod::{self as op, Config, Keep, KernelSymbols, Last, ModuleFile, Tree};
 use oxmod::sys::{file, host};
 
@@ -341,15 +342,8 @@ fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result
     Ok(files)
 }
 
-/// Whether a version begins with two numbers and a dot between them, as scanf's `%u.%u` sees it: white
-/// space and a sign may precede either.
+/// Whether a version begins with two numbers and a dot between them, as scanf's `%u.%u` sees it.
 fn is_release(version: &[u8]) -> bool {
+    let after_number = |text| number::unsigned(text, Base::Decimal).map(|(_, rest)| rest);
     after_number(version).and_then(|rest| rest.strip_prefix(b".")).and_then(after_number).is_some()
-}
-
-fn after_number(text: &[u8]) -> Option<&[u8]> {
-    let unsigned = text.trim_ascii_start();
-    let unsigned = unsigned.strip_prefix(b"-").or(unsigned.strip_prefix(b"+")).unwrap_or(unsigned);
-    let digits = unsigned.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (digits > 0).then(|| &unsigned[digits..])
 }

@@ -7,6 +7,7 @@
 use bstr::ByteSlice;
 
 use crate::name;
+use crate::number;
 
 /// One line of modules.dep: a module file and the files it needs, nearest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,10 @@ impl<'a> DeviceNode<'a> {
         let (module, devname, device) = (fields.next()?, fields.next()?, fields.next()?);
         let (&kind, numbers) = device.split_first()?;
         let (major, minor) = numbers.split_once_str(":")?;
-        let number = |digits: &[u8]| digits.to_str().ok()?.parse().ok();
+        let number = |text| match number::unsigned_32(text)? {
+            (value, b"") => Some(value),
+            _ => None,
+        };
         Some(Self {
             module,
             devname,

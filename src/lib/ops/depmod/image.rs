@@ -11,6 +11,7 @@ use crate::error::FormatError;
 use crate::formats::index::{Builder, text};
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
+use crate::number;
 use crate::sys::{host, parallel};
 
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
@@ -401,17 +402,11 @@ fn device_node<'m>(module: &Loaded<'m>) -> Option<(&'m [u8], Option<DeviceNumber
     devname.map(|devname| (devname, numbers))
 }
 
-/// `MAJOR-MINOR`, both decimal; whatever follows is not looked at.
+/// `MAJOR-MINOR`, both as scanf reads them; what follows is not looked at.
 fn device_numbers(kind: char, text: &[u8]) -> Option<DeviceNumbers> {
-    let (major, rest) = leading_number(text)?;
-    let (minor, _) = leading_number(rest.strip_prefix(b"-")?)?;
+    let (major, rest) = number::unsigned_32(text)?;
+    let (minor, _) = number::unsigned_32(rest.strip_prefix(b"-")?)?;
     Some((kind, major, minor))
-}
-
-fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(digits);
-    Some((digits.to_str().ok()?.parse().ok()?, rest))
 }
 
 fn push_line(out: &mut Vec<u8>, parts: &[&[u8]]) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bstr::BString;
 use oxmod::context::ConfigSource;
+use oxmod::number::{self, Base};
 use oxmod::ops::command::{CommandEnvironment, Output};
 use oxmod::ops::insert::Force;
 use oxmod::ops::probe::ExecuteOptions;
@@ -250,28 +251,12 @@ impl Given {
     }
 }
 
-/// `-w` takes what C's strtoul takes in any base: blanks, a sign, 0x or 0. Zero is no wait at all.
+/// `-w` takes what C's strtoul takes in any base. Zero is no wait at all.
 fn wait_value(value: &OsStr, report: &Report) -> Result<Option<Duration>, Exit> {
-    let text = value.as_bytes().trim_ascii_start();
-    let (negative, text) = match text.strip_prefix(b"-") {
-        Some(text) => (true, text),
-        None => (false, text.strip_prefix(b"+").unwrap_or(text)),
-    };
-    let (digits, radix) = match text {
-        [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
-        [b'0', digits @ ..] if !digits.is_empty() => (digits, 8),
-        digits => (digits, 10),
-    };
-    let number = digits.iter().try_fold(0_u64, |sum, &digit| {
-        let digit = char::from(digit).to_digit(radix)?;
-        Some(sum.saturating_mul(radix.into()).saturating_add(digit.into()))
-    });
-    match number.filter(|_| !digits.is_empty()) {
-        Some(0) => Ok(None),
-        // As strtoul does: a negative number counts from the top.
-        Some(number) if negative => Ok(Some(Duration::from_millis(number.wrapping_neg()))),
-        Some(number) => Ok(Some(Duration::from_millis(number))),
-        None => Err(report.bad_wait_value(value)),
+    match number::unsigned(value.as_bytes(), Base::ByPrefix) {
+        Some((0, b"")) => Ok(None),
+        Some((milliseconds, b"")) => Ok(Some(Duration::from_millis(milliseconds))),
+        _ => Err(report.bad_wait_value(value)),
     }
 }
 
