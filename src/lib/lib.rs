@@ -27,6 +27,7 @@ pub mod notice;
 #[doc(hidden)]
 pub mod number;
 pub mod ops;
+mod path_walk;
 #[doc(hidden)]
 pub mod sys;
 pub mod text;

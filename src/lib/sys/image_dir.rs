@@ -7,22 +7,23 @@
 //! directory removes.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use bstr::ByteSlice;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, symlinkat, syncfs, unlinkat};
 
 use super::publish;
-use super::resolve::MAX_LINKS;
 use crate::error::{Error, FormatError, Result};
+use crate::path_walk::{Entry, Tree, walk};
 
 /// Begins the names of files that are not whole yet.
 const TEMPORARY: &str = ".oxmod-new-";
@@ -46,8 +47,13 @@ struct Place {
     path: PathBuf,
 }
 
-/// A part of a path with the link that it comes from, if it comes from one.
-type Part = (OsString, Option<PathBuf>);
+impl Place {
+    /// The same directory, open a second time.
+    fn another(&self) -> Result<Self> {
+        let dir = self.dir.try_clone().map_err(Error::at(&self.path))?;
+        Ok(Self { dir, path: self.path.clone() })
+    }
+}
 
 impl Deposit {
     /// Opens the directory `path`, which is made if it is not there, and waits for others that fill it.
@@ -92,14 +98,12 @@ impl Deposit {
 
     /// Has something made under a new name in the directory of `path`, then gives it its own.
     fn place(&self, path: &[u8], make: impl Fn(&File, &OsStr) -> io::Result<()>) -> Result<PathBuf> {
-        let mut parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
-        let odd = parts.iter().any(|part| matches!(*part, b"" | b"." | b".."));
-        let Some(name) = parts.pop().filter(|_| !odd) else {
+        if path.split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
             let whole = self.top.path.join(OsStr::from_bytes(path));
             return Err(Error::new(whole, io::Error::from(Errno::EINVAL)));
-        };
-        let ahead = parts.into_iter().map(|part| (OsStr::from_bytes(part).to_owned(), None)).collect();
-        let (dir, name) = (self.enter(ahead)?, OsStr::from_bytes(name));
+        }
+        let (dir, name) = path.rsplit_once_str("/").unwrap_or((b"", path));
+        let (dir, name) = (self.enter(dir)?, OsStr::from_bytes(name));
         self.sweep(&dir);
         let whole = dir.path.join(name);
         let temporary = made(&dir.dir, &make).map_err(Error::at(&whole))?;
@@ -111,42 +115,10 @@ impl Deposit {
     }
 
     /// Goes along a path, whose directories are made if they are not there, but for those that a link leads to.
-    fn enter(&self, mut ahead: VecDeque<Part>) -> Result<Place> {
-        let top = || {
-            let dir = self.top.dir.try_clone().map_err(Error::at(&self.top.path))?;
-            Ok(Place { dir, path: self.top.path.clone() })
-        };
-        // From the top to where we are: a way back up that nobody can change.
-        let (mut above, mut here, mut followed) = (Vec::new(), top()?, 0);
-        while let Some((part, link)) = ahead.pop_front() {
-            if part == ".." {
-                here = above.pop().unwrap_or(here);
-                continue;
-            }
-            let next = here.path.join(&part);
-            match open_dir(&here.dir, &part, link.is_none()) {
-                Ok(dir) => above.push(std::mem::replace(&mut here, Place { dir, path: next })),
-                Err(Errno::ENOTDIR | Errno::ELOOP) => {
-                    let target = readlinkat(&here.dir, part.as_os_str());
-                    let target = target.map_err(|_| Error::new(&next, io::Error::from(Errno::ENOTDIR)))?;
-                    if followed == MAX_LINKS {
-                        return Err(Error::new(link.unwrap_or(next), io::Error::from(Errno::ELOOP)));
-                    }
-                    followed += 1;
-                    if target.as_bytes().starts_with(b"/") {
-                        above.clear();
-                        here = top()?;
-                    }
-                    lead(&mut ahead, &target, &link.unwrap_or(next));
-                }
-                Err(Errno::ENOENT) if link.is_some() => {
-                    let why = format!("it is a link that leads nowhere in {}", self.top.path.display());
-                    return Err(Error::new(link.unwrap_or(next), FormatError::malformed(why)));
-                }
-                Err(errno) => return Err(Error::new(next, io::Error::from(errno))),
-            }
-        }
-        Ok(here)
+    fn enter(&self, path: &[u8]) -> Result<Place> {
+        let mut inside = Inside { top: &self.top, above: Vec::new(), here: self.top.another()? };
+        walk(&mut inside, path)?;
+        Ok(inside.here)
     }
 
     /// Removes what dead runs have left in a directory.
@@ -164,12 +136,55 @@ impl Deposit {
     }
 }
 
-/// Puts the parts of a link's target before all others.
-fn lead(ahead: &mut VecDeque<Part>, target: &OsStr, link: &Path) {
-    for part in Path::new(target).components().rev() {
-        if let Component::Normal(_) | Component::ParentDir = part {
-            ahead.push_front((part.as_os_str().to_owned(), Some(link.to_path_buf())));
+/// A position below the directory, which is the root of all links.
+struct Inside<'t> {
+    top: &'t Place,
+    /// From the top to where we are: a way back up that nobody can change.
+    above: Vec<Place>,
+    here: Place,
+}
+
+impl Tree for Inside<'_> {
+    /// The path of the first link: others may have led from there to here.
+    type Link = PathBuf;
+    type Error = Error;
+
+    fn up(&mut self, _: Option<&PathBuf>) -> Result<()> {
+        if let Some(above) = self.above.pop() {
+            self.here = above;
         }
+        Ok(())
+    }
+
+    fn down(&mut self, part: &[u8], of: Option<&PathBuf>, _is_last: bool) -> Result<Entry<PathBuf>> {
+        let part = OsStr::from_bytes(part);
+        let path = self.here.path.join(part);
+        let link = of.unwrap_or(&path);
+        match open_dir(&self.here.dir, part, of.is_none()) {
+            Ok(dir) => {
+                self.above.push(std::mem::replace(&mut self.here, Place { dir, path }));
+                Ok(Entry::Plain)
+            }
+            Err(Errno::ENOTDIR | Errno::ELOOP) => {
+                let target = readlinkat(&self.here.dir, part);
+                let target = target.map_err(|_| Error::new(&path, io::Error::from(Errno::ENOTDIR)))?;
+                let answer = Entry::Link(link.clone(), target.as_bytes().to_vec());
+                if target.as_bytes().starts_with(b"/") {
+                    self.above.clear();
+                    self.here = self.top.another()?;
+                }
+                Ok(answer)
+            }
+            Err(Errno::ENOENT) if of.is_some() => {
+                let why = format!("it is a link that leads nowhere in {}", self.top.path.display());
+                Err(Error::new(link, FormatError::malformed(why)))
+            }
+            Err(errno) => Err(Error::new(path, io::Error::from(errno))),
+        }
+    }
+
+    fn too_many_links(&self, link: &PathBuf) -> Error {
+        Error::new(link, io::Error::from(Errno::ELOOP))
     }
 }
 

@@ -1,13 +1,12 @@
 //! Following links as one would whose root directory is another one.
 
-use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-/// How many links may lie on a way, as in the kernel.
-pub(super) const MAX_LINKS: usize = 40;
+use crate::path_walk::{Entry, Tree, walk};
 
 /// Where a path leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,46 +40,55 @@ impl Way {
 ///
 /// Errors: there is nothing, or more than forty links lie on the way; whatever readlink answers.
 pub fn follow(root: &Path, path: &Path) -> io::Result<Way> {
-    let (mut floor, rest) = path.strip_prefix(root).map_or((Path::new("/"), path), |rest| (root, rest));
-    let (mut here, mut ahead, mut links) = (floor.to_path_buf(), VecDeque::new(), Vec::new());
-    push_front(&mut ahead, rest);
-    while let Some(part) = ahead.pop_front() {
-        if part == ".." {
-            if here != floor {
-                here.pop();
-            }
-            continue;
-        }
-        let next = here.join(&part);
-        match fs::read_link(&next) {
-            Ok(target) => {
-                if links.len() == MAX_LINKS {
-                    return Err(io::Error::from_raw_os_error(libc::ELOOP));
-                }
-                if target.is_absolute() {
-                    floor = root;
-                    here = root.to_path_buf();
-                }
-                let is_last = ahead.is_empty();
-                push_front(&mut ahead, &target);
-                links.push(Link { path: next, target, is_last });
-            }
-            // It is there and no link.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => here = next,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Way { end: here, links })
+    let (floor, rest) = path.strip_prefix(root).map_or((Path::new("/"), path), |rest| (root, rest));
+    let mut disk = Disk { root, floor, here: floor.to_path_buf(), links: Vec::new() };
+    walk(&mut disk, rest.as_os_str().as_bytes())?;
+    Ok(Way { end: disk.here, links: disk.links })
 }
 
-/// Puts the parts of a path before all others.
-fn push_front(ahead: &mut VecDeque<OsString>, path: &Path) {
-    for part in path.components().rev() {
-        match part {
-            Component::Normal(part) => ahead.push_front(part.into()),
-            Component::ParentDir => ahead.push_front("..".into()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+/// The directories of the disk below a root.
+struct Disk<'r> {
+    root: &'r Path,
+    /// Nothing leads above this.
+    floor: &'r Path,
+    here: PathBuf,
+    links: Vec<Link>,
+}
+
+impl Tree for Disk<'_> {
+    type Link = ();
+    type Error = io::Error;
+
+    fn up(&mut self, _: Option<&()>) -> io::Result<()> {
+        if self.here != self.floor {
+            self.here.pop();
         }
+        Ok(())
+    }
+
+    fn down(&mut self, part: &[u8], _: Option<&()>, is_last: bool) -> io::Result<Entry<()>> {
+        let path = self.here.join(OsStr::from_bytes(part));
+        match fs::read_link(&path) {
+            Ok(target) => {
+                if target.is_absolute() {
+                    self.floor = self.root;
+                    self.here = self.root.to_path_buf();
+                }
+                let parts = target.as_os_str().as_bytes().to_vec();
+                self.links.push(Link { path, target, is_last });
+                Ok(Entry::Link((), parts))
+            }
+            // It is there and no link.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                self.here = path;
+                Ok(Entry::Plain)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn too_many_links(&self, (): &()) -> io::Error {
+        io::Error::from_raw_os_error(libc::ELOOP)
     }
 }
 

@@ -6,15 +6,14 @@
 //! to the same. Must not know what files hold.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use bstr::{BString, ByteSlice};
 
 use super::name;
+use crate::path_walk::{self, Entry, Tree};
 
-/// How many links may lie between a name and its file, as in the kernel.
-const MAX_LINKS: usize = 40;
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
@@ -209,51 +208,9 @@ impl Catalogue {
 
     /// Goes along a path and all links on it, to what is no link.
     fn walk<'c>(&'c self, path: &[u8], node: impl Fn(&[u8]) -> Option<Cow<'c, Node>>) -> Result<Way, Dead> {
-        let owned = |path: &[u8], of| {
-            name::parts(path).map(|part| (part.into(), of)).collect::<VecDeque<(BString, _)>>()
-        };
-        // Each part with the link that it is of, if it is of one.
-        let (mut ahead, mut here) = (owned(path, None), BString::default());
-        let mut links: Vec<(BString, BString)> = Vec::new();
-        let mut followed = 0;
-        while let Some((part, of)) = ahead.pop_front() {
-            if part == ".." {
-                let at = here.rfind_byte(b'/').unwrap_or(0);
-                let link = of.and_then(|of: usize| links.get(of));
-                // What is above a directory elsewhere is there too, for all links but those that were put here.
-                let put_here = link.is_some_and(|(link, _)| self.outward.contains_key(link));
-                if here.is_empty() || (self.outward.contains_key(&here) && !put_here) {
-                    return Err(Dead::Leaves(link.map_or_else(|| path.into(), |(link, _)| link.clone())));
-                }
-                here.truncate(at);
-                continue;
-            }
-            let next = name::join(&here, &part);
-            match node(&next).as_deref() {
-                Some(Node::Link(target)) => {
-                    followed += 1;
-                    if target.starts_with(b"/") {
-                        return Err(Dead::Leaves(next));
-                    } else if followed > MAX_LINKS {
-                        return Err(Dead::Loop(next));
-                    }
-                    let link = (next, target.clone());
-                    let at = links.iter().position(|known| *known == link).unwrap_or_else(|| {
-                        links.push(link);
-                        links.len() - 1
-                    });
-                    for part in owned(target, Some(at)).into_iter().rev() {
-                        ahead.push_front(part);
-                    }
-                }
-                Some(Node::File { .. }) if ahead.is_empty() => here = next,
-                // Of a list, an ending may be both.
-                _ if self.is_directory(&next) => here = next,
-                Some(Node::File { .. }) => return Err(Dead::NoDirectory(next)),
-                None => return Err(Dead::Absent),
-            }
-        }
-        Ok((links, here))
+        let mut inside = Inside { catalogue: self, path, node, here: BString::default(), links: Vec::new() };
+        path_walk::walk(&mut inside, path)?;
+        Ok((inside.links, inside.here))
     }
 
     fn is_directory(&self, path: &[u8]) -> bool {
@@ -298,6 +255,60 @@ impl Catalogue {
         let mut names = children_in(&self.nodes, &inside);
         names.extend(children_in(&self.said, &inside));
         names
+    }
+}
+
+/// A position in a catalogue, with the links on the way there, each once.
+struct Inside<'c, 'p, F> {
+    catalogue: &'c Catalogue,
+    /// The path of the walk.
+    path: &'p [u8],
+    node: F,
+    here: BString,
+    links: Vec<(BString, BString)>,
+}
+
+impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, Node>>> Tree for Inside<'c, '_, F> {
+    /// Its number among the links.
+    type Link = usize;
+    type Error = Dead;
+
+    fn up(&mut self, of: Option<&usize>) -> Result<(), Dead> {
+        let outward = &self.catalogue.outward;
+        let link = of.and_then(|&of| self.links.get(of));
+        // What is above a directory elsewhere is there too, for all links but those that were put here.
+        let put_here = link.is_some_and(|(link, _)| outward.contains_key(link));
+        if self.here.is_empty() || (outward.contains_key(&self.here) && !put_here) {
+            return Err(Dead::Leaves(link.map_or_else(|| self.path.into(), |(link, _)| link.clone())));
+        }
+        let end = self.here.rfind_byte(b'/').unwrap_or(0);
+        self.here.truncate(end);
+        Ok(())
+    }
+
+    fn down(&mut self, part: &[u8], _: Option<&usize>, is_last: bool) -> Result<Entry<usize>, Dead> {
+        let next = name::join(&self.here, part);
+        match (self.node)(&next).as_deref() {
+            Some(Node::Link(target)) if target.starts_with(b"/") => return Err(Dead::Leaves(next)),
+            Some(Node::Link(target)) => {
+                let link = (next, target.clone());
+                let at = self.links.iter().position(|known| *known == link).unwrap_or_else(|| {
+                    self.links.push(link);
+                    self.links.len() - 1
+                });
+                return Ok(Entry::Link(at, target.to_vec()));
+            }
+            Some(Node::File { .. }) if is_last => self.here = next,
+            // Of a list, an ending may be both.
+            _ if self.catalogue.is_directory(&next) => self.here = next,
+            Some(Node::File { .. }) => return Err(Dead::NoDirectory(next)),
+            None => return Err(Dead::Absent),
+        }
+        Ok(Entry::Plain)
+    }
+
+    fn too_many_links(&self, &link: &usize) -> Dead {
+        Dead::Loop(self.links.get(link).map(|(path, _)| path.clone()).unwrap_or_default())
     }
 }
 

@@ -6,6 +6,7 @@
 use bstr::{BString, ByteSlice};
 
 use crate::name::fnmatch;
+use crate::path_walk;
 
 /// What a file's name ends in besides the name asked for, in the order in which the kernel tries: nothing, zstd, xz.
 pub const SUFFIXES: [&str; 3] = ["", ".zst", ".xz"];
@@ -24,7 +25,7 @@ pub fn tidy(name: &[u8]) -> Option<BString> {
 
 /// The parts of a path but for empty ones and `.`.
 pub fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split_str("/").filter(|part| !part.is_empty() && *part != b".")
+    path_walk::parts(path)
 }
 
 /// Whether the name may stand for several.
