@@ -12,7 +12,8 @@ use super::IndexKind;
 use super::backend::Backend;
 use super::indexes::Indexes;
 use crate::error::FormatError;
-use crate::formats::index::text::{self, Dep};
+use crate::formats::index::text::Dep;
+use crate::formats::modinfo;
 use crate::name;
 
 impl Backend for Indexes {
@@ -102,7 +103,7 @@ impl Indexes {
 
     /// Some of what has aliases there, such as debugfs, is in no list of built-in modules.
     fn never_built(&self, name: &[u8]) -> bool {
-        let info = || text::builtin_modinfo(self.builtin_info());
+        let info = || modinfo::builtin_modinfo(self.builtin_info());
         self.get(IndexKind::Builtin, name).is_none()
             && info().next().is_some()
             && !info().any(|info| info.module == name)

@@ -12,13 +12,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, FormatError};
-use crate::formats::index::{Index, Kind, index_of_text};
+use crate::formats::index::{Index, Kind};
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
 
 use bstr::BString;
 
 use super::block_file::Stored;
+use super::index_of_text::index_of_text;
 
 /// All indexes of one directory.
 pub(super) struct Indexes {

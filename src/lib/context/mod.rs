@@ -9,6 +9,7 @@ mod block_file;
 pub mod cache;
 pub mod conf;
 mod consistency;
+mod index_of_text;
 mod indexes;
 pub mod loaded;
 mod lookup;
@@ -33,7 +34,8 @@ use backend::Backend;
 use indexes::Indexes;
 use meta::{MetaFile, Place};
 
-pub use crate::formats::index::{Kind as IndexKind, index_of_text};
+pub use crate::formats::index::Kind as IndexKind;
+pub use index_of_text::index_of_text;
 pub use lookup::Module;
 pub use stamp::{Moment, Sources, Stamp};
 

@@ -16,7 +16,8 @@ use oxmod_test_support::{Kernel, Random, kernels};
 use super::super::{Context, IndexKind, index_of_text};
 use super::{looked_up, text};
 use crate::formats::config::Config;
-use crate::formats::index::text::{builtin_aliases, deps, entries, lines};
+use crate::formats::index::text::{deps, entries, lines};
+use crate::formats::modinfo::builtin_aliases;
 use crate::name;
 use crate::notice::testing::Recorder;
 

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use bstr::ByteSlice;
 use oxmod::formats::index::{Index, text};
 use oxmod::formats::meta::{Aliases, Meta, Tree, message};
+use oxmod::formats::modinfo;
 use oxmod::name;
 use oxmod::ops::meta_check::{example, serving};
 use oxmod_test_support::{Kernel, RELEASE, Root, Run, Side, exhaustive, kernels};
@@ -158,7 +159,7 @@ fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: 
     // kmod has no list of built-in modules by device but for the text itself.
     let builtin =
         fs::read(kernel.root.join("lib/modules").join(&kernel.release).join("modules.builtin.modinfo"));
-    for info in text::builtin_aliases(&builtin.unwrap()) {
+    for info in modinfo::builtin_aliases(&builtin.unwrap()) {
         let Ok(pattern) = name::normalize_alias(info.value) else { continue };
         let served = serving(&meta, &example(&pattern)).unwrap();
         assert!(

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::modinfo::{Parameters, builtin, strings};
+use oxmod::formats::modinfo::{Parameters, builtin, builtin_modinfo, strings};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut parameters = Parameters::default();
@@ -16,6 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let list: Vec<_> = parameters.iter().collect();
     assert!(list.len() <= taken);
     assert!(list.iter().all(|one| one.description.is_some() || one.kind.is_some()));
+    let _ = builtin_modinfo(bytes).count();
     // The first byte says where the module's name ends and the file begins.
     let Some((&at, rest)) = bytes.split_first() else { return };
     let (name, file) = rest.split_at(usize::from(at).min(rest.len()));

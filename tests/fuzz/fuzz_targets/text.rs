@@ -15,7 +15,6 @@ fuzz_target!(|data: &[u8]| {
         text::entries(data, keyword).for_each(drop);
     }
     let _ = text::names(data).count();
-    let _ = text::builtin_modinfo(data).count();
     text::lines(data).for_each(|line| {
         let _ = text::DeviceNode::parse(line);
     });

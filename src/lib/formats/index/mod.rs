@@ -15,7 +15,7 @@ mod read;
 pub mod text;
 mod write;
 
-pub use kind::{Kind, index_of_text};
+pub use kind::Kind;
 pub use read::{Index, Match};
 pub use write::Builder;
 

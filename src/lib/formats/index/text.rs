@@ -1,7 +1,7 @@
 //! The text files of a module directory, line by line.
 //!
 //! Written by depmod (modules.dep, .alias, .symbols, .softdep, .weakdep, .devname) or by the kernel's
-//! own installation (modules.order, .builtin, .builtin.modinfo). Everything here borrows from the
+//! own installation (modules.order, .builtin). Everything here borrows from the
 //! file's bytes; lines that do not fit are skipped, as the tools that read these files always did.
 
 use bstr::ByteSlice;
@@ -62,34 +62,6 @@ pub fn matching_aliases<'a>(text: &'a [u8], key: &'a [u8]) -> impl Iterator<Item
 /// The module names of modules.builtin (a path a line) or modules.order.
 pub fn names(text: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, [u8]>> {
     lines(text).map(name::from_path)
-}
-
-/// One record of modules.builtin.modinfo: `module.key=value`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BuiltinInfo<'a> {
-    /// The module, as the kernel's build spells it.
-    pub module: &'a [u8],
-    /// The key, such as `alias`.
-    pub key: &'a [u8],
-    /// The value; empty when the record has no `=`.
-    pub value: &'a [u8],
-}
-
-/// The NUL-terminated records of modules.builtin.modinfo; those without a `.` are skipped.
-pub fn builtin_modinfo(data: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
-    data.split_str("\0").filter_map(|record| {
-        let (module, rest) = record.split_once_str(".")?;
-        let (key, value) = rest.split_once_str("=").unwrap_or((rest, b""));
-        Some(BuiltinInfo { module, key, value })
-    })
-}
-
-/// The aliases in modules.builtin.modinfo with their modules. A record of nothing or without `=` has none, and a last
-/// one without its NUL may be cut short.
-pub fn builtin_aliases(data: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
-    let whole = data.rfind_byte(0).and_then(|end| data.get(..end)).unwrap_or_default();
-    builtin_modinfo(whole)
-        .filter(|info| info.key == b"alias" && !info.value.is_empty() && !info.module.is_empty())
 }
 
 /// One line of modules.devname: a device node whose first use loads a module.
@@ -167,19 +139,5 @@ mod tests {
         for bad in ["tun net/tun", "tun net/tun x1:2", "tun net/tun c1", "t n c1:99999999999"] {
             assert_eq!(DeviceNode::parse(bad.as_bytes()), None);
         }
-    }
-
-    #[test]
-    fn builtin_records() {
-        let records: Vec<_> =
-            builtin_modinfo(b"ext4.license=GPL\0ext4.alias=fs-ext4\0junk\0x.flag\0").collect();
-        assert_eq!(records.len(), 3);
-        assert_eq!((records[1].key, records[1].value), (&b"alias"[..], &b"fs-ext4"[..]));
-        assert_eq!(records[2].value, b"");
-        let aliases: Vec<_> =
-            builtin_aliases(b"a.alias=x\0a.alias=\0a.alias\0.alias=y\0a.alias.z=1\0b.alias=y\0b.alias=cu")
-                .map(|info| (info.module, info.value))
-                .collect();
-        assert_eq!(aliases, [(&b"a"[..], &b"x"[..]), (b"b", b"y")]);
     }
 }

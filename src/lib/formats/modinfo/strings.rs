@@ -1,9 +1,7 @@
-//! `key=value` strings: the section `.modinfo` of a module, and modules.builtin.modinfo for those that are built in.
+//! `key=value` strings: the section `.modinfo` of a module.
 //!
 //! Owns the splitting. A string ends at NUL or at the end of the bytes; runs of NUL separate like a single one; a string
 //! without `=` is a key with an empty value; a second `=` belongs to the value. Must not judge keys or merge them.
-//!
-//! modules.builtin.modinfo holds `module.key=value` strings, those of one module next to each other.
 
 use bstr::ByteSlice;
 
@@ -17,7 +15,7 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(string: &'a [u8]) -> Self {
+    pub(super) fn new(string: &'a [u8]) -> Self {
         let (key, value) = string.split_once_str("=").unwrap_or((string, b""));
         Self { key, value }
     }
@@ -28,13 +26,6 @@ pub fn strings(section: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     nonempty(section).map(Entry::new)
 }
 
-/// The strings of the built-in `module`, in order. `file` is what modules.builtin.modinfo holds; `module` is written
-/// with underscores, as the file has it.
-pub fn builtin<'a>(file: &'a [u8], module: &[u8]) -> impl Iterator<Item = Entry<'a>> {
-    let of_module = move |string: &'a [u8]| string.strip_prefix(module)?.strip_prefix(b".");
-    nonempty(file).filter_map(of_module).map(Entry::new)
-}
-
-fn nonempty(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn nonempty(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split_str(b"\0").filter(|string| !string.is_empty())
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use bstr::ByteSlice;
 
 use crate::error::FormatError;
-use crate::formats::index::{Builder, text};
+use crate::formats::index::Builder;
+use crate::formats::modinfo;
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
 use crate::number;
@@ -315,7 +316,7 @@ impl Plan<'_> {
         let Some(modinfo) = self.list(BUILTIN_MODINFO, heard) else { return Ok(Vec::new()) };
         let mut index = Checked::new("modules.builtin.alias.bin", heard);
         let mut aliases = Vec::new();
-        for info in text::builtin_aliases(modinfo) {
+        for info in modinfo::builtin_aliases(modinfo) {
             match name::normalize_alias(info.value) {
                 Ok(alias) => aliases.push((alias, info.module)),
                 Err(_) => heard.tell(DepmodNotice::UnmatchedBracket { alias: info.value.into() }),

@@ -9,6 +9,7 @@ use crate::error::FormatError;
 use crate::formats::index::text;
 use crate::formats::meta::message::{Meta, Module, RadixNode};
 use crate::formats::meta::{LONGEST_NAME, LONGEST_PATH, Tree, UNFIT_FOR_PATHS};
+use crate::formats::modinfo;
 use crate::name;
 use crate::notice::DepmodNotice;
 
@@ -85,10 +86,10 @@ impl Plan<'_> {
         };
         let modinfo = modinfo.unwrap_or_default();
         let mut found: IndexMap<Vec<u8>, BuiltIn<'_>> = IndexMap::new();
-        for info in text::builtin_modinfo(modinfo) {
+        for info in modinfo::builtin_modinfo(modinfo) {
             found.entry(name::normalize(info.module).into_owned()).or_default();
         }
-        for info in text::builtin_aliases(modinfo) {
+        for info in modinfo::builtin_aliases(modinfo) {
             found.entry(name::normalize(info.module).into_owned()).or_default().aliases.push(info.value);
         }
         for module in text::names(self.lists.text(BUILTIN).unwrap_or_default()) {

@@ -11,7 +11,7 @@ use bstr::BString;
 use super::select::Chosen;
 use crate::context::Context;
 use crate::error::Error;
-use crate::formats::index::text;
+use crate::formats::modinfo;
 use crate::name;
 use crate::ops::info::Reader;
 use crate::sys::{host, parallel};
@@ -51,7 +51,7 @@ pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> (Needs, Vec
 
 /// What is asked for in a modules.builtin.modinfo, and by which module.
 pub fn needs_of_builtin(modinfo: &[u8]) -> impl Iterator<Item = (BString, BString)> {
-    let asked = text::builtin_modinfo(modinfo).filter(|info| info.key == b"firmware");
+    let asked = modinfo::builtin_modinfo(modinfo).filter(|info| info.key == b"firmware");
     asked.map(|info| (info.value.into(), name::normalize(info.module).into_owned().into()))
 }
 

@@ -1,0 +1,63 @@
+//! modules.builtin.modinfo: what the modules say about themselves that are built in.
+//!
+//! Owns the splitting of the file, whose strings are `module.key=value` and end at NUL; those of one module stand next to
+//! each other. Must not judge keys or merge them. Contract: the kernel's build, which writes the file.
+
+use bstr::ByteSlice;
+
+use super::strings::{Entry, nonempty};
+
+/// One string of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltinInfo<'a> {
+    /// The module, as the kernel's build spells it.
+    pub module: &'a [u8],
+    /// The key, such as `alias`.
+    pub key: &'a [u8],
+    /// The value; empty when the string has no `=`.
+    pub value: &'a [u8],
+}
+
+/// All strings of the file, in order. Those without a `.` are skipped.
+pub fn builtin_modinfo(file: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
+    nonempty(file).filter_map(|string| {
+        let (module, rest) = string.split_once_str(".")?;
+        let Entry { key, value } = Entry::new(rest);
+        Some(BuiltinInfo { module, key, value })
+    })
+}
+
+/// The strings of `module`, which is written with underscores, as the file has it.
+pub fn builtin<'a>(file: &'a [u8], module: &[u8]) -> impl Iterator<Item = Entry<'a>> {
+    let of_module = builtin_modinfo(file).filter(move |info| info.module == module);
+    of_module.map(|BuiltinInfo { key, value, .. }| Entry { key, value })
+}
+
+/// The aliases in the file with their modules. A string of nothing or without `=` has none, and a last one without its NUL
+/// may be cut short.
+pub fn builtin_aliases(file: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
+    let whole = file.rfind_byte(0).and_then(|end| file.get(..end)).unwrap_or_default();
+    builtin_modinfo(whole)
+        .filter(|info| info.key == b"alias" && !info.value.is_empty() && !info.module.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_of_all_modules() {
+        let file = b"ext4.license=GPL\0ext4.alias=fs-ext4\0junk\0x.flag\0";
+        let all: Vec<_> = builtin_modinfo(file).collect();
+        assert_eq!(all.len(), 3);
+        assert_eq!((all[1].key, all[1].value), (&b"alias"[..], &b"fs-ext4"[..]));
+        assert_eq!(all[2].value, b"");
+    }
+
+    #[test]
+    fn aliases_are_whole() {
+        let file = b"a.alias=x\0a.alias=\0a.alias\0.alias=y\0a.alias.z=1\0b.alias=y\0b.alias=cu";
+        let aliases: Vec<_> = builtin_aliases(file).map(|info| (info.module, info.value)).collect();
+        assert_eq!(aliases, [(&b"a"[..], &b"x"[..]), (b"b", b"y")]);
+    }
+}
