@@ -121,7 +121,7 @@ pub fn absolute(path: &OsStr) -> io::Result<OsString> {
     if path.as_bytes().starts_with(b"/") {
         return Ok(path.to_owned());
     }
-    let mut whole = std::env::current_dir()?.into_os_string();
+    let mut whole = sys::environment::current_dir()?.into_os_string();
     whole.push("/");
     whole.push(path);
     Ok(whole)

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::sys::process;
+use crate::sys::{environment, process};
 
 pub use crate::sys::process::Output;
 
@@ -61,7 +61,7 @@ impl CommandError {
 impl CommandEnvironment {
     /// That of this process: the nesting that its caller has set.
     pub fn of_process() -> Self {
-        Self { nesting: std::env::var_os(NESTING_VARIABLE).unwrap_or_default(), ..Self::default() }
+        Self { nesting: environment::variable(NESTING_VARIABLE).unwrap_or_default(), ..Self::default() }
     }
 
     /// Runs the command of `module`, with `options` in place of `$CMDLINE_OPTS`.

@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::MutexGuard;
 
 use bstr::BString;
 
 use crate::context::{ConfigSource, Context, Module, Moment, Stamp, module_dir};
 use crate::error;
+use crate::lock::{Mutex, RwLock};
 use crate::name;
 use crate::notice::Sink;
 use crate::ops::ModuleError;
@@ -184,7 +185,7 @@ impl Manager {
     ///
     /// Errors: they cannot be had any more; all stays as it was.
     pub fn refresh(&self) -> error::Result<()> {
-        let mut read = lock(&self.read);
+        let mut read = self.read.lock();
         // Before it is read: what changes meanwhile has not been seen.
         *read = Some(self.stamp());
         self.read_anew()
@@ -196,7 +197,7 @@ impl Manager {
     /// Errors: as those of [`refresh`](Self::refresh), once for each change.
     pub fn refresh_if_changed(&self) -> error::Result<bool> {
         // Who asks meanwhile waits, and goes on with what is new.
-        let mut read = lock(&self.read);
+        let mut read = self.read.lock();
         let now = Some(self.stamp());
         if *read == now {
             return Ok(false);
@@ -222,7 +223,7 @@ impl Manager {
     /// Errors: the first one, with the report, which has all of them and what was loaded in spite of them: where an alias
     /// stands for several modules the others are loaded all the same.
     pub fn load(&self, name: impl AsRef<[u8]>) -> Result<Report, Incomplete<Report>> {
-        let _with_others = self.turn.read().unwrap_or_else(PoisonError::into_inner);
+        let _with_others = self.turn.read();
         let report = self.load_all(self.plan(name.as_ref())?);
         match report.failed.first() {
             Some((_, error)) => Err(Incomplete::new(error.clone(), report)),
@@ -243,7 +244,7 @@ impl Manager {
         modalias: impl AsRef<[u8]>,
         mut wanted: impl FnMut(&Module) -> bool,
     ) -> Report {
-        let _with_others = self.turn.read().unwrap_or_else(PoisonError::into_inner);
+        let _with_others = self.turn.read();
         let mut plans = self.plan_for_device(modalias);
         plans.retain(|plan| wanted(&plan.module));
         self.load_all(plans)
@@ -276,7 +277,7 @@ impl Manager {
     /// them comes what was removed before.
     pub fn unload(&self, name: impl AsRef<[u8]>) -> Result<Vec<BString>, Incomplete<Vec<BString>>> {
         let name = name.as_ref();
-        let _alone = self.turn.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.turn.write();
         let context = self.context();
         let mut found = context.lookup(name).map_err(|_| ModuleError::Malformed { name: name.into() })?;
         let own = name::normalize(name);
@@ -322,7 +323,7 @@ impl Manager {
     }
 
     fn context(&self) -> MutexGuard<'_, Context> {
-        lock(&self.context)
+        self.context.lock()
     }
 
     /// Executes plans. The caller holds a turn since before they were made.
@@ -392,11 +393,6 @@ fn plan_each(context: &Context, mut modules: Vec<Module>, for_device: bool) -> V
     modules.retain(|module| seen.insert(module.name.clone()));
     let request = Request::new().blacklist_names(for_device);
     modules.into_iter().map(|module| Plan::new(context, module, &request)).collect()
-}
-
-/// What a panic of another thread leaves behind is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Manager {

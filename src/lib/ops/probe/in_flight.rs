@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bstr::BString;
 
 use super::execute::{Done, StepResult};
+use crate::lock::{Condvar, Mutex};
 use crate::ops::ModuleError;
 
 /// The insertions that are going on.
@@ -73,7 +74,7 @@ impl InFlight {
 
     /// The attempt for a module, and whether this call begins it.
     fn join(&self, module: &BString) -> (Arc<Attempt>, bool) {
-        match lock(&self.open).entry(module.clone()) {
+        match self.open.lock().entry(module.clone()) {
             Entry::Occupied(entry) => (entry.get().clone(), false),
             Entry::Vacant(entry) => (entry.insert(Arc::default()).clone(), true),
         }
@@ -83,26 +84,24 @@ impl InFlight {
     #[cfg(test)]
     pub(super) fn waiting_for(&self, module: &BString) -> usize {
         // One is the map's, one the leader's, one is made here.
-        let attempt = lock(&self.open).get(module).cloned();
+        let attempt = self.open.lock().get(module).cloned();
         attempt.map_or(0, |attempt| Arc::strong_count(&attempt).saturating_sub(3))
     }
 
     /// Whether a module is being inserted.
     #[cfg(test)]
     pub(super) fn is_open(&self, module: &BString) -> bool {
-        lock(&self.open).contains_key(module)
+        self.open.lock().contains_key(module)
     }
 }
 
 impl Attempt {
     /// The result, once there is one; `None` when the attempt was abandoned.
     fn wait(&self) -> Option<StepResult> {
-        let mut progress = lock(&self.progress);
+        let mut progress = self.progress.lock();
         loop {
             match &*progress {
-                Progress::Open => {
-                    progress = self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner);
-                }
+                Progress::Open => progress = self.changed.wait(progress),
                 Progress::Over(result) => return Some(result.clone()),
                 Progress::Abandoned => return None,
             }
@@ -113,14 +112,10 @@ impl Attempt {
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         // A caller that comes from here on begins a new attempt, and finds the module loaded.
-        lock(&self.in_flight.open).remove(self.module);
-        *lock(&self.attempt.progress) = self.progress.clone();
+        self.in_flight.open.lock().remove(self.module);
+        *self.attempt.progress.lock() = self.progress.clone();
         self.attempt.changed.notify_all();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@
 //! plan; the rest goes on.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bstr::{BStr, ByteSlice};
 
 use super::execute::{Executor, StepResult};
 use super::plan::Step;
 use super::wait::{Need, Scheduled};
+use crate::lock::{Condvar, Mutex};
 use crate::sys::parallel;
 
 /// Executes the steps of `plans` on as many threads as the executor's options say. `watch` runs meanwhile in the calling
@@ -48,12 +48,10 @@ impl Results<'_> {
         let node = self.next;
         self.next += 1;
         while self.alone && !self.schedule.is_over(node) && self.schedule.execute_one(self.executor) {}
-        let mut state = self.schedule.lock();
+        let mut state = self.schedule.state.lock();
         loop {
             match state.outcomes.get_mut(node)? {
-                Outcome::Open => {
-                    state = self.schedule.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
+                Outcome::Open => state = self.schedule.changed.wait(state),
                 over => return std::mem::replace(over, Outcome::Passed).result(),
             }
         }
@@ -135,14 +133,14 @@ impl<'s> Schedule<'s> {
 
     /// Executes the first step that is ready, or waits for one. `false` when nothing is left to do.
     fn execute_one(&self, executor: &Executor) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let index = loop {
             if state.left == 0 {
                 return false;
             }
             match state.ready.pop_first() {
                 Some(index) => break index,
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => state = self.changed.wait(state),
             }
         };
         let Some(node) = self.nodes.get(index) else { return false };
@@ -155,7 +153,7 @@ impl<'s> Schedule<'s> {
     }
 
     fn end(&self, index: usize, result: Option<StepResult>, stopped: bool) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let required = self.nodes[index].step.required;
         state.stops[index] = stopped || (required && matches!(result, Some(Err(_))));
         state.outcomes[index] = result.map_or(Outcome::Passed, Outcome::Over);
@@ -171,11 +169,7 @@ impl<'s> Schedule<'s> {
     }
 
     fn is_over(&self, node: usize) -> bool {
-        !matches!(self.lock().outcomes.get(node), Some(Outcome::Open))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        !matches!(self.state.lock().outcomes.get(node), Some(Outcome::Open))
     }
 }
 
