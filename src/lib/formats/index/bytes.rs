@@ -3,8 +3,6 @@
 use crate::error::FormatError;
 use crate::formats::source::Bytes;
 
-use super::node::outside;
-
 /// Either kind, cheap to copy.
 #[derive(Clone, Copy)]
 pub(super) enum Data<'a> {
@@ -101,6 +99,11 @@ impl<'a> Cursor<'a> {
         let text = self.take(len + 1)?;
         Ok(&text[..len])
     }
+}
+
+/// Something reaches beyond the last byte.
+pub(super) fn outside() -> FormatError {
+    FormatError::malformed("a node reaches beyond the end of the file")
 }
 
 /// Where the first NUL is. Most strings of an index are shorter than what a vectorised search needs to

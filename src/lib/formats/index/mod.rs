@@ -16,7 +16,7 @@ pub mod text;
 mod write;
 
 pub use kind::Kind;
-pub use read::{Index, Match};
+pub use read::Index;
 pub use write::Builder;
 
 const MAGIC: u32 = 0xb007_f457;
@@ -29,3 +29,12 @@ const FLAG_VALUES: u32 = 0x4000_0000;
 const FLAG_CHILDREN: u32 = 0x2000_0000;
 const FLAG_RESERVED: u32 = 0x1000_0000;
 const OFFSET_MASK: u32 = 0x0fff_ffff;
+
+/// One answer of a wildcard search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match<'a> {
+    /// Position of the module in depmod's order; lower comes first.
+    pub priority: u32,
+    /// The value, in most indexes a module name.
+    pub value: &'a [u8],
+}

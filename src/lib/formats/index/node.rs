@@ -8,7 +8,7 @@
 
 use crate::error::FormatError;
 
-use super::bytes::{Cursor, Data};
+use super::bytes::{Cursor, Data, outside};
 use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_RESERVED, FLAG_VALUES, HEADER_LEN, OFFSET_MASK};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -259,10 +259,6 @@ pub(super) fn offset(reference: u32) -> usize {
 
 fn offset_of(reference: [u8; 4]) -> usize {
     offset(u32::from_be_bytes(reference))
-}
-
-pub(super) fn outside() -> FormatError {
-    FormatError::malformed("a node reaches beyond the end of the file")
 }
 
 fn impossible_range() -> FormatError {

@@ -4,10 +4,9 @@
 //! in the order in which it is answered. So one pass through a small window does: no byte is read or looked at twice,
 //! and each reference must lead to where the node before has ended.
 
-use super::bytes::{Data, find_nul, first_zero};
+use super::bytes::{Data, find_nul, first_zero, outside};
 use super::node::{self, NULL};
-use super::read::Match;
-use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, HEADER_LEN};
+use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, HEADER_LEN, Match};
 use crate::error::FormatError;
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -29,7 +28,7 @@ pub(super) fn dump(data: Data<'_>, reference: u32, mut visit: impl FnMut(&[u8], 
             return if offset + taken == data.len() { Ok(()) } else { Err(node::misplaced()) };
         }
         if window.len() < least || window.len() >= data.len() - offset {
-            return Err(node::outside());
+            return Err(outside());
         }
         offset += taken;
         least = (window.len() - taken) * 2 + 1;

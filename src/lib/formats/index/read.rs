@@ -9,7 +9,7 @@ use crate::name::fnmatch;
 use super::bytes::Data;
 use super::node::{self, Children, Node, Value};
 use super::pass;
-use super::{HEADER_LEN, MAGIC, VERSION_MAJOR};
+use super::{HEADER_LEN, MAGIC, Match, VERSION_MAJOR};
 use crate::formats::source::Bytes;
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -20,15 +20,6 @@ pub struct Index<'a> {
     data: Data<'a>,
     /// `None` in an index without entries.
     root: Option<Node<'a>>,
-}
-
-/// One answer of a wildcard search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Match<'a> {
-    /// Position of the module in depmod's order; lower comes first.
-    pub priority: u32,
-    /// The value, in most indexes a module name.
-    pub value: &'a [u8],
 }
 
 impl<'a> Index<'a> {

@@ -11,7 +11,7 @@ use prost::Message;
 use crate::error::FormatError;
 use crate::formats::source::Bytes;
 
-use super::message::Index;
+use super::message::{Index, Meta};
 use super::module::Module;
 use super::wire::{self, Fields, Value, of_other_kind};
 
@@ -155,14 +155,28 @@ impl Directory {
     }
 }
 
+impl Meta {
+    /// The bytes of the file, with an index before the message.
+    ///
+    /// Errors: more than 4 GiB.
+    pub fn into_file(self) -> Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        let mut places = Vec::with_capacity(self.modules.len());
+        let mut end = 0;
+        for module in &self.modules {
+            lines.extend(module.softdeps.iter().map(|value| format!("softdep {} {value}", module.name)));
+            lines.extend(module.weakdeps.iter().map(|value| format!("weakdep {} {value}", module.name)));
+            places.push((end, module.name.as_bytes()));
+            let len = module.encoded_len();
+            end += 1 + prost::length_delimiter_len(len) + len;
+        }
+        indexed(&self.encode_to_vec(), &places, end, lines)
+    }
+}
+
 /// The bytes of a file of ours: `body`, the message without an index, behind its index. `modules` are the places of its
 /// modules in it and their names, `end` is where they end.
-pub(super) fn indexed(
-    body: &[u8],
-    modules: &[(usize, &[u8])],
-    end: usize,
-    lines: Vec<String>,
-) -> Result<Vec<u8>> {
+fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<String>) -> Result<Vec<u8>> {
     let limit = |_| FormatError::malformed("a file of more than 4 GiB");
     let mut index = Index { modules: vec![0; modules.len()], lines, ..Index::default() };
     let mut names = Vec::with_capacity(modules.len());

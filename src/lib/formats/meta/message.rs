@@ -1,9 +1,5 @@
 //! The messages of the format, for writing.
 
-use prost::Message as _;
-
-use crate::error::FormatError;
-
 /// Everything there is to know.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Meta {
@@ -19,25 +15,6 @@ pub struct Meta {
     /// Ours: the kernel's version.
     #[prost(string, tag = "101")]
     pub release: String,
-}
-
-impl Meta {
-    /// The bytes of the file, with an index before the message.
-    ///
-    /// Errors: more than 4 GiB.
-    pub fn into_file(self) -> Result<Vec<u8>, FormatError> {
-        let mut lines = Vec::new();
-        let mut places = Vec::with_capacity(self.modules.len());
-        let mut end = 0;
-        for module in &self.modules {
-            lines.extend(module.softdeps.iter().map(|value| format!("softdep {} {value}", module.name)));
-            lines.extend(module.weakdeps.iter().map(|value| format!("weakdep {} {value}", module.name)));
-            places.push((end, module.name.as_bytes()));
-            let len = module.encoded_len();
-            end += 1 + prost::length_delimiter_len(len) + len;
-        }
-        super::directory::indexed(&self.encode_to_vec(), &places, end, lines)
-    }
 }
 
 /// Ours: where things are in the file, so that not all of it has to be read. The first thing in the file, as field 102 of

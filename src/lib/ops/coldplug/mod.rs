@@ -4,6 +4,7 @@
 //! module that was loaded or has failed for one device is not tried again for the next of the same look. Loading is the
 //! manager's.
 
+mod event;
 mod queue;
 mod watch;
 
@@ -23,7 +24,8 @@ use crate::ops::manager::{Manager, Report};
 use crate::ops::probe::Plan;
 use crate::sys::devices;
 
-pub use watch::{Failure, Told, Watch};
+pub use event::Told;
+pub use watch::{Failure, Watch};
 
 /// Devices that need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::sync::{Arc, MutexGuard};
 
 use bstr::BString;
 
-use super::watch::{Tell, Told};
+use super::event::{Tell, Told};
 use super::{Coldplug, Need, Served, failures};
 use crate::formats::uevent::Event;
 use crate::lock::{Condvar, Mutex};

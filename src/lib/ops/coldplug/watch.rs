@@ -8,9 +8,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use super::event::{Tell, Told};
 use super::queue::Queue;
-use super::{Need, Served};
-use crate::error::{Error, FormatError};
+use crate::error::Error;
 use crate::formats::uevent::Event;
 use crate::ops::manager::Manager;
 use crate::sys::uevent::{Heard, Listener, Waker};
@@ -27,29 +27,6 @@ pub struct Watch<'w> {
     pub trigger: bool,
 }
 
-/// What happens meanwhile. Told by the threads that it happens in.
-#[derive(Debug)]
-pub enum Told<'t> {
-    /// Somebody listens now.
-    Listening,
-    /// A device was served, or several of a kind.
-    Served(&'t Need, &'t Served),
-    /// A message of the kernel's made no sense.
-    Malformed(&'t FormatError),
-    /// The kernel has lost messages; the devices are looked at again.
-    Lost,
-    /// The configuration and where modules are has been read anew.
-    Refreshed,
-    /// It could not be; what was read before goes on to count.
-    NotRefreshed(&'t Error),
-    /// A signal asks for an end: nothing more is begun.
-    Ending,
-    /// The devices cannot be listed any more.
-    NoDevices(&'t Error),
-    /// An event cannot be sent again.
-    NotTriggered(&'t Error),
-}
-
 /// Why there is no watching, or not any more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -64,9 +41,6 @@ pub enum Failure {
     #[error("a thread that serves devices has panicked")]
     Panicked,
 }
-
-/// How those who work and those who listen speak of what happens.
-pub(super) type Tell<'t> = &'t (dyn Fn(Told<'_>) + Sync);
 
 impl Watch<'_> {
     /// Serves the devices that are there and those that come, until SIGTERM or SIGINT asks for an end: what has begun is

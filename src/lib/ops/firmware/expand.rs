@@ -4,7 +4,8 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::image::{Entry, FIRMWARE, Image};
+use super::FIRMWARE;
+use super::image::{Entry, Image};
 use super::search::Ambiguity;
 use crate::formats::firmware::{Catalogue, name};
 

@@ -8,15 +8,13 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
+use super::FIRMWARE;
 use super::search::{Ambiguity, Found, Search};
 use crate::error::{Error, FormatError, Result};
 use crate::formats::firmware::cpio::List;
 use crate::formats::firmware::fsspec::Spec;
 use crate::formats::firmware::{Catalogue, Node, name};
 use crate::sys::file;
-
-/// Where firmware is in an image.
-pub const FIRMWARE: &str = "/lib/firmware";
 
 /// Permissions in an image, as fwprune has them.
 const FIRMWARE_MODE: u32 = 0o444;

@@ -15,9 +15,12 @@ mod select;
 mod survey;
 
 pub use copy::copy;
-pub use image::{Entry, FIRMWARE, Image, Sizes, depmod_inputs, module_place};
+pub use image::{Entry, Image, Sizes, depmod_inputs, module_place};
 pub use need::{Needs, needs, needs_of_builtin, needs_of_files};
 pub use prune::{Files, files};
 pub use search::{Ambiguity, Found, Policy, Search, kernel_path};
 pub use select::{Chosen, Selection, Unselected, devices, select};
 pub use survey::{Made, Missing, Owned, Place, Present, Survey};
+
+/// Where firmware is below a root, and in an image.
+pub const FIRMWARE: &str = "/lib/firmware";

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
+use super::FIRMWARE;
 use super::gather::{Gathered, gather};
-use super::image::FIRMWARE;
 use crate::context::absolute;
 use crate::error::{Error, FormatError, Result};
 use crate::formats::firmware::whence::Whence;

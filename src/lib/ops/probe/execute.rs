@@ -12,11 +12,12 @@ use super::in_flight::{InFlight, Shared};
 use super::observer::{Finished, Observer};
 use super::parallel::in_parallel;
 use super::plan::{Action, Plan, Step};
+use super::result::{Done, StepResult};
 use super::wait::Scheduled;
 use crate::context::Context;
 use crate::ops::ModuleError;
 use crate::ops::command::{CommandEnvironment, CommandError};
-use crate::ops::insert::{Force, InsertError, Insertion, insert};
+use crate::ops::insert::{Force, InsertError, insert};
 use crate::sys::module::{self, State};
 
 /// How long a module may be on its way before the kernel is asked all the same: it waits for a module that is
@@ -43,22 +44,6 @@ pub struct ExecuteOptions {
     /// What commands of the configuration find in their environment.
     pub commands: CommandEnvironment,
 }
-
-/// What a step came to when it succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
-    /// The module was inserted.
-    Inserted(Insertion),
-    /// It was loaded by then, by another step or another process.
-    Loaded,
-    /// Its install command succeeded.
-    Installed,
-    /// It is part of the kernel.
-    BuiltIn,
-}
-
-/// What a step came to.
-pub type StepResult = Result<Done, ModuleError>;
 
 /// Executes plans and removals.
 #[derive(Debug, Default)]
@@ -104,7 +89,7 @@ impl Executor {
             return plans.iter().enumerate().map(one).collect();
         }
         let scheduled: Vec<_> = plans.iter().map(|plan| Scheduled::new(context, plan.steps())).collect();
-        in_parallel(&scheduled, self, |results| {
+        in_parallel(&scheduled, self.options.jobs, &|step| self.execute_if_due(step), |results| {
             let mut outcomes = Vec::with_capacity(plans.len());
             for (plan, Scheduled { steps, .. }) in scheduled.iter().enumerate() {
                 let mut outcome = Ok(());
@@ -140,14 +125,19 @@ impl Executor {
 
     /// What the step comes to where its module has been loaded since the plan was made. `None` where it is still to be
     /// executed.
-    pub(super) fn overtaken(&self, step: &Step) -> Option<StepResult> {
+    fn overtaken(&self, step: &Step) -> Option<StepResult> {
         let loads = matches!(step.action, Action::Insert(_) | Action::Install(_));
         let alone = self.in_flight.is_none();
         (alone && loads && module::is_live(&step.module)).then(|| self.already(step))
     }
 
+    /// Executes a step unless it is overtaken.
+    pub(super) fn execute_if_due(&self, step: &Step) -> StepResult {
+        self.overtaken(step).unwrap_or_else(|| self.execute(step))
+    }
+
     /// Executes a step, or waits for another thread that executes one for the same module.
-    pub(super) fn execute(&self, step: &Step) -> StepResult {
+    fn execute(&self, step: &Step) -> StepResult {
         match (&step.action, &self.in_flight) {
             (Action::BuiltIn, _) => Ok(Done::BuiltIn),
             (Action::Missing, _) => Err(ModuleError::NotFound { name: step.module.clone() }),

@@ -3,7 +3,6 @@
 //! Owns what `forbid` lines mean for a module and what it cannot do without. Must not decide what
 //! becomes of a request that they stop. What the kernel has already is not for them to judge.
 
-use super::plan::is_builtin;
 use crate::context::{Context, Module};
 use crate::ops::Forbidden;
 use crate::sys::module::is_live;
@@ -39,4 +38,9 @@ impl Gate<'_> {
             reason: line.reason.clone(),
         })
     }
+}
+
+/// Whether a module came with the kernel. A file that is asked for did not, whatever there is of its name.
+pub(super) fn is_builtin(context: &Context, module: &Module) -> bool {
+    module.file.is_none() && (module.builtin || context.is_builtin(&module.name))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::execute::{Done, StepResult};
+use super::result::{Done, StepResult};
 use crate::lock::{Condvar, Mutex};
 use crate::ops::ModuleError;
 

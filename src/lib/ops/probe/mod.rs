@@ -15,13 +15,15 @@ mod order;
 mod parallel;
 mod plan;
 mod request;
+mod result;
 mod wait;
 
 pub(in crate::ops) use execute::settled;
-pub use execute::{Done, ExecuteOptions, Executor, StepResult};
+pub use execute::{ExecuteOptions, Executor};
 pub use observer::{Finished, Observer, Removal};
 pub use plan::{Action, Decision, Plan, Step};
 pub use request::Request;
+pub use result::{Done, StepResult};
 
 #[cfg(test)]
 mod tests;

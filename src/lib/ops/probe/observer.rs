@@ -2,8 +2,8 @@
 
 use bstr::BStr;
 
-use super::execute::StepResult;
 use super::plan::Step;
+use super::result::StepResult;
 
 /// Is told what an [`Executor`](super::Executor) does, in order. It cannot stop the work: what an observer fails to show is
 /// for it to remember.

@@ -9,33 +9,36 @@ use std::collections::{BTreeSet, HashMap};
 
 use bstr::{BStr, ByteSlice};
 
-use super::execute::{Executor, StepResult};
 use super::plan::Step;
+use super::result::StepResult;
 use super::wait::{Need, Scheduled};
 use crate::lock::{Condvar, Mutex};
 use crate::sys::parallel;
 
-/// Executes the steps of `plans` on as many threads as the executor's options say. `watch` runs meanwhile in the calling
+/// Executes the steps of `plans` by `execute` on at most `jobs` threads. `watch` runs meanwhile in the calling
 /// thread and receives the results. Steps that were loaded when the plan was made are not executed.
 pub(super) fn in_parallel<T>(
     plans: &[Scheduled<'_>],
-    executor: &Executor,
+    jobs: usize,
+    execute: Execute<'_>,
     watch: impl FnOnce(&mut Results<'_>) -> T,
 ) -> T {
     let schedule = Schedule::new(plans);
-    let threads = executor.options().jobs.min(schedule.nodes.len());
-    let work = || while schedule.execute_one(executor) {};
+    let threads = jobs.min(schedule.nodes.len());
+    let work = || while schedule.execute_one(execute) {};
     // Where no thread can be started, the calling one does it all.
     parallel::with_workers(threads, work, |started| {
-        watch(&mut Results { schedule: &schedule, executor, next: 0, alone: !matches!(started, Ok(1..)) })
+        watch(&mut Results { schedule: &schedule, execute, next: 0, alone: !matches!(started, Ok(1..)) })
     })
 }
 
+/// Executes one step.
+pub(super) type Execute<'e> = &'e (dyn Fn(&Step) -> StepResult + Sync);
+
 /// The results in the order of the plans and their steps.
-#[derive(Debug)]
 pub(super) struct Results<'a> {
     schedule: &'a Schedule<'a>,
-    executor: &'a Executor,
+    execute: Execute<'a>,
     next: usize,
     /// The calling thread is the only one.
     alone: bool,
@@ -47,7 +50,7 @@ impl Results<'_> {
     pub(super) fn wait(&mut self) -> Option<StepResult> {
         let node = self.next;
         self.next += 1;
-        while self.alone && !self.schedule.is_over(node) && self.schedule.execute_one(self.executor) {}
+        while self.alone && !self.schedule.is_over(node) && self.schedule.execute_one(self.execute) {}
         let mut state = self.schedule.state.lock();
         loop {
             match state.outcomes.get_mut(node)? {
@@ -132,7 +135,7 @@ impl<'s> Schedule<'s> {
     }
 
     /// Executes the first step that is ready, or waits for one. `false` when nothing is left to do.
-    fn execute_one(&self, executor: &Executor) -> bool {
+    fn execute_one(&self, execute: Execute<'_>) -> bool {
         let mut state = self.state.lock();
         let index = loop {
             if state.left == 0 {
@@ -146,8 +149,7 @@ impl<'s> Schedule<'s> {
         let Some(node) = self.nodes.get(index) else { return false };
         let stopped = node.needs.iter().any(|need| need.hard && state.stops[need.step]);
         drop(state);
-        let execute = || executor.overtaken(node.step).unwrap_or_else(|| executor.execute(node.step));
-        let result = (!stopped && !node.step.loaded).then(execute);
+        let result = (!stopped && !node.step.loaded).then(|| execute(node.step));
         self.end(index, result, stopped);
         true
     }

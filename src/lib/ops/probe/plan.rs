@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bstr::{BStr, BString, ByteSlice};
 use indexmap::IndexSet;
 
-use super::forbid::Gate;
+use super::forbid::{Gate, is_builtin};
 use super::order::{self, Entry};
 use super::request::Request;
 use crate::context::{Context, Module};
@@ -158,9 +158,4 @@ fn joined(configured: Option<BString>, given: &BStr) -> BString {
 /// Live or built in; a module that is coming or going does not count.
 fn in_kernel(context: &Context, module: &Module) -> bool {
     module::is_live(&module.name) || is_builtin(context, module)
-}
-
-/// Whether a module came with the kernel. A file that is asked for did not, whatever there is of its name.
-pub(super) fn is_builtin(context: &Context, module: &Module) -> bool {
-    module.file.is_none() && (module.builtin || context.is_builtin(&module.name))
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use super::execute::{Done, ExecuteOptions, Executor, StepResult};
+use super::execute::Executor;
 use super::parallel::{Results, in_parallel};
 use super::plan::{Action, Step};
+use super::result::{Done, StepResult};
 use super::wait::{Need, Scheduled};
 use crate::ops::ModuleError;
 
@@ -40,9 +41,9 @@ fn run(plans: &[Planned], jobs: usize) -> Vec<Option<StepResult>> {
     let count = plans.iter().map(|plan| plan.steps.len()).sum();
     let scheduled: Vec<_> =
         plans.iter().map(|plan| Scheduled { steps: &plan.steps, needs: plan.needs.clone() }).collect();
-    let executor = Executor::new(ExecuteOptions { jobs, ..ExecuteOptions::default() });
+    let executor = Executor::default();
     let watch = |results: &mut Results<'_>| (0..count).map(|_| results.wait()).collect();
-    in_parallel(&scheduled, &executor, watch)
+    in_parallel(&scheduled, jobs, &|step| executor.execute_if_due(step), watch)
 }
 
 fn temporary() -> (tempfile::TempDir, PathBuf) {
