@@ -4,6 +4,8 @@
 //! globals: two contexts never share anything. Must not print and must not change the system.
 //! Contract: kmod's context (`kmod_new` with its resources), without its reference counts.
 
+#![forbid(unsafe_code)]
+
 mod backend;
 mod block_file;
 pub mod cache;

@@ -1,5 +1,7 @@
 //! The jobs: each makes a plan from what [`crate::context`] and the formats tell, then carries it out.
 
+#![forbid(unsafe_code)]
+
 pub mod coldplug;
 pub mod command;
 pub mod depmod;
