@@ -5,6 +5,9 @@
 //! can be replaced by `std::sync::nonpoison` once that is stable. Must not be used for anything but short critical
 //! sections, like any lock.
 
+// They are what is wrapped here.
+#![allow(clippy::disallowed_types)]
+
 use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 /// A mutual exclusion lock.

@@ -1,5 +1,11 @@
 //! Behaviour, compared between ours and the reference; one file an applet.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test does to the system what it likes"
+)]
+
 mod blocks;
 mod coldplug;
 mod completions;

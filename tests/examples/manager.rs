@@ -7,6 +7,12 @@
 //! sudo target/debug/examples/manager --load ...    loads it, each device in a thread of its own
 //! ```
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the rule is that of the library and the program"
+)]
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};

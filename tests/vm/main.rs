@@ -8,6 +8,12 @@
 //! tests fail. `VM_SCENARIOS=word,word` runs only the scenarios whose names contain one of the words,
 //! and prints them.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test does to the system what it likes"
+)]
+
 mod bare;
 mod image;
 mod machine;

@@ -22,6 +22,8 @@
     )),
     allow(dead_code)
 )]
+// Tests do to the system what they like.
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod applets;
 mod cli;

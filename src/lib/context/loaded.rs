@@ -15,7 +15,7 @@ use bstr::{BStr, BString, ByteSlice};
 use crate::error::{Error, FormatError, Result};
 use crate::number;
 use crate::sys::module::{State, state};
-use crate::sys::{proc, sysfs};
+use crate::sys::{file, proc, sysfs};
 
 /// A loaded module.
 #[derive(Debug)]
@@ -94,7 +94,9 @@ fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> Loaded {
     let count = count(name);
     let size = match (size(name), listed) {
         // Kernels before 3.3 have no such attribute.
-        (Err(error), Some(listed)) if error.errno() == libc::ENOENT && sysfs::module_dir(name).is_dir() => {
+        (Err(error), Some(listed))
+            if error.errno() == libc::ENOENT && file::is_dir(&sysfs::module_dir(name)) =>
+        {
             drop(error);
             Ok(listed)
         }

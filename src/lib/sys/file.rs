@@ -128,6 +128,16 @@ pub fn exists(path: &Path) -> io::Result<()> {
     File::options().read(true).custom_flags(libc::O_PATH).open(path).map(drop)
 }
 
+/// Whether `path` leads to a directory.
+pub fn is_dir(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Whether `path` leads to a regular file.
+pub fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
 /// Whether `path` is a directory, and no link to one.
 pub fn is_own_dir(path: &Path) -> bool {
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;

@@ -1,7 +1,10 @@
-//! Everything that touches the operating system: files, processes, threads, module system calls.
+//! Everything that touches the operating system: files, processes, threads, clocks, module system calls.
 //!
 //! Nothing here interprets what it reads; formats do that. The only unsafe blocks of the library
 //! live below this module, each with its `SAFETY` comment.
+
+// clippy.toml keeps everything else from these.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod devices;
 pub mod dir;

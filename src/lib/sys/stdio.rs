@@ -95,6 +95,13 @@ impl Write for Stdout {
     }
 }
 
+/// Writes to standard error, which has no buffer. Where it is closed, that is no error.
+///
+/// Errors: whatever write answers.
+pub fn write_stderr(bytes: &[u8]) -> io::Result<()> {
+    io::stderr().write_all(bytes)
+}
+
 /// Whether the caller started this process with standard error closed.
 pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Relaxed)

@@ -19,6 +19,12 @@
 //! assert!(answer.stdout_text().starts_with("options a x=1\n"));
 //! ```
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do to the system what they like"
+)]
+
 mod compare;
 mod compress;
 mod disk;

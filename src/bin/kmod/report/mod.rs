@@ -10,7 +10,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -225,7 +225,7 @@ impl Report {
         } else {
             let line = text::bytes(format_args!("{}: {word}: {text}\n", self.0.tool));
             // A failed write to standard error cannot be reported anywhere.
-            let _ = io::stderr().write_all(&line);
+            let _ = stdio::write_stderr(&line);
         }
     }
 
@@ -272,7 +272,7 @@ pub fn missing_or_invalid_command() {
 /// Prints a line without tool and level, as kmod's own subcommands do.
 fn bare(text: fmt::Arguments<'_>) {
     // A failed write to standard error cannot be reported anywhere.
-    let _ = io::stderr().write_all(&text::bytes(format_args!("{text}\n")));
+    let _ = stdio::write_stderr(&text::bytes(format_args!("{text}\n")));
 }
 
 /// The C library's words for the errno of a failure, also where the bytes of the file are at fault: kmod has only those.

@@ -2,7 +2,7 @@
 //! second.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use oxmod::notice::{DepmodNotice, Notice};
@@ -13,14 +13,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A progress bar that is drawn after [`PATIENCE`].
 pub struct Progress {
     what: &'static str,
-    started: Instant,
-    bar: OnceLock<ProgressBar>,
+    /// Measures the time since it was created; hidden at first.
+    bar: ProgressBar,
+    drawn: OnceLock<()>,
 }
 
 impl Progress {
     /// Starts to measure the time; `what` is printed before the bar.
     pub fn new(what: &'static str) -> Self {
-        Self { what, started: Instant::now(), bar: OnceLock::new() }
+        Self { what, bar: ProgressBar::hidden(), drawn: OnceLock::new() }
     }
 
     /// Takes a notice of progress; returns `false` for any other.
@@ -32,23 +33,23 @@ impl Progress {
 
     /// Shows `done` bytes of `total`; removes the bar when all are done.
     fn show(&self, done: u64, total: u64) {
-        if self.bar.get().is_none() && self.started.elapsed() < PATIENCE {
-            return;
-        }
-        if done < total {
-            self.bar.get_or_init(|| self.draw(total)).set_position(done);
-        } else if let Some(bar) = self.bar.get() {
-            bar.finish_and_clear();
+        let drawn = self.drawn.get().is_some();
+        if done < total && (drawn || self.bar.elapsed() >= PATIENCE) {
+            self.drawn.get_or_init(|| self.draw(total));
+            self.bar.set_position(done);
+        } else if drawn {
+            self.bar.finish_and_clear();
         }
     }
 
-    /// Creates the bar, which stays hidden if standard error is not a terminal.
-    fn draw(&self, total: u64) -> ProgressBar {
+    /// Draws the bar from now on; it stays hidden if standard error is not a terminal.
+    fn draw(&self, total: u64) {
         let style =
             ProgressStyle::with_template("{msg} [{wide_bar}] {percent}% of {total_bytes}, {eta} left");
-        ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
-            .with_elapsed(self.started.elapsed())
-            .with_message(self.what)
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
+        self.bar.set_style(style);
+        self.bar.set_message(self.what);
+        self.bar.set_length(total);
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
     }
 }

@@ -1,6 +1,12 @@
 //! `sample-tree DIR`: writes a small root with a dozen modules, for trying the tools where no real
 //! kernel's modules are at hand. The modules have what tools read and no code; no kernel loads them.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do to the system what they like"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;

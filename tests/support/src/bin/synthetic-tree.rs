@@ -2,6 +2,12 @@
 //! DIR/lib/modules/RELEASE, to see how the tools grow with their number. They come in groups of fifty that need
 //! each other and nothing else, as deep as real ones, so that twice the modules mean twice the work.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests do to the system what they like"
+)]
+
 use std::fs;
 use std::io;
 use std::path::Path;
