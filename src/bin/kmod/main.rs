@@ -11,17 +11,6 @@
 #![cfg_attr(not(test), no_main)]
 // In a program, `pub` says that another file of it may use the item; there is no outside.
 #![allow(unreachable_pub)]
-// A build without some of the features still has the messages and helpers that only those use.
-#![cfg_attr(
-    not(all(
-        feature = "coldplug",
-        feature = "complete",
-        feature = "depmod",
-        feature = "firmware",
-        feature = "meta"
-    )),
-    allow(dead_code)
-)]
 // Tests do to the system what they like.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 

@@ -139,7 +139,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let config = typed.config(&job, &report, &sink)?;
     let outcome = job.run(&config, &report, &sink, &out);
     drop(sink);
-    let out = Arc::into_inner(out).map(|out| out.into_inner());
+    let out = Arc::into_inner(out).map(Mutex::into_inner);
     out.map_or(Ok(()), Out::finish)?;
     outcome?;
     if job.strict && unresolved.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(()) }

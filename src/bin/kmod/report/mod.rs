@@ -23,17 +23,22 @@ use oxmod::notice::{self, Notice, Sink};
 use oxmod::sys::{memory, stdio, syslog};
 use oxmod::text::{self, verbatim, verbatim_path};
 
+#[cfg(feature = "coldplug")]
 mod coldplug;
+#[cfg(any(feature = "depmod", feature = "firmware", feature = "meta"))]
 mod depmod;
+#[cfg(feature = "firmware")]
 mod firmware;
 mod insmod;
 mod lsmod;
+#[cfg(any(feature = "firmware", feature = "meta"))]
 pub mod meta;
 mod modinfo;
 mod modprobe;
 #[cfg(any(feature = "depmod", feature = "meta"))]
 pub mod progress;
 pub mod static_nodes;
+#[cfg(feature = "depmod")]
 pub mod verify;
 
 /// Why an applet stops early.
