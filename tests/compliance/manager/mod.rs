@@ -162,7 +162,7 @@ fn the_configuration_is_honoured() {
             "loaded d_x; blacklisted e",
             "loaded e",
             "loaded f",
-            "module h: forbidden by /etc/modprobe.d/x.conf line 5 [1]",
+            "module h: forbidden by /etc/modprobe.d/x.conf line 5: not here [1]",
             "loaded g",
             "commands run_me",
             "module fails: command false ended with 1 [22]",
