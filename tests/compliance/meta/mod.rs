@@ -281,8 +281,7 @@ fn aliases_that_a_tree_cannot_hold() {
     assert_eq!(meta(&root, &["build"]), (0, String::new(), String::new()));
     let many = "[ac]".repeat(11);
     root.module("kernel/some.ko", |m| m.alias("ok:*").alias(&many));
-    let warning =
-        format!("kmod: WARNING: meta.pb: leaving out '{many}' of some: it has too many sets of characters\n");
+    let warning = format!("kmod: WARNING: meta.pb: leaving out '{many}' of some: too many character sets\n");
     assert_eq!(meta(&root, &["build"]), (0, String::new(), warning));
     assert_eq!(meta(&root, &["lookup", "ok:1"]), (0, "some\n".into(), String::new()));
 }
@@ -332,10 +331,10 @@ fn files_that_are_none() {
     assert_eq!(meta(&root, &["build"]).0, 0);
     let whole = fs::read(&file).unwrap();
     for (bytes, why) in [
-        (&b""[..], "nothing of a Meta is in it"),
-        (b"\x0bxx", "a field of an unknown kind"),
-        (&whole[..whole.len() / 2], "it ends inside a field"),
-        (b"\x12\x02\x08\x09", "a node of an unknown kind"),
+        (&b""[..], "not a Meta message"),
+        (b"\x0bxx", "unknown wire type"),
+        (&whole[..whole.len() / 2], "truncated field"),
+        (b"\x12\x02\x08\x09", "unknown node kind"),
     ] {
         fs::write(&file, bytes).unwrap();
         for task in [&["show"][..], &["lookup", "pci:v1d1"]] {

@@ -70,10 +70,7 @@ impl<'s> Module<'s> {
     pub(super) fn section_with_offset(&self, name: &str) -> Result<Option<(usize, Cow<'s, [u8]>)>> {
         let Some(index) = self.find(name) else { return Ok(None) };
         let offset = self.sections.get(index).and_then(|section| usize::try_from(section.sh_offset).ok());
-        Ok(Some((
-            offset.ok_or_else(|| malformed("a section is outside the file"))?,
-            self.contents(index)?,
-        )))
+        Ok(Some((offset.ok_or_else(|| malformed("a section is outside the file"))?, self.contents(index)?)))
     }
 
     /// Returns the file offset of the header of the section called `name`.

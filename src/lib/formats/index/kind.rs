@@ -1,4 +1,4 @@
-//! The five indexes of a module directory: their file names, and how each is made from the text beside it.
+//! The five indexes of a module directory: their file names, and how each is made from its text file.
 
 use std::borrow::Cow;
 
@@ -6,27 +6,26 @@ use super::{Builder, text};
 use crate::error::FormatError;
 use crate::name;
 
-/// Which index.
+/// One of the indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Normalised module name to its line of modules.dep.
+    /// From a normalised module name to the module's line of modules.dep.
     Dep,
-    /// Pattern to module name.
+    /// From a pattern to a module name.
     Alias,
-    /// `symbol:NAME` to module name.
+    /// From `symbol:NAME` to a module name.
     Symbol,
-    /// Names of built-in modules; the values are empty.
+    /// The names of built-in modules; the values are empty.
     Builtin,
-    /// Pattern to the name of a built-in module.
+    /// From a pattern to the name of a built-in module.
     BuiltinAlias,
 }
 
 impl Kind {
-    /// All of them.
     pub(crate) const ALL: [Self; 5] =
         [Self::Dep, Self::Alias, Self::Symbol, Self::Builtin, Self::BuiltinAlias];
 
-    /// Names of the binary index and of the text that it is made from.
+    /// Returns the names of the binary index and of the text file that it is made from.
     pub(crate) fn file_names(self) -> (&'static str, &'static str) {
         match self {
             Self::Dep => ("modules.dep.bin", "modules.dep"),
@@ -41,10 +40,10 @@ impl Kind {
 /// A key and its value.
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
-/// The bytes of the binary index that depmod would make of `text`, up to the numbers of
-/// priorities, whose order is that of the lines.
+/// Builds the binary index that depmod would make from `text`. The priorities may be other numbers than depmod's, but
+/// they are in the same order, that of the lines.
 ///
-/// Errors: the index outgrows its format.
+/// Errors: the index exceeds the limits of its format.
 pub fn index_of_text(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
     let entries: Vec<Pair<'_>> = match kind {
         Kind::Dep => text::deps(text).map(|dep| (name::from_path(dep.path), dep.line().into())).collect(),
@@ -62,7 +61,7 @@ pub fn index_of_text(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
     let flat = matches!(kind, Kind::Builtin | Kind::BuiltinAlias);
     let mut builder = Builder::default();
     for ((key, value), line) in entries.iter().zip(0_u32..) {
-        // What an index cannot hold (non-ASCII) is missing from depmod's too.
+        // Entries that an index cannot represent (non-ASCII) are missing from depmod's index too.
         let _ = builder.insert(key, value, if flat { 0 } else { line });
     }
     builder.write()

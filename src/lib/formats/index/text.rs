@@ -1,8 +1,8 @@
 //! The text files of a module directory, line by line.
 //!
-//! Written by depmod (modules.dep, .alias, .symbols, .softdep, .weakdep, .devname) or by the kernel's
-//! own installation (modules.order, .builtin, .builtin.modinfo). Everything here borrows from the
-//! file's bytes; lines that do not fit are skipped, as the tools that read these files always did.
+//! They are written by depmod (modules.dep, .alias, .symbols, .softdep, .weakdep, .devname) or installed with the
+//! kernel (modules.order, .builtin, .builtin.modinfo). All results borrow from the bytes of the file. Invalid lines are
+//! skipped, as in all other tools that read these files.
 
 use bstr::ByteSlice;
 
@@ -18,18 +18,18 @@ pub struct Dep<'a> {
 }
 
 impl<'a> Dep<'a> {
-    /// Parses `path: dep dep ...`; `None` without a colon.
+    /// Parses `path: dep dep ...`; `None` if there is no colon.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let colon = line.find_byte(b':')?;
         Some(Self { path: &line[..colon], rest: &line[colon + 1..], line })
     }
 
-    /// The paths of the dependencies, the one to be loaded last first.
+    /// The paths of the dependencies, the last one to be loaded first.
     pub fn dependencies(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         words(self.rest)
     }
 
-    /// The whole line without its newline: the value that modules.dep.bin holds.
+    /// The whole line without its newline, which is the value in modules.dep.bin.
     pub fn line(&self) -> &'a [u8] {
         self.line
     }
@@ -40,8 +40,8 @@ pub fn deps(text: &[u8]) -> impl Iterator<Item = Dep<'_>> {
     lines(text).filter_map(Dep::parse)
 }
 
-/// Lines of the form `KEYWORD KEY REST`: modules.alias and modules.symbols (`alias PATTERN MODULE`),
-/// modules.softdep and modules.weakdep (`softdep MODULE REST`). Yields `(KEY, REST)`.
+/// Returns `(KEY, REST)` of each line of the form `KEYWORD KEY REST`: modules.alias and modules.symbols
+/// (`alias PATTERN MODULE`), modules.softdep and modules.weakdep (`softdep MODULE REST`).
 pub fn entries<'a>(text: &'a [u8], keyword: &'static str) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
     lines(text).filter_map(move |line| {
         let rest = line.strip_prefix(keyword.as_bytes())?.strip_prefix(b" ")?;
@@ -49,8 +49,8 @@ pub fn entries<'a>(text: &'a [u8], keyword: &'static str) -> impl Iterator<Item 
     })
 }
 
-/// Every `(normalised pattern, module)` of modules.alias or modules.symbols whose pattern matches the
-/// normalised `key`, in file order.
+/// Returns the module of every line of modules.alias or modules.symbols whose normalised pattern matches the normalised
+/// `key`, in file order.
 pub fn matching_aliases<'a>(text: &'a [u8], key: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     entries(text, "alias").filter_map(move |(pattern, module)| {
         let pattern = name::normalize_alias(pattern).ok()?;
@@ -58,7 +58,7 @@ pub fn matching_aliases<'a>(text: &'a [u8], key: &'a [u8]) -> impl Iterator<Item
     })
 }
 
-/// The module names of modules.builtin (a path a line) or modules.order.
+/// The module names in modules.builtin or modules.order, which have one path per line.
 pub fn names(text: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, [u8]>> {
     lines(text).map(name::from_path)
 }
@@ -70,11 +70,11 @@ pub struct BuiltinInfo<'a> {
     pub module: &'a [u8],
     /// The key, such as `alias`.
     pub key: &'a [u8],
-    /// The value; empty when the record has no `=`.
+    /// The value; empty if the record does not have a `=`.
     pub value: &'a [u8],
 }
 
-/// The NUL-terminated records of modules.builtin.modinfo; those without a `.` are skipped.
+/// The NUL-terminated records of modules.builtin.modinfo. Those without a `.` are skipped.
 pub fn builtin_modinfo(data: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
     data.split_str("\0").filter_map(|record| {
         let (module, rest) = record.split_once_str(".")?;
@@ -83,22 +83,22 @@ pub fn builtin_modinfo(data: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
     })
 }
 
-/// The aliases in modules.builtin.modinfo with their modules. A record of nothing or without `=` has none, and a last
-/// one without its NUL may be cut short.
+/// The aliases in modules.builtin.modinfo with their modules. Empty values and records without `=` are skipped, and so
+/// is a last record without NUL, which may be truncated.
 pub fn builtin_aliases(data: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
     let whole = data.rfind_byte(0).and_then(|end| data.get(..end)).unwrap_or_default();
     builtin_modinfo(whole)
         .filter(|info| info.key == b"alias" && !info.value.is_empty() && !info.module.is_empty())
 }
 
-/// One line of modules.devname: a device node whose first use loads a module.
+/// One line of modules.devname: a device node that loads a module when it is first used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceNode<'a> {
     /// The module that serves the node.
     pub module: &'a [u8],
-    /// Path below /dev.
+    /// The path relative to /dev.
     pub devname: &'a [u8],
-    /// Character device, or else block device.
+    /// Whether it is a character device and not a block device.
     pub character: bool,
     /// Major number.
     pub major: u32,
@@ -107,7 +107,7 @@ pub struct DeviceNode<'a> {
 }
 
 impl<'a> DeviceNode<'a> {
-    /// Parses `module devname cMAJOR:MINOR` (or `b`); `None` when the line has another form.
+    /// Parses `module devname cMAJOR:MINOR` (or `b`); `None` if the line has another form.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = words(line);
         let (module, devname, device) = (fields.next()?, fields.next()?, fields.next()?);
@@ -128,7 +128,7 @@ impl<'a> DeviceNode<'a> {
     }
 }
 
-/// The lines of a text, without newlines, without empty ones and comments.
+/// The lines of a text without their newlines, except for empty lines and comments.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with(b"#"))
 }
