@@ -1,9 +1,9 @@
-//! What a module says about itself: `.modinfo` strings, parameters, the appended signature.
+//! A module's information about itself: `.modinfo` strings, parameters, the appended signature.
 //!
-//! Owns these three formats. Must not know ELF (which section the strings come from) nor files (whose end the
-//! signature is at): bytes in, values out.
+//! Owns these three formats. Must not know ELF (in which section the strings are) or files (at whose end the signature
+//! is), only bytes and values.
 //!
-//! Contract: the kernel's `MODULE_INFO` strings and `struct module_signature`, read as kmod's libkmod reads them.
+//! Contract: the kernel's `MODULE_INFO` strings and `struct module_signature`, interpreted as libkmod does.
 
 mod parameters;
 mod pkcs7;

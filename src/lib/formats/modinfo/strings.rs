@@ -1,9 +1,9 @@
-//! `key=value` strings: the section `.modinfo` of a module, and modules.builtin.modinfo for those that are built in.
+//! `key=value` strings: the section `.modinfo` of a module, and modules.builtin.modinfo for built-in modules.
 //!
-//! Owns the splitting. A string ends at NUL or at the end of the bytes; runs of NUL separate like a single one; a string
-//! without `=` is a key with an empty value; a second `=` belongs to the value. Must not judge keys or merge them.
+//! Owns the splitting. A string ends at a NUL or at the end of the bytes; several NULs separate like one; a string
+//! without `=` is a key with an empty value; a second `=` belongs to the value. Must not interpret keys or merge them.
 //!
-//! modules.builtin.modinfo holds `module.key=value` strings, those of one module next to each other.
+//! modules.builtin.modinfo contains `module.key=value` strings; those of one module are adjacent.
 
 use bstr::ByteSlice;
 
@@ -12,7 +12,7 @@ use bstr::ByteSlice;
 pub struct Entry<'a> {
     /// The part before the first `=`.
     pub key: &'a [u8],
-    /// The part behind it, empty without one.
+    /// The part after the first `=`; empty if there is none.
     pub value: &'a [u8],
 }
 
@@ -28,8 +28,8 @@ pub fn strings(section: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     nonempty(section).map(Entry::new)
 }
 
-/// The strings of the built-in `module`, in order. `file` is what modules.builtin.modinfo holds; `module` is written
-/// with underscores, as the file has it.
+/// The strings of the built-in `module`, in order. `file` is the contents of modules.builtin.modinfo; `module` is
+/// written with underscores, as in the file.
 pub fn builtin<'a>(file: &'a [u8], module: &[u8]) -> impl Iterator<Item = Entry<'a>> {
     let of_module = move |string: &'a [u8]| string.strip_prefix(module)?.strip_prefix(b".");
     nonempty(file).filter_map(of_module).map(Entry::new)
