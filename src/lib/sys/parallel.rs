@@ -1,15 +1,16 @@
-//! The same work on many things, on several threads.
+//! Parallel execution of the same work on many items.
 //!
-//! Owns the sharing out; what comes back has the order of what was given, so that scheduling never shows.
+//! Owns the distribution of the work. The results are in the order of the items, so that scheduling is not visible.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// What `work` makes of each of `items`, in their order, on up to `threads` threads, of which the caller's is one.
+/// Applies `work` to each of `items` and returns the results in the same order. Uses up to `threads` threads, including
+/// that of the caller.
 ///
-/// They are begun in their order too: the longest first makes an even end. Each thread calls `start` once for what it
-/// needs all along. Where no more threads are to be had, those that there are do all the work.
+/// The items are also started in order; putting the longest first balances the load best. Each thread calls `start`
+/// once for its own state. If fewer threads can be started, these do all the work.
 pub fn map<T: Sync, S, R: Send>(
     threads: usize,
     items: &[T],
@@ -40,8 +41,8 @@ pub fn map<T: Sync, S, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs `work` on up to `threads` further threads and `watch` meanwhile on the caller's, which is told how many could be
-/// started. Returns when all have ended.
+/// Runs `work` on up to `threads` additional threads, and `watch` on the caller's thread meanwhile, which gets the
+/// number of threads that could be started. Returns when all have finished.
 pub fn with_workers<T>(threads: usize, work: impl Fn() + Sync, watch: impl FnOnce(usize) -> T) -> T {
     thread::scope(|scope| {
         let started = (0..threads).take_while(|_| thread::Builder::new().spawn_scoped(scope, &work).is_ok());

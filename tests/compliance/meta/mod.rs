@@ -293,7 +293,7 @@ fn what_is_written_and_where() {
     root.dir("taken");
     let taken = root.path("taken").display().to_string();
     for path in ["/dev/null", &taken] {
-        let refused = format!("kmod: ERROR: could not write {path}: it is no regular file\n");
+        let refused = format!("kmod: ERROR: could not write {path}: not a regular file\n");
         assert_eq!(meta(&root, &["build", "-f", path]), (1, String::new(), refused));
     }
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
@@ -437,7 +437,7 @@ fn odd_places() {
     let file = root.path(root.in_modules("meta.pb"));
     nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let name = format!("{}/{}", root.path("").display(), root.in_modules("meta.pb").display());
-    let refused = format!("kmod: ERROR: could not read {name}: it is no regular file\n");
+    let refused = format!("kmod: ERROR: could not read {name}: not a regular file\n");
     assert_eq!(meta(&root, &["show"]), (1, String::new(), refused));
     fs::remove_file(&file).unwrap();
     let script = "ulimit -f 1; trap '' XFSZ; kmod meta build -b \"$ROOT\" -k \"$RELEASE\"";
