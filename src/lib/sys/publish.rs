@@ -3,8 +3,8 @@
 //! The new files are written into a directory of their own next to the old ones, checked, and made durable. A single
 //! rename then gives this directory the name that makes it valid. From then on the new set is in effect, and readers
 //! that call [`staged`] first see all of it. Only after that are its files moved to their places, one by one. A run
-//! that dies before the first rename leaves the old set and some litter; a run that dies after it leaves moves that the
-//! next run completes.
+//! that dies before the first rename leaves the old set and some temporary files; a run that dies after it leaves moves
+//! that the next run completes.
 //!
 //! A lock on the directory excludes other writers. A file whose contents have not changed is left alone.
 

@@ -85,7 +85,7 @@ fn what_cannot_be_in_a_tree_is_refused() {
     assert_eq!(tree.into_message().0.children, []);
 }
 
-/// Other readers reject trees that are too deep, be it because of one long pattern or many nested ones.
+/// Other readers reject trees that are too deep, whether because of one long pattern or many nested ones.
 #[test]
 fn what_would_be_too_deep_is_told() {
     let mut tree = Tree::default();
