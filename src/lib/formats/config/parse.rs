@@ -17,8 +17,8 @@ use crate::notice::{Notice, Sink};
 impl Config {
     /// Parses `bytes`, the contents of the file that notices and origins call `path`, and adds the entries.
     ///
-    /// Bad lines are skipped with [`BadConfigLine`](Notice::BadConfigLine). The directives of module-init-tools that kmod
-    /// dropped (`include`, `config`) are skipped with [`DeprecatedDirective`](Notice::DeprecatedDirective).
+    /// Bad lines are skipped with [`BadConfigLine`](Notice::BadConfigLine). The directives of module-init-tools that
+    /// kmod dropped (`include`, `config`) are skipped with [`DeprecatedDirective`](Notice::DeprecatedDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         self.parse_of(Author::Administrator, path, bytes, sink);
     }
