@@ -1,28 +1,28 @@
 //! Dependency graphs: topological order, closures and cycles. Nothing here recurses.
 
-/// A directed graph over nodes `0..len`, an edge leading from a node to what it depends on.
+/// A directed graph over the nodes `0..len`. An edge leads from a node to one of its dependencies.
 #[derive(Debug, Default, Clone)]
 pub struct Graph {
     edges: Vec<Vec<u32>>,
 }
 
-/// The graph has cycles.
+/// The error that the graph has cycles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cycles {
-    /// One cycle of each knot of mutually dependent nodes, in the order of its edges; the last node
-    /// depends on the first.
+    /// One cycle of each strongly connected component that has any, in the order of its edges; the last node depends on
+    /// the first.
     pub cycles: Vec<Vec<u32>>,
-    /// How many nodes are in knots.
+    /// The number of nodes in these components.
     pub members: usize,
 }
 
 impl Graph {
-    /// A graph of `len` nodes without edges.
+    /// Creates a graph of `len` nodes without edges.
     pub fn new(len: usize) -> Self {
         Self { edges: vec![Vec::new(); len] }
     }
 
-    /// Number of nodes.
+    /// The number of nodes.
     pub fn len(&self) -> usize {
         self.edges.len()
     }
@@ -32,7 +32,8 @@ impl Graph {
         self.edges.is_empty()
     }
 
-    /// Notes that `node` depends on `on`; answers whether that was new. Order of first mention is kept.
+    /// Records that `node` depends on `on`. Returns whether the edge is new. Edges are kept in the order of their
+    /// addition.
     pub fn add(&mut self, node: u32, on: u32) -> bool {
         let edges = &mut self.edges[node as usize];
         let new = !edges.contains(&on);
@@ -42,16 +43,16 @@ impl Graph {
         new
     }
 
-    /// What `node` depends on directly, in order of first mention.
+    /// The direct dependencies of `node`, in the order of their addition.
     pub fn direct(&self, node: u32) -> &[u32] {
         &self.edges[node as usize]
     }
 
-    /// Numbers the nodes so that each has a lower number than what it depends on.
+    /// Numbers the nodes so that each node has a lower number than its dependencies.
     ///
-    /// Of the nodes that are ready, the one that became ready last is numbered first; nodes that
-    /// nothing depends on are ready from the start, the last of them first. depmod's files depend on
-    /// just this order.
+    /// Of the nodes that are ready, the one that became ready last is numbered first. Nodes on which no other node
+    /// depends are ready from the start, and the last of them comes first. The contents of depmod's files depend on
+    /// exactly this order.
     pub fn topological_numbers(&self) -> Result<Vec<u32>, Cycles> {
         let mut users = vec![0_u32; self.len()];
         for &on in self.edges.iter().flatten() {
@@ -73,10 +74,10 @@ impl Graph {
         if numbers.contains(&u32::MAX) { Err(self.cycles()) } else { Ok(numbers) }
     }
 
-    /// Everything that `node` needs, directly or not, without itself, sorted by `numbers`.
+    /// Returns all direct and indirect dependencies of `node`, without `node` itself, sorted by `numbers`.
     ///
-    /// `seen` is scratch space of one entry a node that the caller keeps between calls, all
-    /// `u32::MAX` at first.
+    /// `seen` is scratch space with one entry per node that the caller keeps between calls. All entries are initially
+    /// `u32::MAX`.
     pub fn closure(&self, node: u32, numbers: &[u32], seen: &mut [u32]) -> Vec<u32> {
         let mut closure = Vec::new();
         let mut stack = self.direct(node).to_vec();
@@ -95,12 +96,12 @@ impl Graph {
         0..u32::try_from(self.edges.len()).unwrap_or(u32::MAX)
     }
 
-    /// One cycle of each strongly connected component that has any.
+    /// Finds one cycle of each strongly connected component that has any.
     fn cycles(&self) -> Cycles {
         let (mut cycles, mut members) = (Vec::new(), 0);
         let components = self.components();
         let mut done = vec![false; self.len()];
-        // Shared by all walks: each keeps to the nodes of its own component.
+        // Shared by all searches, each of which only uses the entries of its own component.
         let mut parent = vec![u32::MAX; self.len()];
         let mut sizes = vec![0_usize; self.len()];
         for &component in &components {
@@ -119,8 +120,8 @@ impl Graph {
         Cycles { cycles, members }
     }
 
-    /// A shortest cycle through `start`: breadth first within its component. `parent` is scratch space of one entry
-    /// a node, all `u32::MAX` for those of this component.
+    /// Finds a shortest cycle through `start` with a breadth-first search within its component. `parent` is scratch
+    /// space with one entry per node; those of this component are `u32::MAX`.
     fn cycle_through(&self, start: u32, components: &[u32], parent: &mut [u32]) -> Option<Vec<u32>> {
         let mut queue = std::collections::VecDeque::from([start]);
         while let Some(node) = queue.pop_front() {
@@ -142,7 +143,7 @@ impl Graph {
         None
     }
 
-    /// The strongly connected component of each node, named by a node of it (Kosaraju's two passes).
+    /// Returns the strongly connected component of each node, identified by one of its nodes (Kosaraju's algorithm).
     fn components(&self) -> Vec<u32> {
         let mut reversed = Self::new(self.len());
         for node in self.nodes() {
@@ -163,7 +164,7 @@ impl Graph {
         component
     }
 
-    /// The nodes in the order in which a depth-first walk leaves them.
+    /// The nodes in the order in which a depth-first search leaves them.
     fn finished_order(&self) -> Vec<u32> {
         let mut order = Vec::with_capacity(self.len());
         let mut seen = vec![false; self.len()];

@@ -1,8 +1,8 @@
 //! Names of modules and aliases: normalisation and wildcard matching.
 //!
-//! Owns the two spellings rules of the field: `-` and `_` are one character in module names, and in
-//! aliases too, except inside `[...]`. Matching follows POSIX fnmatch with no flags in the C locale,
-//! which is what kmod applies to aliases and configuration keys.
+//! Owns the two spelling rules: `-` and `_` are equivalent in module names, and also in aliases except inside `[...]`.
+//! Matching follows POSIX fnmatch without flags in the C locale, which is what kmod applies to aliases and
+//! configuration keys.
 
 use std::borrow::Cow;
 
@@ -12,22 +12,22 @@ mod glob;
 
 pub use glob::{Element, elements, fnmatch};
 
-/// Suffixes of module files, longest meaning first: plain, gzip, xz, zstd.
+/// The suffixes of module files: plain, gzip, xz, zstd.
 pub const MODULE_SUFFIXES: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
 
-/// A name with every `-` replaced by `_`.
+/// Replaces every `-` of a name by `_`.
 pub fn normalize(name: &[u8]) -> Cow<'_, [u8]> {
     if name.contains(&b'-') { Cow::Owned(name.replace(b"-", b"_")) } else { Cow::Borrowed(name) }
 }
 
-/// The brackets of an alias do not pair up: a stray `]`, or a `[` that is never closed.
+/// The brackets of an alias are unbalanced: a stray `]`, or a `[` that is never closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unmatched bracket")]
 pub struct UnmatchedBracket;
 
-/// An alias or wildcard with every `-` outside `[...]` replaced by `_`.
+/// Replaces every `-` of an alias or wildcard by `_`, except inside `[...]`.
 ///
-/// A bracket expression ends at its first `]`, wherever that stands.
+/// A bracket expression ends at its first `]`, whatever its position.
 pub fn normalize_alias(alias: &[u8]) -> Result<Cow<'_, [u8]>, UnmatchedBracket> {
     if !alias.iter().any(|byte| matches!(byte, b'-' | b'[' | b']')) {
         return Ok(Cow::Borrowed(alias));
@@ -46,20 +46,20 @@ pub fn normalize_alias(alias: &[u8]) -> Result<Cow<'_, [u8]>, UnmatchedBracket> 
     if inside { Err(UnmatchedBracket) } else { Ok(Cow::Owned(out)) }
 }
 
-/// The module name that a file of this path provides: base name, cut at its first `.`, normalised.
+/// Returns the name of the module in the file at `path`: the base name up to its first `.`, normalised.
 pub fn from_path(path: &[u8]) -> Cow<'_, [u8]> {
     let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
     normalize(base.split(|&byte| byte == b'.').next().unwrap_or(base))
 }
 
-/// The path cut at the first `.` of its base name: what depmod.d and modules.order compare.
+/// Returns the path up to the first `.` of its base name, which is what depmod.d and modules.order compare.
 pub fn path_stem(path: &[u8]) -> &[u8] {
     let base = path.rfind_byte(b'/').map_or(0, |slash| slash + 1);
     let end = path.iter().skip(base).position(|&byte| byte == b'.').map_or(path.len(), |dot| base + dot);
     path.get(..end).unwrap_or(path)
 }
 
-/// The file name without its module suffix, or `None` when it has none of [`MODULE_SUFFIXES`].
+/// Returns the file name without its module suffix; `None` if it does not end in one of [`MODULE_SUFFIXES`].
 pub fn module_file_stem(file_name: &[u8]) -> Option<&[u8]> {
     MODULE_SUFFIXES.iter().find_map(|suffix| file_name.strip_suffix(suffix.as_bytes()))
 }

@@ -1,6 +1,6 @@
-//! The kernel's own symbols, from System.map or Module.symvers.
+//! The symbols of the kernel image, from System.map or Module.symvers.
 //!
-//! They tell which needs the kernel itself satisfies; only `-e` asks for that.
+//! They show which needed symbols the kernel itself provides. Only depmod's `-e` uses them.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::number::{self, Base};
 /// Symbols that the kernel or its module loader provides without exporting them.
 const FAKE_SYMBOLS: [&str; 3] = ["__this_module", "_GLOBAL_OFFSET_TABLE_", "TOC."];
 
-/// The names, each with its CRC (0 where unknown).
+/// The names of the symbols and their CRCs (0 if unknown).
 #[derive(Debug, Default, Clone)]
 pub struct KernelSymbols {
     crcs: HashMap<BString, u64>,
@@ -19,20 +19,20 @@ pub struct KernelSymbols {
     pub versions: bool,
 }
 
-/// A line that does not have the form of its file.
+/// A line that does not match the format of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
-    /// Counted from 1.
+    /// The line number, counted from 1.
     pub line: usize,
-    /// What was expected to be something else; a whole line has its newline.
+    /// The offending text; a whole line includes its newline.
     pub text: BString,
 }
 
 impl KernelSymbols {
-    /// Reads System.map: `ADDRESS TYPE NAME` a line, of which `__ksymtab_NAME` are exported symbols.
+    /// Parses System.map, whose lines are `ADDRESS TYPE NAME`. The names `__ksymtab_NAME` are exported symbols.
     ///
-    /// `prefix` is a character that the architecture puts before every symbol, here before the whole
-    /// `__ksymtab_NAME`. Bad lines go to `bad`.
+    /// `prefix` is a character that the architecture puts before every symbol name, here before the whole
+    /// `__ksymtab_NAME`. Bad lines are passed to `bad`.
     pub fn from_system_map(text: &[u8], prefix: Option<u8>, mut bad: impl FnMut(BadLine)) -> Self {
         let mut symbols = Self::with_fakes(false);
         for (at, line) in text.lines_with_terminator().enumerate() {
@@ -47,11 +47,11 @@ impl KernelSymbols {
         symbols
     }
 
-    /// Reads Module.symvers: `CRC NAME WHERE ...` a line, of which those with WHERE `vmlinux` count.
+    /// Parses Module.symvers, whose lines are `CRC NAME WHERE ...`. Only lines with the WHERE `vmlinux` are used.
     pub fn from_symvers(text: &[u8], prefix: Option<u8>, mut bad: impl FnMut(BadLine)) -> Self {
         let mut symbols = Self::with_fakes(true);
         for (at, line) in text.lines_with_terminator().enumerate() {
-            // The newline stays, so that a line that ends with WHERE does not count: there must be an export type.
+            // The newline is kept, so that a line that ends after WHERE is ignored: an export type is required.
             let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
             let (Some(crc), Some(name), Some(place)) = (fields.next(), fields.next(), fields.next()) else {
                 continue;
@@ -69,7 +69,7 @@ impl KernelSymbols {
         symbols
     }
 
-    /// The CRC of a symbol of the kernel.
+    /// Returns the CRC of a symbol of the kernel.
     pub(crate) fn crc(&self, name: &[u8]) -> Option<u64> {
         self.crcs.get(name.as_bstr()).copied()
     }
@@ -80,13 +80,13 @@ impl KernelSymbols {
     }
 }
 
-/// What a needed symbol is looked up by: without the dot of function descriptors (64-bit PowerPC) and without
-/// the architecture's prefix. Exported symbols are kept with their dot.
+/// Returns the name by which a needed symbol is looked up: without the dot of function descriptors (64-bit PowerPC) and
+/// without the architecture's prefix. Exported symbols keep their dot.
 pub(crate) fn bare(name: &[u8], prefix: Option<u8>) -> &[u8] {
     skip_prefix(name.strip_prefix(b".").unwrap_or(name), prefix)
 }
 
-/// `name` without the architecture's prefix.
+/// Returns `name` without the architecture's prefix.
 pub(crate) fn skip_prefix(name: &[u8], prefix: Option<u8>) -> &[u8] {
     match (name.split_first(), prefix) {
         (Some((first, rest)), Some(prefix)) if *first == prefix => rest,
@@ -94,7 +94,7 @@ pub(crate) fn skip_prefix(name: &[u8], prefix: Option<u8>) -> &[u8] {
     }
 }
 
-/// What stands behind the second space of `ADDRESS TYPE NAME`.
+/// Returns the part of `ADDRESS TYPE NAME` after the second space.
 fn system_map_name(line: &[u8]) -> Option<&[u8]> {
     let (_, rest) = line.strip_suffix(b"\n").unwrap_or(line).split_once_str(" ")?;
     rest.split_once_str(" ").map(|(_, name)| name)

@@ -1,33 +1,33 @@
-//! The kernel's messages about devices that come, go and change.
+//! The kernel's events for devices that are added, removed or changed (uevents).
 //!
-//! A message is `ACTION@DEVPATH`, a NUL, then `KEY=VALUE` and a NUL, again and again. Contract: the kernel's
-//! `lib/kobject_uevent.c`, whose messages hold both parts of the head as properties too.
+//! A message is `ACTION@DEVPATH`, a NUL, and any number of `KEY=VALUE` properties, each followed by a NUL. Contract:
+//! the kernel's `lib/kobject_uevent.c`, whose messages contain both parts of the header as properties too.
 
 use crate::error::FormatError;
 
-/// One message.
+/// A device event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// What happened: `add`, `remove`, `change`, `bind`, ...
+    /// The action: `add`, `remove`, `change`, `bind`, ...
     pub action: &'a [u8],
-    /// The device, as a path below /sys; it begins with a slash.
+    /// The device, as a path below /sys with a leading slash.
     pub path: &'a [u8],
-    /// What its drivers are found by; most devices have none, some have several.
+    /// The aliases by which drivers are found. Most devices have none, some have several.
     pub modaliases: Vec<&'a [u8]>,
 }
 
 impl<'a> Event<'a> {
-    /// Reads a message.
+    /// Parses a message.
     ///
-    /// Errors: malformed, when it has no head, properties that are none, or ones that contradict the head.
+    /// Errors: malformed if the message has no header, an invalid property, or a property that contradicts the header.
     pub fn parse(message: &'a [u8]) -> Result<Self, FormatError> {
         let mut parts = message.strip_suffix(b"\0").unwrap_or(message).split(|&byte| byte == 0);
         let head = parts.next().unwrap_or_default();
-        let at = head.iter().position(|&byte| byte == b'@').ok_or_else(|| bad("no head"))?;
+        let at = head.iter().position(|&byte| byte == b'@').ok_or_else(|| bad("missing header"))?;
         let (action, path) = (head.get(..at), head.get(at + 1..));
-        let (Some(action), Some(path)) = (action, path) else { return Err(bad("no head")) };
+        let (Some(action), Some(path)) = (action, path) else { return Err(bad("missing header")) };
         if action.is_empty() || !path.starts_with(b"/") {
-            return Err(bad("no head"));
+            return Err(bad("missing header"));
         }
         let mut event = Self { action, path, modaliases: Vec::new() };
         for part in parts {
@@ -38,24 +38,24 @@ impl<'a> Event<'a> {
 
     fn take(&mut self, property: &'a [u8]) -> Result<(), FormatError> {
         let at = property.iter().position(|&byte| byte == b'=').filter(|&at| at > 0);
-        let at = at.ok_or_else(|| bad("a property without a name or a value"))?;
+        let at = at.ok_or_else(|| bad("property without a name or a value"))?;
         let (key, value) = (&property[..at], &property[at + 1..]);
         match key {
-            b"ACTION" if value != self.action => return Err(bad("another action than its head")),
-            b"DEVPATH" if value != self.path => return Err(bad("another path than its head")),
+            b"ACTION" if value != self.action => return Err(bad("ACTION differs from the header")),
+            b"DEVPATH" if value != self.path => return Err(bad("DEVPATH differs from the header")),
             b"MODALIAS" if !value.is_empty() => self.modaliases.push(value),
             _ => {}
         }
         Ok(())
     }
 
-    /// Whether the device is gone.
+    /// Whether the device was removed.
     pub fn is_removal(&self) -> bool {
         self.action == b"remove"
     }
 
-    /// Whether there may be something to load for the device: it has just come. Of the others some are sent while a driver
-    /// is being removed, and to load it again then would be against whoever removes it.
+    /// Whether there may be a module to load for the device: only if it was just added. Some of the other events are
+    /// sent while a driver is being removed, and loading the driver again would undo that.
     pub fn wants_drivers(&self) -> bool {
         !self.modaliases.is_empty() && self.action == b"add"
     }
@@ -91,18 +91,18 @@ mod tests {
     #[test]
     fn what_is_no_message() {
         for (text, reason) in [
-            ("", "no head"),
-            ("|", "no head"),
-            ("add", "no head"),
-            ("@/a", "no head"),
-            ("add@", "no head"),
-            ("add@a", "no head"),
-            ("libudev|||", "no head"),
-            ("add@/a||", "a property without a name or a value"),
-            ("add@/a|x|", "a property without a name or a value"),
-            ("add@/a|=x|", "a property without a name or a value"),
-            ("add@/a|ACTION=remove|", "another action than its head"),
-            ("add@/a|DEVPATH=/b|", "another path than its head"),
+            ("", "missing header"),
+            ("|", "missing header"),
+            ("add", "missing header"),
+            ("@/a", "missing header"),
+            ("add@", "missing header"),
+            ("add@a", "missing header"),
+            ("libudev|||", "missing header"),
+            ("add@/a||", "property without a name or a value"),
+            ("add@/a|x|", "property without a name or a value"),
+            ("add@/a|=x|", "property without a name or a value"),
+            ("add@/a|ACTION=remove|", "ACTION differs from the header"),
+            ("add@/a|DEVPATH=/b|", "DEVPATH differs from the header"),
         ] {
             assert_eq!(parsed(text), Err(FormatError::malformed(reason)), "{text:?}");
         }
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// Hostile bytes: every cut and every flipped byte is answered.
+    /// Every truncation and every changed byte yields a result and never a panic.
     #[test]
     fn damaged_messages_are_answered() {
         let message = b"add@/devices/x\0ACTION=add\0DEVPATH=/devices/x\0MODALIAS=pci:x\0".to_vec();

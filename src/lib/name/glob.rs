@@ -1,14 +1,14 @@
-//! POSIX fnmatch without flags, in the C locale, over bytes.
+//! POSIX fnmatch without flags, in the C locale, on bytes.
 //!
-//! `*` any run, `?` any byte, `[...]` one byte of a set (`!` or `^` negates, ranges, `[:class:]`,
-//! `[=x=]`, `[.x.]`), `\` quotes the next byte. An unclosed `[` stands for itself; a pattern that ends
-//! in a lone `\` matches nothing, as in glibc. Time is at most pattern length times text length:
-//! only the last `*` is ever retried, since giving an earlier one more can never help.
+//! `*` matches any run, `?` any byte, and `[...]` one byte of a set (`!` or `^` negates it; ranges, `[:class:]`,
+//! `[=x=]` and `[.x.]` are supported); `\` quotes the next byte. An unclosed `[` matches itself. A pattern that ends in
+//! a lone `\` matches nothing, as in glibc. The time is at most pattern length times text length: only the last `*` is
+//! ever retried, because a longer match of an earlier one cannot help.
 
 /// Whether the whole of `text` matches `pattern`.
 #[inline]
 pub fn fnmatch(pattern: &[u8], text: &[u8]) -> bool {
-    // Most patterns are names, and most of those begin with another letter.
+    // Most patterns are names, and most names begin with another letter.
     match (pattern.first(), text.first()) {
         (Some(head), Some(byte)) if head.is_ascii_alphanumeric() && head != byte => false,
         _ => matches(pattern, text),
@@ -17,8 +17,8 @@ pub fn fnmatch(pattern: &[u8], text: &[u8]) -> bool {
 
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to resume when the match fails: pattern position behind the last `*`, and the text
-    // position that it would swallow next.
+    // Where to resume if the match fails: the pattern position after the last `*`, and the text position that this `*`
+    // consumes next.
     let mut retry: Option<(usize, usize)> = None;
     loop {
         match pattern.get(p) {
@@ -48,7 +48,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Matches one byte against the element at the head of `pattern`: the element's length, or `None`.
+/// Matches one byte against the element at the start of `pattern`. Returns the length of the element if it matches.
 fn match_one(pattern: &[u8], byte: u8) -> Option<usize> {
     match *pattern.first()? {
         b'?' => Some(1),
@@ -61,7 +61,7 @@ fn match_one(pattern: &[u8], byte: u8) -> Option<usize> {
     }
 }
 
-/// Evaluates a bracket expression: its length and whether `byte` is in it; `None` when it never closes.
+/// Evaluates a bracket expression: its length and whether it matches `byte`; `None` if it is never closed.
 fn bracket(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
     let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
     let start = 1 + usize::from(negated);
@@ -78,7 +78,7 @@ fn bracket(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
         }
         let (low, len) = element(&pattern[at..])?;
         at += len;
-        // A `-` makes a range unless it stands last in the set.
+        // A `-` makes a range unless it is the last member of the set.
         if pattern.get(at) == Some(&b'-') && pattern.get(at + 1).is_some_and(|&next| next != b']') {
             let (high, len) = element(&pattern[at + 1..])?;
             at += 1 + len;
@@ -89,7 +89,7 @@ fn bracket(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
     }
 }
 
-/// One end of a range or a single member: a byte, a quoted byte, `[.x.]` or `[=x=]`.
+/// Parses one end of a range or a single member: a byte, a quoted byte, `[.x.]` or `[=x=]`.
 fn element(pattern: &[u8]) -> Option<(u8, usize)> {
     match *pattern {
         [b'\\', quoted, ..] => Some((quoted, 2)),
@@ -99,7 +99,7 @@ fn element(pattern: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// A `[:class:]` inside a bracket expression: its length and whether `byte` belongs to it.
+/// Evaluates a `[:class:]` inside a bracket expression: its length and whether it contains `byte`.
 fn class(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
     let rest = pattern.strip_prefix(b"[:")?;
     let len = rest.windows(2).position(|pair| pair == b":]")?;
@@ -121,20 +121,20 @@ fn class(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
     Some((len + 4, member))
 }
 
-/// What one place of a pattern matches.
+/// One element of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Element {
-    /// `*`: any bytes, or none.
+    /// `*`: any number of bytes, including none.
     Run,
     /// `?`: any byte.
     Any,
     /// This byte.
     Byte(u8),
-    /// `[...]`: a byte of these ranges, which are in order and apart. Perhaps of none.
+    /// `[...]`: a byte of these ranges, which are in order, disjoint and not adjacent. May be empty.
     Set(Vec<(u8, u8)>),
 }
 
-/// The elements of a pattern; `None` for one that matches nothing at all because it ends in a lone `\`.
+/// Splits a pattern into its elements; `None` if it matches nothing because it ends in a lone `\`.
 pub fn elements(pattern: &[u8]) -> Option<Vec<Element>> {
     let mut elements = Vec::new();
     let mut rest = pattern;
@@ -155,7 +155,7 @@ pub fn elements(pattern: &[u8]) -> Option<Vec<Element>> {
     Some(elements)
 }
 
-/// Which bytes the bracket expression at the head of `pattern` matches. Zero ends strings and is never one of them.
+/// Returns the bytes that the bracket expression at the start of `pattern` matches, without zero, which ends a string.
 fn ranges(pattern: &[u8]) -> Vec<(u8, u8)> {
     let mut ranges: Vec<(u8, u8)> = Vec::new();
     for byte in 1..=u8::MAX {
@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn agrees_with_the_c_library_on_random_patterns() {
-        // Without `.`, `:` and `=`: unclosed `[.`, `[:` and `[=` are undefined, and glibc has its own view of each.
+        // Without `.`, `:` and `=`, because unclosed `[.`, `[:` and `[=` are undefined and glibc treats each in its own
+        // way.
         let alphabet = b"abc-]*?[!^\\09";
         let mut random = Random::new(0x2545_f491_4f6c_dd1d);
         let mut matched = 0;

@@ -1,8 +1,8 @@
-//! The kernel's tree of devices, /sys/devices: what each device says it is.
+//! The kernel's device hierarchy, /sys/devices, and the modaliases of the devices in it.
 //!
-//! A device is a directory; links, which lead to other places of the tree, are not followed. Entries come in the
-//! order of their names, so that the same devices always have the same order. What vanishes meanwhile is passed
-//! over: devices come and go.
+//! A device is a directory. Symbolic links, which lead to other places in it, are not followed. Entries are sorted by
+//! name, so that the same devices always have the same order. Entries that vanish during the walk are skipped, because
+//! devices come and go.
 
 use std::fs;
 use std::io;
@@ -14,14 +14,14 @@ use bstr::ByteSlice;
 use super::file;
 use crate::error::{Error, Result};
 
-/// Where the kernel shows its devices.
+/// The directory where the kernel shows its devices.
 pub const DEVICES: &str = "/sys/devices";
 
-/// The devices below `top` with what drivers are found by, a pair for each: devices with several modaliases come
-/// several times, most not at all.
+/// Returns the modaliases of the devices below `top`, by which drivers are found, as pairs of device and modalias. A
+/// device with several modaliases occurs several times; most devices have none.
 ///
-/// A modalias is a line of the device's file `modalias`; where there is none in it, the kernel may have one for the
-/// device's events only, which its file `uevent` tells.
+/// A modalias is a line of the device's file `modalias`. If there is none, the kernel may have a modalias that it only
+/// sends with the device's events; it is in the file `uevent`.
 ///
 /// Errors: `top` cannot be listed.
 pub fn modaliases(top: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
@@ -41,17 +41,17 @@ pub fn modaliases(top: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     Ok(found)
 }
 
-/// Whether there are devices to be seen.
+/// Checks that the devices are visible.
 ///
-/// Errors: `top` cannot be listed; sysfs is not mounted, for instance.
+/// Errors: `top` cannot be listed, for example because sysfs is not mounted.
 pub fn check(top: &Path) -> Result<()> {
     fs::read_dir(top).map(drop).map_err(Error::at(top))
 }
 
-/// Has the kernel send the event of each device below `top` again, as if it had just been added. All of them are
-/// tried.
+/// Makes the kernel send the event of each device below `top` again, as if the device had just been added. A failure
+/// does not keep the other devices from being tried.
 ///
-/// Errors: `top` cannot be listed; else the first of the kernel's refusals.
+/// Errors: `top` cannot be listed; else the first error from the kernel.
 pub fn trigger(top: &Path) -> Result<()> {
     let mut outcome = Ok(());
     each(top, &mut |device, names| {
@@ -73,21 +73,21 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
 }
 
-/// Which of the files that matter here a directory has.
+/// The relevant files that a directory has.
 #[derive(Debug, Default)]
 struct Names {
     modalias: bool,
     uevent: bool,
 }
 
-/// Visits every directory below `top`, and itself, each before those in it.
+/// Visits `top` and every directory below it, each before its subdirectories.
 fn each(top: &Path, visit: &mut dyn FnMut(&Path, &Names)) -> Result<()> {
     let mut pending = vec![top.to_path_buf()];
     while let Some(dir) = pending.pop() {
         match list(&dir) {
             Ok((names, mut below)) => {
                 visit(&dir, &names);
-                // On a stack the last comes first.
+                // Reversed, because the last one on the stack is visited first.
                 below.sort_unstable_by(|one, other| other.cmp(one));
                 pending.append(&mut below);
             }
@@ -106,7 +106,7 @@ fn list(dir: &Path) -> io::Result<(Names, Vec<PathBuf>)> {
         if kind.is_dir() {
             below.push(entry.path());
         } else if kind.is_fifo() {
-            // None of the kernel's, and whoever opened it would wait.
+            // The kernel has no FIFOs here, and opening one would block.
         } else if entry.file_name() == "modalias" {
             names.modalias = true;
         } else if entry.file_name() == "uevent" {

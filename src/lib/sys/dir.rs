@@ -1,4 +1,4 @@
-//! Listing directories.
+//! Listing and identifying directories.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
@@ -12,28 +12,28 @@ use nix::sys::stat::stat;
 
 use crate::error::{Error, Result};
 
-/// How many bytes of a listing are asked for at once.
+/// The number of bytes of a listing to request in one call.
 const PORTION: usize = 8 << 10;
 
-/// Which directory it is, whatever path leads there.
+/// Identifies a directory, whatever path leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     device: libc::dev_t,
     inode: libc::ino_t,
 }
 
-/// Which directory `path` leads to.
+/// Returns the identity of the directory at `path`.
 ///
-/// Errors: whatever stat answers.
+/// Errors: those of stat.
 pub fn identity(path: &Path) -> Result<Identity> {
-    // Not the standard library's, which is statx: preloaded shims that redirect paths know stat.
+    // Not the standard library's function, which calls statx: preloaded shims that redirect paths intercept stat.
     let found = stat(path).map_err(|errno| Error::new(path, io::Error::from(errno)))?;
     Ok(Identity { device: found.st_dev, inode: found.st_ino })
 }
 
-/// The names in a directory, in the order in which the file system lists them, without `.` and `..`.
+/// Returns the names in a directory, in the order in which the file system lists them, without `.` and `..`.
 ///
-/// Errors: whatever opening or reading the directory answers, `ENOTDIR` when it is none.
+/// Errors: those of opening and reading the directory; `ENOTDIR` if it is not a directory.
 pub fn names(path: &Path) -> Result<Vec<OsString>> {
     let mut options = File::options();
     options.read(true).custom_flags(libc::O_DIRECTORY | libc::O_NONBLOCK);
@@ -46,16 +46,16 @@ pub fn names(path: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Replaces the contents of `portion` by the next records of the listing; false at its end. The C library asks
-/// for the type of the directory first, which the open has settled.
+/// Replaces the contents of `portion` by the next records of the listing; returns false at its end. Unlike the C
+/// library, this does not check first that it is a directory, which the open has done.
 fn next_portion(dir: &File, portion: &mut Vec<u8>) -> io::Result<bool> {
     portion.clear();
     let room = portion.spare_capacity_mut();
-    // SAFETY: the kernel writes at most as many bytes as the room has.
+    // SAFETY: the kernel writes at most `room.len()` bytes.
     #[allow(unsafe_code)]
     let len = unsafe { libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), room.as_mut_ptr(), room.len()) };
     let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
-    // SAFETY: that many bytes have been written.
+    // SAFETY: the kernel has initialised that many bytes.
     #[allow(unsafe_code)]
     unsafe {
         portion.set_len(len);
@@ -63,8 +63,8 @@ fn next_portion(dir: &File, portion: &mut Vec<u8>) -> io::Result<bool> {
     Ok(len > 0)
 }
 
-/// The names of the records that getdents64(2) gives: inode and position, eight bytes each, two bytes for the length
-/// of the record, one for the type, the name with a NUL behind it.
+/// Returns the names in the records of getdents64(2). A record is: inode and position, eight bytes each; the length of
+/// the record, two bytes; the type, one byte; the NUL-terminated name.
 fn records(portion: &[u8]) -> impl Iterator<Item = &OsStr> {
     let mut rest = portion;
     std::iter::from_fn(move || {

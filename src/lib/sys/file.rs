@@ -1,7 +1,7 @@
-//! Reading files whole, with a size limit, by open and fstat.
+//! Reading whole files with a size limit.
 //!
-//! open+fstat rather than a stat of the path: one look-up, no race, and preloaded shims that
-//! redirect `open` see every access.
+//! Uses open and fstat rather than a stat of the path: it needs one lookup, is free of races, and goes through `open`,
+//! which preloaded shims that redirect paths intercept.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -11,49 +11,49 @@ use std::path::Path;
 
 use crate::error::{Error, FormatError, FormatKind, Result};
 
-/// The most bytes that any single input file may have: 1 GiB. The largest real module is 40 MB.
+/// The maximum size of an input file: 1 GiB. The largest real module is 40 MB.
 pub const MAX_FILE_SIZE: u64 = 1 << 30;
 
-/// Reads the whole of `path`.
+/// Reads the whole file at `path`.
 ///
-/// Errors: whatever open or read answer; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
+/// Errors: those of open and read; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     read_whole(&File::open(path).map_err(Error::at(path))?, path)
 }
 
-/// Like [`read`], of a regular file only: nobody is kept waiting by a pipe.
+/// Does the same as [`read`], but only for a regular file, so that a pipe does not block the caller.
 ///
-/// Errors: as those of [`read`]; unsupported for anything else that is there.
+/// Errors: those of [`read`]; unsupported if `path` exists and is not a regular file.
 pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
     only_regular(path)?;
     read(path)
 }
 
-/// Whether `path` is a regular file, or can become one.
+/// Checks that `path` is a regular file or does not exist.
 ///
-/// Errors: unsupported for what is there and is none, such as a directory, a device or a pipe.
+/// Errors: unsupported if it is something else, such as a directory, a device or a pipe.
 pub fn only_regular(path: &Path) -> Result<()> {
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")));
+        return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "not a regular file")));
     }
     Ok(())
 }
 
-/// Reads standard input to its end; an error names it `-`.
+/// Reads standard input to its end. Errors name the path `-`.
 ///
-/// Errors: as those of [`read`].
+/// Errors: those of [`read`].
 pub fn read_standard_input() -> Result<Vec<u8>> {
     let path = Path::new("-");
     let file = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(Error::at(path))?;
     read_whole(&file, path)
 }
 
-/// Like [`read`], but `None` when the file (or a directory on the way) does not exist.
+/// Does the same as [`read`], but returns `None` if the file (or a directory of its path) does not exist.
 pub fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>> {
     unless_absent(read(path))
 }
 
-/// `None` in place of the error that a file (or a directory on the way) does not exist.
+/// Converts the error that a file (or a directory of its path) does not exist to `None`.
 pub fn unless_absent<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Ok(found) => Ok(Some(found)),
@@ -62,13 +62,14 @@ pub fn unless_absent<T>(read: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Reads the whole of a text file, be it of a few lines or made up by the kernel: [`read`] without the question for the
-/// size, and so with half its system calls.
+/// Reads the whole of a short text file or a file in /sys. Needs half the system calls of [`read`], because it does not
+/// ask for the size.
 ///
-/// The kernel hands out what there is room for of a regular file, and of one in /sys; so the read that leaves room was
-/// the last one. Not for tables such as /proc/modules, which come in pieces.
+/// The kernel fills the buffer from a regular file, and from a file in /sys, as far as there are bytes. So a read that
+/// does not fill the buffer was the last one. This does not hold for tables such as /proc/modules, which come in
+/// pieces.
 ///
-/// Errors: as those of [`read`].
+/// Errors: those of [`read`].
 pub fn read_text(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::at(path))?;
     let mut bytes = Vec::new();
@@ -78,7 +79,7 @@ pub fn read_text(path: &Path) -> Result<Vec<u8>> {
         match append_at(&file, bytes.len() as u64, room, &mut bytes) {
             Ok(len) if len < room => return Ok(bytes),
             Ok(_) => {}
-            // A pipe has no places, and may hand out less than there will be.
+            // A pipe does not have offsets, and a read may return less than is still to come.
             Err(error) if error.raw_os_error() == Some(libc::ESPIPE) => return read_whole(&file, path),
             Err(error) => return Err(Error::new(path, error)),
         }
@@ -94,14 +95,14 @@ fn too_large(path: &Path) -> Error {
     Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB"))
 }
 
-/// `None` when there is more than the limit. Files of /proc report size 0 and are read to their end.
+/// Reads an open file; `None` if it exceeds the limit. Files in /proc report size 0 and are read to their end.
 fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
     let size = file.metadata()?.len();
     if size > MAX_FILE_SIZE {
         return Ok(None);
     }
-    // One read for all: zeroed memory comes from the kernel for nothing, and std's own loop would
-    // begin with small pieces.
+    // Read everything in one call: zeroed memory from the kernel is free, and the loop of std would start with small
+    // pieces.
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
     populate(&mut bytes);
     let mut filled = 0;
@@ -120,11 +121,11 @@ fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_FILE_SIZE).then_some(bytes))
 }
 
-/// Whether `path` leads to something, whatever it is and whether or not it may be read.
+/// Checks that `path` exists, whatever its type and whether or not it is readable.
 ///
-/// Errors: what a stat of it would answer, `ENOENT` first of all.
+/// Errors: those of stat, typically `ENOENT`.
 pub fn exists(path: &Path) -> io::Result<()> {
-    // By open: std's own way is statx, which no shim that redirects paths knows.
+    // Uses open, because std calls statx, which shims that redirect paths do not intercept.
     File::options().read(true).custom_flags(libc::O_PATH).open(path).map(drop)
 }
 
@@ -144,39 +145,39 @@ pub fn is_own_dir(path: &Path) -> bool {
     File::options().read(true).custom_flags(flags).open(path).is_ok()
 }
 
-/// What tells one state of a file from another.
+/// The attributes of a file that change with its contents, and its permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     /// Size in bytes.
     pub size: u64,
-    /// The inode's number.
+    /// The inode number.
     pub inode: u64,
-    /// When its contents were last changed (`st_mtim`), in seconds and nanoseconds since 1970.
+    /// The last modification of the contents (`st_mtim`), in seconds and nanoseconds since 1970.
     pub modified: (i64, u32),
-    /// When contents, name or attributes were last changed (`st_ctim`).
+    /// The last change of contents, name or attributes (`st_ctim`).
     pub changed: (i64, u32),
-    /// The user whose file it is.
+    /// The owner's user ID.
     pub owner: u32,
-    /// Whether its mode lets others write to it: its group, or everybody.
+    /// Whether the mode allows the group or others to write to the file.
     pub shared: bool,
 }
 
-/// Examines what `path` leads to.
+/// Returns the attributes of the file that `path` leads to.
 ///
-/// Errors: whatever stat answers.
+/// Errors: those of stat.
 pub fn stat(path: &Path) -> io::Result<Stat> {
     std::fs::metadata(path).map(|metadata| stat_of(&metadata))
 }
 
-/// Like [`stat`], of an open file.
+/// Returns the attributes of an open file.
 ///
-/// Errors: whatever fstat answers.
+/// Errors: those of fstat.
 pub fn stat_open(file: &File) -> io::Result<Stat> {
     file.metadata().map(|metadata| stat_of(&metadata))
 }
 
 fn stat_of(metadata: &Metadata) -> Stat {
-    // The kernel keeps fractions below a second.
+    // The fraction is always less than a second and fits.
     let time = |seconds, fraction| (seconds, u32::try_from(fraction).unwrap_or(0));
     Stat {
         size: metadata.len(),
@@ -188,19 +189,19 @@ fn stat_of(metadata: &Metadata) -> Stat {
     }
 }
 
-/// Opens `path` for reading and tells its size in bytes.
+/// Opens `path` for reading and returns its size in bytes.
 ///
-/// Errors: whatever open and fstat answer; `EISDIR` for a directory, `EINVAL` for anything else that is no regular file.
+/// Errors: those of open and fstat; `EISDIR` for a directory, `EINVAL` for anything else that is not a regular file.
 pub fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = open_unread(path)?;
     let size = size_of(&file)?;
     Ok((file, size))
 }
 
-/// Opens `path`, reads its first `len` bytes, fewer where it ends, and tells its size. A file that is shorter is not
-/// asked for its size: all of it has been read.
+/// Opens `path`, reads its first `len` bytes, or fewer if it is shorter, and returns its size. Of a shorter file, the
+/// size is known without fstat, because all of it has been read.
 ///
-/// Errors: as those of [`open`], and of pread; `ESPIPE` for a pipe.
+/// Errors: those of [`open`] and pread; `ESPIPE` for a pipe.
 pub fn open_beginning(path: &Path, len: usize) -> io::Result<(File, u64, Vec<u8>)> {
     let file = open_unread(path)?;
     let mut bytes = Vec::with_capacity(len);
@@ -220,11 +221,11 @@ pub fn open_head(path: &Path, len: usize) -> io::Result<(File, Vec<u8>)> {
 }
 
 fn open_unread(path: &Path) -> io::Result<File> {
-    // Without O_NONBLOCK the open of a FIFO would wait for a writer.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
-/// The size of a regular file.
+/// Returns the size of a regular file.
 fn size_of(file: &File) -> io::Result<u64> {
     let metadata = file.metadata()?;
     if metadata.is_file() {
@@ -233,13 +234,13 @@ fn size_of(file: &File) -> io::Result<u64> {
     Err(io::Error::from_raw_os_error(if metadata.is_dir() { libc::EISDIR } else { libc::EINVAL }))
 }
 
-/// From how many bytes on it pays to ask for memory at once, 128 KiB.
+/// The buffer size from which it pays to request the memory in one call, 128 KiB.
 const MANY: usize = 128 << 10;
-/// The smallest page size; where pages are larger, the kernel refuses ranges that do not fit them.
+/// The smallest page size. Where pages are larger, the kernel rejects ranges that are not aligned to them.
 const PAGE: usize = 4096;
 
-/// Asks the kernel to provide a large buffer's memory in one go instead of page by page as it is filled: half the
-/// time of reading a large file. A kernel that does not know how (before 5.14) is left alone.
+/// Makes the kernel provide the memory of a large buffer in one call instead of page by page as it is filled, which
+/// halves the time of reading a large file. Kernels before 5.14 do not support it; the call then has no effect.
 fn populate(buffer: &mut Vec<u8>) {
     if buffer.capacity() < MANY {
         return;
@@ -248,22 +249,23 @@ fn populate(buffer: &mut Vec<u8>) {
     let before = start.align_offset(PAGE);
     let len = (buffer.capacity() - before.min(buffer.capacity())) / PAGE * PAGE;
     #[allow(unsafe_code)]
-    // SAFETY: the range lies inside the buffer's own allocation, and populating changes no byte of it. The answer
-    // does not matter: pages that are not there yet come when they are touched.
+    // SAFETY: the range is inside the buffer's own allocation, and populating does not change any byte. The result does
+    // not matter: pages that are not populated yet are provided on access.
     unsafe {
         libc::madvise(start.wrapping_add(before).cast(), len, libc::MADV_POPULATE_WRITE);
     }
 }
 
-/// Replaces the contents of `bytes` by up to `len` bytes of the file from `offset` on: fewer only where the file ends.
+/// Replaces the contents of `bytes` by up to `len` bytes of the file from `offset` on; fewer only at the end of the
+/// file.
 ///
-/// Reserves `len` bytes, which the caller must have checked against the file's size.
+/// Reserves `len` bytes, so the caller must have checked `len` against the size of the file.
 pub fn read_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.clear();
     append_range(file, offset, len, bytes)
 }
 
-/// Like [`read_range`], behind what `bytes` holds.
+/// Does the same as [`read_range`], but appends to `bytes`.
 pub fn append_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let out_of_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
     let len = usize::try_from(len).map_err(|_| out_of_memory())?;
@@ -281,14 +283,14 @@ pub fn append_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> 
     Ok(())
 }
 
-/// One pread behind what `bytes` holds, of `len` bytes at most: how many have come, 0 at the end of the file. Unlike
-/// the standard library's it fills room that was not zeroed first.
+/// Appends up to `len` bytes to `bytes` with one pread. Returns their number, 0 at the end of the file. Unlike the
+/// standard library, it reads into memory that was not zeroed first.
 fn append_at(file: &File, offset: u64, len: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let offset = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     let spare = bytes.spare_capacity_mut();
     let len = len.min(spare.len());
     let read = loop {
-        // SAFETY: the kernel writes at most `len` bytes, which the spare room has.
+        // SAFETY: the kernel writes at most `len` bytes, for which there is room.
         #[allow(unsafe_code)]
         let read = unsafe { libc::pread64(file.as_raw_fd(), spare.as_mut_ptr().cast(), len, offset) };
         match usize::try_from(read).map_err(|_| io::Error::last_os_error()) {
@@ -296,7 +298,7 @@ fn append_at(file: &File, offset: u64, len: usize, bytes: &mut Vec<u8>) -> io::R
             read => break read?,
         }
     };
-    // SAFETY: that many bytes behind the old length have been written.
+    // SAFETY: the kernel has initialised that many bytes after the old length.
     #[allow(unsafe_code)]
     unsafe {
         bytes.set_len(bytes.len() + read);

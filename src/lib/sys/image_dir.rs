@@ -1,10 +1,10 @@
-//! Filling a directory with files and links, and nothing beside it.
+//! Filling a directory with files and links, without writing anywhere else.
 //!
-//! The directory is taken for a root: a link in it to a directory is followed, but an absolute one begins at the directory
-//! and none leads above it, so nothing is written elsewhere, whatever is there already. Each file is made under a name
-//! of its own and renamed when it is whole; what was there under its name is replaced, unless it is a directory. A run that
-//! dies leaves whole files and perhaps one that begins with `.oxmod-new-`, which the next run that fills the same
-//! directory removes.
+//! The directory is treated as a root: links in it to directories are followed, but an absolute link starts at the
+//! directory and no link leads above it, so nothing is written elsewhere, whatever the directory contains. Each file is
+//! written under a temporary name and renamed when it is complete; it replaces whatever has its name, unless that is a
+//! directory. A run that dies leaves complete files and perhaps one whose name begins with `.oxmod-new-`, which is
+//! removed by the next run that fills the same directory.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -25,22 +25,22 @@ use super::publish;
 use crate::error::{Error, FormatError, Result};
 use crate::path_walk::{Entry, Tree, walk};
 
-/// Begins the names of files that are not whole yet.
+/// The prefix of the names of incomplete files.
 const TEMPORARY: &str = ".oxmod-new-";
-/// Permissions of directories, less the umask.
+/// The mode of new directories, before the umask.
 const DIR_MODE: Mode = Mode::from_bits_truncate(0o755);
-/// How many names are tried for a file in the making.
+/// The number of temporary names to try for a file.
 const TRIES: u32 = 100;
 
-/// A directory that is being filled. As far as the file system has locks there is no other writer of it.
+/// A directory that is being filled. There is no other writer, unless the file system does not support locks.
 #[derive(Debug)]
 pub struct Deposit {
     top: Place,
-    /// The directories, by device and inode, that nothing of a dead run is in any more.
+    /// The directories, by device and inode, from which leftovers of dead runs have been removed.
     swept: RefCell<BTreeSet<(u64, u64)>>,
 }
 
-/// An open directory with the path that leads there without links.
+/// An open directory and its path without links.
 #[derive(Debug)]
 struct Place {
     dir: File,
@@ -56,9 +56,9 @@ impl Place {
 }
 
 impl Deposit {
-    /// Opens the directory `path`, which is made if it is not there, and waits for others that fill it.
+    /// Opens the directory `path`, creating it if necessary, and waits until no other process is filling it.
     ///
-    /// Errors: whatever making and opening it answer.
+    /// Errors: those of creating and opening it.
     pub fn open(path: &Path) -> Result<Self> {
         publish::create_dir(path)?;
         let dir = File::open(path).map_err(Error::at(path))?;
@@ -66,11 +66,11 @@ impl Deposit {
         Ok(Self { top: Place { dir, path: path.into() }, swept: RefCell::default() })
     }
 
-    /// Writes a file at a path below the directory, with these permissions whatever the umask. The answer is its path
-    /// without links.
+    /// Writes a file at a path below the directory, with exactly these permissions whatever the umask is. Returns its
+    /// path without links.
     ///
-    /// Errors: `ENOTDIR` where a file is in the way, malformed for a link that leads to no directory, `EISDIR` for a
-    /// directory, `EINVAL` for a path that is none; whatever writing answers.
+    /// Errors: `ENOTDIR` if a component is a file; malformed if a component is a dangling link; `EISDIR` if the path is
+    /// a directory; `EINVAL` if the path is invalid; those of writing.
     pub fn file(&self, path: &[u8], bytes: &[u8], mode: u32) -> Result<PathBuf> {
         let mode = Mode::from_bits_truncate(mode & 0o777);
         self.place(path, |dir, name| {
@@ -82,21 +82,21 @@ impl Deposit {
         })
     }
 
-    /// Makes a symbolic link at a path below the directory.
+    /// Creates a symbolic link at a path below the directory.
     ///
-    /// Errors: as those of [`Deposit::file`].
+    /// Errors: those of [`Deposit::file`].
     pub fn link(&self, path: &[u8], target: &[u8]) -> Result<()> {
         self.place(path, |dir, name| Ok(symlinkat(OsStr::from_bytes(target), dir, name)?)).map(|_| ())
     }
 
-    /// Waits until all that was written is on the disk.
+    /// Waits until everything has been written to the disk.
     ///
-    /// Errors: whatever syncing the file system answers.
+    /// Errors: those of syncing the file system.
     pub fn finish(self) -> Result<()> {
         syncfs(&self.top.dir).map_err(|errno| Error::new(&self.top.path, io::Error::from(errno)))
     }
 
-    /// Has something made under a new name in the directory of `path`, then gives it its own.
+    /// Calls `make` with a temporary name in the directory of `path`, then renames the result to `path`.
     fn place(&self, path: &[u8], make: impl Fn(&File, &OsStr) -> io::Result<()>) -> Result<PathBuf> {
         if path.split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
             let whole = self.top.path.join(OsStr::from_bytes(path));
@@ -188,7 +188,7 @@ impl Tree for Inside<'_> {
     }
 }
 
-/// Makes something under a name that nothing has.
+/// Calls `make` with an unused temporary name.
 fn made(dir: &File, make: impl Fn(&File, &OsStr) -> io::Result<()>) -> io::Result<OsString> {
     for number in 0..TRIES {
         let name = OsString::from(format!("{TEMPORARY}{}-{number}", std::process::id()));
@@ -200,7 +200,7 @@ fn made(dir: &File, make: impl Fn(&File, &OsStr) -> io::Result<()>) -> io::Resul
     Err(Errno::EEXIST.into())
 }
 
-/// Opens a directory in another one, which may be made if it is not there. A link is none.
+/// Opens a subdirectory, creating it if allowed. A link is not accepted.
 fn open_dir(dir: &File, name: &OsStr, may_make: bool) -> nix::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let open = || openat(dir, name, flags, Mode::empty()).map(File::from);
@@ -213,7 +213,7 @@ fn open_dir(dir: &File, name: &OsStr, may_make: bool) -> nix::Result<File> {
     }
 }
 
-/// Where that fails it does no harm.
+/// Removes a file. A failure does no harm.
 fn remove(dir: &File, name: &OsStr) {
     let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
 }

@@ -1,4 +1,4 @@
-//! Everything below a directory as it lies there: files and links, no link followed.
+//! Listing everything below a directory: files and links, without following links.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,20 +8,20 @@ use std::path::Path;
 
 use crate::error::{Error, FormatError, FormatKind, Result};
 
-/// What an entry is.
+/// The type of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// A regular file of so many bytes.
+    /// A regular file of this size in bytes.
     File(u64),
     /// A symbolic link with this target.
     Link(Vec<u8>),
 }
 
-/// The files and links below `top`, by their paths relative to it, in no particular order. Anything else that is no
-/// directory is passed over, and so is what goes meanwhile.
+/// Returns the files and links below `top`, by their paths relative to it, in no particular order. Other files, and
+/// those that vanish during the walk, are skipped.
 ///
-/// Errors: `top`, or a directory below it, cannot be listed; an entry cannot be examined; [`FormatKind::Limit`] where
-/// there are more than `most` entries, directories among them.
+/// Errors: `top` or a directory below it cannot be listed; an entry cannot be examined; [`FormatKind::Limit`] if there
+/// are more than `most` entries, including directories.
 pub fn below(top: &Path, most: usize) -> Result<Vec<(Vec<u8>, Kind)>> {
     let mut room = most;
     let mut found = Vec::new();
@@ -62,7 +62,7 @@ enum Examined {
     Other,
 }
 
-/// What is at a path, if that is a file or a link; `None` for a directory.
+/// Returns the type of the file or link at a path; `None` for a directory.
 ///
 /// Errors: it cannot be examined; unsupported for anything else.
 pub fn one(path: &Path) -> Result<Option<Kind>> {
@@ -75,7 +75,7 @@ pub fn one(path: &Path) -> Result<Option<Kind>> {
     } else if metadata.is_file() {
         Ok(Some(Kind::File(metadata.len())))
     } else {
-        Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "it is no regular file")))
+        Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "not a regular file")))
     }
 }
 
@@ -86,7 +86,7 @@ fn examined(entry: &fs::DirEntry) -> io::Result<Examined> {
     } else if kind.is_symlink() {
         Examined::Entry(Kind::Link(fs::read_link(entry.path())?.into_os_string().into_vec()))
     } else if kind.is_file() {
-        // Of the entry itself: no link is followed.
+        // This is the size of the entry itself, because no link is followed.
         Examined::Entry(Kind::File(entry.metadata()?.len()))
     } else {
         Examined::Other

@@ -1,26 +1,27 @@
-//! What becomes of the program when it gets no more memory.
+//! The program's behaviour when it runs out of memory.
 //!
-//! Rust's own answer is an abort, which looks like a defect and may leave a core dump. Here it is one message and exit
-//! code 1, except where somebody asked for memory that may be denied. Must not cost anything while there is memory.
+//! Rust's default is to abort, which looks like a bug and may leave a core dump. Here the program prints one message
+//! and exits with code 1, except where the caller can handle a failed allocation. Must not cost anything while there is
+//! enough memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::OnceLock;
 
 use crate::memory;
 
-/// The exit code of a program that has no memory left.
+/// The exit code when memory is exhausted.
 const EXHAUSTED: libc::c_int = 1;
 
-/// What to say then, in pieces: there is no memory to join them.
+/// The message, in pieces, because there is no memory to join them.
 static LAST_WORDS: OnceLock<[&str; 2]> = OnceLock::new();
 
-/// The system's allocator, which ends the program where it has nothing left. For `#[global_allocator]`.
+/// The system's allocator, but one that ends the program when memory is exhausted. For `#[global_allocator]`.
 #[derive(Debug)]
 pub struct Finite;
 
-/// Chooses the message, up to its newline.
+/// Sets the message, including its newline.
 pub fn last_words(words: [&'static str; 2]) {
-    // The first choice stands: there is one program in a process.
+    // The first message is kept: there is only one program in a process.
     let _ = LAST_WORDS.set(words);
 }
 
@@ -30,13 +31,13 @@ fn exhausted() {
         return;
     }
     for words in LAST_WORDS.get().unwrap_or(&["out of memory", "\n"]) {
-        // SAFETY: write reads as many bytes as there are. That it may fail changes nothing any more.
+        // SAFETY: write reads `words.len()` bytes. A failure does not matter any more.
         #[allow(unsafe_code)]
         unsafe {
             libc::write(libc::STDERR_FILENO, words.as_ptr().cast(), words.len());
         }
     }
-    // SAFETY: _exit takes a number and does not return: nothing that could need memory runs any more.
+    // SAFETY: _exit takes a number and does not return, so nothing that could need memory runs after it.
     #[allow(unsafe_code)]
     unsafe {
         libc::_exit(EXHAUSTED)
@@ -51,30 +52,30 @@ fn checked(memory: *mut u8) -> *mut u8 {
     memory
 }
 
-// SAFETY: each method is the system's, with the same arguments and answer; a null pointer is passed on, or nothing is.
+// SAFETY: each method calls the system's with the same arguments and returns its result, or does not return.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Finite {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the contract, which is the same.
+        // SAFETY: the contract is the same, and the caller upholds it.
         checked(unsafe { System.alloc(layout) })
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the contract, which is the same.
+        // SAFETY: the contract is the same, and the caller upholds it.
         checked(unsafe { System.alloc_zeroed(layout) })
     }
 
     #[inline]
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract, which is the same.
+        // SAFETY: the contract is the same, and the caller upholds it.
         unsafe { System.dealloc(memory, layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller keeps the contract, which is the same.
+        // SAFETY: the contract is the same, and the caller upholds it.
         checked(unsafe { System.realloc(memory, layout, size) })
     }
 }

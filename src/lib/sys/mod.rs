@@ -1,7 +1,7 @@
 //! Everything that touches the operating system: files, processes, threads, clocks, module system calls.
 //!
-//! Nothing here interprets what it reads; formats do that. The only unsafe blocks of the library
-//! live below this module, each with its `SAFETY` comment.
+//! Must not interpret what it reads, which is left to the formats. All unsafe blocks of the library are below this
+//! module, each with a `SAFETY` comment.
 
 // clippy.toml keeps everything else from these.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]

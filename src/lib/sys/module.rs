@@ -1,4 +1,4 @@
-//! The kernel's side of modules: their state in /sys/module, and the calls that load and remove them.
+//! Modules in the kernel: their state in /sys/module, and the system calls that load and remove them.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -11,10 +11,10 @@ use super::retry::Retry;
 use super::{file, sysfs};
 use crate::error::Result;
 
-/// What the kernel says about a loaded module.
+/// The state of a module in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Working.
+    /// Loaded and working.
     Live,
     /// Being loaded.
     Coming,
@@ -22,8 +22,8 @@ pub enum State {
     Going,
 }
 
-/// The state of the module of this normalised name; `None` when the kernel does not know it, or
-/// knows it as built in.
+/// Returns the state of the module with this normalised name; `None` if the kernel does not have it, or has it built
+/// in.
 pub fn state(name: &[u8]) -> Option<State> {
     let dir = dir(name)?;
     match initstate(&dir).ok()?.as_deref() {
@@ -31,32 +31,32 @@ pub fn state(name: &[u8]) -> Option<State> {
         Some(b"coming\n") => Some(State::Coming),
         Some(b"going\n") => Some(State::Going),
         Some(_) => None,
-        // The directory comes into being before its files do.
+        // The kernel creates the directory before its files.
         None => file::exists(&dir).is_ok().then_some(State::Coming),
     }
 }
 
-/// Whether the kernel has the module of this normalised name, be its state none of those that are known.
+/// Whether the kernel has the module with this normalised name, including states unknown to this program.
 pub fn is_present(name: &[u8]) -> bool {
     state(name).is_some() || dir(name).is_some_and(|dir| dir.is_dir())
 }
 
-/// Whether the module of this normalised name is in [`State::Live`]: one question where
-/// [`fn@state`] may need two.
+/// Whether the module with this normalised name is in [`State::Live`]. Needs one lookup where [`fn@state`] may need
+/// two.
 pub fn is_live(name: &[u8]) -> bool {
     dir(name).is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.as_deref() == Some(LIVE)))
 }
 
-/// Whether the kernel shows modules at all: not before /sys is mounted.
+/// Whether the kernel's modules are visible, which they are not before /sys is mounted.
 pub fn are_shown() -> bool {
     file::exists(Path::new("/sys/module")).is_ok()
 }
 
-/// How long to wait before the state is looked at again, at first and at last.
+/// The shortest and the longest pause between two looks at the state.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
 
-/// The state of the module of this normalised name once it is not [`State::Coming`] or [`State::Going`] any
-/// more, or after `patience` whatever it is then.
+/// Waits until the module with this normalised name is not [`State::Coming`] or [`State::Going`] any more, but no
+/// longer than `patience`. Returns its state then.
 pub fn settled(name: &[u8], patience: Duration) -> Option<State> {
     let [first, longest] = PAUSES;
     let mut retry = Retry::new(patience, first, longest);
@@ -75,10 +75,10 @@ pub fn settled(name: &[u8], patience: Duration) -> Option<State> {
     }
 }
 
-/// How long a module may have a directory and nothing in it.
+/// The time for which the directory of a module that is being loaded may be empty.
 const BARE: Duration = Duration::from_millis(100);
 
-/// Whether the kernel shows something of this name that has no state, as it does of what is built in.
+/// Whether the kernel has a directory of this name without a state, as it does for built-in modules.
 pub fn is_bare(name: &[u8]) -> bool {
     dir(name)
         .is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.is_none()) && file::exists(&dir).is_ok())
@@ -86,19 +86,19 @@ pub fn is_bare(name: &[u8]) -> bool {
 
 const LIVE: &[u8] = b"live\n";
 
-/// The contents of a module's attribute `initstate`; `None` where there is none.
+/// Returns the contents of a module's attribute `initstate`; `None` if it does not exist.
 fn initstate(dir: &Path) -> Result<Option<Vec<u8>>> {
     file::unless_absent(file::read_text(&dir.join("initstate")))
 }
 
-/// Where the kernel shows a module.
+/// Returns the directory in which the kernel shows a module.
 fn dir(name: &[u8]) -> Option<PathBuf> {
-    // A name is one component of a path; anything else names no module.
+    // A name is a single path component; anything else cannot be the name of a module.
     (!name.is_empty() && !name.contains(&b'/')).then(|| sysfs::module_dir(name))
 }
 
-// The C library's own symbols rather than syscall(2): tools can then be tested under preloaded shims.
-// It has none for finit_module.
+// The C library's functions rather than syscall(2), so that the tools can be tested under preloaded shims. There is
+// none for finit_module.
 #[allow(unsafe_code)]
 unsafe extern "C" {
     fn init_module(
@@ -109,20 +109,20 @@ unsafe extern "C" {
     fn delete_module(name: *const libc::c_char, flags: libc::c_uint) -> libc::c_int;
 }
 
-/// `finit_module` flag: do not compare symbol versions.
+/// `finit_module` flag: do not check symbol versions.
 pub const IGNORE_MODVERSIONS: libc::c_int = 1;
-/// `finit_module` flag: do not compare the version magic.
+/// `finit_module` flag: do not check the version magic.
 pub const IGNORE_VERMAGIC: libc::c_int = 2;
-/// `finit_module` flag: the kernel decompresses.
+/// `finit_module` flag: the file is compressed and the kernel decompresses it.
 pub const COMPRESSED_FILE: libc::c_int = 4;
 
-/// How often a call is made that is interrupted each time.
+/// The number of times to make a call that is interrupted each time.
 const TRIES: u32 = 3;
 
-/// Calls again where a signal interrupted the call. No signal has a handler here: one that does not end the
-/// process is a stop and its end, or the freezing of all processes for a suspend, and the call was waiting for
-/// a lock or for another process that loads the same module. It has changed nothing, unless a module's own
-/// start answers so: hence the bound.
+/// Repeats a call that was interrupted by a signal. This program does not install signal handlers. So the signal either
+/// was a stop and continue, or all processes were frozen for a suspend, while the call was waiting for a lock or for
+/// another process that loads the same module. The call has not changed anything then, unless the error comes from a
+/// module's own init function, hence the limit.
 fn uninterrupted(call: impl Fn() -> libc::c_long) -> io::Result<()> {
     let mut tries = 1;
     loop {
@@ -137,39 +137,41 @@ fn uninterrupted(call: impl Fn() -> libc::c_long) -> io::Result<()> {
     }
 }
 
-/// `finit_module(2)`: loads the module that `file` holds.
+/// Loads the module in `file` with `finit_module(2)`.
 ///
-/// Errors: the kernel's, see the manual page; `ENOSYS` before Linux 3.8.
+/// Errors: those in the manual page; `ENOSYS` before Linux 3.8.
 #[allow(unsafe_code)]
 pub fn insert_file(file: &File, parameters: &CStr, flags: libc::c_int) -> io::Result<()> {
-    // SAFETY: the descriptor is open as long as `file` is borrowed; the parameters end in NUL and the
-    // kernel copies them.
+    // SAFETY: the descriptor is open while `file` is borrowed. The parameters are NUL-terminated, and the kernel copies
+    // them.
     uninterrupted(|| unsafe {
         libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), parameters.as_ptr(), flags)
     })
 }
 
-/// `init_module(2)`: loads the module whose ELF object is `image`.
+/// Loads the module with the ELF object `image` with `init_module(2)`.
 #[allow(unsafe_code)]
 pub fn insert_image(image: &[u8], parameters: &CStr) -> io::Result<()> {
-    // SAFETY: the kernel reads `image.len()` bytes of the image and the parameters up to their NUL.
+    // SAFETY: the kernel reads `image.len()` bytes of the image, and the parameters up to their NUL.
     uninterrupted(|| unsafe {
         init_module(image.as_ptr().cast(), image.len() as libc::c_ulong, parameters.as_ptr()).into()
     })
 }
 
-/// `delete_module(2)`, never waiting; `force` removes a module that is in use, if the kernel permits.
+/// Removes a module with `delete_module(2)` without waiting. `force` removes it even if it is in use, if the kernel
+/// permits.
 #[allow(unsafe_code)]
 pub fn remove(name: &CStr, force: bool) -> io::Result<()> {
     let flags = libc::O_NONBLOCK | if force { libc::O_TRUNC } else { 0 };
-    // SAFETY: the name ends in NUL and the kernel copies it.
+    // SAFETY: the name is NUL-terminated, and the kernel copies it.
     uninterrupted(|| unsafe { delete_module(name.as_ptr(), flags.cast_unsigned()).into() })
 }
 
-/// How long [`remove_within`] pauses before its second try; each pause is twice as long as the one before.
+/// The first pause of [`remove_within`]. Each further pause is twice as long as the previous one.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
-/// The same, but a module in use is tried again, with growing pauses, until `time` has passed.
+/// Does the same as [`remove`], but while the module is in use, tries again with growing pauses until `time` has
+/// passed.
 pub fn remove_within(name: &CStr, force: bool, time: Duration) -> io::Result<()> {
     let mut retry = Retry::new(time, FIRST_PAUSE, Duration::MAX);
     loop {
@@ -180,7 +182,7 @@ pub fn remove_within(name: &CStr, force: bool, time: Duration) -> io::Result<()>
     }
 }
 
-/// What the kernel can decompress by itself: the word in /sys/module/compression, such as `xz`.
+/// Returns the compression that the kernel can decode, such as `xz`, from /sys/module/compression.
 pub fn kernel_compression() -> Option<Vec<u8>> {
     let mut word = file::read_if_exists(Path::new("/sys/module/compression")).ok()??;
     word.truncate(word.trim_ascii_end().len());
@@ -191,7 +193,7 @@ pub fn kernel_compression() -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// `kernel` has parameters in every kernel, and so a directory; were it waited for, this would take an hour.
+    /// The kernel always has a directory for `kernel`, because it has parameters. Waiting for it would take an hour.
     #[test]
     fn what_is_built_in_is_not_waited_for() {
         assert_eq!(settled(b"kernel", Duration::from_hours(1)), None);

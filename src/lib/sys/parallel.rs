@@ -11,8 +11,8 @@ use crate::lock::Mutex;
 
 /// What `work` makes of each of `items`, in their order, on up to `threads` threads, of which the caller's is one.
 ///
-/// They are begun in their order too: the longest first makes an even end. Each thread calls `start` once for what it
-/// needs all along. Where no more threads are to be had, those that there are do all the work.
+/// The items are also started in order; putting the longest first balances the load best. Each thread calls `start`
+/// once for its own state. If fewer threads can be started, these do all the work.
 pub fn map<T: Sync, S, R: Send>(
     threads: usize,
     items: &[T],

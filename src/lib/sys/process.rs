@@ -1,4 +1,4 @@
-//! Running the shell commands of the configuration, and what signals do to this process.
+//! Running the shell commands of the configuration, and the effect of signals on this process.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,26 +7,26 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-/// Where a command writes what it has for standard output.
+/// The destination of a command's standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Output {
-    /// To this process's standard output.
+    /// Standard output of this process.
     #[default]
     Inherited,
-    /// To its standard error.
+    /// Standard error of this process.
     Error,
 }
 
-/// What system(3) answers where there is no shell.
+/// The exit code of system(3) if there is no shell.
 const NO_SHELL: i32 = 127;
 
-/// Runs `command` by `/bin/sh -c` with `variables` added to the environment and waits for it: its exit
-/// code, or the signal that ended it, negated; 127 where the shell cannot be executed, as system(3) has it.
+/// Runs `command` with `/bin/sh -c`, with `variables` added to the environment, and waits for it. Returns its exit
+/// code, or the negated number of the signal that ended it; 127 if the shell cannot be executed, as system(3) does.
 ///
-/// Errors: there can be no further process.
+/// Errors: no further process can be created.
 pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: Output) -> io::Result<i32> {
     let mut shell = Command::new("/bin/sh");
-    // As system(3) names it; it is in the shell's own messages.
+    // The same name as with system(3); it occurs in the shell's messages.
     shell.arg0("sh").arg("-c").arg(command).envs(variables.iter().copied()).stdin(Stdio::inherit());
     shell.stdout(match output {
         Output::Inherited => Stdio::inherit(),
@@ -41,11 +41,11 @@ pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: Output) -> i
     Ok(status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1))
 }
 
-/// From now on a file that grows longer than this process may make it (`ulimit -f`) is an error where it is written,
-/// `EFBIG`; the signal would end the program there and then. Processes that are started later inherit this.
+/// Makes writes beyond the file size limit (`ulimit -f`) fail with `EFBIG` instead of ending the program with SIGXFSZ.
+/// Processes that are started later inherit this.
 pub fn let_long_files_fail() {
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is installed that could run at a bad time. It fails for no signal that exists.
+    // SAFETY: no handler is installed. sigaction does not fail for an existing signal.
     #[allow(unsafe_code)]
     let _ = unsafe { sigaction(Signal::SIGXFSZ, &ignore) };
 }

@@ -1,11 +1,12 @@
-//! Publishing a set of files in one directory: all of them complete, or none of them touched.
+//! Publishing a set of files in one directory: either all of them, or none.
 //!
-//! What is new is written into a directory of its own beside the files, checked, and made durable. A single rename then
-//! gives that directory the name by which it counts: from there on the new set is what holds, and readers that ask
-//! [`staged`] first see all of it. Only then do its files move to their places, one by one. A run that dies before the
-//! first rename leaves the old set and some litter; one that dies behind it leaves moves for the next one to complete.
+//! The new files are written into a directory of their own next to the old ones, checked, and made durable. A single
+//! rename then gives this directory the name that makes it valid. From then on the new set is in effect, and readers
+//! that call [`staged`] first see all of it. Only after that are its files moved to their places, one by one. A run
+//! that dies before the first rename leaves the old set and some temporary files; a run that dies after it leaves moves
+//! that the next run completes.
 //!
-//! A lock on the directory keeps two writers apart. A file whose contents are already there is left alone.
+//! A lock on the directory excludes other writers. A file whose contents have not changed is left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -22,38 +23,38 @@ use crate::error::{Error, FormatError, FormatKind, Result};
 use super::retry::Retry;
 use super::{file, host, parallel};
 
-/// The directory of a set that counts, but is not yet in its place.
+/// The directory of a set that is in effect but has not been moved to its place yet.
 const STAGED: &str = ".modules-new";
-/// Begins the names of directories that are being filled; what is left of a killed run can be told by it.
+/// The prefix of directories that are being filled, by which leftovers of a killed run are recognised.
 const STAGING_PREFIX: &str = ".modules-new-";
-/// What the names of published files begin with, with one exception; nothing else is moved or removed.
+/// The prefix of the names of published files, and the one exception. No other file is moved or removed.
 const PUBLISHED_PREFIX: &str = "modules.";
 const PUBLISHED_TOO: &str = "meta.pb";
 
-/// Modes of files and directories, less the umask.
+/// The modes of new files and directories, before the umask.
 const FILE_MODE: u32 = 0o644;
 const DIR_MODE: u32 = 0o755;
-/// What the first of them comes to, where a file system has no better one to offer: kept files have the one and not the
-/// other.
+/// The mode bits that an unchanged file must have, and those that it must not have, to be left alone. Less strict than
+/// [`FILE_MODE`], because a file system may not support that mode.
 const READ_BY_ALL: u32 = 0o444;
 const WRITTEN_BY_OTHERS: u32 = 0o022;
 
-/// How long a writer waits for another one. Whoever may list a directory may also lock it, and must not stop all writing
-/// for ever.
+/// How long a writer waits for another one. Everyone who may list a directory may also lock it, and must not be able to
+/// block all writers forever.
 pub(super) const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A file to be published.
+/// A file to publish.
 #[derive(Debug, Clone)]
 pub struct NewFile<'a> {
     /// Its name, which begins with `modules.` or is `meta.pb`.
     pub name: &'a str,
-    /// Its contents, piece by piece.
+    /// Its contents, in pieces.
     pub pieces: Vec<&'a [u8]>,
 }
 
-/// The only writer of a directory. On a file system without locks, or after five minutes of waiting, there may be others,
-/// whose files are then taken for a dead one's: they fail, and say so.
+/// The only writer of a directory. On a file system without locks, or after waiting for five minutes, there may be
+/// other writers. Their files are then treated as those of a dead one, so they fail with an error.
 #[derive(Debug)]
 pub struct Writer {
     dir: PathBuf,
@@ -63,13 +64,13 @@ pub struct Writer {
 
 /// Creates `dir` and its parents.
 ///
-/// Errors: whatever mkdir answers.
+/// Errors: those of mkdir.
 pub fn create_dir(dir: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir).map_err(Error::at(dir))
 }
 
-/// Where the file that belongs at `path` is, if it is part of a set that counts and has not been put there yet: unless
-/// what is in its place is newer.
+/// Returns the current location of the file for `path` if it belongs to a set that is in effect and has not been moved
+/// yet, unless the file at `path` is newer.
 pub fn staged(path: &Path) -> Option<PathBuf> {
     let new = path.parent()?.join(STAGED).join(path.file_name()?);
     let modified = |path: &Path| file::stat(path).map(|stat| stat.modified);
@@ -77,19 +78,19 @@ pub fn staged(path: &Path) -> Option<PathBuf> {
     modified(path).ok().is_none_or(|old| old <= time).then_some(new)
 }
 
-/// Whether there is a set in `dir` that counts but is not yet in its place: the moment to ask for each file by [`staged`].
-/// A link to a directory is none: what it leads to is somebody else's.
+/// Whether `dir` contains a set that is in effect but has not been moved yet, so that each file must be looked up with
+/// [`staged`]. A link to a directory does not count, because its target may belong to another user.
 pub fn is_staged(dir: &Path) -> bool {
     file::is_own_dir(&dir.join(STAGED))
 }
 
-/// Reads the file of a set that belongs at `path`, wherever it is, by `read`.
+/// Reads a file of a set, which belongs at `path`, with `read`, wherever it currently is.
 ///
 /// Errors: those of `read`.
 pub fn read<T>(path: &Path, read: impl Fn(&Path) -> Result<T>) -> Result<T> {
     if let Some(new) = staged(path) {
         match read(&new) {
-            // It has been put into its place meanwhile.
+            // The file has been moved to its place in the meantime.
             Err(error) if error.errno() == libc::ENOENT => {}
             answer => return answer,
         }
@@ -109,35 +110,35 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Publishes those of `files` that are not already there for everybody to read, in this order.
+    /// Publishes those of `files` that do not exist yet with the same contents and suitable permissions, in this order.
     ///
-    /// Errors name the file that failed, `EISDIR` for a name that is taken by a directory; whatever happens before the
-    /// new set counts leaves the old one untouched.
+    /// Errors name the file that failed; `EISDIR` if a directory has its name. An error before the new set is in effect
+    /// leaves the old one untouched.
     pub fn publish(&self, files: &[NewFile<'_>]) -> Result<()> {
         let new: Vec<&NewFile<'_>> = files.iter().filter(|file| !self.has(file)).collect();
         if new.is_empty() { Ok(()) } else { self.replace(&new) }
     }
 
-    /// Writes a file that can be made again, and whose reader notices when it is not whole: nobody waits for the disk.
+    /// Writes a file that can be regenerated and whose readers notice if it is incomplete. Does not wait for the disk.
     ///
-    /// Errors: as those of [`Writer::publish`].
+    /// Errors: those of [`Writer::publish`].
     pub fn leave(&self, new: &NewFile<'_>) -> Result<()> {
         let path = self.dir.join(new.name);
-        // A stranger's is believed by nobody, whatever it says.
+        // Readers ignore the file of another user, even if it has the same contents.
         let is_ours = || file::stat(&path).is_ok_and(|stat| stat.owner == 0 || stat.owner == host::user());
         if self.has(new) && is_ours() {
             return Ok(());
         }
         let create = |path: &Path| write(path, new);
         let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(&self.dir, create);
-        // Gone with its variable if it is not renamed.
+        // Removed when the variable is dropped, unless it was renamed.
         let temporary = written.map_err(Error::at(&path))?.into_temp_path();
         fs::rename(&temporary, &path).map_err(Error::at(&path))
     }
 
-    /// Removes a file that was [left](Writer::leave), if it is there.
+    /// Removes a file that was written with [`Writer::leave`], if it exists.
     ///
-    /// Errors: whatever unlink answers.
+    /// Errors: those of unlink.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.dir.join(name);
         match fs::remove_file(&path) {
@@ -157,7 +158,7 @@ impl Writer {
             remove(&staging);
         }
         counted?;
-        // Before its files leave the directory: after a power failure it must not be one that never counted.
+        // Before its files leave the directory: otherwise the rename could be lost in a power failure after that.
         self.sync()?;
         for file in files {
             let path = self.dir.join(file.name);
@@ -171,7 +172,7 @@ impl Writer {
         sync_dir(&self.handle).map_err(Error::at(&self.dir))
     }
 
-    /// Writes all files into a new directory and makes them durable; removes it if that fails.
+    /// Writes all files into a new directory and makes them durable. Removes the directory on failure.
     fn stage(&self, files: &[&NewFile<'_>]) -> Result<PathBuf> {
         let in_dir = |error| Error::new(self.dir.join(files.first().map_or("", |file| file.name)), error);
         let builder = |path: &Path| DirBuilder::new().mode(DIR_MODE).create(path);
@@ -194,7 +195,7 @@ impl Writer {
             .iter()
             .map(|file| write(&staging.join(file.name), file).map_err(|error| Error::new(at(file), error)))
             .collect::<Result<_>>()?;
-        // Together, since a file system that keeps a journal then commits it once instead of once a file.
+        // In parallel, since a file system with a journal then commits it once instead of once per file.
         let synced = parallel::map(open.len(), &open, || (), |(), file| file.sync_all());
         for (file, synced) in files.iter().zip(synced) {
             synced.map_err(|error| Error::new(at(file), error))?;
@@ -202,7 +203,7 @@ impl Writer {
         File::open(staging).and_then(|dir| sync_dir(&dir)).map_err(Error::at(&self.dir))
     }
 
-    /// A directory in the way would stop the moves half-way.
+    /// Checks that no directory has the name of the file. It would make the moves stop halfway.
     fn replaceable(&self, name: &str) -> Result<()> {
         let path = self.dir.join(name);
         match fs::symlink_metadata(&path) {
@@ -213,7 +214,7 @@ impl Writer {
         }
     }
 
-    /// Whether a file with just these contents is there, for everybody to read and for nobody else to change.
+    /// Whether the file exists with exactly these contents, is readable by everyone, and writable by its owner only.
     fn has(&self, new: &NewFile<'_>) -> bool {
         let size: u64 = new.pieces.iter().map(|piece| piece.len() as u64).sum();
         let Ok((file, there)) = file::open(&self.dir.join(new.name)) else { return false };
@@ -222,8 +223,9 @@ impl Writer {
         right_mode && there == size && holds(&file, &new.pieces).unwrap_or(false)
     }
 
-    /// Moves the files of a set that counts to their places, and removes what was never finished. What cannot be moved
-    /// stays for the next time; readers know what to do. No link is followed, and what is no file is no part of a set.
+    /// Moves the files of a set that is in effect to their places, and removes sets that were never completed. Files
+    /// that cannot be moved are left for the next run, and readers can cope with that. Links are not followed, and only
+    /// regular files are part of a set.
     fn clean_up(&self) {
         let counting = self.dir.join(STAGED);
         if is_staged(&self.dir) {
@@ -243,7 +245,7 @@ impl Writer {
     }
 }
 
-/// Removes what writers that are dead have begun. The lock must be had.
+/// Removes the incomplete sets of dead writers. The caller must hold the lock.
 fn remove_staging(dir: &Path) {
     for name in names(dir).filter(|name| name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())) {
         remove(&dir.join(name));
@@ -254,16 +256,16 @@ fn is_published(name: &OsStr) -> bool {
     name.as_bytes().starts_with(PUBLISHED_PREFIX.as_bytes()) || name == PUBLISHED_TOO
 }
 
-/// Writes one file, wherever it is, all of it or nothing, and waits for other writers of its directory and for the disk.
+/// Replaces one file, in any directory, atomically. Waits for other writers of its directory and for the disk.
 ///
-/// Errors: whatever creating, writing and renaming answer; unsupported for what is there and no file, such as a device.
+/// Errors: those of creating, writing and renaming; unsupported if the path is not a regular file, such as a device.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     replace_all(&[(path, bytes)])
 }
 
-/// The same with several files, wherever they are: none is replaced before all of them are written.
+/// Does the same for several files, in any directories. None is replaced before all of them are written.
 ///
-/// Errors: as those of [`replace`]; two paths of one file.
+/// Errors: those of [`replace`]; unsupported if two paths are the same file.
 pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
     let mut dirs = BTreeMap::new();
     let mut taken = BTreeSet::new();
@@ -274,12 +276,12 @@ pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
         let metadata = handle.metadata().map_err(Error::at(path))?;
         let id = (metadata.dev(), metadata.ino());
         if !taken.insert((id, path.file_name())) {
-            let why = "something else is to be written there too";
+            let why = "another output has the same path";
             return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, why)));
         }
         dirs.entry(id).or_insert((path, dir, handle));
     }
-    // Always in the same order: two runs do not wait for each other.
+    // Always in the same order, to avoid deadlocks between two runs.
     for (_, dir, handle) in dirs.values() {
         lock(handle, PATIENCE);
         remove_staging(dir);
@@ -291,7 +293,7 @@ pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
     dirs.values().try_for_each(|(path, _, handle)| sync_dir(handle).map_err(Error::at(path)))
 }
 
-/// Writes what is to replace a file, under a name of its own, and waits until it is on the disk.
+/// Writes the replacement of a file to a temporary file next to it, and waits until it is on the disk.
 fn beside(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = NewFile { name: "", pieces: vec![bytes] };
@@ -301,12 +303,12 @@ fn beside(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
     Ok(temporary)
 }
 
-/// Waits for the lock of a directory, which goes with the file that is open, but no longer than `patience`; without an
-/// answer where there are no locks.
+/// Waits for the lock on a directory, which is released when the file is closed, but no longer than `patience`. Does
+/// not report whether it holds the lock, because there may be no support for locks.
 pub(super) fn lock(dir: &File, patience: Duration) {
     let mut retry = Retry::new(patience, PAUSE, PAUSE);
     loop {
-        // SAFETY: the descriptor belongs to `dir`, and no memory is involved.
+        // SAFETY: the descriptor belongs to `dir`, and flock does not access memory.
         #[allow(unsafe_code)]
         let locked = unsafe { libc::flock(dir.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
         let error = io::Error::last_os_error().kind();
@@ -317,12 +319,12 @@ pub(super) fn lock(dir: &File, patience: Duration) {
     }
 }
 
-/// The names in a directory; none where it cannot be listed.
+/// The names in a directory; none if it cannot be listed.
 fn names(dir: &Path) -> impl Iterator<Item = OsString> {
     fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name())
 }
 
-/// Removes a directory with what is in it, or a file. Where that fails it does no harm.
+/// Removes a file, or a directory with its contents. A failure does no harm.
 fn remove(path: &Path) {
     let _ = fs::remove_dir_all(path).or_else(|_| fs::remove_file(path));
 }
@@ -341,7 +343,7 @@ fn fill(file: &File, new: &NewFile<'_>) -> io::Result<()> {
     new.pieces.iter().try_for_each(|piece| writer.write_all(piece))?;
     writer.flush()?;
     drop(writer);
-    // What the file system says it has must be what was given.
+    // The file system must report the size that was written.
     let given: u64 = new.pieces.iter().map(|piece| piece.len() as u64).sum();
     if file.metadata()?.size() != given {
         return Err(io::Error::from_raw_os_error(libc::EIO));
@@ -349,7 +351,7 @@ fn fill(file: &File, new: &NewFile<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the file holds `pieces`, and nothing behind them that matters: its size is known to be theirs.
+/// Whether the file contains `pieces`. Only compares as many bytes, because the caller has compared the size.
 fn holds(file: &File, pieces: &[&[u8]]) -> io::Result<bool> {
     const STEP: u64 = 256 << 10;
     let (mut buffer, mut offset, mut used) = (Vec::new(), 0, 0);
@@ -376,7 +378,7 @@ fn holds(file: &File, pieces: &[&[u8]]) -> io::Result<bool> {
 
 fn sync_dir(dir: &File) -> io::Result<()> {
     match dir.sync_all() {
-        // Some file systems cannot sync a directory; there is nothing to wait for then.
+        // Some file systems cannot sync a directory, so there is nothing to wait for.
         Err(error) if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP)) => Err(error),
         _ => Ok(()),
     }

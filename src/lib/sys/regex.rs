@@ -1,28 +1,28 @@
-//! POSIX extended regular expressions, by the C library's own engine.
+//! POSIX extended regular expressions, implemented by the C library.
 //!
-//! depmod.d's kernel version patterns are defined by regcomp(3); its exact dialect matters more
-//! than speed. Only depmod comes here, never the path to a loaded module.
+//! The kernel version patterns of depmod.d are defined by regcomp(3), so the exact dialect matters more than speed.
+//! Only depmod uses this module; it is never used to load a module.
 
 use std::ffi::CString;
 use std::mem::MaybeUninit;
 
-/// Whether `pattern` (POSIX ERE, unanchored) matches somewhere in `text`.
+/// Whether `pattern` (POSIX ERE, unanchored) matches anywhere in `text`.
 ///
-/// `None` when the pattern does not compile or either side holds a NUL.
+/// `None` if the pattern does not compile or either argument contains a NUL.
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8]) -> Option<bool> {
     let pattern = CString::new(pattern).ok()?;
     let text = CString::new(text).ok()?;
     let mut compiled = MaybeUninit::<libc::regex_t>::uninit();
-    // SAFETY: `compiled` is writable memory for one regex_t; `pattern` is NUL-terminated.
+    // SAFETY: `compiled` is writable memory for one regex_t, and `pattern` is NUL-terminated.
     let status = unsafe {
         libc::regcomp(compiled.as_mut_ptr(), pattern.as_ptr(), libc::REG_EXTENDED | libc::REG_NOSUB)
     };
     if status != 0 {
         return None;
     }
-    // SAFETY: regcomp answered 0, so `compiled` is initialised; REG_NOSUB takes no match array;
-    // it is freed exactly once, here, and not used afterwards.
+    // SAFETY: regcomp returned 0, so `compiled` is initialised. With REG_NOSUB there is no match array. `compiled` is
+    // freed exactly once, here, and not used afterwards.
     let found = unsafe {
         let found = libc::regexec(compiled.as_ptr(), text.as_ptr(), 0, std::ptr::null_mut(), 0);
         libc::regfree(compiled.as_mut_ptr());

@@ -1,4 +1,4 @@
-//! Following links as one would whose root directory is another one.
+//! Resolving symbolic links as a process with another root directory would.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,37 +8,37 @@ use std::path::{Path, PathBuf};
 
 use crate::path_walk::{Entry, Tree, walk};
 
-/// Where a path leads.
+/// A resolved path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way {
-    /// The path without links, on the real root.
+    /// The path without links, as seen from the real root.
     pub end: PathBuf,
-    /// The links on the way.
+    /// The links that were followed.
     pub links: Vec<Link>,
 }
 
-/// A link on a way.
+/// A link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Where it is, without other links, on the real root.
+    /// The path of the link without other links, as seen from the real root.
     pub path: PathBuf,
-    /// What is written in it.
+    /// The target as written in the link.
     pub target: PathBuf,
-    /// Whether the rest of the way is its own: it leads where the whole way does.
+    /// Whether the link was the last component, so that it leads to the same file as the whole path.
     pub is_last: bool,
 }
 
 impl Way {
-    /// Whether the path leads elsewhere for one whose root directory is the real one.
+    /// Whether the path would lead elsewhere for a process with the real root directory.
     pub fn needs_root(&self) -> bool {
         self.links.iter().any(|link| link.target.is_absolute())
     }
 }
 
-/// Follows `path` and all links on it: what is absolute begins at `root`, and nothing leads above that. Both are absolute;
-/// a path that is not below the root may go up to the real one until an absolute link leads into the other.
+/// Resolves `path` and all links in it: absolute links start at `root`, and nothing leads above it. Both arguments are
+/// absolute. A path that is not below `root` may lead up to the real root until an absolute link leads into `root`.
 ///
-/// Errors: there is nothing, or more than forty links lie on the way; whatever readlink answers.
+/// Errors: the path does not exist, or has more than 40 links; those of readlink.
 pub fn follow(root: &Path, path: &Path) -> io::Result<Way> {
     let (floor, rest) = path.strip_prefix(root).map_or((Path::new("/"), path), |rest| (root, rest));
     let mut disk = Disk { root, floor, here: floor.to_path_buf(), links: Vec::new() };
@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(end(&format!("root/{path}")), file, "{path}");
         }
         assert_eq!(end("root/.."), Ok("root".into()));
-        // From outside of it there is an outside.
+        // A path that starts outside the root may lead to places outside.
         assert_eq!(end("into"), file);
         assert_eq!(end("up"), Ok(dir.path().parent().unwrap().into()));
         assert_eq!(end("root/etc/round"), Err(libc::ELOOP));

@@ -1,7 +1,7 @@
 //! The standard streams as this process inherited them.
 //!
-//! Owns what becomes of streams that were closed and of SIGPIPE, once, at the start of the program
-//! (see [`entry`](super::entry)), and remembers what the caller had arranged.
+//! Owns the handling of closed streams and of SIGPIPE at the start of the program (see [`entry`](super::entry)), and
+//! remembers how the caller had set them up.
 
 use std::ffi::c_int;
 use std::io::{self, IsTerminal, Write};
@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// From now on a write to a pipe that nobody reads is an error, and no file that is opened later can
-/// take the place of a standard stream.
+/// Makes writes to a pipe without readers fail instead of raising SIGPIPE, and opens closed standard streams, so that a
+/// file that is opened later cannot take their place.
 pub(super) fn take_over() {
-    // SAFETY: all zeroes are valid for both structures; sigaction reads the one and writes the other.
+    // SAFETY: all zeroes is valid for both structures. sigaction reads one of them and writes to the other.
     #[allow(unsafe_code)]
     let ignored = unsafe {
         let (mut new, mut old): (libc::sigaction, libc::sigaction) = (std::mem::zeroed(), std::mem::zeroed());
@@ -24,10 +24,10 @@ pub(super) fn take_over() {
     SIGPIPE_WAS_IGNORED.store(ignored, Relaxed);
     let closed = closed_streams();
     STDERR_WAS_CLOSED.store(closed[2], Relaxed);
-    // In ascending order: each open takes the lowest number that is free. Without /dev/null anything
-    // will do that cannot be read or written.
+    // In ascending order, because each open takes the lowest free number. Without /dev/null, anything that cannot be
+    // read or written will do.
     for _ in closed.into_iter().filter(|&closed| closed) {
-        // SAFETY: both paths are strings that end in NUL.
+        // SAFETY: both paths are NUL-terminated strings.
         #[allow(unsafe_code)]
         unsafe {
             if libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) < 0 {
@@ -41,39 +41,39 @@ pub(super) fn take_over() {
 fn closed_streams() -> [bool; 3] {
     let stream = |fd| libc::pollfd { fd, events: 0, revents: 0 };
     let mut streams = [stream(libc::STDIN_FILENO), stream(libc::STDOUT_FILENO), stream(libc::STDERR_FILENO)];
-    // SAFETY: poll writes to the three structures that it is given.
+    // SAFETY: poll only writes to the three structures passed.
     #[allow(unsafe_code)]
     let polled = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) } >= 0;
     streams.map(|stream| if polled { stream.revents & libc::POLLNVAL != 0 } else { is_closed(stream.fd) })
 }
 
-/// For where poll refuses: a limit of fewer than three open files is enough.
+/// Used if poll fails, for which a limit of fewer than three open files is enough.
 fn is_closed(fd: c_int) -> bool {
-    // SAFETY: fcntl(F_GETFD) takes no pointer.
+    // SAFETY: fcntl(F_GETFD) does not take a pointer.
     #[allow(unsafe_code)]
     let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
     flags < 0
 }
 
-/// Standard output itself, without the line buffer that the standard library puts on it.
+/// Unbuffered standard output, without the line buffer of the standard library.
 #[derive(Debug, Clone, Copy)]
 pub struct Stdout(());
 
 impl Stdout {
-    /// Takes hold of it; nothing is opened or asked.
+    /// Returns a handle. Does not make any system calls.
     pub fn new() -> Self {
         Self(())
     }
 
     fn fd() -> BorrowedFd<'static> {
-        // SAFETY: nobody in this program closes its standard output.
+        // SAFETY: this program never closes its standard output.
         #[allow(unsafe_code)]
         unsafe {
             BorrowedFd::borrow_raw(libc::STDOUT_FILENO)
         }
     }
 
-    /// Whether it is a terminal.
+    /// Whether standard output is a terminal.
     pub fn is_terminal() -> bool {
         Self::fd().is_terminal()
     }
@@ -107,12 +107,12 @@ pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Relaxed)
 }
 
-/// Ends this process as an unhandled SIGPIPE would have, unless the caller had it ignored.
+/// Ends this process as an unhandled SIGPIPE would, unless the caller had ignored that signal.
 pub fn die_of_sigpipe_unless_ignored() {
     if SIGPIPE_WAS_IGNORED.load(Relaxed) {
         return;
     }
-    // SAFETY: restores the default action, then sends the signal to this very thread.
+    // SAFETY: restores the default action, then sends the signal to this thread.
     #[allow(unsafe_code)]
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);

@@ -8,35 +8,34 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// What the walk came upon.
+/// An item found by the walk.
 #[derive(Debug)]
 pub enum Found {
     /// A regular file, or a link to one.
     File(PathBuf),
-    /// A file of another type, with its `st_mode`; or a link to one.
+    /// A file of another type, or a link to one, with its `st_mode`.
     Other(PathBuf, u32),
-    /// An entry that could not be examined, a dangling link above all; or a directory that could not
-    /// be listed.
+    /// An entry that could not be examined, typically a dangling link, or a directory that could not be listed.
     Error(Error),
 }
 
-/// A directory under way: its identity and its entries yet to come.
+/// A directory on the current path: its identity and its remaining entries.
 struct Level {
     id: (u64, u64),
     path: PathBuf,
     entries: std::vec::IntoIter<(OsString, Option<fs::FileType>)>,
 }
 
-/// A walk over a tree, depth first, that follows symbolic links but never enters a directory inside
-/// itself: such a link is reported as `ELOOP`.
+/// A depth-first walk over a tree that follows symbolic links. It never enters a directory inside itself; a link that
+/// leads there is reported as `ELOOP`.
 pub struct Walk<'a> {
     levels: Vec<Level>,
     skip: &'a dyn Fn(&OsString, bool) -> bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Starts at `top`. `skip` is asked with the name of each entry whether to pass over it; its second
-    /// argument tells directories.
+    /// Starts at `top`. `skip` decides by the name of an entry whether to skip it. Its second argument is true when it
+    /// is called for an entry that is a directory.
     ///
     /// Errors: `top` cannot be listed.
     pub fn new(top: &Path, skip: &'a dyn Fn(&OsString, bool) -> bool) -> Result<Self> {
@@ -44,7 +43,7 @@ impl<'a> Walk<'a> {
         Ok(Self { levels: vec![Level::open(top.to_path_buf(), id).map_err(Error::at(top))?], skip })
     }
 
-    /// Looks at one entry; `None` for one that is skipped or entered.
+    /// Examines one entry; `None` if it is skipped, or a directory that is entered.
     fn examine(&mut self, path: PathBuf, name: &OsString, kind: Option<fs::FileType>) -> Option<Found> {
         if (self.skip)(name, false) {
             return None;
@@ -52,7 +51,7 @@ impl<'a> Walk<'a> {
         if kind.is_some_and(|kind| kind.is_file()) {
             return Some(Found::File(path));
         }
-        // Directories need their identity, links and unknown types need following.
+        // Directories need their identity, and links and unknown types must be followed.
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) => return Some(Found::Error(Error::new(path, error))),
@@ -99,7 +98,7 @@ impl Iterator for Walk<'_> {
                 self.levels.pop();
                 continue;
             };
-            // Byte for byte: what a path begins with is compared, and printed, as it was written.
+            // Joined byte for byte, because the start of a path is compared and printed as it was written.
             let mut path = level.path.clone().into_os_string();
             path.push("/");
             path.push(&name);

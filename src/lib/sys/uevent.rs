@@ -1,7 +1,7 @@
-//! The kernel's events about devices, from its netlink socket, until a signal or another thread asks for an end.
+//! A listener for the kernel's device events on a netlink socket and for signals.
 //!
-//! Must not look into messages. Contract: netlink(7), `NETLINK_KOBJECT_UEVENT`: the kernel's own messages come to
-//! group 1; whatever is sent by a process says so, and is passed over.
+//! Must not interpret messages. Contract: netlink(7), `NETLINK_KOBJECT_UEVENT`. The kernel's own messages are sent to
+//! group 1. Messages from processes are recognised by their sender and skipped.
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -15,55 +15,55 @@ use nix::sys::socket::{
     AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom, setsockopt, socket, sockopt,
 };
 
-/// The kernel's own messages.
+/// The multicast group of the kernel's own messages.
 const GROUP: u32 = 1;
 
-/// How many bytes of messages the kernel keeps for us; at a boot thousands come at once.
+/// The size in bytes of the socket's receive buffer. During boot, thousands of messages arrive together.
 const BACKLOG: usize = 16 << 20;
 
-/// More than any message has: the kernel makes them in buffers of 2 KiB.
+/// More than the size of any message; the kernel builds them in buffers of 2 KiB.
 const ROOM: usize = 64 << 10;
 
-/// What there is to hear.
+/// An event reported by the listener.
 #[derive(Debug)]
 pub enum Heard {
-    /// A message of the kernel's.
+    /// A message from the kernel.
     Message(Vec<u8>),
-    /// There were more messages than the kernel kept: some are lost.
+    /// The receive buffer overflowed, and messages were lost.
     Lost,
-    /// SIGTERM or SIGINT: it is time to end.
+    /// SIGTERM or SIGINT: shut down.
     End,
-    /// SIGHUP: what was read is to be read anew.
+    /// SIGHUP: reload the configuration.
     Reload,
-    /// Another thread wants to be heard.
+    /// Another thread has called [`Waker::wake`].
     Woken,
 }
 
-/// Hears the kernel's events and the signals that ask for an end.
+/// Listens for the kernel's device events, signals, and other threads.
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,
     signals: SignalFd,
-    /// Readable once somebody has called.
+    /// Becomes readable when a [`Waker`] is used.
     called: UnixStream,
     waker: UnixStream,
-    /// Which signals were held back before.
+    /// The signal mask before the listener was created.
     before: SigSet,
 }
 
-/// Makes a listener hear that it is called, from any thread.
+/// Wakes a listener from any thread.
 #[derive(Debug)]
 pub struct Waker(UnixStream);
 
 impl Waker {
-    /// From here on the listener hears nothing but [`Heard::Woken`].
+    /// Wakes the listener, which reports only [`Heard::Woken`] from then on.
     pub fn wake(&self) {
-        // There is room for the first byte, which is enough.
+        // A write can only fail if the buffer is full; then the listener is awake already.
         let _ = (&self.0).write(&[0]);
     }
 }
 
-/// A second signal ends at once what the first has asked to end.
+/// Restores the signal mask, so that a second signal during shutdown ends the program immediately.
 impl Drop for Listener {
     fn drop(&mut self) {
         let _ = self.before.thread_set_mask();
@@ -71,15 +71,15 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    /// Begins to listen. From now on no event is missed unheard, and SIGTERM, SIGINT and SIGHUP end nothing by themselves
-    /// in this thread and in those that it starts, until the listener is dropped.
+    /// Starts to listen. From now on no event is lost without being reported. SIGTERM, SIGINT and SIGHUP are blocked in
+    /// this thread and in those that it starts, until the listener is dropped.
     ///
-    /// Errors: there can be no such socket, or no more descriptors.
+    /// Errors: the socket cannot be created, or there are too many open files.
     pub fn new() -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let protocol = SockProtocol::NetlinkKObjectUEvent;
         let socket = socket(AddressFamily::Netlink, SockType::Datagram, flags, protocol)?;
-        // More than others may have takes a right that not everybody has.
+        // Exceeding the system's limit requires a privilege.
         if setsockopt(&socket, sockopt::RcvBufForce, &BACKLOG).is_err() {
             let _ = setsockopt(&socket, sockopt::RcvBuf, &BACKLOG);
         }
@@ -92,16 +92,16 @@ impl Listener {
         Ok(Self { socket, signals, called, waker, before })
     }
 
-    /// What calls this listener from another thread.
+    /// Returns a handle that wakes this listener from another thread.
     ///
-    /// Errors: there are no more descriptors.
+    /// Errors: there are too many open files.
     pub fn waker(&self) -> io::Result<Waker> {
         self.waker.try_clone().map(Waker)
     }
 
-    /// Waits for what comes next. A call comes before all signals, a signal before all messages.
+    /// Waits for the next event. A waker takes precedence over signals, and signals over messages.
     ///
-    /// Errors: the system's, none that are expected.
+    /// Errors: unexpected errors of the system calls.
     pub fn hear(&mut self) -> io::Result<Heard> {
         loop {
             if self.wait()? {
@@ -114,14 +114,14 @@ impl Listener {
             match self.receive() {
                 Ok(Some(message)) => return Ok(Heard::Message(message)),
                 Err(Errno::ENOBUFS) => return Ok(Heard::Lost),
-                // Not the kernel's, or nothing after all.
+                // A message from a process, or nothing to read.
                 Ok(None) | Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
     }
 
-    /// Waits for anything; whether somebody calls.
+    /// Waits for any event. Returns whether a [`Waker`] was used.
     fn wait(&self) -> io::Result<bool> {
         let mut all = [self.called.as_fd(), self.signals.as_fd(), self.socket.as_fd()]
             .map(|source| PollFd::new(source, PollFlags::POLLIN));

@@ -73,8 +73,8 @@ fn events_that_mean_nothing() {
     assert_eq!(
         odd,
         [
-            "WARNING: ignoring a malformed kernel event: no head",
-            "WARNING: ignoring a malformed kernel event: a property without a name or a value"
+            "WARNING: ignoring a malformed kernel event: missing header",
+            "WARNING: ignoring a malformed kernel event: property without a name or a value"
         ]
     );
     let mut calls = calls;

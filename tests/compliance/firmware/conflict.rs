@@ -141,8 +141,8 @@ fn outputs_that_cannot_both_be_written() {
     root.dir("out");
     let path = |path: &str| root.path(path).display().to_string();
     for (fsspec, reason) in [
-        (path("out/../meta.pb"), "@/out/../meta.pb: something else is to be written there too"),
-        (path("out"), "@/out: it is no regular file"),
+        (path("out/../meta.pb"), "@/out/../meta.pb: another output has the same path"),
+        (path("out"), "@/out: not a regular file"),
         ("/nosuch/x".into(), "/nosuch/x: No such file or directory"),
     ] {
         let expected = (1, String::new(), format!("kmod: ERROR: could not write {reason}\n"));

@@ -197,7 +197,7 @@ fn nothing_is_copied_to_elsewhere() {
     root.dir("outside").link("image/lib", "../outside");
     let (code, out, err) = firmware(&root, &["prune", "--copy-to", &to]);
     assert_eq!((code, out.as_str()), (1, ""));
-    assert_eq!(err, "kmod: ERROR: could not copy @/image/lib: it is a link that leads nowhere in @/image\n");
+    assert_eq!(err, "kmod: ERROR: could not copy @/image/lib: dangling symbolic link in @/image\n");
     assert!(root.snapshot("outside").is_empty());
     // A file where a directory is to be, and a directory where a file is to be.
     for (in_the_way, what, why) in [

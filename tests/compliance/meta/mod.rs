@@ -282,8 +282,7 @@ fn aliases_that_a_tree_cannot_hold() {
     assert_eq!(meta(&root, &["build"]), (0, String::new(), String::new()));
     let many = "[ac]".repeat(11);
     root.module("kernel/some.ko", |m| m.alias("ok:*").alias(&many));
-    let warning =
-        format!("kmod: WARNING: meta.pb: leaving out '{many}' of some: it has too many sets of characters\n");
+    let warning = format!("kmod: WARNING: meta.pb: leaving out '{many}' of some: too many character sets\n");
     assert_eq!(meta(&root, &["build"]), (0, String::new(), warning));
     assert_eq!(meta(&root, &["lookup", "ok:1"]), (0, "some\n".into(), String::new()));
 }
@@ -295,7 +294,7 @@ fn what_is_written_and_where() {
     root.dir("taken");
     let taken = root.path("taken").display().to_string();
     for path in ["/dev/null", &taken] {
-        let refused = format!("kmod: ERROR: could not write {path}: it is no regular file\n");
+        let refused = format!("kmod: ERROR: could not write {path}: not a regular file\n");
         assert_eq!(meta(&root, &["build", "-f", path]), (1, String::new(), refused));
     }
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
@@ -333,10 +332,10 @@ fn files_that_are_none() {
     assert_eq!(meta(&root, &["build"]).0, 0);
     let whole = fs::read(&file).unwrap();
     for (bytes, why) in [
-        (&b""[..], "nothing of a Meta is in it"),
-        (b"\x0bxx", "a field of an unknown kind"),
-        (&whole[..whole.len() / 2], "it ends inside a field"),
-        (b"\x12\x02\x08\x09", "a node of an unknown kind"),
+        (&b""[..], "not a Meta message"),
+        (b"\x0bxx", "unknown wire type"),
+        (&whole[..whole.len() / 2], "truncated field"),
+        (b"\x12\x02\x08\x09", "unknown node kind"),
     ] {
         fs::write(&file, bytes).unwrap();
         for task in [&["show"][..], &["lookup", "pci:v1d1"]] {
@@ -439,7 +438,7 @@ fn odd_places() {
     let file = root.path(root.in_modules("meta.pb"));
     nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let name = format!("{}/{}", root.path("").display(), root.in_modules("meta.pb").display());
-    let refused = format!("kmod: ERROR: could not read {name}: it is no regular file\n");
+    let refused = format!("kmod: ERROR: could not read {name}: not a regular file\n");
     assert_eq!(meta(&root, &["show"]), (1, String::new(), refused));
     fs::remove_file(&file).unwrap();
     let script = "ulimit -f 1; trap '' XFSZ; kmod meta build -b \"$ROOT\" -k \"$RELEASE\"";

@@ -223,7 +223,7 @@ fn a_file_chosen_by_hand() {
     for (file, why) in [
         ("/none", "No such file or directory"),
         ("/etc", "Is a directory"),
-        ("/etc/modprobe.d/a.conf", "a field of an unknown kind"),
+        ("/etc/modprobe.d/a.conf", "unknown wire type"),
     ] {
         for (tool, args) in
             [("modprobe", &["-D", "other"][..]), ("modprobe", &["-r", "other"]), ("modinfo", &["other"])]
@@ -281,7 +281,7 @@ fn files_of_others() {
     }
     assert_eq!(ask(&root, "modprobe", &["-D", "in_it"]), said("builtin in_it\n"));
     for (name, why) in
-        [("wrong", "'b/right.ko' cannot be the file of wrong"), ("lost", "it has no such module")]
+        [("wrong", "'b/right.ko' cannot be the file of wrong"), ("lost", "module position out of range")]
     {
         let (code, stdout, stderr) = ask(&root, "modprobe", &["-D", name]);
         assert_eq!((code, stdout), (1, String::new()));

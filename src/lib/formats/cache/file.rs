@@ -1,4 +1,4 @@
-//! The file around the records: header, the files it goes with, hash table.
+//! The cache file around its records: header, list of related files, hash table.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,26 +7,28 @@ use super::{Record, crc, u32_at, u64_at};
 use crate::error::{FormatError, FormatKind};
 
 const MAGIC: &[u8; 8] = b"OXMODULE";
-/// Goes up with the layout, and also when the same module comes to have other facts between two versions of the program.
+/// The format version. It changes with the layout, and also when a new version of the program would record other data
+/// for the same module.
 const VERSION: u32 = 1;
 /// The size of the header.
 const HEADER: usize = 64;
-/// What the program that wrote a file is told by, its version padded with NUL.
+/// The size of the field that holds the version of the program that wrote the file, padded with NULs.
 const MAKER: usize = 16;
 /// A slot of the table: hash, length of the record, its offset.
 const SLOT: usize = 16;
-/// How many slots are read at once.
+/// The number of slots read in one call.
 const RUN: u64 = 8;
-/// After how many runs a search ends. With a table at most three quarters full it is the first or second.
+/// The number of runs after which a search gives up. In a table that is at most three quarters full, a search normally
+/// ends in the first or second run.
 const MAX_RUNS: u64 = 256;
-/// The most bytes of the list of files.
+/// The maximum size of the list of files, in bytes.
 const MAX_FILES: u32 = 64 << 10;
 
 /// Access to the bytes of a file.
 pub trait Bytes {
-    /// The number of bytes that there are.
+    /// The size of the file in bytes.
     fn size(&self) -> u64;
-    /// `len` bytes at `offset`; `None` when they are not all there, or cannot be read.
+    /// Returns `len` bytes at `offset`; `None` if the file ends before that or cannot be read.
     fn get(&self, offset: u64, len: usize) -> Option<Cow<'_, [u8]>>;
 }
 
@@ -41,7 +43,7 @@ impl Bytes for &[u8] {
     }
 }
 
-/// What a file's contents are known by.
+/// A fingerprint of a file's contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digest {
     /// Size in bytes.
@@ -51,34 +53,34 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self { size: bytes.len() as u64, crc: crc(bytes) }
     }
 }
 
-/// What a file had to do with the making of the indexes.
+/// How a file was used when the indexes were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It was read.
+    /// The file was read.
     Input,
-    /// It was made.
+    /// The file was written.
     Output,
 }
 
-/// Under which circumstances the facts were gathered.
+/// The circumstances under which the cache was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// The version of the program. Another version may see other facts in the same module.
+    /// The version of the program. Another version may record other data for the same module.
     pub maker: &'static str,
-    /// The character that symbols of the architecture begin with.
+    /// The character that symbol names of the architecture begin with.
     pub symbol_prefix: Option<u8>,
-    /// The files that were read besides the modules and those that were made, with their contents; `None` for one that
-    /// was not there.
+    /// The files other than modules that were read or written, with digests of their contents; `None` for a file that
+    /// did not exist.
     pub files: Vec<(Role, String, Option<Digest>)>,
 }
 
-/// A file, in two parts: the records go between them.
+/// A cache file in two parts; the records go between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assembled {
     /// Header and list of files.
@@ -87,9 +89,9 @@ pub struct Assembled {
     pub table: Vec<u8>,
 }
 
-/// Makes the file for `records`, whose order is kept.
+/// Assembles the file around `records`, whose order is kept.
 ///
-/// Errors: limit when there are too many.
+/// Errors: limit if there are too many records.
 pub fn assemble(made: &Made, records: &[&[u8]]) -> Result<Assembled, FormatError> {
     let too_many = || FormatError::new(FormatKind::Limit, "too many modules");
     let count = u32::try_from(records.len()).map_err(|_| too_many())?;
@@ -100,7 +102,7 @@ pub fn assemble(made: &Made, records: &[&[u8]]) -> Result<Assembled, FormatError
     let start = (HEADER + files.len()).next_multiple_of(8);
     let mut offset = start as u64;
     for record in records {
-        let path = Record::view(record).ok_or_else(|| FormatError::malformed("no record"))?.path();
+        let path = Record::view(record).ok_or_else(|| FormatError::malformed("invalid record"))?.path();
         insert(&mut table, crc(path), record.len(), offset);
         offset = offset.checked_add(record.len() as u64).ok_or_else(too_many)?;
     }
@@ -126,7 +128,7 @@ fn maker_field(maker: &str) -> [u8; MAKER] {
     field
 }
 
-/// Role, whether it was there, CRC, size, length of the name, name.
+/// Encodes the list of files. An entry is: role, whether the file existed, CRC, size, length of the name, name.
 fn file_list(made: &Made) -> Vec<u8> {
     let mut list = Vec::new();
     for (role, name, digest) in &made.files {
@@ -154,7 +156,7 @@ fn insert(table: &mut [u8], hash: u32, length: usize, offset: u64) {
     }
 }
 
-/// An open file.
+/// An open cache.
 #[derive(Debug)]
 pub struct Facts<B> {
     bytes: B,
@@ -167,15 +169,15 @@ pub struct Facts<B> {
 }
 
 impl<B: Bytes> Facts<B> {
-    /// Opens a file that a program of the version `maker` has written.
+    /// Opens a file written by version `maker` of the program.
     ///
-    /// Errors: not this format for another kind of file; unsupported for another version of the format or of the program;
-    /// malformed when header or size are not what they were.
+    /// Errors: not this format for another kind of file; unsupported for another version of the format or of the
+    /// program; malformed if the header or the size is wrong.
     pub fn open(bytes: B, maker: &str) -> Result<Self, FormatError> {
-        let damaged = || FormatError::malformed("the file is damaged or cut short");
+        let damaged = || FormatError::malformed("file is damaged or truncated");
         let header = bytes.get(0, HEADER).ok_or_else(damaged)?.into_owned();
         if !header.starts_with(MAGIC) {
-            return Err(FormatError::new(FormatKind::NotThisFormat, "not a file of module facts"));
+            return Err(FormatError::new(FormatKind::NotThisFormat, "not an oxmod cache"));
         }
         if u32_at(&header, 8) != Some(VERSION) || !header.ends_with(&maker_field(maker)) {
             return Err(FormatError::new(FormatKind::Unsupported, "written by another version"));
@@ -197,7 +199,7 @@ impl<B: Bytes> Facts<B> {
         sound.then_some(Self { count: narrow(24)?, slots, table, symbol_prefix, head, bytes })
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub fn len(&self) -> usize {
         self.count as usize
     }
@@ -207,12 +209,12 @@ impl<B: Bytes> Facts<B> {
         self.count == 0
     }
 
-    /// The character that symbols of the architecture begin with.
+    /// The character that symbol names of the architecture begin with.
     pub fn symbol_prefix(&self) -> Option<u8> {
         self.symbol_prefix
     }
 
-    /// The files that go with this one, as in [`Made::files`].
+    /// The related files, as in [`Made::files`].
     pub fn files(&self) -> impl Iterator<Item = (Role, &[u8], Option<Digest>)> {
         let len = u32_at(&self.head, 40).map_or(0, |len| len as usize);
         let mut rest = self.head.get(HEADER..HEADER.saturating_add(len)).unwrap_or_default();
@@ -227,7 +229,7 @@ impl<B: Bytes> Facts<B> {
         })
     }
 
-    /// The records in order, as far as they can be read; not checked.
+    /// The records in order, up to the first one that cannot be read. They are not verified.
     pub fn records(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let mut offset = self.head.len() as u64;
         std::iter::from_fn(move || {
@@ -238,7 +240,7 @@ impl<B: Bytes> Facts<B> {
         })
     }
 
-    /// The record of the module at `path`, which is that of [`Record::path`]. Its checksum is right.
+    /// Finds the record whose [`Record::path`] is `path` and verifies its checksum.
     pub fn find(&self, path: &[u8]) -> Option<Cow<'_, [u8]>> {
         let hash = crc(path);
         let mask = u64::from(self.slots) - 1;

@@ -1,11 +1,12 @@
-//! `modules.oxmod.bin`: what depmod has read of each module, so that nobody need read it again.
+//! The cache, `modules.oxmod.bin`: what depmod has read from each module, so that the modules need not be read again.
 //!
-//! Owns the format, described in modules.oxmod.bin(5): a header, a list of the files that were made together with it, a
-//! record for each module, and a hash table over their paths. All numbers are little-endian. Must not know how the facts
-//! came about nor what is concluded from them, and must not trust a byte: each record has its checksum and its path, so a
-//! damaged, truncated or foreign file at worst finds nothing.
+//! Owns the format, described in modules.oxmod.bin(5): a header, a list of the files that were read and written
+//! together with it, a record for each module, and a hash table over the paths of the modules. All numbers are
+//! little-endian. Must not know how the data is gathered or used, and must not trust any byte of the file: each record
+//! carries its checksum and its path, so the worst result of a damaged, truncated or foreign file is that no record is
+//! found.
 //!
-//! Nothing in a file is ever changed; a new one takes its place.
+//! An existing file is never modified, only replaced.
 
 mod file;
 mod record;
@@ -15,23 +16,23 @@ mod tests;
 pub use file::{Assembled, Bytes, Digest, Facts, Made, Role, assemble};
 pub use record::{Contents, Identity, Record, Symbol, encode};
 
-/// The file's name, in the directory of the indexes.
+/// The name of the cache in the module directory.
 pub const FILE_NAME: &str = "modules.oxmod.bin";
 
-/// The version whose facts are believed: this one. Another may see other facts in the same module.
+/// The program version whose caches are used: this one. Another version may record other data for the same module.
 pub const MAKER: &str = env!("CARGO_PKG_VERSION");
 
-/// CRC-32 as in gzip and xz, over everything that is checked or hashed here.
+/// The CRC-32 of gzip and xz, used for all checksums and hashes of the format.
 fn crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
-/// The number of four bytes at `at`.
+/// Reads the 32-bit number at `at`.
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|&bytes| u32::from_le_bytes(bytes))
 }
 
-/// The number of eight bytes at `at`.
+/// Reads the 64-bit number at `at`.
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|&bytes| u64::from_le_bytes(bytes))
 }

@@ -1,6 +1,7 @@
-//! One module's record.
+//! The record of one module.
 //!
-//! Owns its layout: a head of fixed size, then path, `.modinfo`, exports, needs and signature, padded to eight bytes.
+//! Owns its layout: a head of fixed size, then path, `.modinfo`, exports, needs and signature, padded to a multiple of
+//! eight bytes.
 
 use super::{crc, u32_at, u64_at};
 use crate::error::{FormatError, FormatKind};
@@ -8,51 +9,51 @@ use crate::formats::varint;
 
 /// The size of a record's head.
 const HEAD: usize = 72;
-/// Flag: there is a `.modinfo`, if only an empty one.
+/// Flag: the module has a `.modinfo` section, possibly an empty one.
 const HAS_MODINFO: u32 = 1;
-/// Flag: there is a signature.
+/// Flag: the module has a signature.
 const SIGNED: u32 = 2;
 
-/// By what a file is known to be the one that was read, and unchanged.
+/// Identifies the file that was read and shows whether it has changed since.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Size in bytes.
     pub size: u64,
-    /// The inode's number.
+    /// The inode number.
     pub inode: u64,
-    /// When its contents were last changed, as seconds and nanoseconds since 1970.
+    /// The last modification of the contents (mtime), as seconds and nanoseconds since 1970.
     pub modified: (i64, u32),
-    /// When anything about it was last changed.
+    /// The last change of contents or metadata (ctime).
     pub changed: (i64, u32),
 }
 
-/// An exported or a needed symbol.
+/// An exported or needed symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Symbol<'a> {
     /// Its name.
     pub name: &'a [u8],
-    /// Its version, `None` where none is recorded.
+    /// Its version; `None` if none is recorded.
     pub crc: Option<u64>,
-    /// A letter for how a needed symbol binds: `L`ocal, `G`lobal, `W`eak or `U`nknown; `E` for an exported one.
+    /// The binding of a needed symbol: `L`ocal, `G`lobal, `W`eak or `U`nknown; `E` for an exported symbol.
     pub bind: u8,
 }
 
-/// What goes into a record.
+/// The contents of a record, except for the symbols.
 #[derive(Debug, Clone, Copy)]
 pub struct Contents<'a> {
-    /// The path below the module directory; the whole path of a module elsewhere.
+    /// The path relative to the module directory; the absolute path of a module outside it.
     pub path: &'a [u8],
     /// The file that was read.
     pub identity: Identity,
-    /// The bytes of `.modinfo`, `None` without that section.
+    /// The contents of `.modinfo`; `None` if the module does not have that section.
     pub modinfo: Option<&'a [u8]>,
-    /// The signature's data with the trailer behind it, as they end the module; `None` when it is not signed.
+    /// The signature data and its trailer, as they end the module; `None` if the module is not signed.
     pub signature: Option<&'a [u8]>,
 }
 
-/// Makes a record of a module's `contents` and its symbols, each in the module's order.
+/// Encodes a record of a module's `contents` and its symbols, which are in the module's order.
 ///
-/// Errors: limit when something is longer than 4 GiB.
+/// Errors: limit if a part is longer than 4 GiB.
 pub fn encode<'a>(
     contents: &Contents<'_>,
     exports: impl Iterator<Item = Symbol<'a>>,
@@ -84,7 +85,7 @@ pub fn encode<'a>(
     Ok(bytes)
 }
 
-/// The head behind length and checksum.
+/// Encodes the head after the length and the checksum.
 fn head(contents: &Contents<'_>, sizes: [usize; 5]) -> Result<[u8; HEAD - 8], FormatError> {
     let Identity { size, inode, modified, changed } = contents.identity;
     let flags = u32::from(contents.modinfo.is_some()) * HAS_MODINFO
@@ -103,10 +104,11 @@ fn head(contents: &Contents<'_>, sizes: [usize; 5]) -> Result<[u8; HEAD - 8], Fo
 }
 
 fn too_long() -> FormatError {
-    FormatError::new(FormatKind::Limit, "a module's record is too long")
+    FormatError::new(FormatKind::Limit, "module record is too long")
 }
 
-/// Bind letter, number of bytes of the version, length of the name in groups of seven bits, version, name.
+/// Encodes a symbol: binding, number of bytes of the version, length of the name in groups of seven bits, version,
+/// name.
 fn put_symbol(bytes: &mut Vec<u8>, symbol: &Symbol<'_>) {
     let crc = symbol.crc.map(u64::to_le_bytes);
     let crc = match &crc {
@@ -114,14 +116,13 @@ fn put_symbol(bytes: &mut Vec<u8>, symbol: &Symbol<'_>) {
         Some([low @ .., 0, 0, 0, 0]) => low,
         Some(all) => all,
     };
-    // At most 8.
     bytes.extend([symbol.bind, crc.len().to_le_bytes()[0]]);
     varint::push(bytes, symbol.name.len() as u64);
     bytes.extend_from_slice(crc);
     bytes.extend_from_slice(symbol.name);
 }
 
-/// A record, read where it lies. The default is one of nothing.
+/// A record, decoded in place. The default is an empty record.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Record<'a> {
     identity: Identity,
@@ -134,11 +135,11 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Reads a record, which `bytes` must be to the last one.
+    /// Decodes and verifies a record that takes up all of `bytes`.
     ///
-    /// Errors: malformed when the checksum or a length is wrong.
+    /// Errors: malformed if the checksum or a length is wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        let damaged = || FormatError::malformed("a module's record is damaged");
+        let damaged = || FormatError::malformed("damaged module record");
         let (length, sum) = u32_at(bytes, 0).zip(u32_at(bytes, 4)).ok_or_else(damaged)?;
         if length as usize != bytes.len() || crc(bytes.get(8..).unwrap_or_default()) != sum {
             return Err(damaged());
@@ -146,7 +147,7 @@ impl<'a> Record<'a> {
         Self::view(bytes).ok_or_else(damaged)
     }
 
-    /// Reads a record whose checksum has been seen to, or that was made just now; `None` when a length is wrong.
+    /// Decodes a record whose checksum has been verified already, or that was just made; `None` if a length is wrong.
     pub fn view(bytes: &'a [u8]) -> Option<Self> {
         let narrow = |at| u32_at(bytes, at);
         let time = |seconds, fraction| Some((u64_at(bytes, seconds)?.cast_signed(), narrow(fraction)?));
@@ -167,7 +168,7 @@ impl<'a> Record<'a> {
         Some(Self { identity, flags: narrow(48)?, path, modinfo, exports, needs, signature })
     }
 
-    /// The path below the module directory; the whole path of a module elsewhere.
+    /// The path relative to the module directory; the absolute path of a module outside it.
     pub fn path(&self) -> &'a [u8] {
         self.path
     }
@@ -177,12 +178,12 @@ impl<'a> Record<'a> {
         self.identity
     }
 
-    /// The bytes of `.modinfo`, `None` without that section.
+    /// The contents of `.modinfo`; `None` if the module does not have that section.
     pub fn modinfo(&self) -> Option<&'a [u8]> {
         (self.flags & HAS_MODINFO != 0).then_some(self.modinfo)
     }
 
-    /// The signature's data with the trailer behind it, `None` when the module is not signed.
+    /// The signature data and its trailer; `None` if the module is not signed.
     pub fn signature(&self) -> Option<&'a [u8]> {
         (self.flags & SIGNED != 0).then_some(self.signature)
     }
@@ -198,13 +199,13 @@ impl<'a> Record<'a> {
     }
 }
 
-/// What is left of a list of symbols.
+/// An iterator over a list of symbols; holds the remaining bytes.
 struct Symbols<'a>(&'a [u8]);
 
 impl<'a> Iterator for Symbols<'a> {
     type Item = Symbol<'a>;
 
-    /// Ends where the bytes make no sense, which behind a good checksum they do.
+    /// Also ends at malformed bytes, which cannot occur in a record with a valid checksum.
     fn next(&mut self) -> Option<Symbol<'a>> {
         let (&[bind, crc_size], mut rest) = self.0.split_first_chunk()?;
         let length = usize::try_from(varint::take(varint::MAX_64_BIT, &mut rest)?).ok()?;

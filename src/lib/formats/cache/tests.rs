@@ -1,4 +1,4 @@
-//! Unit tests: what goes in comes out, and nothing else ever does.
+//! Unit tests: the reader returns what was written, and never anything else.
 
 use super::{Contents, Digest, Facts, Identity, Made, Record, Role, Symbol, assemble, encode};
 use crate::error::FormatKind;
@@ -94,7 +94,7 @@ fn other_files_are_refused() {
     assert_eq!(open(&longer, "1.2.3"), Err(FormatKind::Malformed));
 }
 
-/// Whatever bit is wrong: a record that is found is the one that was written.
+/// Whichever bit is flipped, a record that is found is identical to one that was written.
 #[test]
 fn damage_finds_nothing() {
     let (bytes, records) = file(3);

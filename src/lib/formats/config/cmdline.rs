@@ -1,9 +1,9 @@
 //! The kernel command line: `module.parameter=value` and `modprobe.blacklist=a,b`.
 //!
-//! Owns its quoting, which is the kernel's (quotes keep blanks together and stay in the value)
-//! with one form that boot loaders make of it: `"module.parameter=a b"` means
-//! `module.parameter="a b"`. Contract: kmod 34, except that names in `modprobe.blacklist=` are
-//! normalised like everywhere else (kmod compares them raw, so a name with `-` never matches).
+//! Owns its quoting, which is the kernel's (quotes keep blanks together and stay in the value), plus one form that boot
+//! loaders produce: `"module.parameter=a b"` means `module.parameter="a b"`. Contract: kmod 34, except that names in
+//! `modprobe.blacklist=` are normalised as everywhere else (kmod compares them verbatim, so a name with `-` never
+//! matches).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use super::model::{Author, Blacklist, Config, Options, Origin};
 use crate::name;
 use crate::notice::{Notice, Sink};
 
-/// How much of the command line counts, in bytes; kmod reads no more.
+/// The number of bytes of the command line that are parsed; kmod does not read more.
 const LIMIT: usize = 4095;
 
-/// One word that means something to a module.
+/// A word of the command line that concerns a module.
 #[derive(Debug, PartialEq, Eq)]
 struct Word<'a> {
     module: &'a [u8],
-    /// Parameter with `=` and value, if it has one; the value's quotes as in the source.
+    /// The parameter with `=` and its value, if it has one. Quotes in the value are kept as written.
     parameter: &'a [u8],
-    /// The opening quote stood before the module's name and belongs before the value.
+    /// Whether the opening quote preceded the module name; it is moved in front of the value.
     quote_moved: bool,
 }
 
 impl Config {
-    /// Adds what the kernel command line says to modules. `path` is what origins name.
+    /// Adds the module parameters and the blacklist of the kernel command line. Origins name `path`.
     ///
     /// A module name with unpaired brackets is skipped with [`Notice::BadCommandLineName`].
     pub fn parse_command_line(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
@@ -68,13 +68,13 @@ impl Word<'_> {
     }
 }
 
-/// Where in a word the scanner stands; positions are offsets of the part's first byte.
+/// The part of a word that the scanner is in. Positions are offsets of the part's first byte.
 #[derive(Clone, Copy)]
 enum State {
     Module,
     Parameter(usize),
     Value(usize),
-    /// Not for a module: skip to the next blank outside quotes.
+    /// The word does not concern a module: skip to the next blank outside quotes.
     Ignored,
 }
 
@@ -93,7 +93,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = Word<'_>> {
     })
 }
 
-/// Scans from `start` to the blank that ends the word: the word, and where the next one begins.
+/// Scans from `start` to the blank that ends the word. Returns the word and the start of the next one.
 fn word(text: &[u8], start: usize) -> (Option<Word<'_>>, usize) {
     let mut state = State::Module;
     let mut quoted = false;
@@ -110,7 +110,7 @@ fn word(text: &[u8], start: usize) -> (Option<Word<'_>>, usize) {
                 }
             }
             (byte, _) if is_space(byte) && !quoted => break,
-            // Blanks may stand in quoted values only.
+            // Blanks are allowed in quoted values only.
             (byte, State::Module | State::Parameter(_)) if is_space(byte) => state = State::Ignored,
             (b'.', State::Module) => state = State::Parameter(at),
             (b'=', State::Parameter(dot)) => state = State::Value(dot),
@@ -120,7 +120,7 @@ fn word(text: &[u8], start: usize) -> (Option<Word<'_>>, usize) {
         at += 1;
     }
     let word = match state {
-        // An unclosed quote leaves the word unfinished.
+        // A word with an unclosed quote is incomplete.
         State::Parameter(dot) | State::Value(dot) if !quoted => Some(Word {
             module: text.get(start + usize::from(quote_first)..dot).unwrap_or_default(),
             parameter: text.get(dot + 1..at).unwrap_or_default(),

@@ -1,7 +1,7 @@
-//! depmod.d: which of several modules of one name wins, and where to look for more.
+//! depmod.d: which of several modules of the same name wins, and where to look for more modules.
 //!
-//! Owns the grammar and the values as written; must not match versions or paths (depmod does).
-//! Contract: depmod.d(5) as kmod 34 parses it. No name is normalised here.
+//! Owns the grammar and the values as written. Must not match versions or paths, which is left to depmod. Contract:
+//! depmod.d(5) as kmod 34 parses it. Names are not normalised here.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::notice::{DepmodNotice, Notice, Sink};
 /// One word of a `search` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchPlace {
-    /// `built-in`: the modules that no other entry names.
+    /// `built-in`: the modules that no other entry covers.
     BuiltIn,
     /// `external`: the directories of `external` lines.
     External,
@@ -23,7 +23,7 @@ pub enum SearchPlace {
     Dir(BString),
 }
 
-/// One word of a `search` line with its place in the files.
+/// One word of a `search` line and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchEntry {
     /// The place to search.
@@ -32,24 +32,23 @@ pub struct SearchEntry {
     pub origin: Origin,
 }
 
-/// Which kernel versions an `override` or `external` line is for.
+/// The kernel versions that an `override` or `external` line applies to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KernelPattern {
     /// `*`: every version.
     Any,
-    /// A POSIX extended regular expression, matched unanchored; one that does not compile matches
-    /// no version.
+    /// A POSIX extended regular expression, matched unanchored. An expression that does not compile matches no version.
     Expression(BString),
 }
 
 /// `override MODULE KVER SUBDIR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// The module's file name up to its suffix (dashes matter).
+    /// The module's file name without its suffix (dashes and underscores differ).
     pub module: BString,
-    /// The versions that it is for.
+    /// The versions that the line applies to.
     pub kernel: KernelPattern,
-    /// The directory below the module directory whose file wins.
+    /// The subdirectory of the module directory whose file wins.
     pub subdir: BString,
     /// Where it was written.
     pub origin: Origin,
@@ -58,9 +57,9 @@ pub struct Override {
 /// `external KVER DIR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct External {
-    /// The versions that it is for.
+    /// The versions that the line applies to.
     pub kernel: KernelPattern,
-    /// An absolute directory, outside any base directory.
+    /// An absolute directory. The base directory is not prepended.
     pub dir: BString,
     /// Where it was written.
     pub origin: Origin,
@@ -75,10 +74,10 @@ pub struct Exclude {
     pub origin: Origin,
 }
 
-/// All of depmod.d, each list in the order written.
+/// The configuration in depmod.d. Each list is in the order written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DepmodConfig {
-    /// Earlier has higher priority; empty means that nobody wrote a `search` line.
+    /// The words of the `search` lines. Earlier words have higher priority; empty if there is no `search` line.
     pub search: Vec<SearchEntry>,
     /// The `override` lines.
     pub overrides: Vec<Override>,
@@ -89,9 +88,9 @@ pub struct DepmodConfig {
 }
 
 impl DepmodConfig {
-    /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
+    /// Parses `bytes`, the contents of the file that notices and origins call `path`, and adds the entries.
     ///
-    /// Bad lines are skipped with [`BadConfigLine`](DepmodNotice::BadConfigLine); `include` and `make_map_files` are
+    /// Bad lines are skipped with [`BadConfigLine`](DepmodNotice::BadConfigLine). `include` and `make_map_files` are
     /// accepted and reported with [`IgnoredDirective`](Notice::IgnoredDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         let bad = |path, line, word| Notice::Depmod(DepmodNotice::BadConfigLine { path, line, word });
@@ -101,7 +100,7 @@ impl DepmodConfig {
         });
     }
 
-    /// `None` for a line that makes no sense.
+    /// Adds the entries of a line; `None` if the line is invalid.
     fn add(&mut self, command: &[u8], mut words: Fields<'_>, origin: Origin) -> Option<()> {
         match command {
             b"search" => self.search.extend(words.map(|word| SearchEntry {

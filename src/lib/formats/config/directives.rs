@@ -1,6 +1,6 @@
-//! What modprobe.d and depmod.d have in common: one directive per line, and the notices about lines.
+//! The common part of modprobe.d and depmod.d: one directive per line, and the notices about invalid lines.
 //!
-//! Owns the notices about lines. Must not know any directive.
+//! Owns the notices about lines. Must not know any particular directive.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use super::lex::{Fields, fields, lines};
 use super::model::{Author, Origin};
 use crate::notice::{Notice, Sink};
 
-/// What became of a line.
+/// The result of handling a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is part of the configuration now.
+    /// The line was added to the configuration.
     Taken,
-    /// It makes no sense and was skipped.
+    /// The line is invalid and was skipped.
     Bad,
-    /// Its directive is accepted and does nothing.
+    /// The directive is accepted and has no effect.
     Ignored,
-    /// Its directive was dropped long ago.
+    /// The directive is no longer supported.
     Deprecated,
 }
 
@@ -30,8 +30,8 @@ impl From<Option<()>> for Verdict {
     }
 }
 
-/// Passes each line's directive and remaining fields to `take`, in order; `bad` makes the notice about a line that is
-/// not understood, of its file, its number and its first word.
+/// Passes the directive and the remaining fields of each line to `take`, in order. `bad` makes the notice about an
+/// invalid line from the path of the file, the line number and the first word.
 pub(super) fn read(
     path: &Path,
     bytes: &[u8],

@@ -1,20 +1,20 @@
-//! From the bytes of a configuration file to its logical lines and fields.
+//! Splits a configuration file into logical lines and fields.
 //!
-//! Owns continuation, backslashes and comments; knows no directive. Rules, as kmod 34 has them:
-//! backslash-newline vanishes, a backslash before any other byte vanishes alone, `#` comments only
-//! in the first column (and may itself be continued), a NUL ends the line's text, fields are
-//! separated by blanks and tabs.
+//! Owns continuation lines, backslashes and comments. Must not know any directive. The rules are those of kmod 34: a
+//! backslash and the newline after it are removed; of a backslash and any other byte, only the backslash is removed;
+//! `#` starts a comment only in the first column (and the comment may be continued too); a NUL ends the text of the
+//! line; fields are separated by blanks and tabs.
 
 use std::borrow::Cow;
 
 use bstr::ByteSlice;
 
-/// One logical line that is neither empty nor a comment.
+/// A logical line that is neither empty nor a comment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    /// The text without its newline, continuations and backslashes resolved.
+    /// The text without its newline, with continuations and backslashes resolved.
     pub(super) text: Cow<'a, [u8]>,
-    /// The last physical line of it, counted from 1.
+    /// The number of its last physical line, counted from 1.
     pub(super) number: u32,
 }
 
@@ -25,13 +25,13 @@ pub(super) struct Lines<'a> {
     number: u32,
 }
 
-/// Starts at the beginning of `bytes`.
+/// Returns the logical lines of `bytes`.
 pub(super) fn lines(bytes: &[u8]) -> Lines<'_> {
     Lines { rest: bytes, number: 0 }
 }
 
 impl<'a> Lines<'a> {
-    /// The next logical line, comments and empty lines included; `None` at the end.
+    /// Returns the next logical line, including comments and empty lines; `None` at the end.
     fn next_raw(&mut self) -> Option<Line<'a>> {
         if self.rest.is_empty() {
             return None;
@@ -50,14 +50,14 @@ impl<'a> Lines<'a> {
         Some(Line { text: Cow::Owned(text), number: self.number })
     }
 
-    /// Consumes up to and including the newline that ends the logical line.
+    /// Consumes the bytes up to and including the newline that ends the logical line.
     fn unescape_into(&mut self, text: &mut Vec<u8>) {
         while let Some((&byte, after)) = self.rest.split_first() {
             self.rest = after;
             match byte {
                 b'\n' => return,
                 b'\\' => {
-                    // At the end of the file there is nothing left to protect.
+                    // A backslash at the end of the file escapes nothing.
                     let Some((&escaped, after)) = self.rest.split_first() else { return };
                     self.rest = after;
                     if escaped == b'\n' {
@@ -85,7 +85,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// A C reader's view of the bytes: they end at the first NUL.
+/// Returns the bytes up to the first NUL, where a C program stops reading.
 pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.find_byte(0).unwrap_or(bytes.len())]
 }
@@ -94,7 +94,7 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// Cuts a line into fields from the left.
+/// Splits a line into fields from the left.
 #[derive(Debug, Clone)]
 pub(super) struct Fields<'a>(&'a [u8]);
 
@@ -104,7 +104,7 @@ pub(super) fn fields(text: &[u8]) -> Fields<'_> {
 }
 
 impl<'a> Fields<'a> {
-    /// Everything after the one blank that ended the last field, verbatim; `None` when nothing is.
+    /// Returns everything after the one blank that ended the last field, verbatim; `None` if nothing is left.
     pub(super) fn rest(self) -> Option<&'a [u8]> {
         (!self.0.is_empty()).then_some(self.0)
     }

@@ -1,8 +1,8 @@
-//! Lists of modules to be loaded, as in modules-load.d(5): a name a line.
+//! Lists of modules to load, as in modules-load.d(5): one name per line.
 //!
-//! Blanks around a name do not count; empty lines and those that begin with `#` or `;` say nothing.
+//! Blanks around a name are ignored, as are empty lines and lines that begin with `#` or `;`.
 
-/// The names, in the order of the lines, as they are written.
+/// The names as written, in the order of the lines.
 pub fn names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     lines.filter(|line| !matches!(line.first(), None | Some(b'#' | b';')))

@@ -1,9 +1,8 @@
-//! Configuration as bytes: modprobe.d, depmod.d and the kernel command line.
+//! Parsers of the configuration: modprobe.d, depmod.d and the kernel command line.
 //!
-//! Owns the grammar and the model. Must not read files, print, or know directories; the
-//! [`context`](crate::context) finds and reads the files, in the order that decides precedence.
-//! Contract: modprobe.d(5) and depmod.d(5) as kmod 34 parses them, quirks included;
-//! `forbid` is our own.
+//! Owns the grammar and the model. Must not read files, print, or know directories; the [`context`](crate::context)
+//! finds and reads the files, in the order that decides precedence. Contract: modprobe.d(5) and depmod.d(5) as kmod 34
+//! parses them, including its quirks. `forbid` is an extension of oxmod.
 
 mod cmdline;
 pub mod depmod;

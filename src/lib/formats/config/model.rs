@@ -1,8 +1,7 @@
-//! What modprobe.d and the kernel command line say, as values and the questions asked of them.
+//! The configuration in modprobe.d and on the kernel command line, and queries on it.
 //!
-//! Entries stay in the order in which they were parsed, since that order is their meaning. Must not
-//! know the grammar. Keys are normalised (`-` is `_` outside `[...]`), names inside dependency lists
-//! are as written.
+//! Entries stay in the order in which they were parsed, because that order is significant. Must not know the grammar.
+//! Keys are normalised (`-` becomes `_` outside `[...]`); names inside dependency lists are kept as written.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,33 +12,33 @@ use bstr::BString;
 
 use crate::name;
 
-/// Whose word an entry is. Where several lines add up, those of the first come first.
+/// The author of an entry. Where several lines add up, those of the first author come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Author {
-    /// A person's or a package's: files of the configuration, the kernel command line.
+    /// The administrator or a package: configuration files, the kernel command line.
     Administrator,
-    /// The modules' own, collected by depmod: `modules.softdep`, `modules.weakdep`.
+    /// The modules themselves; depmod collects these lines in `modules.softdep` and `modules.weakdep`.
     Modules,
 }
 
 /// Where an entry was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The file, as its path was composed from the directory that was searched.
+    /// The path of the file: the directory that was searched, joined with the file's name.
     pub path: Arc<Path>,
-    /// The last physical line of the logical line, counted from 1; 0 where lines mean nothing
-    /// (the kernel command line).
+    /// The last physical line of the logical line, counted from 1; 0 for the kernel command line, which does not have
+    /// lines.
     pub line: u32,
-    /// Whose word it is.
+    /// The author of the entry.
     pub author: Author,
 }
 
 /// `alias PATTERN MODULE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alias {
-    /// What it stands for, an fnmatch pattern.
+    /// The fnmatch pattern of the names that the alias stands for.
     pub pattern: BString,
-    /// The module meant. Not looked up as an alias again.
+    /// The module that the alias resolves to. It is not resolved as an alias again.
     pub module: BString,
     /// Where it was written.
     pub origin: Origin,
@@ -48,7 +47,7 @@ pub struct Alias {
 /// `blacklist MODULE`, or an item of `modprobe.blacklist=`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blacklist {
-    /// The module's name, taken literally.
+    /// The module name; not a pattern.
     pub module: BString,
     /// Where it was written.
     pub origin: Origin,
@@ -57,7 +56,7 @@ pub struct Blacklist {
 /// `options MODULE TEXT`, or `module.parameter=value` of the kernel command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The name of a module or of the alias that it was found by, taken literally.
+    /// The name of a module, or of the alias by which it was found; not a pattern.
     pub module: BString,
     /// The parameters, separated by blanks, otherwise as written.
     pub text: BString,
@@ -68,20 +67,20 @@ pub struct Options {
 /// `install PATTERN COMMAND` or `remove PATTERN COMMAND`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// Which modules it replaces the insertion or removal of, an fnmatch pattern.
+    /// An fnmatch pattern of the modules whose insertion or removal the command replaces.
     pub pattern: BString,
-    /// For the shell, as written.
+    /// The command as written, to be run by the shell.
     pub command: BString,
     /// Where it was written.
     pub origin: Origin,
 }
 
-/// `forbid PATTERN [REASON]`: not to be loaded, whoever asks for it.
+/// `forbid PATTERN [REASON]`: the module must not be loaded, no matter who requests it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forbid {
-    /// Which modules it is for, an fnmatch pattern.
+    /// An fnmatch pattern of the modules that the line applies to.
     pub pattern: BString,
-    /// What people are told, without the blanks around it.
+    /// The reason that is shown to users, without surrounding blanks.
     pub reason: Option<BString>,
     /// Where it was written.
     pub origin: Origin,
@@ -90,44 +89,44 @@ pub struct Forbid {
 /// `softdep PATTERN pre: ... post: ...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Softdep {
-    /// Which modules it is for, an fnmatch pattern.
+    /// An fnmatch pattern of the modules that the line applies to.
     pub pattern: BString,
-    /// Names to be loaded before the module, in this order.
+    /// The modules to load before this one, in this order.
     pub pre: Vec<BString>,
-    /// Names to be loaded after the module, in this order.
+    /// The modules to load after this one, in this order.
     pub post: Vec<BString>,
     /// Where it was written.
     pub origin: Origin,
 }
 
-/// `weakdep PATTERN ...`: only a hint to builders of initial file systems.
+/// `weakdep PATTERN ...`: a hint to programs that build an initramfs, without further effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weakdep {
-    /// Which modules it is for, an fnmatch pattern.
+    /// An fnmatch pattern of the modules that the line applies to.
     pub pattern: BString,
-    /// The names given, in this order.
+    /// The names listed, in this order.
     pub modules: Vec<BString>,
     /// Where it was written.
     pub origin: Origin,
 }
 
-/// The soft dependencies of one module, from all the lines that are for it: names as written, none twice.
+/// The soft dependencies of one module, merged from all lines that apply to it: names as written, without duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Softdeps<'c> {
-    /// To be loaded before the module, in this order.
+    /// The modules to load before this one, in this order.
     pub pre: Vec<&'c BString>,
-    /// To be loaded after the module, in this order.
+    /// The modules to load after this one, in this order.
     pub post: Vec<&'c BString>,
 }
 
-/// All configuration of modprobe, each list in the order parsed.
+/// The configuration of modprobe. Each list is in the order parsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
     /// The `alias` lines.
     pub aliases: Vec<Alias>,
-    /// The `blacklist` lines and items.
+    /// The `blacklist` lines and the items of `modprobe.blacklist=`.
     pub blacklist: Vec<Blacklist>,
-    /// The `options` lines and command line parameters.
+    /// The `options` lines and the parameters on the kernel command line.
     pub options: Vec<Options>,
     /// The `install` lines.
     pub installs: Vec<Command>,
@@ -142,18 +141,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// The aliases whose pattern matches the normalised `name`, all of them.
+    /// Returns all aliases whose pattern matches the normalised `name`.
     pub fn aliases_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a Alias> {
         self.aliases.iter().filter(move |alias| name::fnmatch(&alias.pattern, name))
     }
 
-    /// The entry that blacklists the normalised `module`.
+    /// Returns the entry that blacklists the normalised `module`, if any.
     pub fn blacklisted(&self, module: &[u8]) -> Option<&Blacklist> {
         self.blacklist.iter().find(|entry| entry.module == module)
     }
 
-    /// All parameters for a module, joined by single blanks in the order written; `None` when no
-    /// entry names the module or the alias that it was found by.
+    /// Returns all parameters for a module, joined by single blanks in the order written; `None` if no entry names the
+    /// module or the alias by which it was found.
     pub fn options_for(&self, module: &[u8], alias: Option<&[u8]>) -> Option<BString> {
         let concerned =
             |entry: &&Options| entry.module == module || alias.is_some_and(|alias| entry.module == alias);
@@ -166,23 +165,23 @@ impl Config {
         Some(joined)
     }
 
-    /// The command that replaces the insertion of the normalised `module`; the first match counts.
+    /// Returns the command that replaces the insertion of the normalised `module`: the first match.
     pub fn install_for(&self, module: &[u8]) -> Option<&Command> {
         first_match(&self.installs, module)
     }
 
-    /// The command that replaces the removal of the normalised `module`; the first match counts.
+    /// Returns the command that replaces the removal of the normalised `module`: the first match.
     pub fn remove_for(&self, module: &[u8]) -> Option<&Command> {
         first_match(&self.removes, module)
     }
 
-    /// The line that forbids the normalised `module`; the first match is the one to tell.
+    /// Returns the line that forbids the normalised `module`: the first match, which is the one to report.
     pub fn forbidden(&self, module: &[u8]) -> Option<&Forbid> {
         self.forbids.iter().find(|entry| name::fnmatch(&entry.pattern, module))
     }
 
-    /// The soft dependencies of the normalised `module`: all lines that match add up in the order
-    /// parsed, the administrator's before those of the modules.
+    /// Returns the soft dependencies of the normalised `module`. All matching lines add up in the order parsed, those
+    /// of the administrator before those of the modules.
     pub fn softdeps_of(&self, module: &[u8]) -> Softdeps<'_> {
         let matching = self.softdeps.iter().filter(|entry| name::fnmatch(&entry.pattern, module));
         let lines = by_author(matching, |entry| entry.origin.author);
@@ -192,8 +191,7 @@ impl Config {
         }
     }
 
-    /// The weak dependencies of the normalised `module`; lines add up as those of
-    /// [`softdeps_of`](Self::softdeps_of) do.
+    /// Returns the weak dependencies of the normalised `module`. Lines add up as in [`softdeps_of`](Self::softdeps_of).
     pub fn weakdeps_of(&self, module: &[u8]) -> Vec<&BString> {
         let matching = self.weakdeps.iter().filter(|entry| name::fnmatch(&entry.pattern, module));
         let lines = by_author(matching, |entry| entry.origin.author);
@@ -205,14 +203,14 @@ fn first_match<'a>(commands: &'a [Command], module: &[u8]) -> Option<&'a Command
     commands.iter().find(|entry| name::fnmatch(&entry.pattern, module))
 }
 
-/// The administrator's entries, then the modules', each in the order parsed.
+/// Sorts the administrator's entries before the modules', keeping the order parsed within each.
 fn by_author<'c, T>(entries: impl Iterator<Item = &'c T>, author: fn(&T) -> Author) -> Vec<&'c T> {
     let mut entries: Vec<&T> = entries.collect();
     entries.sort_by_key(|entry| author(entry));
     entries
 }
 
-/// The first of each name; `-` and `_` make no other name of it.
+/// Keeps the first occurrence of each name. Names that differ only in `-` and `_` are the same.
 fn distinct<'c>(names: impl Iterator<Item = &'c BString>) -> Vec<&'c BString> {
     let mut seen = BTreeSet::new();
     let key = |name: &'c BString| name::normalize_alias(name).unwrap_or(Cow::Borrowed(name.as_slice()));

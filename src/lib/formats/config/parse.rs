@@ -1,9 +1,8 @@
-//! modprobe.d: from lines to entries.
+//! The parser of modprobe.d: turns lines into entries.
 //!
-//! Owns the directives. A key is normalised where the directive names a module or pattern; the rest
-//! of a line is kept byte for byte, since commands and parameters are not ours to interpret.
-//! Contract: modprobe.d(5) as kmod 34 reads it, and `forbid`, which kmod takes for a bad line; a bad
-//! line is skipped and never fatal.
+//! Owns the directives. The key, a module name or pattern, is normalised; the rest of the line is kept byte for byte,
+//! because commands and parameters are not interpreted here. Contract: modprobe.d(5) as kmod 34 reads it, plus
+//! `forbid`, which kmod reports as a bad line. A bad line is skipped and is never fatal.
 
 use std::path::Path;
 
@@ -16,15 +15,15 @@ use crate::name;
 use crate::notice::{Notice, Sink};
 
 impl Config {
-    /// Adds what `bytes` say, the contents of the file that notices and origins call `path`.
+    /// Parses `bytes`, the contents of the file that notices and origins call `path`, and adds the entries.
     ///
-    /// Bad lines are skipped with [`BadConfigLine`](Notice::BadConfigLine); the directives that module-init-tools
-    /// had and kmod dropped (`include`, `config`) with [`DeprecatedDirective`](Notice::DeprecatedDirective).
+    /// Bad lines are skipped with [`BadConfigLine`](Notice::BadConfigLine). The directives of module-init-tools that
+    /// kmod dropped (`include`, `config`) are skipped with [`DeprecatedDirective`](Notice::DeprecatedDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         self.parse_of(Author::Administrator, path, bytes, sink);
     }
 
-    /// [`parse`](Self::parse), of what `author` wrote.
+    /// Does the same as [`parse`](Self::parse) for a file written by `author`.
     pub fn parse_of(&mut self, author: Author, path: &Path, bytes: &[u8], sink: &Sink) {
         let bad = |path, line, word| Notice::BadConfigLine { path, line, word };
         read(path, bytes, author, sink, bad, |directive, words, origin| match directive {
@@ -33,7 +32,7 @@ impl Config {
         });
     }
 
-    /// `None` for a line that makes no sense.
+    /// Adds the entry of a line; `None` if the line is invalid.
     fn add(&mut self, directive: &[u8], mut words: Fields<'_>, origin: Origin) -> Option<()> {
         match directive {
             b"alias" => {
@@ -63,7 +62,7 @@ impl Config {
     }
 }
 
-/// The next field, normalised; `None` when absent or when its brackets do not pair.
+/// Takes and normalises the next field; `None` if there is none or its brackets are unbalanced.
 fn key(words: &mut Fields<'_>) -> Option<BString> {
     Some(name::normalize_alias(words.next()?).ok()?.into_owned().into())
 }
@@ -72,14 +71,14 @@ fn command(mut words: Fields<'_>, origin: Origin) -> Option<Command> {
     Some(Command { pattern: key(&mut words)?, command: words.rest()?.into(), origin })
 }
 
-/// Unlike with other directives, nothing need follow the key.
+/// Parses a `forbid` line. Unlike in other directives, the text after the key is optional.
 fn forbid(mut words: Fields<'_>, origin: Origin) -> Option<Forbid> {
     let pattern = key(&mut words)?;
     let reason = words.rest().map(<[u8]>::trim_ascii).filter(|text| !text.is_empty());
     Some(Forbid { pattern, reason: reason.map(BString::from), origin })
 }
 
-/// Exactly `pre:` and `post:` switch lists; names before the first switch are dropped.
+/// Parses a `softdep` line. Only the exact words `pre:` and `post:` start a list; names before the first are dropped.
 fn softdep(mut words: Fields<'_>, origin: Origin) -> Option<Softdep> {
     let mut entry = Softdep { pattern: key(&mut words)?, pre: Vec::new(), post: Vec::new(), origin };
     let mut list = None;
@@ -94,7 +93,7 @@ fn softdep(mut words: Fields<'_>, origin: Origin) -> Option<Softdep> {
     Some(entry)
 }
 
-/// Dependency lists are separated by any C whitespace, unlike the fields of a line.
+/// Splits a dependency list, whose separator is any C whitespace, unlike that of the fields of a line.
 fn names(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     rest.split(|&byte| byte.is_ascii_whitespace() || byte == 0x0b).filter(|name| !name.is_empty())
 }

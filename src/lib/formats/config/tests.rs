@@ -1,5 +1,4 @@
-//! Unit tests of the modprobe.d grammar; what kmod does with the same lines is in the compliance
-//! suite.
+//! Unit tests of the modprobe.d grammar. The compliance suite checks that kmod treats the same lines alike.
 
 use super::*;
 use crate::formats::config::Softdeps;

@@ -1,11 +1,11 @@
 //! The symbols that a module exports, with their CRCs and namespaces.
 //!
-//! Owns three sources, best first. With `CONFIG_MODVERSIONS` each exported `foo` has a symbol `__crc_foo`, whose
-//! value leads to the CRC. Without it, `__ksymtab_strings` holds the names of the symbols *and* of their namespaces;
-//! which are names is told by the symbols `__ksymtab_foo`, or where those were stripped by the relocations of the
-//! `__ksymtab` tables: an entry is `{value, name, namespace}` (older kernels: no namespace), so a relocation into the
-//! strings is a name if the one before it is not into the strings. kmod takes every string for a symbol; we do so only
-//! when nothing tells. Must not look at needs.
+//! Owns three sources, tried in this order. With `CONFIG_MODVERSIONS`, each exported `foo` has a symbol `__crc_foo`
+//! whose value leads to the CRC. Without it, `__ksymtab_strings` holds the names of the symbols *and* of their
+//! namespaces. The symbols `__ksymtab_foo` show which strings are symbol names. If they were stripped, the relocations
+//! of the `__ksymtab` tables do: an entry is `{value, name, namespace}` (older kernels: no namespace), so a relocation
+//! into the strings is a name if the one before it does not point into the strings. kmod treats every string as a
+//! symbol; this module does so only if there is neither source of information. Must not look at needs.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -22,7 +22,7 @@ use super::{Result, malformed};
 
 const STRINGS: &str = "__ksymtab_strings";
 
-/// The tables of exports that final and not yet linked modules have, with their relocations' section names.
+/// The export tables, and the names of their relocation sections with and without addends.
 const TABLES: [(&str, &str, &str); 2] = [
     ("__ksymtab", ".rela__ksymtab", ".rel__ksymtab"),
     ("__ksymtab_gpl", ".rela__ksymtab_gpl", ".rel__ksymtab_gpl"),
@@ -33,13 +33,13 @@ const TABLES: [(&str, &str, &str); 2] = [
 pub struct Export<'a> {
     /// The symbol's name.
     pub name: &'a [u8],
-    /// Its CRC, 0 for a module built without `CONFIG_MODVERSIONS`.
+    /// Its CRC; 0 for a module built without `CONFIG_MODVERSIONS`.
     pub crc: u64,
 }
 
 impl Module<'_> {
-    /// The namespace of each exported symbol that has one (`EXPORT_SYMBOL_NS`), as (symbol, namespace), in symbol
-    /// table order. Empty when the symbols that tell (`__kstrtabns_foo`) were stripped.
+    /// Returns the namespace of each exported symbol that has one (`EXPORT_SYMBOL_NS`), as (symbol, namespace), in
+    /// symbol table order. The result is empty if the symbols `__kstrtabns_foo`, from which it is read, were stripped.
     pub fn export_namespaces(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let (Some(table), Some(strings)) = (self.symbol_table()?, self.section(STRINGS)?) else {
             return Ok(Vec::new());
@@ -55,7 +55,7 @@ impl Module<'_> {
         Ok(namespaces)
     }
 
-    /// The exported names of a module that has no `__crc_` symbols, in the order of `__ksymtab_strings`.
+    /// Returns the exported names of a module without `__crc_` symbols, in the order of `__ksymtab_strings`.
     pub(super) fn unversioned_exports(&self, table: Option<&SymbolTable<'_>>) -> Result<Vec<Vec<u8>>> {
         let Some(strings) = self.section(STRINGS)? else { return Ok(Vec::new()) };
         let mut real = table.map_or_else(|| Ok(HashSet::new()), named_by_symbols)?;
@@ -87,7 +87,7 @@ impl Module<'_> {
     }
 }
 
-/// The names told by symbols `__ksymtab_foo`.
+/// Collects the names `foo` of the symbols `__ksymtab_foo`.
 fn named_by_symbols(table: &SymbolTable<'_>) -> Result<HashSet<Vec<u8>>> {
     let (mut names, mut budget) = (HashSet::new(), Budget::default());
     for symbol in table.iter() {
@@ -98,13 +98,13 @@ fn named_by_symbols(table: &SymbolTable<'_>) -> Result<HashSet<Vec<u8>>> {
     Ok(names)
 }
 
-/// What the relocations of one export table point at.
+/// The relocations of one export table and what they point to.
 struct Targets<'a, 's> {
     module: &'a Module<'s>,
     table: &'a SymbolTable<'s>,
-    /// The number of the section `__ksymtab_strings`.
+    /// The index of the section `__ksymtab_strings`.
     section: usize,
-    /// The export table itself: where relocations without addends keep them.
+    /// The contents of the export table, which hold the addends of relocations without explicit addends.
     entries: Cow<'s, [u8]>,
     is_rela: bool,
 }
@@ -112,7 +112,7 @@ struct Targets<'a, 's> {
 impl Targets<'_, '_> {
     fn names(&self, relocations: &[u8], strings: &[u8]) -> Result<Vec<Vec<u8>>> {
         let section = RelocSection::parse(relocations, 0, relocations.len(), self.is_rela, self.module.ctx)
-            .map_err(|_| malformed("relocations of an export table are damaged"))?;
+            .map_err(|_| malformed("invalid relocations of an export table"))?;
         let mut targets: Vec<(u64, Option<u64>)> = section
             .iter()
             .map(|reloc| (reloc.r_offset, self.string_offset(reloc.r_sym, reloc.r_addend, reloc.r_offset)))
@@ -128,29 +128,30 @@ impl Targets<'_, '_> {
         Ok(names)
     }
 
-    /// The offset in the strings that a relocation leads to, `None` when it leads elsewhere.
+    /// Returns the offset in the strings that a relocation points to; `None` if it points elsewhere.
     fn string_offset(&self, symbol: usize, addend: Option<i64>, at: u64) -> Option<u64> {
         let symbol = self.table.get(symbol).filter(|symbol| symbol.st_shndx == self.section)?;
         let in_place = || {
             let word = range(&self.entries, at, 4).map_or(0, |bytes| number(bytes, self.module.ctx.le));
-            // A 32-bit two's complement addend, kept in the low half.
+            // A 32-bit two's complement addend, stored in the low half.
             i64::from(u32::try_from(word).unwrap_or(0).cast_signed())
         };
         symbol.st_value.checked_add_signed(addend.unwrap_or_else(in_place))
     }
 }
 
-/// The bytes from `offset` on, nothing when that is outside.
+/// Returns the bytes from `offset` on; an empty slice if that is out of range.
 fn from(bytes: &[u8], offset: u64) -> &[u8] {
     usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default()
 }
 
-/// The largest section that is kept for the next CRC, and how many of them. Real tables have up to 16 KiB, one or two a
-/// module. Of a larger section, and of headers that all claim the whole file, only four bytes at a time are read.
+/// The largest section that is kept for the next CRC, and the number of sections that are kept. Real tables have up to
+/// 16 KiB, and a module has one or two. Of a larger section, only the four bytes of each CRC are read, so headers that
+/// all claim the whole file do no harm.
 const MAX_TABLE: u64 = 64 << 10;
 const MAX_TABLES: usize = 16;
 
-/// Reads CRCs where `__crc_` symbols point, keeping the tables' bytes for the next symbol.
+/// Reads the CRCs that `__crc_` symbols point to and keeps the contents of the tables for the following symbols.
 pub(super) struct Crcs<'a, 's> {
     module: &'a Module<'s>,
     tables: HashMap<usize, Cow<'s, [u8]>>,
@@ -161,7 +162,7 @@ impl<'a, 's> Crcs<'a, 's> {
         Self { module, tables: HashMap::new() }
     }
 
-    /// The CRC that `symbol` stands for: its value itself when absolute, else 4 bytes at that offset of its section.
+    /// Returns the CRC for `symbol`: its value if it is absolute, else the 4 bytes at that offset of its section.
     pub(super) fn of(&mut self, symbol: &Sym) -> Result<u64> {
         let section = symbol.st_shndx;
         if section == SHN_ABS as usize || section == SHN_UNDEF as usize {
@@ -179,6 +180,6 @@ impl<'a, 's> Crcs<'a, 's> {
         }
         let crc = self.tables.get(&section).and_then(|table| range(table, symbol.st_value, 4));
         crc.map(|crc| number(crc, endian))
-            .ok_or_else(|| malformed("CRC of an exported symbol is outside of its section"))
+            .ok_or_else(|| malformed("CRC of an exported symbol is outside its section"))
     }
 }

@@ -1,8 +1,7 @@
-//! Taking the kernel's checks out of a module image, for `init_module`, which has no flags for that.
+//! Removes the kernel's version checks from a module image, for `init_module`, which has no flags for that.
 //!
-//! Without its version magic string and without an allocated `__versions` section a module is one that
-//! was built without either, which the kernel loads (and taints itself). Changes bytes in place; must
-//! not move any.
+//! Without the version magic string and without an allocated `__versions` section, a module looks as if it was built
+//! without either; the kernel loads it (and taints itself). Changes bytes in place and must not move any.
 
 use goblin::container::Container;
 use goblin::elf::section_header::SHF_ALLOC;
@@ -10,12 +9,12 @@ use goblin::elf::section_header::SHF_ALLOC;
 use super::module::Module;
 use super::{Result, malformed};
 
-/// Where `sh_flags` is in a section header, and how wide it is, in bytes.
+/// The offset of `sh_flags` in a section header and its width in bytes, for 32-bit and 64-bit objects.
 const FLAGS: [(usize, usize); 2] = [(8, 4), (8, 8)];
 
-/// Blanks the `vermagic=` string of `.modinfo`, if there is one.
+/// Overwrites the `vermagic=` string of `.modinfo` with NULs, if there is one.
 ///
-/// Errors: the image is no sound ELF object.
+/// Errors: the image is not a valid ELF object.
 pub fn without_vermagic(image: &mut [u8]) -> Result<()> {
     let range = {
         let bytes = &*image;
@@ -29,14 +28,14 @@ pub fn without_vermagic(image: &mut [u8]) -> Result<()> {
         })
     };
     if let Some(range) = range {
-        image.get_mut(range).ok_or_else(|| malformed(".modinfo is outside of the file"))?.fill(0);
+        image.get_mut(range).ok_or_else(|| malformed(".modinfo is outside the file"))?.fill(0);
     }
     Ok(())
 }
 
-/// Keeps the kernel from loading `__versions`, if there is one.
+/// Clears the flag that makes the kernel load `__versions`, if there is such a section.
 ///
-/// Errors: the image is no sound ELF object.
+/// Errors: the image is not a valid ELF object.
 pub fn without_versions(image: &mut [u8]) -> Result<()> {
     let (range, little) = {
         let bytes = &*image;
@@ -46,7 +45,7 @@ pub fn without_versions(image: &mut [u8]) -> Result<()> {
         let start = header + at;
         (start..start + len, module.ctx.is_little_endian())
     };
-    let field = image.get_mut(range).ok_or_else(|| malformed("section headers are outside of the file"))?;
+    let field = image.get_mut(range).ok_or_else(|| malformed("section headers are outside the file"))?;
     let flag = u8::try_from(SHF_ALLOC).unwrap_or_default();
     let lowest = if little { field.first_mut() } else { field.last_mut() };
     if let Some(byte) = lowest {

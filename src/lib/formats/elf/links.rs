@@ -1,11 +1,11 @@
-//! What a module offers to others and what it needs of them: all that depmod wants of the symbols, in one pass.
+//! The symbols that a module exports and needs: everything depmod reads from the symbol table, in one pass.
 //!
-//! Owns [`Links`], which holds the names in one buffer of its own, so that the module's bytes can be dropped at once
+//! Owns [`Links`], which holds the names in a buffer of its own, so that the module's bytes can be dropped immediately
 //! and a scan of thousands of modules stays small. Must not resolve anything.
 //!
-//! Order is contract: exports as `modprobe --show-exports` lists them (symbol table order), needs as kmod counts
-//! them: the undefined symbols in table order, then the entries of `__versions` that were not among those (typically
-//! `module_layout`). The first decides depmod's order of dependencies.
+//! The order is part of the contract. Exports are in the order of `modprobe --show-exports` (symbol table order). Needs
+//! are in kmod's order: the undefined symbols in table order, then the entries of `__versions` that are not among them
+//! (typically `module_layout`). The order of needs determines the order of depmod's dependencies.
 
 use std::collections::HashMap;
 
@@ -19,22 +19,22 @@ use super::module::Module;
 use super::symbols::{MAX_NAMES, SymbolTable, too_many_names, until_nul};
 use super::versions::Version;
 
-/// `STT_SPARC_REGISTER`: declares the use of a register, not a symbol.
+/// `STT_SPARC_REGISTER`: declares the use of a register and does not name a symbol.
 const STT_SPARC_REGISTER: u8 = 13;
 
-/// The most exports and needs of one module, 4 million; the largest real module has 6,000.
+/// The maximum number of exports and needs of one module, 4 million; the largest real module has 6,000.
 const MAX_LINKS: usize = 4 << 20;
 
-/// How strongly an undefined symbol binds.
+/// The binding of an undefined symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bind {
-    /// `STB_LOCAL`; no linker leaves an undefined one.
+    /// `STB_LOCAL`; linkers never leave a local symbol undefined.
     Local,
     /// `STB_GLOBAL`: loading fails without the symbol.
     Global,
     /// `STB_WEAK`: the symbol may be missing.
     Weak,
-    /// Known from the version section only, or of another binding.
+    /// The symbol is listed in the version section only, or has another binding.
     Unknown,
 }
 
@@ -43,13 +43,13 @@ pub enum Bind {
 pub struct Need<'a> {
     /// The symbol's name.
     pub name: &'a [u8],
-    /// How strongly it is needed.
+    /// The binding, which tells whether the symbol may be missing.
     pub bind: Bind,
-    /// The version it was built against, `None` when the module records none.
+    /// The version that the module was built against; `None` if the module does not record one.
     pub crc: Option<u64>,
 }
 
-/// Exports and needs of one module; owns its names, independent of the module's bytes.
+/// The exports and needs of one module. Owns the names, so it is independent of the module's bytes.
 #[derive(Debug, Default)]
 pub struct Links {
     names: Vec<u8>,
@@ -57,7 +57,7 @@ pub struct Links {
     needs: Vec<(Span, Bind, Option<u64>)>,
 }
 
-/// A range of [`Links::names`]; both below [`MAX_NAMES`], hence 32 bits.
+/// A range of [`Links::names`]. Both ends are below [`MAX_NAMES`], so 32 bits suffice.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: u32,
@@ -92,15 +92,16 @@ impl Links {
     }
 }
 
-/// The sections that [`Module::links`] looks at, those for modules of old or odd kernels left out.
+/// The sections that [`Module::links`] reads, except for those that only old or unusual kernels have.
 pub const LINK_SECTIONS: [&str; 6] =
     [".symtab", ".strtab", "__versions", "__ksymtab_strings", "__kcrctab", "__kcrctab_gpl"];
 
 impl Module<'_> {
-    /// Exports and needs, by one walk over the symbol table.
+    /// Collects exports and needs in one walk over the symbol table. A module without a symbol table only has the needs
+    /// listed in its version sections.
     ///
-    /// Errors: malformed when a symbol, name, version or CRC leads out of its section; limit above 64 MiB of names
-    /// or 4 million of them; else what the source answered. A module without symbol table has no needs but those of its versions.
+    /// Errors: malformed if a symbol, name, version or CRC is outside its section; limit above 64 MiB of names or 4
+    /// million of them; errors of the source.
     pub fn links(&self) -> Result<Links> {
         let versions = self.versions()?;
         let mut versions = Claims::new(versions.entries()?);
@@ -156,10 +157,10 @@ fn bind(symbol: &Sym) -> Bind {
     }
 }
 
-/// The version entries, and which of them an undefined symbol has claimed.
+/// The version entries, and which of them have been claimed by an undefined symbol.
 ///
-/// modpost writes the entries in the order of the undefined symbols, so the next one asked for is nearly always
-/// one of the next few entries; a map is built only for a module where that fails.
+/// modpost writes the entries in the order of the undefined symbols, so the wanted entry is nearly always among the
+/// next few. A map is built only for a module where it is not.
 struct Claims<'a> {
     versions: Vec<Version<'a>>,
     claimed: Vec<bool>,
@@ -167,7 +168,7 @@ struct Claims<'a> {
     map: Option<HashMap<&'a [u8], usize>>,
 }
 
-/// How far ahead of the expected entry to look before a map is built.
+/// The number of entries to try from the expected one on before a map is built.
 const LOOK_AHEAD: usize = 8;
 
 impl<'a> Claims<'a> {
@@ -175,7 +176,7 @@ impl<'a> Claims<'a> {
         Self { claimed: vec![false; versions.len()], versions, next: 0, map: None }
     }
 
-    /// The CRC recorded for `name`, whose entry is then claimed.
+    /// Claims the entry of `name` and returns the CRC recorded in it.
     fn take(&mut self, name: &[u8]) -> Option<u64> {
         let index = self.position(name)?;
         self.next = index.saturating_add(1);
@@ -192,13 +193,13 @@ impl<'a> Claims<'a> {
             return None;
         }
         let map = self.map.get_or_insert_with(|| {
-            // In reverse, so that the first of several equal names stays.
+            // In reverse, so that the first of several equal names wins.
             self.versions.iter().enumerate().rev().map(|(index, version)| (version.name, index)).collect()
         });
         map.get(name).copied()
     }
 
-    /// The entries that no undefined symbol asked for, in section order.
+    /// The entries that no undefined symbol has claimed, in section order.
     fn unclaimed(&self) -> impl Iterator<Item = &Version<'a>> {
         self.versions.iter().zip(&self.claimed).filter(|(_, claimed)| !**claimed).map(|(version, _)| version)
     }

@@ -1,13 +1,13 @@
 //! Kernel modules as ELF relocatable objects: sections, symbols, versions, build id.
 //!
-//! Owns the reading of an ELF32 or ELF64 object of either byte order, section by section, over
-//! goblin's header, section header, symbol and relocation types. Must not read a file (a [`Source`]
-//! hands over the bytes of any range), and must not hold more of it than the section asked for.
+//! Owns the reading of an ELF32 or ELF64 object of either byte order, section by section, with goblin's types for the
+//! header, section headers, symbols and relocations. Must not read files (a [`Source`] provides the bytes of any
+//! range), and must not hold more of the object than the requested section.
 //!
-//! Contract: what the kernel's `kernel/module/main.c` and `scripts/mod/modpost.c` lay down for modules,
-//! and what kmod's tools accept: `e_shentsize` must match the class, the section name table must end in
-//! NUL, a section is found by the first match of its name. Every number in the file is hostile: ranges
-//! are checked against the source's length before anything is allocated.
+//! Contract: the rules for modules in the kernel's `kernel/module/main.c` and `scripts/mod/modpost.c`, and what kmod's
+//! tools accept: `e_shentsize` must match the class, the section name table must end in NUL, and the first section with
+//! a name is the one that is found. No number in the file is trusted: ranges are checked against the source's length
+//! before anything is allocated.
 
 mod exports;
 mod force;
@@ -29,10 +29,10 @@ pub use versions::{Version, Versions};
 
 use crate::error::Cause;
 
-/// What reading an object answers: the [`Source`]'s own failure, or a flaw of the format.
+/// The result of reading an object; the error is a failure of the [`Source`] or a flaw in the format.
 pub type Result<T> = std::result::Result<T, Cause>;
 
-/// A malformed object, described by `reason`.
+/// Makes the error for a malformed object.
 fn malformed(reason: &'static str) -> Cause {
     Cause::Format(crate::error::FormatError::malformed(reason))
 }

@@ -1,7 +1,7 @@
-//! The object's skeleton: header, section table, section names, and access to a section by name.
+//! The skeleton of an object: header, section table, section names, and access to a section by name.
 //!
-//! Owns nothing of what is inside a section. Must not read more than the header, the table and the names
-//! before a section is asked for: of a plain module on a disk the rest never leaves the page cache.
+//! Must not interpret the contents of sections. Must not read more than the header, the section table and the names
+//! before a section is requested, so that the rest of an uncompressed module need not be copied.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,46 +17,46 @@ use super::source::Source;
 use super::{Result, malformed};
 use crate::error::{Cause, FormatError, FormatKind};
 
-/// A parsed object over its source. Cheap: one small allocation for the section table.
+/// A parsed object on top of its source. Cheap: one small allocation for the section table.
 pub struct Module<'s> {
     source: &'s dyn Source,
     pub(super) ctx: Ctx,
     pub(super) machine: u16,
     sections: Vec<SectionHeader>,
-    /// Where the section headers begin in the file.
+    /// The offset of the section headers in the file.
     table: u64,
     names: Cow<'s, [u8]>,
 }
 
 impl<'s> Module<'s> {
-    /// Reads header, section table and section names.
+    /// Parses the header, the section table and the section names.
     ///
-    /// Errors: not this format when the bytes are no ELF object; malformed when header or section table break
-    /// ELF's rules; else what the source answered.
+    /// Errors: not this format if the source is not an ELF object; malformed if the header or the section table
+    /// violates the rules of ELF; errors of the source.
     pub fn parse(source: &'s dyn Source) -> Result<Self> {
         let (header, ctx) = read_header(source)?;
         let sections = read_sections(source, &header, ctx)?;
         let section =
             sections.get(usize::from(header.e_shstrndx)).ok_or_else(|| malformed("no section name table"))?;
         let names = contents(source, section)?;
-        // Other sections without a readable name are merely not found; kmod has it so.
+        // Other sections without a readable name are just not found, as in kmod.
         if section.sh_name >= names.len() {
             return Err(malformed("section name table does not name itself"));
         }
         if names.last() != Some(&0) {
-            return Err(malformed("section name table does not end in NUL"));
+            return Err(malformed("section name table is not NUL-terminated"));
         }
         Ok(Self { source, ctx, machine: header.e_machine, sections, table: header.e_shoff, names })
     }
 
-    /// The bytes of the section called `name`: the first of that name; `None` without one.
+    /// Returns the contents of the first section called `name`; `None` if there is none.
     ///
-    /// Errors: malformed when the section reaches beyond the file's end; else what the source answered.
+    /// Errors: malformed if the section extends past the end of the file; errors of the source.
     pub fn section(&self, name: &str) -> Result<Option<Cow<'s, [u8]>>> {
         self.find(name).map(|index| self.contents(index)).transpose()
     }
 
-    /// Tells the source that the sections of these names are going to be asked for.
+    /// Announces to the source that the sections with these names will be requested.
     pub fn announce(&self, names: &[&str]) {
         let sections = names.iter().filter_map(|name| self.sections.get(self.find(name)?));
         let ranges: Vec<Range<u64>> = sections
@@ -66,25 +66,22 @@ impl<'s> Module<'s> {
         self.source.announce(&ranges);
     }
 
-    /// Where the bytes of the section called `name` begin in the file, and the bytes.
+    /// Returns the file offset and the contents of the section called `name`.
     pub(super) fn section_with_offset(&self, name: &str) -> Result<Option<(usize, Cow<'s, [u8]>)>> {
         let Some(index) = self.find(name) else { return Ok(None) };
         let offset = self.sections.get(index).and_then(|section| usize::try_from(section.sh_offset).ok());
-        Ok(Some((
-            offset.ok_or_else(|| malformed("a section is outside of the file"))?,
-            self.contents(index)?,
-        )))
+        Ok(Some((offset.ok_or_else(|| malformed("a section is outside the file"))?, self.contents(index)?)))
     }
 
-    /// Where the header of the section called `name` is in the file.
+    /// Returns the file offset of the header of the section called `name`.
     pub(super) fn section_header_offset(&self, name: &str) -> Option<usize> {
         let before = self.find(name)?.checked_mul(SectionHeader::size(self.ctx))?;
         usize::try_from(self.table).ok()?.checked_add(before)
     }
 
-    /// The bytes of `.modinfo`: `key=value` strings, each ended by NUL.
+    /// Returns the contents of `.modinfo`: `key=value` strings, each terminated by NUL.
     ///
-    /// Errors: absent without such a section, or when it reaches beyond the file's end; else what the source answered.
+    /// Errors: absent if there is no such section or it extends past the end of the file; errors of the source.
     pub fn modinfo(&self) -> Result<Cow<'s, [u8]>> {
         let absent = |reason| Cause::Format(FormatError::new(FormatKind::Absent, reason));
         match self.section(".modinfo") {
@@ -94,25 +91,25 @@ impl<'s> Module<'s> {
         }
     }
 
-    /// The index of the first section called `name`.
+    /// Returns the index of the first section called `name`.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.sections.iter().position(|section| self.is_called(section, name))
     }
 
-    /// The bytes of section number `index`, nothing for one that occupies no file space.
+    /// Returns the contents of the section at `index`; an empty slice if it does not occupy space in the file.
     pub(super) fn contents(&self, index: usize) -> Result<Cow<'s, [u8]>> {
-        let section = self.sections.get(index).ok_or_else(|| malformed("section number out of range"))?;
+        let section = self.sections.get(index).ok_or_else(|| malformed("section index out of range"))?;
         contents(self.source, section)
     }
 
-    /// How many bytes of the file section number `index` claims.
+    /// Returns the size in bytes that the header of the section at `index` claims.
     pub(super) fn size_of(&self, index: usize) -> Option<u64> {
         self.sections.get(index).map(|section| section.sh_size)
     }
 
-    /// `len` bytes at `offset` of section number `index`.
+    /// Returns `len` bytes at `offset` of the section at `index`.
     pub(super) fn part(&self, index: usize, offset: u64, len: u64) -> Result<Cow<'s, [u8]>> {
-        let outside = || malformed("a symbol is outside of its section");
+        let outside = || malformed("a symbol is outside its section");
         let section = self.sections.get(index).ok_or_else(outside)?;
         let end =
             offset.checked_add(len).filter(|&end| end <= section.sh_size && section.sh_type != SHT_NOBITS);
@@ -138,7 +135,7 @@ fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
         Some(&ELFDATA2MSB) => Endian::Big,
         _ => return Err(malformed("unknown ELF byte order")),
     };
-    // The two layouts differ, goblin has a parser for each; both turn into the common `Header`.
+    // The two layouts differ and goblin has a parser for each; both convert to the common `Header`.
     let (container, parsed) = match bytes.get(EI_CLASS) {
         Some(&ELFCLASS32) => (Container::Little, header::header32::Header::parse(&bytes).map(Header::from)),
         Some(&ELFCLASS64) => (Container::Big, header::header64::Header::parse(&bytes).map(Header::from)),
@@ -151,7 +148,7 @@ fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
 fn read_sections(source: &dyn Source, header: &Header, ctx: Ctx) -> Result<Vec<SectionHeader>> {
     let entry = SectionHeader::size(ctx);
     if usize::from(header.e_shentsize) != entry {
-        return Err(malformed("size of a section header does not fit the ELF class"));
+        return Err(malformed("section header size does not match the ELF class"));
     }
     let count = usize::from(header.e_shnum);
     if count == 0 {
@@ -173,7 +170,7 @@ fn contents<'s>(source: &'s dyn Source, section: &SectionHeader) -> Result<Cow<'
     source.bytes(section.sh_offset, section.sh_size)
 }
 
-/// Whether the range is wholly inside the source, before anything is allocated for it.
+/// Checks that the range is inside the source, before anything is allocated for it.
 fn check_range(source: &dyn Source, offset: u64, len: u64) -> std::result::Result<(), ()> {
     match offset.checked_add(len) {
         Some(end) if end <= source.size() => Ok(()),

@@ -1,8 +1,8 @@
-//! The build id: the linker's fingerprint of the object, in an ELF note.
+//! The build id: an identifier of the object that the linker stores in an ELF note.
 //!
-//! Owns the reading of `.note.gnu.build-id`: notes `{u32 name size; u32 descriptor size; u32 type; name;
-//! descriptor}`, name and descriptor padded to 4 bytes. The build id is the descriptor of the note of type 3
-//! whose name is `GNU`.
+//! Owns the reading of `.note.gnu.build-id`. A note is `{u32 name size; u32 descriptor size; u32 type; name;
+//! descriptor}`, with name and descriptor padded to 4 bytes. The build id is the descriptor of the note of type 3 whose
+//! name is `GNU`.
 
 use super::Result;
 use super::module::Module;
@@ -12,7 +12,7 @@ use super::versions::number;
 const NT_GNU_BUILD_ID: u64 = 3;
 
 impl Module<'_> {
-    /// The build id (usually 20 bytes), `None` when the object has none or the note is damaged.
+    /// Returns the build id (usually 20 bytes); `None` if the object does not have one or the note is malformed.
     ///
     /// Errors: those of [`Module::section`].
     pub fn build_id(&self) -> Result<Option<Vec<u8>>> {
@@ -41,6 +41,6 @@ struct Note<'a> {
     kind: u64,
     name: &'a [u8],
     descriptor: &'a [u8],
-    /// Where the next note starts; always beyond this one's start, so that a walk ends.
+    /// The offset of the next note. It is always greater than that of this note, so a walk terminates.
     end: u64,
 }

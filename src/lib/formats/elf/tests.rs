@@ -1,4 +1,4 @@
-//! Unit tests of the object reader over objects assembled here, of both classes and byte orders.
+//! Unit tests of the object reader, on objects assembled here for both classes and byte orders.
 
 use super::{Bind, Module};
 use crate::error::{Cause, FormatKind};
@@ -8,7 +8,7 @@ const ABSOLUTE: u16 = 0xfff1;
 const GLOBAL: u8 = 1 << 4;
 const WEAK: u8 = 2 << 4;
 
-/// A target: is it 64 bits wide, is it little-endian.
+/// A target: whether it is 64-bit, and whether it is little-endian.
 type Target = (bool, bool);
 const TARGETS: [Target; 4] = [(true, true), (true, false), (false, true), (false, false)];
 
@@ -23,7 +23,7 @@ fn word(target: Target, value: u64) -> Vec<u8> {
 /// One symbol of a table under construction.
 struct Symbol(&'static str, u8, u16, u64);
 
-/// `.symtab` and `.strtab` with a null symbol in front.
+/// Builds `.symtab`, which starts with a null symbol, and `.strtab`.
 fn symbols(target: Target, list: &[Symbol]) -> [(&'static str, Vec<u8>); 2] {
     let (mut table, mut names) = (vec![0; if target.0 { 24 } else { 16 }], vec![0]);
     for Symbol(name, info, section, value) in list {
@@ -41,7 +41,7 @@ fn symbols(target: Target, list: &[Symbol]) -> [(&'static str, Vec<u8>); 2] {
     [(".symtab", table), (".strtab", names)]
 }
 
-/// An object of the given sections, which get the numbers 1, 2, ... in order.
+/// Builds an object with the given sections, which are numbered 1, 2, ... in order.
 fn object(target: Target, sections: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let ident = [0x7f, b'E', b'L', b'F', 1 + u8::from(target.0), 2 - u8::from(target.1), 1];
     let mut bytes = vec![0; if target.0 { 64 } else { 52 }];
@@ -88,7 +88,7 @@ fn version(target: Target, name: &str, crc: u64) -> Vec<u8> {
     record
 }
 
-/// (name, crc) of exports; (name, bind, crc) of needs.
+/// Exports as (name, CRC), and needs as (name, binding, CRC).
 type Found = (Vec<(String, u64)>, Vec<(String, Bind, Option<u64>)>);
 
 fn links(bytes: &[u8]) -> Found {
@@ -138,7 +138,7 @@ fn a_namespace_is_no_symbol() {
     let namespaces = Module::parse(&bytes).unwrap().export_namespaces().unwrap();
     assert_eq!(namespaces, [(b"foo".to_vec(), b"MY_NS".to_vec())]);
 
-    // Stripped of the names, only relocations tell: value, name, namespace; the entry of bar has an empty one.
+    // Without the names, only the relocations of {value, name, namespace} help; the namespace of bar is empty.
     let [symtab, strtab] = symbols(target, &[Symbol("", 3, 1, 0), Symbol("f", GLOBAL, 9, 0)]);
     let relocations: Vec<u8> = [(0, 2, 0), (4, 1, 0), (8, 1, 4), (12, 2, 0), (16, 1, 10), (20, 1, 13)]
         .into_iter()
@@ -149,7 +149,7 @@ fn a_namespace_is_no_symbol() {
     let sections = [strings(), symtab, strtab, ("__ksymtab", vec![0; 24]), (".rela__ksymtab", relocations)];
     assert_eq!(links(&object(target, &sections)).0, [("foo".into(), 0), ("bar".into(), 0)]);
 
-    // Nothing tells: every string, as kmod does.
+    // Without either, every string counts as a symbol, as in kmod.
     let bytes = object(target, &[strings()]);
     assert_eq!(links(&bytes).0, [("foo".into(), 0), ("MY_NS".into(), 0), ("bar".into(), 0)]);
 }

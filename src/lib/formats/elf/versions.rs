@@ -1,9 +1,9 @@
 //! `CONFIG_MODVERSIONS`: the symbol versions that a module was built against.
 //!
-//! Owns both layouts. Basic, section `__versions`: records of 64 bytes, on 64-bit targets
-//! `{u64 crc; char name[56]}`, on 32-bit ones `{u32 crc; char name[60]}`. Extended (`CONFIG_EXTENDED_MODVERSIONS`,
-//! for names that do not fit): section `__version_ext_names`, strings ended by NUL, and `__version_ext_crcs`, one
-//! u32 for each of them. Must not judge the versions; comparing them is the kernel's and depmod's business.
+//! Owns both layouts. The basic one is the section `__versions` with records of 64 bytes, `{u64 crc; char name[56]}` on
+//! 64-bit targets and `{u32 crc; char name[60]}` on 32-bit ones. The extended one (`CONFIG_EXTENDED_MODVERSIONS`, for
+//! names that do not fit) is the section `__version_ext_names` with NUL-terminated strings, and `__version_ext_crcs`
+//! with a u32 for each of them. Must not compare versions, which is up to the kernel and depmod.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,12 +16,12 @@ use super::{Result, malformed};
 /// The size of a record of `__versions`, in bytes.
 const RECORD: usize = 64;
 
-/// A needed symbol and the version of it that the module was built against.
+/// A needed symbol and the version that the module was built against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version<'a> {
     /// The symbol's name as recorded; on some ELF ABIs (old PowerPC 64) with a leading dot.
     pub name: &'a [u8],
-    /// Its CRC; 32 bits are meaningful, a 64-bit record has room for more.
+    /// Its CRC. Only 32 bits are meaningful, although a 64-bit record has room for more.
     pub crc: u64,
 }
 
@@ -35,7 +35,7 @@ pub struct Versions<'s> {
 }
 
 impl<'s> Module<'s> {
-    /// The version sections; empty ones where the module has none.
+    /// Reads the version sections. Those that the module does not have are empty.
     pub fn versions(&self) -> Result<Versions<'s>> {
         let basic = self.section("__versions")?;
         let extended_names = self.section("__version_ext_names")?;
@@ -56,10 +56,10 @@ impl Versions<'_> {
         self.present
     }
 
-    /// The basic records in section order, then the extended ones whose name was not among the basic.
+    /// Returns the basic records in section order, then the extended ones whose name is not among the basic ones.
     ///
-    /// Errors: malformed when a section's size is no whole number of records, a name lacks its NUL, or the
-    /// extended names and CRCs differ in number.
+    /// Errors: malformed if the size of a section is not a multiple of the record size, a name is not NUL-terminated,
+    /// or the numbers of extended names and CRCs differ.
     pub fn entries(&self) -> Result<Vec<Version<'_>>> {
         let mut entries = self.basic_entries()?;
         let extended = self.extended_entries()?;
@@ -83,7 +83,7 @@ impl Versions<'_> {
         let end = name.iter().position(|&byte| byte == 0);
         let name = end
             .and_then(|end| name.get(..end))
-            .ok_or_else(|| malformed("a name in __versions lacks its NUL"))?;
+            .ok_or_else(|| malformed("a name in __versions is not NUL-terminated"))?;
         Ok(Version { name, crc: number(crc, self.ctx.le) })
     }
 
@@ -92,7 +92,7 @@ impl Versions<'_> {
         let names = match self.extended_names.split_last() {
             None => return if crcs.is_empty() { Ok(Vec::new()) } else { Err(mismatch()) },
             Some((0, names)) => names,
-            Some(_) => return Err(malformed("__version_ext_names does not end in NUL")),
+            Some(_) => return Err(malformed("__version_ext_names is not NUL-terminated")),
         };
         let names: Vec<&[u8]> = names.split(|&byte| byte == 0).collect();
         if !rest.is_empty() || names.len() != crcs.len() {
@@ -107,7 +107,7 @@ fn mismatch() -> crate::error::Cause {
     malformed("__version_ext_names and __version_ext_crcs differ in length")
 }
 
-/// An unsigned integer of up to 8 bytes in the object's byte order.
+/// Decodes an unsigned integer of up to 8 bytes in the object's byte order.
 pub(super) fn number(bytes: &[u8], endian: Endian) -> u64 {
     let add = |value: u64, &byte: &u8| value << 8 | u64::from(byte);
     if endian.is_little() { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) }

@@ -1,9 +1,9 @@
-//! What a firmware directory holds: files and links by their paths, and the way from a name to the file it leads to.
+//! The contents of a firmware directory: files and links by path, and the resolution of a name to a file.
 //!
-//! Nothing here looks at the disk: what links lead to outside of the directory is for others to find out and to put in
-//! their places by [`Catalogue::lead`]; a link of which nobody has said it leads nowhere. No more than forty are followed
-//! for a name. WHENCE may add links to those that are there; in a directory of compressed files they lead from one suffix
-//! to the same. Must not know what files hold.
+//! Must not access the disk. The caller resolves links that lead out of the directory and puts the result in their
+//! place with [`Catalogue::lead`]; an unresolved link of this kind leads nowhere. At most 40 links are followed for a
+//! name. WHENCE may add links to those that exist; in a directory of compressed files, such a link leads from a name
+//! with a suffix to the target with the same suffix. Must not know the contents of files.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,30 +19,30 @@ use crate::path_walk::{self, Entry, Tree};
 pub enum Node {
     /// A file.
     File {
-        /// Where its bytes are.
+        /// The path of the file to read.
         source: BString,
-        /// How many there are, as far as is known.
+        /// Its size in bytes, as far as it is known.
         size: u64,
-        /// What else there is that could be meant, where that is not certain.
+        /// Other files that could be meant, if the source is ambiguous.
         rivals: Vec<BString>,
     },
     /// A symbolic link.
     Link(BString),
 }
 
-/// The paths of a firmware directory, relative to it. Directories are there when something is in them.
+/// The paths in a firmware directory, relative to it. A directory exists if it contains an entry.
 #[derive(Debug, Default, Clone)]
 pub struct Catalogue {
     nodes: BTreeMap<BString, Node>,
-    /// Links that somebody says should be there, by names without suffix.
+    /// Links that WHENCE declares, by their names without suffix.
     said: BTreeMap<BString, BString>,
-    /// The links that lead out, each with those that follow it outside: paths on the disk and targets. What they lead to
-    /// is among the nodes as if it were there.
+    /// The links that lead out of the directory, each with the links that follow it outside, as paths on the disk and
+    /// targets. The nodes contain what these links lead to, as if it were in their place.
     outward: BTreeMap<BString, Vec<(BString, BString)>>,
 }
 
-/// How many parts of paths may still be looked at for patterns: a machine's modules take a few thousand. One budget is for
-/// all the patterns of a job, however many there are.
+/// The remaining number of path components that may be matched against patterns. The modules of a machine need a few
+/// thousand steps. All patterns of a job share one budget.
 #[derive(Debug)]
 pub struct Steps(usize);
 
@@ -53,9 +53,9 @@ impl Default for Steps {
 }
 
 impl Steps {
-    /// Takes some.
+    /// Uses up `steps` steps.
     ///
-    /// Errors: there are too few left, and none from then on.
+    /// Errors: not enough steps are left; the budget is then exhausted.
     fn take(&mut self, steps: usize) -> Result<(), Dead> {
         let left = self.0.checked_sub(steps);
         self.0 = left.unwrap_or(0);
@@ -63,44 +63,44 @@ impl Steps {
     }
 }
 
-/// The way to a file.
+/// A resolved path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chased {
-    /// The links on it in their order: path and target as it is written.
+    /// The links that were followed, in order: path, and target as written.
     pub links: Vec<(BString, BString)>,
-    /// The file's own path.
+    /// The path of the file.
     pub file: BString,
 }
 
-/// Why a name leads to no file.
+/// The reason why a name does not lead to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dead {
-    /// There is nothing.
+    /// The path does not exist.
     Absent,
     /// This link, or the name itself, leads out of the directory.
     Leaves(BString),
-    /// This link leads to itself, or there are more than forty.
+    /// This link leads to itself, or more than 40 links were followed.
     Loop(BString),
-    /// This is a directory and should be a file.
+    /// This is a directory instead of a file.
     Directory(BString),
-    /// This is a file and should be a directory.
+    /// This is a file instead of a directory.
     NoDirectory(BString),
-    /// This file is empty, from which the kernel reads nothing.
+    /// This file is empty, so the kernel cannot load it.
     Empty(BString),
-    /// The patterns stand for too many names.
+    /// The patterns match too many names.
     TooMany,
 }
 
 type Way = (Vec<(BString, BString)>, BString);
 
 impl Catalogue {
-    /// Adds what is at a path. The last word counts.
+    /// Adds the entry at a path, replacing an earlier one.
     pub fn insert(&mut self, path: BString, node: Node) {
         self.nodes.insert(path, node);
     }
 
-    /// Adds a link that is only said to be there. Where there is something else, that counts; the answer is what the
-    /// link is known to lead to already, if that is another target.
+    /// Adds a link that WHENCE declares. An existing entry at the path takes precedence. Returns the known target of
+    /// the link if it differs from `target`.
     pub fn say(&mut self, path: BString, target: BString) -> Option<BString> {
         let other = match self.nodes.get(&path) {
             _ if has_below(&self.nodes, &path) => return None,
@@ -118,28 +118,28 @@ impl Catalogue {
         None
     }
 
-    /// The links that lead out of the directory, and of which it is not known where to.
+    /// Returns the links that lead out of the directory and have not been resolved yet.
     pub fn leaving(&self) -> Vec<BString> {
         let links = self.nodes.iter().filter(|(_, node)| matches!(node, Node::Link(_))).map(|(path, _)| path);
         let leaves = |link: &&BString| matches!(self.real(link), Err(Dead::Leaves(at)) if at == **link);
         links.filter(leaves).cloned().collect()
     }
 
-    /// Puts what a link leads to in its place: a file, or another link; nothing if it is a directory, whose contents are
-    /// to be added, or if there is nothing. `links` are those on the way there, the first one itself, as they are on the
-    /// disk.
+    /// Replaces a link that leads out of the directory by what it leads to: a file or another link; `None` for a
+    /// directory, whose contents the caller adds, or if the target does not exist. `links` are the links on the way to
+    /// the target as they are on the disk, starting with this one.
     pub fn lead(&mut self, link: BString, links: Vec<(BString, BString)>, to: Option<Node>) {
         self.nodes.remove(&link);
         self.nodes.extend(to.map(|node| (link.clone(), node)));
         self.outward.insert(link, links);
     }
 
-    /// Whether a path was put there by [`Catalogue::lead`].
+    /// Whether the entry at a path was put there by [`Catalogue::lead`].
     pub fn leads_out(&self, path: &[u8]) -> bool {
         self.outward.contains_key(path.as_bstr())
     }
 
-    /// The links on the disk that lead out of the directory on the way to a path without other links.
+    /// Returns the links on the disk that lead out of the directory on the way to a path that has no other links.
     pub fn outward(&self, path: &[u8]) -> impl Iterator<Item = &(BString, BString)> {
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         let heads =
@@ -147,18 +147,18 @@ impl Catalogue {
         heads.flatten()
     }
 
-    /// What is there, by path.
+    /// All entries with their paths.
     pub fn nodes(&self) -> impl Iterator<Item = (&BString, &Node)> {
         self.nodes.iter()
     }
 
-    /// What is at just this path.
+    /// Returns the entry at exactly this path.
     pub fn node(&self, path: &[u8]) -> Option<Cow<'_, Node>> {
         let node = self.nodes.get(path.as_bstr()).map(Cow::Borrowed);
         node.or_else(|| self.said_node(path))
     }
 
-    /// The link that is said to be at just this path.
+    /// Returns the link that WHENCE declares at exactly this path.
     fn said_node(&self, path: &[u8]) -> Option<Cow<'_, Node>> {
         let link = |plain: &[u8], suffix: &str| {
             let target = self.said.get(plain.as_bstr())?;
@@ -168,21 +168,22 @@ impl Catalogue {
         link(path, "").or_else(|| if suffix.is_empty() { None } else { link(plain, suffix) })
     }
 
-    /// The way from a path to the file that it leads to.
+    /// Resolves a path to a file.
     ///
-    /// Errors: why it leads to none.
+    /// Errors: the reason why it does not lead to a file.
     pub fn chase(&self, path: &[u8]) -> Result<Chased, Dead> {
         self.chase_by(path, |path| self.node(path))
     }
 
-    /// The same with links that are only said to be there before what is there: for paths that are no certain ones.
+    /// Does the same as [`Catalogue::chase`], but declared links take precedence over existing entries. For directories
+    /// whose contents are not certain.
     ///
-    /// Errors: why it leads to none.
+    /// Errors: the reason why it does not lead to a file.
     pub fn chase_said(&self, path: &[u8]) -> Result<Chased, Dead> {
         self.chase_by(path, |path| self.said_node(path).or_else(|| self.node(path)))
     }
 
-    /// Where a path itself is once the links to its directory are followed; `None` where there is none.
+    /// Returns the path with the links to its directory resolved; `None` if that directory does not exist.
     pub fn locate(&self, path: &[u8]) -> Option<BString> {
         let (dir, last) = path.rsplit_once_str("/").unwrap_or((b"", path));
         let (_, dir) = self.real(dir).ok()?;
@@ -201,12 +202,12 @@ impl Catalogue {
         }
     }
 
-    /// The way to what is no link, which is there.
+    /// Resolves a path to an existing file or directory.
     fn real(&self, path: &[u8]) -> Result<Way, Dead> {
         self.walk(path, |path| self.node(path))
     }
 
-    /// Goes along a path and all links on it, to what is no link.
+    /// Follows a path and all links on it.
     fn walk<'c>(&'c self, path: &[u8], node: impl Fn(&[u8]) -> Option<Cow<'c, Node>>) -> Result<Way, Dead> {
         let mut inside = Inside { catalogue: self, path, node, here: BString::default(), links: Vec::new() };
         path_walk::walk(&mut inside, path)?;
@@ -217,8 +218,8 @@ impl Catalogue {
         has_below(&self.nodes, path) || has_below(&self.said, path)
     }
 
-    /// The names without suffix below the directory `start` that a pattern stands for, relative to it and sorted. Whether
-    /// they lead to files is not looked at.
+    /// Returns the names without suffix below the directory `start` that a pattern matches, relative to it and sorted.
+    /// They are not checked to lead to files.
     ///
     /// Errors: too many.
     pub fn expand(&self, start: &[u8], pattern: &[u8], steps: &mut Steps) -> Result<BTreeSet<BString>, Dead> {
@@ -245,7 +246,7 @@ impl Catalogue {
         Ok(found)
     }
 
-    /// The names in a directory, or in one that a link leads to.
+    /// Returns the names in a directory, after resolving links.
     fn children(&self, directory: &[u8]) -> BTreeSet<BString> {
         let Ok((_, directory)) = self.real(directory) else { return BTreeSet::new() };
         let mut inside = directory;
@@ -318,7 +319,8 @@ fn has_below<T>(paths: &BTreeMap<BString, T>, directory: &[u8]) -> bool {
     paths.range::<BString, _>(&inside..).next().is_some_and(|(path, _)| path.starts_with(&inside))
 }
 
-/// The parts that follow `inside`, a directory with its slash. What lies deeper is skipped in one step.
+/// Returns the components that follow `inside`, a directory with a trailing slash. Deeper paths are skipped in one
+/// step.
 fn children_in<T>(paths: &BTreeMap<BString, T>, inside: &BString) -> BTreeSet<BString> {
     let mut names = BTreeSet::new();
     let mut from = Bound::Included(inside.clone());
@@ -329,7 +331,7 @@ fn children_in<T>(paths: &BTreeMap<BString, T>, inside: &BString) -> BTreeSet<BS
         from = if name.len() == rest.len() {
             Bound::Excluded(path.clone())
         } else {
-            // The byte behind the slash.
+            // '0' is the byte after '/'.
             Bound::Included([inside.as_slice(), name, b"0"].concat().into())
         };
     }

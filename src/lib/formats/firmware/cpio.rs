@@ -1,7 +1,8 @@
-//! The list of files that the kernel's `gen_init_cpio` makes an initial file system of, a line each.
+//! The list of files from which the kernel's `gen_init_cpio` makes an initramfs, one entry per line.
 //!
-//! `dir NAME MODE UID GID`, `file NAME LOCATION MODE UID GID`, `slink NAME TARGET MODE UID GID`. A word of it cannot be
-//! quoted, and `${` in a location stands for a variable of the environment: what needs that cannot be written.
+//! The lines are `dir NAME MODE UID GID`, `file NAME LOCATION MODE UID GID` and `slink NAME TARGET MODE UID GID`. A
+//! word cannot be quoted, and `${` in a location is replaced by an environment variable, so paths that would need
+//! quoting cannot be written.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -21,9 +22,10 @@ pub struct List {
 }
 
 impl List {
-    /// Adds a file and the directories above it: where it is to be, where it is now, its permissions.
+    /// Adds a file and its parent directories. `path` is its path in the image, `source` its current path, `mode` its
+    /// permissions.
     ///
-    /// Errors: malformed for a path that a line cannot hold.
+    /// Errors: malformed for a path that the format cannot represent.
     pub fn file(&mut self, path: &[u8], source: &[u8], mode: u32) -> Result<(), FormatError> {
         if source.contains_str("${") {
             return Err(unfit(source));
@@ -31,9 +33,9 @@ impl List {
         self.entry("file", path, source, mode)
     }
 
-    /// Adds a symbolic link and the directories above it.
+    /// Adds a symbolic link and its parent directories.
     ///
-    /// Errors: as those of [`List::file`].
+    /// Errors: those of [`List::file`].
     pub fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), FormatError> {
         self.entry("slink", path, target, 0o777)
     }
@@ -48,7 +50,7 @@ impl List {
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         for above in slashes.skip(1).filter_map(|slash| path.get(..slash)) {
             if self.directories.insert(above.into()) {
-                // A buffer takes everything, here and below.
+                // Writing to a vector cannot fail, here and below.
                 let _ = self.text.write_all(&[b"dir ", above].concat());
                 let _ = writeln!(self.text, " {DIR_MODE:o} 0 0");
             }

@@ -1,7 +1,7 @@
-//! The description of an image's files that Monogon's builders read: a message `osbase.build.fsspec.FSSpec` as prototext.
+//! The description of an image's files for Monogon's builders: a message `osbase.build.fsspec.FSSpec` as prototext.
 //!
-//! `file { path, source_path, mode }`, `symbolic_link { path, target_path }`; owners are 0 and are left out, as are fields
-//! of no content. Directories come with what is in them.
+//! The entries are `file { path, source_path, mode }` and `symbolic_link { path, target_path }`. Owners, which are
+//! always 0, and empty fields are left out. Directories are created implicitly.
 
 use std::fmt;
 use std::io::Write as _;
@@ -17,19 +17,19 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Adds a file: where it is to be, where it is now, its permissions.
+    /// Adds a file. `path` is its path in the image, `source` its current path, `mode` its permissions.
     ///
-    /// Errors: malformed for a path that is not UTF-8, which a message cannot hold.
+    /// Errors: malformed for a path that is not UTF-8, which a message cannot represent.
     pub fn file(&mut self, path: &[u8], source: &[u8], mode: u32) -> Result<(), FormatError> {
         let (path, source) = (quoted(path)?, quoted(source)?);
-        // A buffer takes everything.
+        // Writing to a vector cannot fail.
         let _ = write!(self.text, "file {{\n  path: {path}\n  source_path: {source}\n  mode: {mode}\n}}\n");
         Ok(())
     }
 
     /// Adds a symbolic link.
     ///
-    /// Errors: as those of [`Spec::file`].
+    /// Errors: those of [`Spec::file`].
     pub fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), FormatError> {
         let (path, target) = (quoted(path)?, quoted(target)?);
         let _ = write!(self.text, "symbolic_link {{\n  path: {path}\n  target_path: {target}\n}}\n");
@@ -42,7 +42,7 @@ impl Spec {
     }
 }
 
-/// A string of prototext.
+/// Quotes a string for prototext.
 fn quoted(text: &[u8]) -> Result<String, FormatError> {
     let valid = text.to_str().map_err(|_| {
         FormatError::malformed(format!("'{}' is not UTF-8, which fsspec requires", text.escape_ascii()))
@@ -52,9 +52,9 @@ fn quoted(text: &[u8]) -> Result<String, FormatError> {
         match letter {
             '"' | '\\' => out.extend(['\\', letter]),
             '\n' => out.push_str("\\n"),
-            // In octal, always of three digits: what follows may be a digit.
+            // Octal, always with three digits, because a digit may follow.
             letter if letter.is_ascii_control() => {
-                // A string takes everything.
+                // Writing to a string cannot fail.
                 let _ = fmt::Write::write_fmt(&mut out, format_args!("\\{:03o}", u32::from(letter)));
             }
             letter => out.push(letter),

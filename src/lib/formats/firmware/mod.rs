@@ -1,9 +1,9 @@
-//! Firmware: what modules call it, what a firmware directory holds, and the texts that go along with it.
+//! Firmware: names in modules, contents of firmware directories, and related file formats.
 //!
-//! - [`name`]: names as modules have them, paths below a firmware directory and patterns of such paths.
-//! - [`Catalogue`]: what one firmware directory holds, and where its links lead.
+//! - [`name`]: firmware names as modules have them, paths below a firmware directory, and patterns of such paths.
+//! - [`Catalogue`]: the contents of one firmware directory, with its links resolved.
 //! - [`whence`]: the file WHENCE of the linux-firmware repository.
-//! - [`fsspec`] and [`cpio`]: two descriptions of an image's files, which are written and not read.
+//! - [`fsspec`] and [`cpio`]: two descriptions of an image's files, which are only written.
 
 mod catalogue;
 pub mod cpio;

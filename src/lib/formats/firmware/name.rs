@@ -1,21 +1,22 @@
-//! Names of firmware: paths below a firmware directory, perhaps patterns, and the suffixes of compressed files.
+//! Firmware names: paths below a firmware directory, which may be patterns, and the suffixes of compressed files.
 //!
-//! Contract: the kernel's firmware loader, which looks for a name as it is, then for it with each suffix; and glob(3) for
-//! the patterns that some modules have in place of names: no wildcard stands for a slash, nor for a dot at the beginning.
+//! Contract: the kernel's firmware loader, which tries a name as it is and then with each suffix; and glob(3) for the
+//! patterns that some modules have instead of names: a wildcard does not match a slash or a leading dot.
 
 use bstr::{BString, ByteSlice};
 
 use crate::name::fnmatch;
 use crate::path_walk;
 
-/// What a file's name ends in besides the name asked for, in the order in which the kernel tries: nothing, zstd, xz.
+/// The suffixes that a file may have after the requested name, in the order in which the kernel tries them: none, zstd,
+/// xz.
 pub const SUFFIXES: [&str; 3] = ["", ".zst", ".xz"];
 
-/// The length from which on a path is too long for the kernel.
+/// The length in bytes from which a path is too long for the kernel.
 pub const MAX_LENGTH: usize = 4096;
 
-/// The name without what changes nothing: empty parts and `.`; `None` for one that leads upwards, ends nowhere, or no
-/// file can have.
+/// Returns the name without redundant components (empty ones and `.`); `None` for a name that leads upwards, is empty,
+/// or cannot be the name of a file.
 pub fn tidy(name: &[u8]) -> Option<BString> {
     let parts: Vec<&[u8]> = parts(name).collect();
     let bad =
@@ -23,17 +24,17 @@ pub fn tidy(name: &[u8]) -> Option<BString> {
     if bad { None } else { Some(bstr::join("/", parts).into()) }
 }
 
-/// The parts of a path but for empty ones and `.`.
+/// The components of a path, except for empty ones and `.`.
 pub fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path_walk::parts(path)
 }
 
-/// Whether the name may stand for several.
+/// Whether the name contains wildcards.
 pub fn is_pattern(name: &[u8]) -> bool {
     name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
-/// The name that a file answers to, and the suffix that it has beyond that.
+/// Splits the name of a file into the firmware name and the suffix of its compression.
 pub fn plain(file: &[u8]) -> (&[u8], &'static str) {
     let compressed = SUFFIXES.into_iter().skip(1);
     let named = |rest: &&[u8]| !matches!(rest.rsplit_str("/").next(), None | Some(b"" | b"." | b".."));
@@ -42,7 +43,8 @@ pub fn plain(file: &[u8]) -> (&[u8], &'static str) {
     found.next().unwrap_or((file, ""))
 }
 
-/// Whether one part of a path matches one part of a pattern. Without wildcards it is a name, backslashes and all.
+/// Whether a path component matches a component of a pattern. Without wildcards, a pattern is compared literally,
+/// including backslashes.
 pub fn part_matches(pattern: &[u8], part: &[u8]) -> bool {
     if !is_pattern(pattern) {
         return pattern == part;
@@ -50,7 +52,7 @@ pub fn part_matches(pattern: &[u8], part: &[u8]) -> bool {
     (!part.starts_with(b".") || pattern.starts_with(b".")) && fnmatch(pattern, part)
 }
 
-/// Whether a whole path matches a whole pattern, part by part.
+/// Whether a whole path matches a whole pattern, component by component.
 pub fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let (mut patterns, mut paths) = (parts(pattern), parts(path));
     loop {
@@ -62,7 +64,7 @@ pub fn matches(pattern: &[u8], path: &[u8]) -> bool {
     }
 }
 
-/// `directory/part`; of no directory the part alone.
+/// Returns `directory/part`, or `part` alone if the directory is empty.
 pub fn join(directory: &[u8], part: &[u8]) -> BString {
     if directory.is_empty() { part.into() } else { [directory, b"/", part].concat().into() }
 }

@@ -1,4 +1,4 @@
-//! The readers and writers of this room against each other and against texts made by hand.
+//! Unit tests of the readers and writers of this module, against each other and against handwritten texts.
 
 use bstr::{BString, ByteSlice};
 
@@ -20,7 +20,7 @@ fn catalogue(files: &[&str], links: &[(&str, &str)]) -> Catalogue {
     catalogue
 }
 
-/// The way as `link>link=file`, or what is wrong.
+/// The resolved path as `link>link=file`, or the reason why it does not resolve.
 fn way(catalogue: &Catalogue, path: &str) -> String {
     match catalogue.chase(path.as_bytes()) {
         Ok(chased) => {
@@ -76,7 +76,7 @@ fn links_are_followed_and_named() {
     }
 }
 
-/// What links lead to outside is where somebody has put it.
+/// The target of a link that leads out is whatever the caller put in its place.
 #[test]
 fn links_that_lead_out() {
     let links = [
@@ -95,7 +95,7 @@ fn links_that_lead_out() {
     catalogue.lead("d/up".into(), chain(&["d/up"]), Some(Node::Link("../f".into())));
     catalogue.lead("dir".into(), chain(&["dir"]), None);
     catalogue.insert("dir/f".into(), file());
-    // What is above that directory is not what is above the link to it.
+    // The parent of that directory is not the parent of the link to it.
     assert_eq!(catalogue.leaving(), ["no", "over"]);
     for (path, expected) in
         [("by", "by=abs"), ("d/up", "d/up=f"), ("dir/f", "=dir/f"), ("over", "Leaves(\"over\")")]
@@ -122,13 +122,13 @@ fn links_of_whence_keep_the_suffix() {
     assert_eq!(way(&catalogue, "new/d/x.bin.zst"), "new/d=dir/x.bin.zst");
     let expanded = catalogue.expand(b"", b"new/*/x*", &mut Steps::default());
     assert_eq!(expanded.unwrap(), ["new/d/x.bin".into()].into());
-    // What is there counts; only another target is worth a word.
+    // Existing entries take precedence; only a different target is reported.
     assert_eq!(catalogue.say("there".into(), "b.bin".into()), None);
     assert_eq!(catalogue.say("real".into(), "there".into()), None);
     assert_eq!(catalogue.say("real".into(), "b.bin".into()), Some("there".into()));
     assert_eq!(catalogue.say("a.bin".into(), "c.bin".into()), Some("b.bin".into()));
     assert_eq!(way(&catalogue, "there"), "=there");
-    // A directory is something that is there; where nothing is certain, the word is.
+    // A directory is an existing entry too; if the contents are not certain, the declared link wins.
     assert_eq!(catalogue.say("dir".into(), "b".into()), None);
     assert_eq!(way(&catalogue, "dir/x.bin.zst"), "=dir/x.bin.zst");
     assert_eq!(catalogue.say("b.bin.xz".into(), "dir/x.bin.zst".into()), None);
@@ -174,7 +174,7 @@ fn patterns_that_stand_for_too_much_are_given_up() {
     let mut steps = Steps::default();
     assert_eq!(catalogue.expand(b"", b"*/f", &mut steps).map(|found| found.len()), Ok(51));
     assert_eq!(catalogue.expand(b"", b"*/*/*/*/f", &mut steps), Err(Dead::TooMany));
-    // For all patterns together.
+    // The limit is for all patterns together.
     assert_eq!(catalogue.expand(b"", b"*/f", &mut steps), Err(Dead::TooMany));
 }
 

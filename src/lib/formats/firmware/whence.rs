@@ -1,8 +1,9 @@
-//! WHENCE: what the linux-firmware repository holds, for which drivers, and which links belong to it.
+//! WHENCE: the contents of the linux-firmware repository, the drivers they are for, and the links among them.
 //!
-//! Sections end with a line of dashes. In each, `Driver: NAME - TEXT` says whose the files of the section are, `File:`,
-//! `RawFile:` (one that is not to be compressed) and the older `Raw:` name files, `Link: NAME -> TARGET` links. A name
-//! may be quoted, or have its blanks written as `\ `. All other lines are for people.
+//! A section ends with a line of dashes. Within a section, `Driver: NAME - TEXT` names the driver that the files are
+//! for; `File:`, `RawFile:` (a file that must not be compressed) and the older `Raw:` name files; `Link: NAME ->
+//! TARGET` names a link. A name may be quoted, or have its blanks escaped as `\ `. All other lines are for human
+//! readers.
 
 use bstr::{BString, ByteSlice};
 
@@ -11,9 +12,9 @@ use bstr::{BString, ByteSlice};
 pub struct File {
     /// Its name.
     pub name: BString,
-    /// Whether it is not to be compressed.
+    /// Whether the file must not be compressed.
     pub raw: bool,
-    /// Which section it stands in, counted from 0.
+    /// The number of the section that it is in, counted from 0.
     pub section: usize,
 }
 
@@ -22,27 +23,27 @@ pub struct File {
 pub struct Link {
     /// Its name.
     pub name: BString,
-    /// Where it leads: relative to its own directory.
+    /// Its target, relative to its own directory.
     pub target: BString,
-    /// Which section it stands in, counted from 0.
+    /// The number of the section that it is in, counted from 0.
     pub section: usize,
 }
 
-/// All that is in the file.
+/// The contents of WHENCE.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Whence {
     /// The files, in order.
     pub files: Vec<File>,
     /// The links, in order.
     pub links: Vec<Link>,
-    /// The names of the drivers of each section, as they are written.
+    /// The driver names of each section, as written.
     pub drivers: Vec<Vec<BString>>,
-    /// The lines, counted from 1, that begin like one of these and make no sense.
+    /// The numbers, counted from 1, of lines that start with one of these keywords and are invalid.
     pub bad_lines: Vec<usize>,
 }
 
 impl Whence {
-    /// Reads a WHENCE.
+    /// Parses a WHENCE file.
     pub fn parse(text: &[u8]) -> Self {
         let mut whence = Self { drivers: vec![Vec::new()], ..Self::default() };
         for (line, number) in text.lines().zip(1..) {
@@ -58,7 +59,7 @@ impl Whence {
         whence
     }
 
-    /// Takes a line; `None` when it lacks what its keyword promises.
+    /// Adds the entry of a line; `None` if it is incomplete.
     fn line(&mut self, keyword: &[u8], rest: &[u8], section: usize) -> Option<()> {
         match keyword {
             b"File" | b"RawFile" | b"Raw" => {
@@ -84,7 +85,7 @@ impl Whence {
         Some(())
     }
 
-    /// The drivers of a file or a link, by its name.
+    /// Returns the drivers for a file or a link, given its name.
     pub fn drivers_of<'w>(&'w self, name: &[u8]) -> Vec<&'w BString> {
         let files = self.files.iter().filter(|file| file.name == name).map(|file| file.section);
         let links = self.links.iter().filter(|link| link.name == name).map(|link| link.section);
@@ -100,8 +101,8 @@ fn is_rule(line: &[u8]) -> bool {
     line.len() >= 3 && line.iter().all(|&byte| byte == b'-')
 }
 
-/// The name at the head of a text, without quotes and backslashes, and what is behind it without the blanks between. It
-/// ends at `->` or at the end of the line; blanks inside it count.
+/// Takes the name at the start of a text, without quotes and backslashes. Returns it and the rest. The name ends before
+/// `->` or at the end of the line, without the blanks around it; blanks inside it are kept.
 fn word(text: &[u8]) -> (BString, &[u8]) {
     let mut rest = text.trim_ascii_start();
     let (mut name, mut solid, mut quoted) = (BString::default(), 0, false);
@@ -125,6 +126,6 @@ fn word(text: &[u8]) -> (BString, &[u8]) {
         rest = behind;
     }
     name.truncate(solid);
-    // An open quote is no end.
+    // A name with an unclosed quote is invalid.
     if quoted { (BString::default(), b"") } else { (name, rest) }
 }

@@ -1,4 +1,4 @@
-//! Reading of an index: from a slice or through [`Bytes`].
+//! Access to the bytes of an index, in a slice or through [`Bytes`].
 
 use crate::error::FormatError;
 use crate::formats::source::Bytes;
@@ -25,7 +25,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The bytes from `offset` on, at least `least` of them unless the file ends: perhaps in `buffer`.
+    /// Returns the bytes from `offset` on, at least `least` of them unless the file ends before that. May use `buffer`.
     pub(super) fn window<'b>(
         self,
         offset: usize,
@@ -41,12 +41,12 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The place `offset`, to go on from.
+    /// Returns a cursor at `offset`.
     pub(super) fn from(self, offset: usize) -> Cursor<'a> {
         Cursor { data: self, at: offset, bytes: &[] }
     }
 
-    /// The bytes up to the next NUL.
+    /// Returns the bytes up to the next NUL.
     fn c_string(self, offset: usize) -> Result<&'a [u8], FormatError> {
         let mut least = 1;
         loop {
@@ -62,17 +62,17 @@ impl<'a> Data<'a> {
     }
 }
 
-/// A place among the bytes that moves on with each thing taken from there.
+/// A position in the bytes that advances with each item taken.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
     pub(super) data: Data<'a>,
     pub(super) at: usize,
-    /// The bytes of that place, as many as are at hand.
+    /// The bytes at that position that are available without another access.
     bytes: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    /// Exactly `len` bytes.
+    /// Takes exactly `len` bytes.
     #[inline]
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
         if self.bytes.len() < len {
@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
         Ok(u32::from_be_bytes(*bytes))
     }
 
-    /// The bytes up to the next NUL, which is taken too.
+    /// Takes the bytes up to the next NUL, and the NUL, which is not returned.
     #[inline]
     pub(super) fn c_string(&mut self) -> Result<&'a [u8], FormatError> {
         let len = match find_nul(self.bytes) {
@@ -119,11 +119,11 @@ pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
     bstr::ByteSlice::find_byte(bytes, 0)
 }
 
-/// Where the first zero among eight bytes is.
+/// Finds the first zero among eight bytes.
 #[inline]
 pub(super) fn first_zero(bytes: [u8; 8]) -> Option<usize> {
     let word = u64::from_le_bytes(bytes);
-    // The lowest bit that is set is that of the first zero byte; those above it may be wrong.
+    // The lowest bit that is set belongs to the first zero byte. Higher bits may be wrong.
     let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
     (zeros != 0).then_some(zeros.trailing_zeros() as usize / 8)
 }

@@ -1,26 +1,25 @@
 //! The five indexes of a module directory and their file names.
 
-/// Which index.
+/// One of the indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Normalised module name to its line of modules.dep.
+    /// From a normalised module name to the module's line of modules.dep.
     Dep,
-    /// Pattern to module name.
+    /// From a pattern to a module name.
     Alias,
-    /// `symbol:NAME` to module name.
+    /// From `symbol:NAME` to a module name.
     Symbol,
-    /// Names of built-in modules; the values are empty.
+    /// The names of built-in modules; the values are empty.
     Builtin,
-    /// Pattern to the name of a built-in module.
+    /// From a pattern to the name of a built-in module.
     BuiltinAlias,
 }
 
 impl Kind {
-    /// All of them.
     pub(crate) const ALL: [Self; 5] =
         [Self::Dep, Self::Alias, Self::Symbol, Self::Builtin, Self::BuiltinAlias];
 
-    /// Names of the binary index and of the text that it is made from.
+    /// Returns the names of the binary index and of the text file that it is made from.
     pub(crate) fn file_names(self) -> (&'static str, &'static str) {
         match self {
             Self::Dep => ("modules.dep.bin", "modules.dep"),

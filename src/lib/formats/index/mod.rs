@@ -1,11 +1,11 @@
-//! The index files of a module directory: the binary tries (`*.bin`) and their text siblings.
+//! The index files of a module directory: the binary tries (`*.bin`) and the corresponding text files.
 //!
-//! Layout of a binary index, all integers big-endian: magic `B0 07 F4 57`, version `0002 0001` (major,
-//! minor; readers check the major), root reference. A node reference holds flags in its upper four
-//! bits and a file offset in the lower 28; an offset of 0 means "no node". A node is, in this order
-//! and as its flags say: a NUL-terminated prefix; the first and last byte of its child range and a
-//! reference for each byte of the range; a count of values, each a priority and a NUL-terminated
-//! string. Following a child consumes that byte of the key, then the child's prefix. Keys are 7-bit.
+//! Layout of a binary index, with all integers big-endian: magic `B0 07 F4 57`, version `0002 0001` (major, minor;
+//! readers check the major version), reference to the root node. A node reference holds flags in its upper four bits
+//! and a file offset in the lower 28; an offset of 0 means "no node". A node consists of, in this order and as its
+//! flags indicate: a NUL-terminated prefix; the first and last byte of its child range and a reference for each byte of
+//! the range; a count of values, each of which is a priority and a NUL-terminated string. Following a child consumes
+//! that byte of the key, then the child's prefix. Keys are 7-bit.
 
 mod bytes;
 mod kind;

@@ -1,10 +1,10 @@
 //! One node of a binary index, decoded in place with every access checked.
 //!
-//! Owns what can be told about a node from where it lies. Writers leave no gaps: depmod here, and kmod's since 34, write
-//! a node and behind it its children in their order, so that a node ends where its first child begins, and one without
-//! children where the next child of an ancestor does. Older ones write the children first; of their files only the
-//! order of children is known. A wrong byte in a length, a count, an offset or a flag breaks this; one in a
-//! key, a value or a priority does not.
+//! Owns the consistency checks that the position of a node allows. Writers leave no gaps. oxmod's depmod, and kmod's
+//! since version 34, write a node before its children, which follow in order, so a node ends where its first child
+//! begins, and a node without children ends where the next child of an ancestor begins. Older versions write the
+//! children first; in their files only the order of the children can be checked. These checks detect a wrong byte in a
+//! length, a count, an offset or a flag, but not one in a key, a value or a priority.
 
 use crate::error::FormatError;
 
@@ -13,24 +13,24 @@ use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_RESERVED, FLAG_VALUES, HEADER_LEN, 
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// The limit of a node in a file whose nodes come before their parents.
+/// The limit of a node in a file whose child nodes precede their parents.
 const UNKNOWN: usize = usize::MAX;
 
-/// The reference that leads nowhere.
+/// The reference that does not point to a node.
 pub(super) const NULL: [u8; 4] = [0; 4];
 
-/// A view of one node. Nothing is copied.
+/// A view of one node. Does not copy any bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
-    /// The bytes that every key below this node continues with.
+    /// The bytes that follow in every key at or below this node.
     pub(super) prefix: &'a [u8],
     first: u8,
     /// The references of the child range.
     children: &'a [[u8; 4]],
-    /// The place behind all but the values: of the first value, where there is one.
+    /// The position after everything except the values: that of the first value, if there is one.
     rest: Cursor<'a>,
     values: u32,
-    /// Offset at which the node and all below it end, or [`UNKNOWN`].
+    /// The offset at which the node and everything below it ends, or [`UNKNOWN`].
     limit: usize,
 }
 
@@ -42,11 +42,11 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The node that the header leads to; `None` in an index without entries.
+    /// Decodes the node that the header points to; `None` for an index without entries.
     #[inline]
     pub(super) fn root(data: Data<'a>, reference: u32) -> Result<Option<Self>> {
         let at = offset(reference);
-        // That of no index with anything behind its header.
+        // The header alone is an empty index, with either root reference.
         if data.len() == HEADER_LEN && (reference == 0 || reference as usize == HEADER_LEN) {
             return Ok(None);
         }
@@ -54,11 +54,11 @@ impl<'a> Node<'a> {
             return Self::at(data.from(at), reference, data.len()).map(Some);
         }
         let root = Self::at(data.from(at), reference, UNKNOWN)?;
-        // Written last.
+        // The root was written last.
         if root.end()? == data.len() { Ok(Some(root)) } else { Err(misplaced()) }
     }
 
-    /// Decodes the node at `place`, to which `reference` leads, and which with all below it ends at `limit`.
+    /// Decodes the node at `place`, which `reference` points to. The node and everything below it ends at `limit`.
     fn at(place: Cursor<'a>, reference: u32, limit: usize) -> Result<Self> {
         check_flags(reference)?;
         let size = place.data.len();
@@ -85,7 +85,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The child that consumes `byte`, if there is one.
+    /// Returns the child that consumes `byte`, if there is one.
     pub(super) fn child(&self, byte: u8) -> Result<Option<Self>> {
         let index = usize::from(byte.wrapping_sub(self.first));
         let Some((before, [reference, after @ ..])) = self.children.split_at_checked(index) else {
@@ -99,8 +99,8 @@ impl<'a> Node<'a> {
         self.between(*previous, *reference, *next).map(Some)
     }
 
-    /// Decodes the child of this reference, whose neighbours are those of the next smaller and the next larger
-    /// byte.
+    /// Decodes the child for `reference`. `previous` and `next` are the references of the children for the next smaller
+    /// and the next larger byte.
     fn between(&self, previous: [u8; 4], reference: [u8; 4], next: [u8; 4]) -> Result<Self> {
         let reference = u32::from_be_bytes(reference);
         let (data, at) = (self.rest.data, offset(reference));
@@ -112,7 +112,7 @@ impl<'a> Node<'a> {
         if at < begin || at >= limit {
             return Err(misplaced());
         }
-        // Behind the values come the children, and a child's last node ends with a value.
+        // The children follow the values, and the last node below a child ends with a value, so with a NUL.
         let mut place = data.from(at - 1);
         if place.take(1)? != [0] && previous != NULL {
             return Err(misplaced());
@@ -120,7 +120,7 @@ impl<'a> Node<'a> {
         Self::at(place, reference, limit)
     }
 
-    /// Where the node itself ends, without what is below it.
+    /// Returns the offset of the end of the node itself, without the nodes below it.
     fn end(&self) -> Result<usize> {
         let mut rest = self.rest;
         for _ in 0..self.values {
@@ -130,12 +130,12 @@ impl<'a> Node<'a> {
         Ok(rest.at)
     }
 
-    /// The children, each with the byte that it consumes.
+    /// Returns an iterator over the children and the bytes that they consume.
     pub(super) fn children(&self) -> Children<'a> {
         Children { previous: NULL, byte: self.first, references: self.children }
     }
 
-    /// Calls `visit` with each value in priority order.
+    /// Calls `visit` with each value, in the order of their priorities.
     pub(super) fn values(&self, mut visit: impl FnMut(Value<'a>)) -> Result<()> {
         let mut rest = self.rest;
         for _ in 0..self.values {
@@ -147,12 +147,13 @@ impl<'a> Node<'a> {
         if rest.at == end || self.limit == UNKNOWN { Ok(()) } else { Err(misplaced()) }
     }
 
-    /// Makes sure, before nothing is found here, that this is a node: of one with children that is known.
+    /// Verifies that a leaf is valid before a search ends here without a result. Nodes with children were verified when
+    /// they were decoded.
     pub(super) fn check(&self) -> Result<()> {
         if self.is_leaf() { self.values(|_| ()) } else { Ok(()) }
     }
 
-    /// The value of lowest priority.
+    /// Returns the value with the lowest priority.
     pub(super) fn first_value(&self) -> Result<Option<&'a [u8]>> {
         let mut first = None;
         if self.values > 0 {
@@ -161,12 +162,12 @@ impl<'a> Node<'a> {
         Ok(first)
     }
 
-    /// A lower bound of the bytes that this node takes in the file; at least 1.
+    /// A lower bound on the number of bytes that this node takes in the file; at least 1.
     pub(super) fn least_size(&self) -> usize {
         1 + self.prefix.len() + self.values as usize
     }
 
-    /// Whether no key goes on from here.
+    /// Whether no key continues from here.
     pub(super) fn is_leaf(&self) -> bool {
         self.children.is_empty()
     }
@@ -177,19 +178,19 @@ impl<'a> Node<'a> {
     }
 }
 
-/// What is left of a node's children.
+/// An iterator over the remaining children of a node.
 #[derive(Clone, Copy)]
 pub(super) struct Children<'a> {
-    /// The reference before the first of these.
+    /// The reference before the first of the remaining ones.
     previous: [u8; 4],
-    /// What the first of the references consumes.
+    /// The byte that the first remaining reference is for.
     byte: u8,
-    /// The first of them leads somewhere.
+    /// The remaining references. The first one points to a node.
     references: &'a [[u8; 4]],
 }
 
 impl<'a> Children<'a> {
-    /// The next child of this node that there is.
+    /// Returns the next child of `parent`, which must be the node of this iterator, and its byte.
     pub(super) fn next(&mut self, parent: &Node<'a>) -> Result<Option<(u8, Node<'a>)>> {
         let Some((reference, rest)) = self.references.split_first() else { return Ok(None) };
         let byte = self.byte;
@@ -200,11 +201,11 @@ impl<'a> Children<'a> {
         Ok(Some((byte, child)))
     }
 
-    /// Passes over the references that lead nowhere, and counts them.
+    /// Skips the null references at the start and advances the byte accordingly.
     fn skip(&mut self, mut references: &'a [[u8; 4]]) -> &'a [[u8; 4]] {
-        // Never beyond 0x80: a range of children ends there.
+        // Does not exceed 0x80, where every child range ends.
         self.byte = self.byte.wrapping_add(1);
-        // Ranges are sparse: four references at a time as long as none of them leads anywhere.
+        // Ranges are sparse: skip four references at a time as long as they are all null.
         while let Some((four, rest)) = references.split_first_chunk::<4>() {
             if *four != [NULL; 4] {
                 break;
@@ -222,15 +223,15 @@ impl<'a> Children<'a> {
     }
 }
 
-/// Not even the flags of an empty node make sense: whoever writes one has something to put into it.
+/// Checks the flags of a reference. A node without children and values is invalid, since no writer makes one.
 pub(super) fn check_flags(reference: u32) -> Result<()> {
     if reference & (FLAG_CHILDREN | FLAG_VALUES) == 0 || reference & FLAG_RESERVED != 0 {
-        return Err(FormatError::malformed("a node has impossible flags"));
+        return Err(FormatError::malformed("a node has invalid flags"));
     }
     Ok(())
 }
 
-/// How many bytes the references of a range of children take.
+/// Returns the number of bytes that the references of a child range take.
 pub(super) fn width(first: u8, last: u8) -> Result<usize> {
     if first > last || last >= 0x80 {
         Err(impossible_range())
@@ -239,7 +240,7 @@ pub(super) fn width(first: u8, last: u8) -> Result<usize> {
     }
 }
 
-/// A range is no wider than it need be.
+/// Checks that a child range is no wider than necessary.
 pub(super) fn check_ends(children: &[[u8; 4]]) -> Result<()> {
     if children.first() == Some(&NULL) || children.last() == Some(&NULL) {
         return Err(impossible_range());
@@ -247,8 +248,8 @@ pub(super) fn check_ends(children: &[[u8; 4]]) -> Result<()> {
     Ok(())
 }
 
-/// Each value takes at least five bytes, of which there are `room`: this bounds the count before anyone loops over it.
-/// The flag is for nodes that have some.
+/// Checks the number of values of a node whose flags say that it has values. Each value takes at least five of the
+/// `room` bytes; this bounds the count before the values are read.
 pub(super) fn check_count(values: u32, room: usize) -> Result<()> {
     if values == 0 || u64::from(values) * 5 > room as u64 { Err(outside()) } else { Ok(()) }
 }
@@ -262,9 +263,9 @@ fn offset_of(reference: [u8; 4]) -> usize {
 }
 
 fn impossible_range() -> FormatError {
-    FormatError::malformed("a node has an impossible range of children")
+    FormatError::malformed("a node has an invalid child range")
 }
 
 pub(super) fn misplaced() -> FormatError {
-    FormatError::malformed("the nodes do not lie one behind the other")
+    FormatError::malformed("the nodes are not contiguous")
 }

@@ -1,8 +1,8 @@
-//! All of a binary index from front to back.
+//! A dump of a binary index in one pass over the file.
 //!
-//! Where a writer has put the nodes in the order of their keys (see [`node`](super::node)), what a dump answers lies
-//! in the order in which it is answered. So one pass through a small window does: no byte is read or looked at twice,
-//! and each reference must lead to where the node before has ended.
+//! If the writer stored the nodes in the order of their keys (see [`node`](super::node)), the file has the entries in
+//! the order of the dump. One pass through a small window then suffices: no byte is read or examined twice, and each
+//! reference must point to the end of the previous node.
 
 use super::bytes::{Data, find_nul, first_zero, outside};
 use super::node::{self, NULL};
@@ -11,10 +11,10 @@ use crate::error::FormatError;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// How much room a key is given when it needs more, in bytes.
+/// The number of bytes added to the key buffer when it is too small.
 const ROOM: usize = 256;
 
-/// Calls `visit` with each key and value of an index whose root, behind the header, is that of `reference`.
+/// Calls `visit` with each key and value of an index whose root, the node of `reference`, follows the header.
 pub(super) fn dump(data: Data<'_>, reference: u32, mut visit: impl FnMut(&[u8], Match<'_>)) -> Result<()> {
     let mut pass = Pass::new(reference, data.len());
     let mut buffer = Vec::new();
@@ -35,30 +35,31 @@ pub(super) fn dump(data: Data<'_>, reference: u32, mut visit: impl FnMut(&[u8], 
     }
 }
 
-/// How far a pass has come.
+/// The progress of a pass.
 struct Pass {
-    /// The key of the last node, behind the byte which would lead to the root, and room for more.
+    /// The key of the last node, after a placeholder for the byte that would lead to the root; may be longer than the
+    /// key.
     key: Vec<u8>,
-    /// How long it is.
+    /// The length of the key, including the placeholder.
     len: usize,
-    /// The nodes that are still to come, the next one last.
+    /// The nodes that have not been read yet, the next one last.
     pending: Vec<Pending>,
-    /// How many values of the last node are still to come.
+    /// The number of values of the last node that have not been read yet.
     values: u32,
     /// The size of the file.
     size: usize,
 }
 
-/// A node of which only its parent has told.
+/// A node that has not been read yet, as its parent describes it.
 struct Pending {
     reference: u32,
-    /// The byte that its parent's key goes on with.
+    /// The byte that follows the parent's key.
     byte: u8,
-    /// How long [`Pass::key`] is before that byte.
+    /// The length of [`Pass::key`] before that byte.
     depth: usize,
 }
 
-/// What a node has behind its prefix, but for the values.
+/// The part of a node after its prefix and before its values.
 struct Below<'a> {
     first: u8,
     children: &'a [[u8; 4]],
@@ -75,7 +76,8 @@ impl Pass {
         self.values == 0 && self.pending.is_empty()
     }
 
-    /// Takes what is whole in `window`, which begins at `offset` of the file: so many bytes.
+    /// Consumes the items that are complete in `window`, which begins at `offset` of the file. Returns the number of
+    /// bytes consumed.
     #[inline(always)]
     #[allow(clippy::inline_always)]
     fn take(
@@ -106,8 +108,8 @@ impl Pass {
         }
     }
 
-    /// Goes on with the last of the pending nodes, which is at the beginning of `bytes`, and gives what is behind all
-    /// but its values; `None` if that is not there yet. `size` bytes are left in the file.
+    /// Reads the last of the pending nodes, which is at the start of `bytes`, up to its values. Returns the bytes from
+    /// the values on; `None` if `bytes` does not reach that far. `size` bytes are left in the file.
     #[inline(always)]
     #[allow(clippy::inline_always)]
     fn enter<'a>(&mut self, bytes: &'a [u8], size: usize) -> Result<Option<&'a [u8]>> {
@@ -134,7 +136,7 @@ impl Pass {
         Ok(Some(after))
     }
 
-    /// Puts the children of the last node before all that is still to come.
+    /// Queues the children of the last node before all other pending nodes.
     #[inline(always)]
     #[allow(clippy::inline_always)]
     fn queue(&mut self, below: &Below<'_>) {
@@ -143,11 +145,11 @@ impl Pass {
         while let Some((reference, rest)) = references.split_last() {
             references = rest;
             if *reference != NULL {
-                // Below 0x80: a range of children ends there.
+                // Below 0x80, where every child range ends.
                 let byte = below.first.wrapping_add(u8::try_from(rest.len()).unwrap_or(0));
                 self.pending.push(Pending { reference: u32::from_be_bytes(*reference), byte, depth });
             }
-            // Ranges are sparse: four references at a time as long as none of them leads anywhere.
+            // Ranges are sparse: skip four references at a time as long as they are all null.
             while let Some((rest, four)) = references.split_last_chunk::<4>()
                 && *four == [NULL; 4]
             {
@@ -157,8 +159,8 @@ impl Pass {
     }
 }
 
-/// What is at the beginning of `bytes`, behind the prefix of the node of `reference`, and what comes then; `None`
-/// if it is not there yet. `size` bytes are left in the file.
+/// Reads the part of a node after its prefix and before its values, at the start of `bytes`. Returns it and the
+/// remaining bytes; `None` if `bytes` does not reach that far. `size` bytes are left in the file.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn below(reference: u32, bytes: &[u8], size: usize) -> Result<Option<(Below<'_>, &[u8])>> {
@@ -183,12 +185,13 @@ fn below(reference: u32, bytes: &[u8], size: usize) -> Result<Option<(Below<'_>,
     Ok(Some((below, rest)))
 }
 
-/// Copies the bytes up to the first NUL to place `at` of `to`, perhaps with some that follow: how many they are. `None`
-/// if the NUL is not there yet, nor seven bytes behind it: a prefix is never all that is left of a file.
+/// Copies the bytes up to the first NUL to offset `at` of `to`, possibly with some that follow, and returns their
+/// number without the latter. `None` if `bytes` does not contain the NUL and seven bytes after it; a prefix is always
+/// followed by that many.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn copy_prefix(bytes: &[u8], to: &mut Vec<u8>, at: usize) -> Option<usize> {
-    // Looked for and copied at once: most are shorter than what a call of either costs.
+    // Searched and copied in one loop: most prefixes are so short that a call for either would cost more.
     let mut len = 0;
     for word in bytes.as_chunks().0 {
         match to.get_mut(at + len..).and_then(<[u8]>::first_chunk_mut) {
@@ -203,7 +206,7 @@ fn copy_prefix(bytes: &[u8], to: &mut Vec<u8>, at: usize) -> Option<usize> {
     None
 }
 
-/// Puts eight bytes to place `at`, for which there is no room yet.
+/// Stores eight bytes at offset `at`, where the buffer is too short.
 #[cold]
 fn put_behind(to: &mut Vec<u8>, at: usize, word: [u8; 8]) {
     to.resize(at, 0);
@@ -211,7 +214,7 @@ fn put_behind(to: &mut Vec<u8>, at: usize, word: [u8; 8]) {
     to.resize(at + ROOM, 0);
 }
 
-/// The bytes up to the first NUL, and those behind it.
+/// Splits at the first NUL, which is in neither part.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn c_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

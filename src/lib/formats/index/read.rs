@@ -1,7 +1,7 @@
-//! Looking things up in a binary index.
+//! Lookups in a binary index.
 //!
-//! Trusts nothing: offsets are checked, walks are bounded by the key or by the size of the file (a
-//! damaged file may hold loops), and nothing recurses.
+//! Trusts nothing: offsets are checked, walks are bounded by the key or by the size of the file (a damaged file may
+//! contain loops), and nothing recurses.
 
 use crate::error::{FormatError, FormatKind};
 use crate::name::fnmatch;
@@ -18,20 +18,20 @@ type Result<T> = std::result::Result<T, FormatError>;
 #[derive(Clone, Copy)]
 pub struct Index<'a> {
     data: Data<'a>,
-    /// `None` in an index without entries.
+    /// `None` for an index without entries.
     root: Option<Node<'a>>,
 }
 
 impl<'a> Index<'a> {
-    /// An index in memory: [`Index::over`] for bytes that are there.
+    /// Does the same as [`Index::over`] for bytes in memory.
     pub fn parse(data: &'a [u8]) -> Result<Self> {
         Self::new(Data::Memory(data))
     }
 
-    /// Checks the header of an index.
+    /// Opens an index and checks its header.
     ///
-    /// Errors: [`FormatKind::NotThisFormat`] for another magic or major version (a file shorter than
-    /// the header too), [`FormatKind::Malformed`] for a root outside the file.
+    /// Errors: [`FormatKind::NotThisFormat`] for another magic or major version, or a file shorter than the header;
+    /// [`FormatKind::Malformed`] for a root outside the file.
     pub fn over(source: &'a dyn Bytes) -> Result<Self> {
         Self::new(Data::Source(source))
     }
@@ -39,7 +39,7 @@ impl<'a> Index<'a> {
     fn new(data: Data<'a>) -> Result<Self> {
         if data.len() < HEADER_LEN {
             let reason =
-                if data.len() == 0 { "the file is empty" } else { "the file is shorter than a header" };
+                if data.len() == 0 { "the file is empty" } else { "the file is shorter than the header" };
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
         let mut header = data.from(0);
@@ -56,7 +56,7 @@ impl<'a> Index<'a> {
         Ok(Self { data, root: Node::root(data, header.be32()?)? })
     }
 
-    /// The first value stored under exactly `key`.
+    /// Returns the first value stored under exactly `key`.
     pub fn get(&self, key: &[u8]) -> Result<Option<&'a [u8]>> {
         let mut rest = key;
         let mut node = self.root;
@@ -75,7 +75,7 @@ impl<'a> Index<'a> {
         Ok(None)
     }
 
-    /// Every value whose key, taken as an fnmatch pattern, matches `key`: by priority; among equals,
+    /// Returns every value whose key, as an fnmatch pattern, matches `key`, sorted by priority. Of equal priorities,
     /// the one found last comes first. Duplicates are kept.
     pub fn search(&self, key: &[u8]) -> Result<Vec<Match<'a>>> {
         let mut found = Vec::new();
@@ -86,7 +86,7 @@ impl<'a> Index<'a> {
         Ok(found)
     }
 
-    /// Follows `key` literally, turning off into each subtree that begins with a wildcard.
+    /// Follows `key` literally, and searches each subtree on the way that begins with a wildcard.
     fn walk(&self, key: &[u8], found: &mut Vec<Match<'a>>) -> Result<()> {
         let mut rest = key;
         let mut node = self.root;
@@ -116,14 +116,15 @@ impl<'a> Index<'a> {
         Ok(())
     }
 
-    /// Matches every key at or below `top` against `rest`; `pattern` leads up to and includes its prefix.
+    /// Matches every key at or below `top` against `rest`. `pattern` is the pattern up to and including the prefix of
+    /// `top`.
     fn subtree(&self, top: Node<'a>, pattern: &[u8], rest: &[u8], found: &mut Vec<Match<'a>>) -> Result<()> {
         self.visit(top, pattern, Order::ChildrenFirst, &mut |pattern, node| {
             if fnmatch(pattern, rest) { push_values(node, found) } else { Ok(()) }
         })
     }
 
-    /// Calls `visit` with each key and value: a node's values in priority order, then its children by
+    /// Calls `visit` with each key and value: a node's values in the order of their priorities, then its children by
     /// byte.
     pub fn dump(&self, mut visit: impl FnMut(&[u8], Match<'_>)) -> Result<()> {
         let reference = self.data.from(8).be32()?;
@@ -136,7 +137,7 @@ impl<'a> Index<'a> {
                     node.values(|value| visit(key, value.into()))
                 })
             }
-            // Back and forth through all of the file: better read at once.
+            // This order jumps back and forth in the file, so read the file as a whole first.
             (_, Data::Source(source)) => {
                 let bytes = source.window(0, source.len(), &mut buffer)?;
                 Index::parse(bytes)?.dump(visit)
@@ -144,7 +145,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Visits each node with values at or below `top`, whose own key is `key`.
+    /// Visits each node with values at or below `top`. `key` is the key of `top`.
     fn visit(
         &self,
         top: Node<'a>,
@@ -153,7 +154,7 @@ impl<'a> Index<'a> {
         visit: &mut dyn FnMut(&[u8], &Node<'a>) -> Result<()>,
     ) -> Result<()> {
         let mut key = key.to_vec();
-        // In a sound file every node has bytes of its own and is reached once.
+        // In a valid file, every node has bytes of its own and is reached once.
         let mut budget = self.data.len();
         let mut stack = vec![Frame::new(top, key.len())];
         if order == Order::ValuesFirst && top.has_values() {
@@ -165,7 +166,7 @@ impl<'a> Index<'a> {
                 budget = budget.checked_sub(child.least_size()).ok_or_else(looped)?;
                 key.push(byte);
                 key.extend_from_slice(child.prefix);
-                // Most nodes are leaves, to which the order means nothing.
+                // Most nodes are leaves, for which the order does not matter.
                 let leaf = child.is_leaf();
                 if child.has_values() && (leaf || order == Order::ValuesFirst) {
                     visit(&key, &child)?;
@@ -190,7 +191,7 @@ enum Order {
     ChildrenFirst,
 }
 
-/// A node on the way down, and which of its children come next.
+/// A node on the path to the current one, and its remaining children.
 struct Frame<'a> {
     node: Node<'a>,
     key_len: usize,

@@ -1,4 +1,4 @@
-//! What is written is read back; damage is an error, never a panic or a loop.
+//! Unit tests: the reader returns what was written; damage results in an error and never in a panic or a loop.
 
 use super::*;
 use crate::formats::index::Builder;
@@ -47,7 +47,7 @@ fn dumps_in_byte_order() {
     assert_eq!(keys.len(), 7);
 }
 
-/// Gives no more than was asked for.
+/// A source that returns no more bytes than requested.
 struct Narrow<'a>(&'a [u8]);
 
 impl Bytes for Narrow<'_> {
@@ -102,12 +102,12 @@ fn keys_of_every_length() {
     }
 }
 
-/// Whatever a reference is changed to, it does not lead to where the node is.
+/// A reference with any other offset does not point to the node and must be rejected.
 #[test]
 fn a_dump_notices_each_wrong_place() {
     let sound = sample();
     assert!(dumped(&Index::parse(&[&sound[..], &[0]].concat()).unwrap()).is_err());
-    // The root has the children `p` alone; its reference is behind the range.
+    // The root only has the child `p`; its reference follows the range.
     assert_eq!(&sound[12..14], b"pp");
     let reference = u32::from_be_bytes(*sound[14..].first_chunk().unwrap());
     for offset in (0..0x1000).filter(|offset| *offset != reference & 0xfff) {
@@ -162,7 +162,7 @@ fn damage_is_an_error_or_an_answer() {
 #[test]
 fn loops_end() {
     let header = [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0x20, 0, 0];
-    // The root's only child, through `*`, is the root itself: in the order of today, and in the older one.
+    // The root's only child, for `*`, is the root itself: in the current order of nodes, and in the old one.
     let today = [&header[..], &[12, b'*', b'*', 0x20, 0, 0, 12]].concat();
     assert!(Index::parse(&today).is_err());
     let older = [&header[..], &[13, 0, b'*', b'*', 0x20, 0, 0, 13]].concat();
@@ -171,7 +171,7 @@ fn loops_end() {
     assert!(index.search(b"x").is_err());
 }
 
-/// As kmod before 34 wrote them: children first, the root last.
+/// Files as kmod before 34 wrote them: children first, the root last.
 #[test]
 fn older_files_have_the_nodes_the_other_way_round() {
     let leaf = |value: &[u8]| [&[0, 0, 0, 1, 0, 0, 0, 7], value, &[0]].concat();

@@ -19,18 +19,18 @@ pub struct Dep<'a> {
 }
 
 impl<'a> Dep<'a> {
-    /// Parses `path: dep dep ...`; `None` without a colon.
+    /// Parses `path: dep dep ...`; `None` if there is no colon.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let colon = line.find_byte(b':')?;
         Some(Self { path: &line[..colon], rest: &line[colon + 1..], line })
     }
 
-    /// The paths of the dependencies, the one to be loaded last first.
+    /// The paths of the dependencies, the last one to be loaded first.
     pub fn dependencies(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         words(self.rest)
     }
 
-    /// The whole line without its newline: the value that modules.dep.bin holds.
+    /// The whole line without its newline, which is the value in modules.dep.bin.
     pub fn line(&self) -> &'a [u8] {
         self.line
     }
@@ -41,8 +41,8 @@ pub fn deps(text: &[u8]) -> impl Iterator<Item = Dep<'_>> {
     lines(text).filter_map(Dep::parse)
 }
 
-/// Lines of the form `KEYWORD KEY REST`: modules.alias and modules.symbols (`alias PATTERN MODULE`),
-/// modules.softdep and modules.weakdep (`softdep MODULE REST`). Yields `(KEY, REST)`.
+/// Returns `(KEY, REST)` of each line of the form `KEYWORD KEY REST`: modules.alias and modules.symbols
+/// (`alias PATTERN MODULE`), modules.softdep and modules.weakdep (`softdep MODULE REST`).
 pub fn entries<'a>(text: &'a [u8], keyword: &'static str) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
     lines(text).filter_map(move |line| {
         let rest = line.strip_prefix(keyword.as_bytes())?.strip_prefix(b" ")?;
@@ -50,8 +50,8 @@ pub fn entries<'a>(text: &'a [u8], keyword: &'static str) -> impl Iterator<Item 
     })
 }
 
-/// Every `(normalised pattern, module)` of modules.alias or modules.symbols whose pattern matches the
-/// normalised `key`, in file order.
+/// Returns the module of every line of modules.alias or modules.symbols whose normalised pattern matches the normalised
+/// `key`, in file order.
 pub fn matching_aliases<'a>(text: &'a [u8], key: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     entries(text, "alias").filter_map(move |(pattern, module)| {
         let pattern = name::normalize_alias(pattern).ok()?;
@@ -59,7 +59,7 @@ pub fn matching_aliases<'a>(text: &'a [u8], key: &'a [u8]) -> impl Iterator<Item
     })
 }
 
-/// The module names of modules.builtin (a path a line) or modules.order.
+/// The module names in modules.builtin or modules.order, which have one path per line.
 pub fn names(text: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, [u8]>> {
     lines(text).map(name::from_path)
 }
@@ -69,9 +69,9 @@ pub fn names(text: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, [u8]>> {
 pub struct DeviceNode<'a> {
     /// The module that serves the node.
     pub module: &'a [u8],
-    /// Path below /dev.
+    /// The path relative to /dev.
     pub devname: &'a [u8],
-    /// Character device, or else block device.
+    /// Whether it is a character device and not a block device.
     pub character: bool,
     /// Major number.
     pub major: u32,
@@ -80,7 +80,7 @@ pub struct DeviceNode<'a> {
 }
 
 impl<'a> DeviceNode<'a> {
-    /// Parses `module devname cMAJOR:MINOR` (or `b`); `None` when the line has another form.
+    /// Parses `module devname cMAJOR:MINOR` (or `b`); `None` if the line has another form.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = words(line);
         let (module, devname, device) = (fields.next()?, fields.next()?, fields.next()?);
@@ -104,7 +104,7 @@ impl<'a> DeviceNode<'a> {
     }
 }
 
-/// The lines of a text, without newlines, without empty ones and comments.
+/// The lines of a text without their newlines, except for empty lines and comments.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with(b"#"))
 }

@@ -1,15 +1,15 @@
-//! Building a binary index.
+//! The writer of binary indexes.
 //!
-//! The trie is never built in memory: sorted entries determine every node, so nodes are written
-//! straight from slices of the sorted list, parents before children, and a parent's references are
-//! filled in as its children find their places.
+//! The trie is never built in memory. The sorted entries determine every node, so nodes are written straight from
+//! slices of the sorted list, parents before children, and the references of a parent are filled in when the offsets of
+//! its children are known.
 
 use super::{
     FLAG_CHILDREN, FLAG_PREFIX, FLAG_VALUES, HEADER_LEN, MAGIC, OFFSET_MASK, VERSION_MAJOR, VERSION_MINOR,
 };
 use crate::error::{FormatError, FormatKind};
 
-/// Collects the entries of an index. Keys and values are borrowed.
+/// Collects the entries of an index. Borrows keys and values.
 #[derive(Debug, Default)]
 pub struct Builder<'a> {
     entries: Vec<Entry<'a>>,
@@ -23,7 +23,7 @@ struct Entry<'a> {
     sequence: u32,
 }
 
-/// A key or value that an index cannot hold: it has a NUL or a byte above 0x7f.
+/// A key or value that an index cannot represent because it has a NUL or a byte above 0x7f.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("bad character 0x{byte:x}: only 7-bit ASCII is supported")]
 pub struct BadCharacter {
@@ -31,31 +31,31 @@ pub struct BadCharacter {
     pub byte: u8,
 }
 
-/// What is to be written at a place yet to be known: entries that share their first `depth` bytes.
+/// A node to be written at an offset that is not known yet: the entries that share their first `depth` bytes.
 struct Pending {
     start: usize,
     end: usize,
     depth: usize,
-    /// Where the reference to this node is stored.
+    /// The offset at which the reference to this node is stored.
     slot: usize,
 }
 
 impl<'a> Builder<'a> {
-    /// Adds `value` under `key`. Values of one key are ordered by ascending `priority`, the newest
-    /// first among equals; an equal pair is kept twice.
+    /// Adds `value` under `key`. The values of a key are ordered by ascending `priority`, the newest first among
+    /// equals. Duplicates are kept.
     pub fn insert(&mut self, key: &'a [u8], value: &'a [u8], priority: u32) -> Result<(), BadCharacter> {
         if let Some(&byte) = key.iter().chain(value).find(|&&byte| byte == 0 || byte >= 0x80) {
             return Err(BadCharacter { byte });
         }
-        // More entries than this cannot fit the 28 bits of a reference anyway: `write` refuses.
+        // More entries than this do not fit the 28 bits of a reference anyway, so `write` fails.
         let sequence = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.entries.push(Entry { key, value, priority, sequence });
         Ok(())
     }
 
-    /// The bytes of the index file.
+    /// Returns the contents of the index file.
     ///
-    /// Errors: [`FormatKind::Limit`] when the file would outgrow the format's 256 MiB.
+    /// Errors: [`FormatKind::Limit`] if the file would exceed the format's limit of 256 MiB.
     pub fn write(mut self) -> Result<Vec<u8>, FormatError> {
         self.entries
             .sort_unstable_by(|a, b| (a.key, a.priority, b.sequence).cmp(&(b.key, b.priority, a.sequence)));
@@ -74,7 +74,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Appends one node and queues its children, the first of them on top. Returns the node's reference.
+/// Appends one node and queues its children, the first one on top. Returns the reference to the node.
 fn write_node(
     out: &mut Vec<u8>,
     entries: &[Entry<'_>],
@@ -84,10 +84,10 @@ fn write_node(
     let mut reference = u32::try_from(out.len())
         .ok()
         .filter(|offset| *offset <= OFFSET_MASK)
-        .ok_or_else(|| FormatError::new(FormatKind::Limit, "the index outgrows the format's 256 MiB"))?;
+        .ok_or_else(|| FormatError::new(FormatKind::Limit, "the index is larger than 256 MiB"))?;
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(reference) };
-    // Sorted, so what the first and the last key share is shared by all. The root never has a prefix,
-    // even if it has only one child: so kmod builds its files.
+    // The entries are sorted, so a prefix of both the first and the last key is a prefix of all. The root never has a
+    // prefix, even if it has only one child, as in kmod's files.
     let is_root = node.depth == 0;
     let shared = if is_root { 0 } else { common_prefix(&first.key[node.depth..], &last.key[node.depth..]) };
     let depth = node.depth + shared;
@@ -96,7 +96,7 @@ fn write_node(
         out.extend_from_slice(&first.key[node.depth..depth]);
         out.push(0);
     }
-    // The keys that end here sort before all longer ones.
+    // The keys that end here sort before longer ones.
     let ending = entries.partition_point(|entry| entry.key.len() == depth);
     let (values, below) = entries.split_at(ending);
     if let (Some(low), Some(high)) = (below.first(), below.last()) {
@@ -115,7 +115,7 @@ fn write_node(
     Ok(reference)
 }
 
-/// Appends the child range with empty references and queues each child with the slot to fill.
+/// Appends the child range with null references, and queues each child with the offset of its reference.
 fn write_children(
     out: &mut Vec<u8>,
     (first, last): (u8, u8),

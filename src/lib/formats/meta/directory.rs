@@ -1,8 +1,8 @@
-//! Where the modules of a file are: by position, by name.
+//! The locations of the modules in a file, by position and by name.
 //!
-//! Files of ours begin with an index that says so, so that a look-up reads a few places of the file and not all modules.
-//! It is believed where it is the first thing of a file of just the size that it tells: a program that changes such a file
-//! without knowing of it writes it elsewhere, or not at all. Without one, all modules are read once.
+//! Files written by oxmod begin with an index, so that a lookup reads a few parts of the file instead of all modules.
+//! The index is used if it is the first field and the file has exactly the size recorded in it: a program that changes
+//! such a file without knowing the index writes it elsewhere or drops it. Without an index, all modules are read once.
 
 use std::ops::Range;
 
@@ -17,33 +17,34 @@ use super::wire::{self, Fields, Value, of_other_kind};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// The key of the field that the index is, as it stands at the beginning.
+/// The key of the index field, with which a file begins.
 const KEY: [u8; 2] = [0xb2, 0x06];
 
-/// How many names may have the same hash; two have seldom.
+/// The maximum number of names with the same hash. Two names rarely collide.
 const MOST_ALIKE: usize = 64;
 
-/// Where the modules are.
+/// The locations of the modules.
 #[derive(Debug)]
 pub(super) enum Directory {
-    /// As the file tells: a place a module, and the names' hashes in ascending order with their positions.
+    /// The index of the file: an offset per module, and the hashes of the names in ascending order with their
+    /// positions.
     Stored { places: Range<usize>, names: Range<usize>, lines: Vec<Range<usize>> },
-    /// As was seen.
+    /// Collected by reading the modules.
     Seen { places: Vec<usize>, hashes: Vec<u32> },
 }
 
 impl Directory {
-    /// One without a module.
+    /// Returns a directory without modules.
     pub(super) fn new() -> Self {
         Self::Seen { places: Vec::new(), hashes: Vec::new() }
     }
 
-    /// Whether a file begins with something like an index, be it believed or not.
+    /// Whether the file begins with an index field, valid or not.
     pub(super) fn is_claimed(source: &dyn Bytes) -> Result<bool> {
         Ok(source.at(0, KEY.len())?.starts_with(&KEY))
     }
 
-    /// The index that a file begins with, and where the modules end.
+    /// Returns the index at the start of the file, if it is valid, and the offset at which the modules end.
     pub(super) fn find(source: &dyn Bytes) -> Result<Option<(Self, usize)>> {
         if !Self::is_claimed(source)? {
             return Ok(None);
@@ -69,12 +70,12 @@ impl Directory {
             return Ok(None);
         }
         if places.len() % 4 != 0 || names.len() != 2 * places.len() || end > size {
-            return Err(FormatError::malformed("its index makes no sense"));
+            return Err(FormatError::malformed("invalid index"));
         }
         Ok(Some((Self::Stored { places, names, lines }, end)))
     }
 
-    /// Adds a module that was seen; what is stored is complete.
+    /// Adds a module that was read. A stored index is complete, so this is an error there.
     pub(super) fn push(&mut self, place: usize, module: &Module<'_>) -> Result<()> {
         match self {
             Self::Seen { places, hashes } => {
@@ -82,11 +83,11 @@ impl Directory {
                 hashes.push(hash(module.name));
                 Ok(())
             }
-            Self::Stored { .. } => Err(FormatError::malformed("its index ends before its modules")),
+            Self::Stored { .. } => Err(FormatError::malformed("a module is missing from the index")),
         }
     }
 
-    /// How many modules there are.
+    /// The number of modules.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Stored { places, .. } => places.len() / 4,
@@ -94,7 +95,7 @@ impl Directory {
         }
     }
 
-    /// Where the field of a module begins.
+    /// Returns the offset of a module's field.
     pub(super) fn place(&self, source: &dyn Bytes, position: u32) -> Result<Option<usize>> {
         let position = position as usize;
         match self {
@@ -107,7 +108,7 @@ impl Directory {
         }
     }
 
-    /// The positions of the modules whose name has the hash of `name`, ascending.
+    /// Returns the positions of the modules whose name has the same hash as `name`, in ascending order.
     pub(super) fn alike(&self, source: &dyn Bytes, name: &[u8]) -> Result<Vec<u32>> {
         let wanted = hash(name);
         let names = match self {
@@ -130,7 +131,7 @@ impl Directory {
                 break;
             }
             if found.len() == MOST_ALIKE {
-                return Err(FormatError::malformed("its index has too many names of one hash"));
+                return Err(FormatError::malformed("too many names with the same hash in the index"));
             }
             #[allow(clippy::cast_possible_truncation)] // the lower half
             found.push(entry(at)? as u32);
@@ -138,12 +139,12 @@ impl Directory {
         Ok(found)
     }
 
-    /// Whether it is one that the file has.
+    /// Whether this is the index of the file.
     pub(super) fn is_stored(&self) -> bool {
         matches!(self, Self::Stored { .. })
     }
 
-    /// The lines of modules.softdep and modules.weakdep, if they are stored.
+    /// Returns the lines of modules.softdep and modules.weakdep, if they are stored.
     pub(super) fn lines(&self, source: &dyn Bytes) -> Result<Option<Vec<u8>>> {
         let Self::Stored { lines, .. } = self else { return Ok(None) };
         let mut text = Vec::new();
@@ -185,7 +186,7 @@ fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<Strin
     }
     names.sort_unstable();
     index.names = names;
-    // Whatever the places are, the index is as long.
+    // The index has the same length whatever the offsets are, as long as they are not 0.
     (index.size, index.modules_end) = (1, 1);
     let len = index.encoded_len();
     let head = KEY.len() + prost::length_delimiter_len(len) + len;
@@ -196,7 +197,7 @@ fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<Strin
     index.size = u32::try_from(head + body.len()).map_err(limit)?;
     let mut bytes = Vec::with_capacity(head + body.len());
     bytes.extend_from_slice(&KEY);
-    let whole = FormatError::malformed("it has no room for its index");
+    let whole = FormatError::malformed("no room for the index");
     index.encode_length_delimited(&mut bytes).map_err(|_| whole)?;
     bytes.extend_from_slice(body);
     Ok(bytes)
@@ -204,10 +205,10 @@ fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<Strin
 
 fn fixed<const N: usize>(source: &dyn Bytes, at: usize) -> Result<[u8; N]> {
     let bytes = source.at(at, N)?.first_chunk().copied();
-    bytes.ok_or_else(|| FormatError::malformed("its index ends too early"))
+    bytes.ok_or_else(|| FormatError::malformed("truncated index"))
 }
 
-/// Of a name in any spelling (FNV-1a).
+/// Returns the FNV-1a hash of a name; `-` and `_` are the same.
 fn hash(name: &[u8]) -> u32 {
     name.iter().fold(0x811c_9dc5, |hash: u32, &byte| {
         (hash ^ u32::from(if byte == b'-' { b'_' } else { byte })).wrapping_mul(0x0100_0193)

@@ -1,18 +1,18 @@
-//! The messages of the format, for writing.
+//! The messages of the format, used for writing.
 
 /// Everything there is to know.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Meta {
-    /// First those that are built into the kernel, then those that have a file, in depmod's order.
+    /// The modules that are built into the kernel, then those that have a file, in depmod's order.
     #[prost(message, repeated, tag = "1")]
     pub modules: Vec<Module>,
     /// The aliases of modules that have a file.
     #[prost(message, optional, tag = "2")]
     pub module_device_matches: Option<RadixNode>,
-    /// Ours: the aliases of those that are built in.
+    /// Extension: the aliases of built-in modules.
     #[prost(message, optional, tag = "100")]
     pub builtin_device_matches: Option<RadixNode>,
-    /// Ours: the kernel's version.
+    /// Extension: the kernel release.
     #[prost(string, tag = "101")]
     pub release: String,
 }
@@ -21,16 +21,16 @@ pub struct Meta {
 /// [`Meta`], and of no use anywhere else.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Index {
-    /// How many bytes the whole file has.
+    /// The size of the whole file in bytes.
     #[prost(fixed32, tag = "1")]
     pub size: u32,
-    /// Where the last module ends. Places are counted in bytes from the beginning of the file.
+    /// The offset at which the last module ends. Offsets are counted in bytes from the start of the file.
     #[prost(fixed32, tag = "2")]
     pub modules_end: u32,
-    /// Where the field of each module begins, by position.
+    /// The offset of each module's field, by position.
     #[prost(fixed32, repeated, tag = "3")]
     pub modules: Vec<u32>,
-    /// The FNV-1a hash of each name in the upper half, the position in the lower one, in ascending order.
+    /// The FNV-1a hash of each name in the upper half and its position in the lower half, in ascending order.
     #[prost(fixed64, repeated, tag = "4")]
     pub names: Vec<u64>,
     /// The lines of modules.softdep and modules.weakdep.
@@ -44,30 +44,30 @@ pub struct Module {
     /// Its normalised name.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// Its file below the module directory; empty for one that is built in.
+    /// The path of its file in the module directory; empty for a built-in module.
     #[prost(string, tag = "2")]
     pub path: String,
-    /// What it needs itself, as positions among the modules.
+    /// Its direct dependencies, as positions among the modules.
     #[prost(uint32, repeated, tag = "3")]
     pub depends: Vec<u32>,
-    /// Ours: everything that is to be loaded before it, what comes last first, as in a line of modules.dep.
+    /// Extension: all modules to load before it, the last one to be loaded first, as in a line of modules.dep.
     #[prost(uint32, repeated, tag = "100")]
     pub closure: Vec<u32>,
-    /// Ours: its soft dependencies, as the module spells them.
+    /// Extension: its soft dependencies, as the module spells them.
     #[prost(string, repeated, tag = "101")]
     pub softdeps: Vec<String>,
-    /// Ours: its weak dependencies.
+    /// Extension: its weak dependencies.
     #[prost(string, repeated, tag = "102")]
     pub weakdeps: Vec<String>,
-    /// Ours: it is a part of the kernel that is no module, only has aliases or the like as one has.
+    /// Extension: whether it is a part of the kernel that is not a module but has aliases or other module information.
     #[prost(bool, tag = "103")]
     pub part: bool,
 }
 
-/// A node of a tree: the way from the root to it is a pattern.
+/// A node of a tree. The path from the root to it is a pattern.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct RadixNode {
-    /// Which of the following it is.
+    /// The kind of the node.
     #[prost(enumeration = "Kind", tag = "1")]
     pub kind: i32,
     /// The bytes of a [`Kind::Literal`].
@@ -76,29 +76,29 @@ pub struct RadixNode {
     /// The first byte of a [`Kind::ByteRange`].
     #[prost(uint32, tag = "3")]
     pub start_byte: u32,
-    /// Its last one.
+    /// The last byte of a [`Kind::ByteRange`].
     #[prost(uint32, tag = "4")]
     pub end_byte: u32,
-    /// How it goes on.
+    /// The nodes that may follow.
     #[prost(message, repeated, tag = "5")]
     pub children: Vec<RadixNode>,
-    /// The modules whose pattern ends here.
+    /// The positions of the modules whose pattern ends here.
     #[prost(uint32, repeated, tag = "6")]
     pub module_index: Vec<u32>,
 }
 
-/// What a node matches.
+/// The kind of a node, which determines what it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub enum Kind {
-    /// These bytes, one or more.
+    /// The bytes of the literal, at least one.
     Literal = 0,
-    /// Any bytes, or none.
+    /// Any number of bytes, including none.
     Wildcard = 1,
-    /// Any byte.
+    /// Any single byte.
     SingleWildcard = 2,
-    /// A byte between two others.
+    /// A byte of an inclusive range.
     ByteRange = 3,
-    /// The root, which matches nothing.
+    /// Nothing: the root.
     Root = 4,
 }

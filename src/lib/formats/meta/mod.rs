@@ -1,8 +1,9 @@
-//! The protobuf `Meta` of image-based systems: modules, what they depend on, and a radix tree of their aliases.
+//! The protobuf message `Meta` of image-based systems: modules, their dependencies, and a radix tree of their aliases.
 //!
-//! Owns the format: proto3, package `osbase.kmod.spec`, with fields of ours from 100 on that other readers skip, see
-//! meta.pb(5). It is read in place: of a look-up's way, nothing else is decoded. Must not know where the bytes come from,
-//! and must not trust them: no recursion, and no more steps than the size of the file and of the question allow.
+//! Owns the format: proto3, package `osbase.kmod.spec`, with extensions of oxmod in fields from 100 on, which other
+//! readers skip; see meta.pb(5). Messages are decoded in place, and a lookup decodes only what it needs. Must not know
+//! the source of the bytes and must not trust them: no recursion, and no more steps than the sizes of the file and of
+//! the query allow.
 
 mod directory;
 mod module;
@@ -22,17 +23,17 @@ pub use search::search;
 pub use tree::{DEEPEST, Rejected, Tree};
 pub use view::{Aliases, Meta};
 
-/// The file's name, in the directory of the indexes or above it.
+/// The name of the file, which is in the module directory or above it.
 pub const FILE_NAME: &str = "meta.pb";
 
-/// The longest name of a module, in bytes; the kernel takes 64 at most.
+/// The maximum length of a module name in bytes; the kernel's limit is 64.
 pub const LONGEST_NAME: usize = 255;
 
-/// The longest path of a module, in bytes.
+/// The maximum length of a module path in bytes.
 pub const LONGEST_PATH: usize = 4096;
 
-/// What no path has: modules.dep could not hold it.
+/// Bytes that a path must not contain, because modules.dep could not represent it.
 pub const UNFIT_FOR_PATHS: &[u8] = b" \t\n:";
 
-/// How deep a tree may be that is read, in nodes. Those of real kernels have some dozens.
+/// The maximum depth in nodes of a tree that is read. The trees of real kernels are a few dozen nodes deep.
 pub const MAX_DEPTH: usize = 1000;

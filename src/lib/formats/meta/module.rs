@@ -1,4 +1,4 @@
-//! One module of the file, in place.
+//! A view of one module of the file.
 
 use std::ops::Range;
 
@@ -13,9 +13,9 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// A module.
 #[derive(Clone, Copy)]
 pub struct Module<'a> {
-    /// Its name, as the file spells it.
+    /// Its name as written in the file.
     pub name: &'a [u8],
-    /// Its file below the module directory; empty for one that is built in.
+    /// The path of its file in the module directory; empty for a built-in module.
     pub path: &'a [u8],
     fields: Fields<'a>,
 }
@@ -35,17 +35,17 @@ impl<'a> Module<'a> {
             }
         }
         if module.name.len() > LONGEST_NAME || module.path.len() > LONGEST_PATH {
-            return Err(FormatError::new(FormatKind::Limit, "a module has too long a name or path"));
+            return Err(FormatError::new(FormatKind::Limit, "module name or path is too long"));
         }
         Ok(module)
     }
 
-    /// Whether it is part of the kernel itself.
+    /// Whether it is built into the kernel.
     pub fn is_builtin(&self) -> bool {
         self.path.is_empty()
     }
 
-    /// Whether it is a part of the kernel that is no module.
+    /// Whether it is a part of the kernel that is not a module.
     ///
     /// Errors: malformed.
     pub fn is_part(&self) -> Result<bool> {
@@ -59,29 +59,29 @@ impl<'a> Module<'a> {
         Ok(is_part)
     }
 
-    /// The positions of the modules that it needs itself.
+    /// Returns the positions of its direct dependencies.
     ///
     /// Errors: malformed.
     pub fn depends(&self) -> Result<Vec<u32>> {
         self.positions(3).map(Option::unwrap_or_default)
     }
 
-    /// The positions of everything that is to be loaded before it, what comes last first. `None` in a file of others,
-    /// and where there is nothing.
+    /// Returns the positions of all modules to load before it, the last one to be loaded first. `None` if the list is
+    /// empty or the file was not written by oxmod.
     ///
     /// Errors: malformed.
     pub fn closure(&self) -> Result<Option<Vec<u32>>> {
         self.positions(100)
     }
 
-    /// The soft dependencies, as the module spells them.
+    /// Returns the soft dependencies, as the module spells them.
     ///
     /// Errors: malformed.
     pub fn softdeps(&self) -> Result<Vec<&'a [u8]>> {
         self.strings(101)
     }
 
-    /// The weak dependencies.
+    /// Returns the weak dependencies.
     ///
     /// Errors: malformed.
     pub fn weakdeps(&self) -> Result<Vec<&'a [u8]>> {

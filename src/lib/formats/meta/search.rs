@@ -1,7 +1,7 @@
-//! Finds the modules whose pattern matches a modalias.
+//! The search for modules whose pattern matches a modalias.
 //!
-//! All ways through the tree are followed at the same time, byte by byte, so the work is at most the length of the
-//! modalias times the number of nodes, whatever the patterns: nothing is ever gone back to.
+//! All paths through the tree are followed simultaneously, byte by byte, without backtracking. So the work is at most
+//! the length of the modalias times the number of nodes, whatever the patterns are.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -15,16 +15,17 @@ use super::wire::{self, Fields, Value, of_other_kind};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// How many nodes may be held against a byte. Questions to real trees take some thousands.
+/// The maximum number of comparisons of a node with a byte. Searches in real trees take a few thousand.
 const MOST_STEPS: usize = 1 << 26;
 
-/// How many fields that are unknown a node may have before what is below it.
+/// The maximum number of unknown fields before the children of a node.
 const MOST_STRANGE: usize = 64;
 
-/// The positions of the modules with a pattern in one of `trees` of a file that matches `key`: in order, each once. `key` is
-/// a normalised modalias, and a `-` of a literal counts as `_`: a `-` that is still in the key, within brackets, is no `_`.
+/// Returns the positions of the modules with a pattern in one of the `trees` that matches `key`, in order and without
+/// duplicates. `key` is a normalised modalias. A `-` in a literal matches `_`; a `-` that is still in the key, inside
+/// brackets, does not.
 ///
-/// Errors: malformed for what is no tree, limit for one that is too deep or where the answer would take too long.
+/// Errors: malformed for an invalid tree; limit for a tree that is too deep or a search that takes too long.
 pub fn search(source: &dyn Bytes, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
     let mut search = Search::default();
     for tree in trees {
@@ -38,26 +39,26 @@ pub fn search(source: &dyn Bytes, trees: &[Range<usize>], key: &[u8]) -> Result<
     Ok(search.found)
 }
 
-/// A node of the tree, in place.
+/// A node of the tree, decoded in place.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
     pub(super) kind: Kind,
     pub(super) literal: &'a [u8],
     pub(super) low: u64,
     pub(super) high: u64,
-    /// What comes behind these: the nodes below, the modules.
+    /// The fields after these: children and modules.
     rest: Fields<'a>,
     depth: usize,
 }
 
 impl<'a> Node<'a> {
-    /// The root of a tree.
+    /// Decodes the root of a tree.
     pub(super) fn root(source: &'a dyn Bytes, tree: &Range<usize>) -> Result<Self> {
         Self::parse(source, tree.clone(), 0)
     }
 
-    /// Reads as far as the first field that is about what is below: others behind it would be out of order, and no
-    /// program that is known writes them so.
+    /// Decodes the fields up to the first child or module. A field of the node after that would be out of order, and no
+    /// known program writes one.
     fn parse(source: &'a dyn Bytes, range: Range<usize>, depth: usize) -> Result<Self> {
         if depth > MAX_DEPTH {
             return Err(FormatError::new(FormatKind::Limit, "the tree is too deep"));
@@ -79,17 +80,15 @@ impl<'a> Node<'a> {
             node.rest = rest;
         }
         if (node.kind == Kind::Literal) == node.literal.is_empty() {
-            return Err(FormatError::malformed(
-                "a node that is no literal has bytes, or one that is has none",
-            ));
+            return Err(FormatError::malformed("literal bytes of a node do not match its kind"));
         }
         if (node.kind == Kind::Root) != (depth == 0) {
-            return Err(FormatError::malformed("a root that is not the root, or the other way"));
+            return Err(FormatError::malformed("misplaced root node"));
         }
         Ok(node)
     }
 
-    /// Calls `each` with the nodes below. Answers how many fields that has taken.
+    /// Calls `each` with the children. Returns the number of fields that were read.
     pub(super) fn children(&self, mut each: impl FnMut(Self) -> Result<()>) -> Result<usize> {
         let mut fields = self.rest;
         let mut count = 0;
@@ -98,7 +97,7 @@ impl<'a> Node<'a> {
             match field {
                 (5, Value::Bytes(child)) => each(Self::parse(fields.source(), child, self.depth + 1)?)?,
                 (5, _) => return Err(of_other_kind()),
-                (1..=4, _) => return Err(FormatError::malformed("the fields of a node are out of order")),
+                (1..=4, _) => return Err(FormatError::malformed("fields of a node are out of order")),
                 _ => {}
             }
         }
@@ -116,7 +115,7 @@ impl<'a> Node<'a> {
         Ok(())
     }
 
-    /// Where in the file it is, which tells it from others.
+    /// The offset in the file, which identifies the node.
     fn place(&self) -> usize {
         self.rest.place()
     }
@@ -124,26 +123,27 @@ impl<'a> Node<'a> {
 
 fn kind_of(kind: u64) -> Result<Kind> {
     let kind = i32::try_from(kind).ok().and_then(|kind| Kind::try_from(kind).ok());
-    kind.ok_or_else(|| FormatError::malformed("a node of an unknown kind"))
+    kind.ok_or_else(|| FormatError::malformed("unknown node kind"))
 }
 
-/// All ways that match what has been read of the key.
+/// All paths that match the part of the key read so far.
 #[derive(Default)]
 struct Search<'a> {
-    /// Nodes that have just been passed.
+    /// The nodes that have just been matched completely.
     reached: Vec<Node<'a>>,
-    /// Literals of which so many bytes have been passed.
+    /// The literals of which the given number of bytes has been matched.
     within: Vec<(Node<'a>, usize)>,
-    /// Wildcards that have been entered, with what is below: once entered, each takes every byte.
+    /// The wildcards that have been reached, with their children. They stay, since they match every further byte.
     wild: Vec<(Node<'a>, Vec<Node<'a>>)>,
-    /// Where those are.
+    /// The offsets of these wildcards.
     entered: HashSet<usize>,
     found: Vec<u32>,
     steps: usize,
 }
 
 impl<'a> Search<'a> {
-    /// Goes on from every node that has been reached, over the next byte; without one, what has been reached is found.
+    /// Continues from every node that has been reached with the next byte. Without a next byte, these nodes are the
+    /// result.
     fn enter_all(&mut self, next: Option<u8>) -> Result<()> {
         let mut reached = std::mem::take(&mut self.reached);
         let within = std::mem::take(&mut self.within);
@@ -156,7 +156,7 @@ impl<'a> Search<'a> {
             }
             self.wild[at].1 = children;
         }
-        // Wildcards take nothing too, so that what is below is reached without a byte: `reached` may grow.
+        // A wildcard also matches nothing, so its children are reached without a byte and `reached` may grow.
         while let Some(node) = reached.pop() {
             self.find(&node, next)?;
             let taken = node.children(|child| self.meet(child, next, &mut reached))?;
@@ -172,7 +172,7 @@ impl<'a> Search<'a> {
         if next.is_none() { node.modules(|module| self.found.push(module)) } else { Ok(()) }
     }
 
-    /// Holds a node against the next byte.
+    /// Matches a node against the next byte.
     fn meet(&mut self, node: Node<'a>, next: Option<u8>, reached: &mut Vec<Node<'a>>) -> Result<()> {
         self.step(1)?;
         match (node.kind, next) {
@@ -204,7 +204,7 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Takes the next byte of a literal, if that is what comes next.
+    /// Continues a literal if its next byte matches.
     fn pass(&mut self, node: Node<'a>, passed: usize, next: Option<u8>) {
         self.steps += 1;
         if next.is_none() || node.literal.get(passed).copied().map(folded) != next {

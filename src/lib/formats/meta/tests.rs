@@ -1,4 +1,4 @@
-//! The tree against fnmatch, hostile files, and the bounds.
+//! Unit tests: comparison of the tree with fnmatch, hostile files, and limits.
 
 use bstr::ByteSlice;
 use oxmod_test_support::Random;
@@ -15,7 +15,7 @@ fn opened(bytes: &[u8]) -> Result<super::Meta> {
     super::Meta::open(Box::new(bytes.to_vec()))
 }
 
-/// The positions that a tree by itself answers with.
+/// The positions found in a tree on its own.
 fn searched(tree: &[u8], key: &[u8]) -> Result<Vec<u32>> {
     let whole = 0..tree.len();
     search(&tree.to_vec(), std::slice::from_ref(&whole), key)
@@ -29,7 +29,7 @@ fn encoded(patterns: &[&[u8]]) -> Vec<u8> {
     tree.into_message().0.encode_to_vec()
 }
 
-/// Hundreds of trees of random patterns, each asked hundreds of keys.
+/// Hundreds of trees of random patterns, each searched for hundreds of keys.
 #[test]
 fn a_tree_answers_like_fnmatch_over_its_patterns() {
     let alphabet: &[&[u8]] =
@@ -45,7 +45,7 @@ fn a_tree_answers_like_fnmatch_over_its_patterns() {
         let tree = encoded(&patterns.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for _ in 0..200 {
             let key: Vec<u8> = (0..random.below(8)).map(|_| b"abc-_abc-_[]"[random.below(12)]).collect();
-            // Within brackets `-` stays; those that are open are refused.
+            // Inside brackets `-` is kept; unbalanced brackets are rejected.
             let Ok(key) = normalize_alias(&key) else { continue };
             let expected: Vec<u32> = (0..)
                 .zip(&patterns)
@@ -79,13 +79,13 @@ fn what_cannot_be_in_a_tree_is_refused() {
     assert_eq!(tree.insert(&[b'a'; 4097], 0), Err(Rejected::Long));
     assert_eq!(tree.insert(&b"[ac]".repeat(11), 0), Err(Rejected::Branches));
     assert_eq!(tree.insert("ä".as_bytes(), 0), Err(Rejected::NotAscii(0xc3)));
-    // They match nothing.
+    // These patterns match nothing.
     tree.insert(b"a\\", 0).unwrap();
     tree.insert(b"[^\x01-\xff]", 0).unwrap();
     assert_eq!(tree.into_message().0.children, []);
 }
 
-/// Whether one pattern is long or many are one longer than another: others could not read what is too deep.
+/// Other readers reject trees that are too deep, whether because of one long pattern or many nested ones.
 #[test]
 fn what_would_be_too_deep_is_told() {
     let mut tree = Tree::default();
@@ -119,7 +119,7 @@ fn forty_stars_and_a_long_modalias() {
     assert_eq!(searched(&tree, &key).unwrap(), [0]);
 }
 
-/// Ten thousand wildcards beside each other would each have to be held against each byte.
+/// Ten thousand adjacent wildcards would each have to be matched against every byte.
 #[test]
 fn a_search_has_an_end() {
     let child =
@@ -135,7 +135,7 @@ fn literal(byte: u8) -> RadixNode {
 
 #[test]
 fn a_deep_tree_is_refused() {
-    // From the innermost outwards, since nothing here may recurse.
+    // Built from the inside out, because nothing here may recurse.
     let mut bytes = literal(b'a').encode_to_vec();
     for _ in 0..100_000 {
         let mut outer = literal(b'a').encode_to_vec();
@@ -186,7 +186,7 @@ fn modules_and_trees_are_found() {
     assert!(modules[0].is_builtin() && !modules[1].is_builtin());
     assert_eq!(meta.release().unwrap(), Some(&b"6.1"[..]));
     assert_eq!(meta.search(Aliases::Loadable, b"pci:v1").unwrap(), [2]);
-    // Two trees are one, as Protocol Buffers have it.
+    // Two trees are merged, as Protocol Buffers require for repeated occurrences of a message.
     let mut tree = Tree::default();
     tree.insert(b"usb:*", 1).unwrap();
     let more = Meta { module_device_matches: Some(tree.into_message().0), ..Default::default() };
@@ -197,7 +197,7 @@ fn modules_and_trees_are_found() {
     }
 }
 
-/// Of files with an index and without.
+/// In files with and without an index.
 #[test]
 fn modules_are_found_by_position_and_name() {
     let mut sample = sample();
@@ -206,7 +206,7 @@ fn modules_are_found_by_position_and_name() {
     let body = sample.encode_to_vec();
     let file = sample.into_file().unwrap();
     assert!(file.ends_with(&body));
-    // A byte more, and the index is not the file's.
+    // With one more byte, the index no longer describes the file.
     let longer = [&file[..], &[0xa2, 0x3f, 0]].concat();
     for (bytes, believed) in [(&body, false), (&file, true), (&longer, false)] {
         let meta = opened(bytes).unwrap();
@@ -219,7 +219,7 @@ fn modules_are_found_by_position_and_name() {
         assert_eq!(meta.closure(2), Ok(vec![1, 0]));
         assert_eq!(meta.soft_and_weak().unwrap(), b"softdep two pre: three\nweakdep three one\n");
         assert_eq!(meta.search(Aliases::Loadable, b"pci:v1"), Ok(vec![2]));
-        // What is stored is not what is read of the modules.
+        // The stored lines are used, and not those of the modules.
         let mut changed = bytes.clone();
         let at = changed.find(b"softdep two");
         assert_eq!(at.is_some(), bytes.len() > body.len());
@@ -231,7 +231,7 @@ fn modules_are_found_by_position_and_name() {
     }
 }
 
-/// What others write has no closures; circles and positions that there are not must not hang anybody.
+/// Other writers do not store closures. Cycles and invalid positions must not cause endless loops.
 #[test]
 fn closures_of_what_each_module_needs() {
     let module =
@@ -255,11 +255,11 @@ fn closures_of_what_each_module_needs() {
     assert_eq!(meta.closure(0).unwrap().len(), 50_000);
 }
 
-/// Every truncation and many changes of a byte: an answer or an error.
+/// Every truncation and many changes of a single byte result in an answer or an error.
 #[test]
 fn damaged_files() {
     damage(&sample().encode_to_vec(), 8);
-    // Cut short, such a file is one without an index.
+    // When truncated, such a file is treated as one without an index.
     damage(&sample().into_file().unwrap(), 16);
 }
 
@@ -317,7 +317,7 @@ fn a_tree_is_read_out_as_it_was_put_in() {
     assert_eq!(found, expected.chain(spread).collect::<Vec<_>>());
 }
 
-/// What would let a small file stand for much.
+/// Limits against small files that expand to large results.
 #[test]
 fn limits() {
     let kind = |bytes: &[u8], ask: fn(&super::Meta) -> Result<()>| {
@@ -336,7 +336,7 @@ fn limits() {
     let same = vec![message::Module { name: "same".into(), ..Default::default() }; 1000];
     let file = Meta { modules: same, ..Default::default() }.into_file().unwrap();
     assert_eq!(kind(&file, |meta| meta.position(b"same").map(drop)), Err(FormatKind::Malformed));
-    // A node that has millions of modules, or of fields that nobody knows, and is come to again and again.
+    // A node with millions of modules, or of unknown fields, that is reached again and again.
     let single = |fields: &[u8]| {
         let node = [&[0x08, 2][..], fields].concat();
         let mut star = vec![0x08, 1, 0x2a];

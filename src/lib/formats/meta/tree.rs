@@ -1,35 +1,35 @@
-//! Makes a tree of patterns.
+//! Builds a tree from patterns.
 //!
-//! A pattern is an fnmatch pattern, as aliases are. A set of the format is one range, so a `[...]` of several becomes as
-//! many branches with the same continuation.
+//! The patterns are fnmatch patterns, as in aliases. The format only has single ranges, so a `[...]` with several
+//! ranges becomes as many branches with the same continuation.
 
 use crate::name::{self, Element};
 
 use super::message::{Kind, RadixNode};
 
-/// The longest pattern, in bytes; those of real modules have up to some hundred.
+/// The maximum length of a pattern in bytes; those of real modules have up to a few hundred.
 const LONGEST: usize = 4096;
-/// As how many branches one pattern may come.
+/// The maximum number of branches for one pattern.
 const MOST_BRANCHES: usize = 1024;
 
-/// How deep a node may be, the root being at 0. Many readers of Protocol Buffers take messages within messages up to 100.
+/// The maximum depth of a node, with the root at 0. Many Protocol Buffers readers accept up to 100 nested messages.
 pub const DEEPEST: usize = 90;
 
-/// Why a pattern cannot be in a tree.
+/// The reason why a pattern cannot be stored in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// It is longer than 4096 bytes.
-    #[error("it is too long")]
+    /// The pattern is longer than 4096 bytes.
+    #[error("too long")]
     Long,
-    /// Its sets would make more than 1024 branches.
-    #[error("it has too many sets of characters")]
+    /// The sets of the pattern would result in more than 1024 branches.
+    #[error("too many character sets")]
     Branches,
-    /// Strings of the format are text.
+    /// The pattern is not ASCII; strings of the format are text.
     #[error("byte 0x{0:x} is not 7-bit ASCII")]
     NotAscii(u8),
 }
 
-/// A tree in the making.
+/// A tree under construction.
 #[derive(Debug, Default)]
 pub struct Tree {
     root: Branch,
@@ -42,7 +42,7 @@ struct Branch {
     below: Vec<Branch>,
 }
 
-/// One node's share of a pattern. In the order in which nodes stand beside each other.
+/// The part of a pattern that one node represents. The order of the variants is the order of sibling nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     #[default]
@@ -54,9 +54,9 @@ enum Part {
 }
 
 impl Tree {
-    /// Adds a module's pattern. One that can match nothing adds nothing.
+    /// Adds a pattern of a module. A pattern that cannot match anything adds nothing.
     ///
-    /// Errors: it cannot be in a tree.
+    /// Errors: the pattern cannot be stored in a tree.
     pub fn insert(&mut self, pattern: &[u8], module: u32) -> Result<(), Rejected> {
         if pattern.len() > LONGEST {
             return Err(Rejected::Long);
@@ -67,8 +67,8 @@ impl Tree {
         Ok(())
     }
 
-    /// The message, the same for the same patterns in any order; and what would be deeper in it than [`DEEPEST`], as
-    /// patterns with the positions of their modules.
+    /// Encodes the tree. The result does not depend on the order of insertion. Patterns deeper than [`DEEPEST`] are
+    /// left out and returned with the positions of their modules.
     pub fn into_message(self) -> (RadixNode, Vec<(Vec<u8>, u32)>) {
         let mut left_out = Vec::new();
         let root = self.root.into_message(0, &mut Vec::new(), &mut left_out);
@@ -76,7 +76,7 @@ impl Tree {
     }
 }
 
-/// The ways to write a pattern with one range for each set.
+/// Expands a pattern into patterns with at most one range per set.
 fn branches(pattern: &[u8]) -> Result<Vec<Vec<Part>>, Rejected> {
     let mut branches = vec![Vec::new()];
     for element in name::elements(pattern).unwrap_or_else(|| vec![Element::Set(Vec::new())]) {
@@ -103,7 +103,7 @@ fn spread(branches: &[Vec<Part>], ranges: &[(u8, u8)]) -> Result<Vec<Vec<Part>>,
     for parts in branches {
         for &(low, high) in ranges {
             let mut parts = parts.clone();
-            // In a set `-` is not the same as `_`.
+            // Inside a set, `-` and `_` differ.
             if low == high && low.is_ascii() && low != b'-' {
                 push_byte(&mut parts, low);
             } else {
@@ -135,7 +135,7 @@ impl Branch {
         node.modules.push(module);
     }
 
-    /// The node below of this very part, made where there is none.
+    /// Returns the child for exactly this part, creating it if necessary.
     fn below(&mut self, part: &Part) -> &mut Self {
         let at = self.below.iter().position(|branch| branch.part == *part).unwrap_or_else(|| {
             self.below.push(Self { part: part.clone(), ..Self::default() });
@@ -144,7 +144,8 @@ impl Branch {
         &mut self.below[at]
     }
 
-    /// The node that a literal leads to; no two literals beside each other begin with the same byte.
+    /// Returns the node for a literal below this one, creating it if necessary. No two sibling literals begin with the
+    /// same byte.
     fn below_literal(&mut self, literal: &[u8]) -> &mut Self {
         let mut node = self;
         let mut rest = literal;
@@ -168,7 +169,7 @@ impl Branch {
         }
     }
 
-    /// Leaves `len` bytes of the literal here, the others go to a node below.
+    /// Keeps the first `len` bytes of the literal in this node and moves the others to a new child.
     fn split(&mut self, len: usize) {
         let Part::Literal(literal) = &mut self.part else { return };
         if len < literal.len() {
@@ -179,7 +180,7 @@ impl Branch {
         }
     }
 
-    /// `pattern` is what leads to it.
+    /// Encodes the node and everything below it. `pattern` is the pattern that leads to the node.
     fn into_message(
         mut self,
         depth: usize,
@@ -211,7 +212,7 @@ impl Branch {
         node.set_kind(kind);
         for branch in self.below {
             let below = branch.into_message(depth + 1, pattern, left_out);
-            // One that leads to nothing that is left would be of no use.
+            // A node left without children and modules serves no purpose.
             if depth < DEEPEST && !(below.children.is_empty() && below.module_index.is_empty()) {
                 node.children.push(below);
             }
@@ -222,7 +223,7 @@ impl Branch {
 }
 
 impl Part {
-    /// Adds what it is in a pattern.
+    /// Appends the part to a pattern.
     fn push_to(&self, pattern: &mut Vec<u8>) {
         match self {
             Self::Root => {}

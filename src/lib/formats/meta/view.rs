@@ -1,4 +1,4 @@
-//! A whole file: its modules by position and name, its patterns.
+//! A view of a whole file: its modules by position and name, its patterns.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,38 +15,38 @@ use super::{search, walk};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// Whose aliases.
+/// A set of aliases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aliases {
-    /// Those of modules that have a file.
+    /// The aliases of modules that have a file.
     Loadable,
-    /// Those of modules that are built in; only files of ours have them.
+    /// The aliases of built-in modules. Only files written by oxmod have them.
     Builtin,
 }
 
-/// A file, and where in it things are.
+/// A file and the locations of its parts.
 pub struct Meta {
     source: Box<dyn Bytes + Send>,
     directory: Directory,
-    /// More than one tree are one with all their branches.
+    /// Several trees count as one with the branches of all.
     device_trees: Vec<Range<usize>>,
     builtin_trees: Vec<Range<usize>>,
     release: Option<Range<usize>>,
 }
 
 impl Meta {
-    /// Finds the parts of the file. What is in them is read when it is asked for.
+    /// Locates the parts of the file. Their contents are read on demand.
     ///
-    /// Errors: it cannot be read, malformed, or not this format where there is nothing in it.
+    /// Errors: the file cannot be read; malformed; not this format if the file does not contain any known field.
     pub fn open(source: Box<dyn Bytes + Send>) -> Result<Self> {
         let stored = Directory::find(&*source)?;
         let (directory, start) = stored.unwrap_or_else(|| (Directory::new(), 0));
         Self::read(source, directory, start)
     }
 
-    /// The same without belief in an index.
+    /// Does the same as [`Meta::open`], but ignores the index.
     ///
-    /// Errors: as those of [`Meta::open`].
+    /// Errors: those of [`Meta::open`].
     pub fn open_unindexed(source: Box<dyn Bytes + Send>) -> Result<Self> {
         Self::read(source, Directory::new(), 0)
     }
@@ -68,7 +68,7 @@ impl Meta {
             place = fields.place();
         }
         if directory.len() == 0 && device_trees.is_empty() {
-            return Err(FormatError::new(FormatKind::NotThisFormat, "nothing of a Meta is in it"));
+            return Err(FormatError::new(FormatKind::NotThisFormat, "not a Meta message"));
         }
         if u32::try_from(directory.len()).is_err() {
             return Err(FormatError::new(FormatKind::Limit, "too many modules"));
@@ -76,26 +76,26 @@ impl Meta {
         Ok(Self { source, directory, device_trees, builtin_trees, release })
     }
 
-    /// Whether look-ups go by its index.
+    /// Whether lookups use the index of the file.
     pub fn has_index(&self) -> bool {
         self.directory.is_stored()
     }
 
-    /// Whether it has the index that it begins with, if it begins with one.
+    /// Whether the index at the start of the file, if there is one, is used.
     ///
-    /// Errors: it cannot be read.
+    /// Errors: the file cannot be read.
     pub fn keeps_its_index(&self) -> Result<bool> {
         Ok(self.directory.is_stored() || !Directory::is_claimed(&*self.source)?)
     }
 
-    /// Where a module is in the file, which tells it from every other.
+    /// Returns the offset of a module in the file, which identifies the module.
     ///
     /// Errors: malformed.
     pub fn place(&self, position: u32) -> Result<Option<usize>> {
         self.directory.place(&*self.source, position)
     }
 
-    /// Whether it is of oxmod's making: others have no closures and no kernel's version.
+    /// Whether the file was written by oxmod: other writers do not store closures or the kernel release.
     ///
     /// Errors: malformed.
     pub fn is_ours(&self) -> Result<bool> {
@@ -110,41 +110,41 @@ impl Meta {
         Ok(false)
     }
 
-    /// How many modules there are.
+    /// The number of modules.
     pub fn len(&self) -> u32 {
         u32::try_from(self.directory.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether there is none.
+    /// Whether there are no modules.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All modules, by position.
+    /// All modules, in the order of their positions.
     pub fn modules(&self) -> impl Iterator<Item = Result<Module<'_>>> {
         (0..self.len()).map(|position| self.module(position))
     }
 
-    /// The module at a position.
+    /// Returns the module at a position.
     ///
-    /// Errors: malformed, there is none.
+    /// Errors: malformed; the position is out of range.
     pub fn module(&self, position: u32) -> Result<Module<'_>> {
         let place = self.directory.place(&*self.source, position)?;
-        let place = place.ok_or_else(|| FormatError::malformed("it has no such module"))?;
+        let place = place.ok_or_else(|| FormatError::malformed("module position out of range"))?;
         match Fields::of(&*self.source, place..self.source.len()).next()? {
             Some((1, Value::Bytes(module))) => Module::parse(&*self.source, module),
-            _ => Err(FormatError::malformed("its index leads to what is no module")),
+            _ => Err(FormatError::malformed("index entry does not point to a module")),
         }
     }
 
-    /// The name of the module at a position, normalised.
+    /// Returns the normalised name of the module at a position.
     ///
-    /// Errors: as those of [`Meta::module`].
+    /// Errors: those of [`Meta::module`].
     pub fn name(&self, position: u32) -> Result<Cow<'_, [u8]>> {
         self.module(position).map(|module| name::normalize(module.name))
     }
 
-    /// The position of the first module of a normalised name.
+    /// Returns the position of the first module with a normalised name.
     ///
     /// Errors: malformed.
     pub fn position(&self, wanted: &[u8]) -> Result<Option<u32>> {
@@ -156,8 +156,9 @@ impl Meta {
         Ok(None)
     }
 
-    /// The positions of everything that is to be loaded before a module, what comes last first. Where the file does not
-    /// tell, as those of others do not, by what each module needs itself; a circle is cut where it closes.
+    /// Returns the positions of all modules to load before a module, the last one to be loaded first. If the file does
+    /// not store them, which only oxmod does, they are computed from the direct dependencies; cycles are broken where
+    /// they close.
     ///
     /// Errors: malformed.
     pub fn closure(&self, position: u32) -> Result<Vec<u32>> {
@@ -166,7 +167,7 @@ impl Meta {
         }
         let mut seen = HashSet::from([position]);
         let mut closure = Vec::new();
-        // Each with what it needs and has not been looked at yet.
+        // Each module on the path, with its dependencies that have not been visited yet.
         let mut path = vec![(position, self.module(position)?.depends()?)];
         while let Some((here, needed)) = path.last_mut() {
             match needed.pop() {
@@ -183,7 +184,7 @@ impl Meta {
         Ok(closure)
     }
 
-    /// The lines that modules.softdep and modules.weakdep would have.
+    /// Returns the lines that modules.softdep and modules.weakdep would have.
     ///
     /// Errors: malformed.
     pub fn soft_and_weak(&self) -> Result<Vec<u8>> {
@@ -204,14 +205,14 @@ impl Meta {
         Ok(text)
     }
 
-    /// The kernel's version, if the file tells it.
+    /// Returns the kernel release, if the file records it.
     ///
-    /// Errors: it cannot be read.
+    /// Errors: the file cannot be read.
     pub fn release(&self) -> Result<Option<&[u8]>> {
         self.release.as_ref().map(|range| wire::string(&*self.source, range)).transpose()
     }
 
-    /// The positions of the modules with a pattern that matches a normalised modalias.
+    /// Returns the positions of the modules with a pattern that matches a normalised modalias.
     ///
     /// Errors: those of [`search()`].
     pub fn search(&self, aliases: Aliases, key: &[u8]) -> Result<Vec<u32>> {
@@ -220,12 +221,12 @@ impl Meta {
 
     /// Calls `visit` with each pattern and the position of its module, in the order of the tree.
     ///
-    /// Errors: malformed, limit for a tree that is too deep or holds more than its size can account for.
+    /// Errors: malformed; limit for a tree that is too deep or whose patterns are much longer than the tree.
     pub fn patterns(&self, aliases: Aliases, mut visit: impl FnMut(&[u8], u32)) -> Result<()> {
         self.trees(aliases).iter().try_for_each(|tree| walk::patterns(&*self.source, tree, &mut visit))
     }
 
-    /// Whether there are any of those.
+    /// Whether the file has any of these aliases.
     pub fn has(&self, aliases: Aliases) -> bool {
         !self.trees(aliases).is_empty()
     }

@@ -1,4 +1,4 @@
-//! Reads a tree out: every pattern that it holds.
+//! Lists the patterns of a tree.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use super::search::Node;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// How many times its own size a tree may hold of patterns, and how much in any case, in bytes. Patterns share their
-/// beginnings, so a hostile tree could hold patterns without end.
+/// The maximum total size of the patterns of a tree, as a multiple of the size of the tree; and the total size in bytes
+/// that is always allowed. Patterns share prefixes, so a hostile tree could otherwise expand to any size.
 const GROWTH: usize = 64;
 const LEAST: usize = 1 << 20;
 
-/// Calls `visit` with each pattern of a tree and a module, as an fnmatch pattern. A range of one set each: a pattern with a
-/// set of several comes several times.
+/// Calls `visit` with each pattern of a tree, as an fnmatch pattern, and a module. A set in it has one range, so a
+/// pattern whose sets had several ranges is passed several times.
 ///
 /// Errors: malformed, limit.
 pub(super) fn patterns(
@@ -26,7 +26,7 @@ pub(super) fn patterns(
 ) -> Result<()> {
     let mut room = LEAST.saturating_add(tree.len().saturating_mul(GROWTH));
     let mut pattern = Vec::new();
-    // Each with the length of the pattern up to it.
+    // Each node, with the length of the pattern before it.
     let mut stack = vec![(Node::root(source, tree)?, 0)];
     while let Some((node, len)) = stack.pop() {
         pattern.truncate(len);
@@ -38,10 +38,7 @@ pub(super) fn patterns(
             }
         })?;
         if room == 0 {
-            return Err(FormatError::new(
-                FormatKind::Limit,
-                "its patterns are longer than the tree can account for",
-            ));
+            return Err(FormatError::new(FormatKind::Limit, "patterns of the tree are too large"));
         }
         let first = stack.len();
         node.children(|child| {
@@ -53,7 +50,7 @@ pub(super) fn patterns(
     Ok(())
 }
 
-/// What a node adds to the pattern.
+/// Appends the part of the pattern that a node represents.
 fn push(pattern: &mut Vec<u8>, node: &Node<'_>) -> Result<()> {
     match node.kind {
         Kind::Root => {}
@@ -62,10 +59,10 @@ fn push(pattern: &mut Vec<u8>, node: &Node<'_>) -> Result<()> {
         Kind::ByteRange => {
             let byte = |byte: u64| u8::try_from(byte).ok();
             let (Some(low), Some(high)) = (byte(node.low), byte(node.high)) else {
-                return Err(FormatError::malformed("a range of what is no byte"));
+                return Err(FormatError::malformed("byte range out of bounds"));
             };
             if low > high {
-                return Err(FormatError::malformed("a range that ends before it begins"));
+                return Err(FormatError::malformed("byte range ends before it starts"));
             }
             pattern.push(b'[');
             push_end(pattern, low);
@@ -87,7 +84,7 @@ fn push(pattern: &mut Vec<u8>, node: &Node<'_>) -> Result<()> {
     Ok(())
 }
 
-/// One end of a range.
+/// Appends one end of a range.
 fn push_end(pattern: &mut Vec<u8>, byte: u8) {
     if matches!(byte, b']' | b'[' | b'!' | b'^' | b'-' | b'\\') {
         pattern.push(b'\\');

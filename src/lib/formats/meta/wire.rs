@@ -1,4 +1,4 @@
-//! Protocol Buffers' wire format, field by field, in place.
+//! The wire format of Protocol Buffers, decoded field by field, in place.
 
 use std::ops::Range;
 
@@ -11,33 +11,33 @@ type Result<T> = std::result::Result<T, FormatError>;
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Of variable length.
+    /// A varint.
     Number(u64),
-    /// Where a string, a message or packed numbers are.
+    /// The range of a string, a message or packed numbers.
     Bytes(Range<usize>),
-    /// Of four bytes.
+    /// A 32-bit value.
     Fixed32(u32),
-    /// Of eight bytes.
+    /// A 64-bit value, which is skipped.
     Fixed64,
 }
 
-/// The bytes of a string.
+/// Returns the bytes of a string.
 pub(super) fn string<'a>(source: &'a dyn Bytes, range: &Range<usize>) -> Result<&'a [u8]> {
     source.at(range.start, range.len())?.get(..range.len()).ok_or_else(truncated)
 }
 
-/// The number of a field whose value is that of another kind.
+/// The error for a field whose wire type does not match its number.
 pub(super) fn of_other_kind() -> FormatError {
-    FormatError::malformed("a field is not what its number says")
+    FormatError::malformed("wrong wire type of a field")
 }
 
-/// The fields of a message, one after another.
+/// An iterator over the fields of a message.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     source: &'a dyn Bytes,
     at: usize,
     end: usize,
-    /// What is at hand of the bytes from `at` on; more than up to `end` perhaps.
+    /// The bytes from `at` on that are available without another access; may extend past `end`.
     near: &'a [u8],
 }
 
@@ -46,12 +46,12 @@ impl<'a> Fields<'a> {
         Self { source, at: range.start, end: range.end, near: &[] }
     }
 
-    /// Where the next field begins.
+    /// The offset of the next field.
     pub(super) fn place(&self) -> usize {
         self.at
     }
 
-    /// Where the message is that they are the fields of.
+    /// The source of the message.
     pub(super) fn source(&self) -> &'a dyn Bytes {
         self.source
     }
@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
         }
         let key = self.varint()?;
         let number = u32::try_from(key >> 3).ok().filter(|&number| number > 0 && number < 1 << 29);
-        let number = number.ok_or_else(|| FormatError::malformed("a field without a proper number"))?;
+        let number = number.ok_or_else(|| FormatError::malformed("invalid field number"))?;
         let value = match key & 7 {
             0 => Value::Number(self.varint()?),
             2 => {
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
             }
             1 => self.skip(8).map(|()| Value::Fixed64)?,
             5 => Value::Fixed32(self.fixed32()?),
-            _ => return Err(FormatError::malformed("a field of an unknown kind")),
+            _ => return Err(FormatError::malformed("unknown wire type")),
         };
         Ok(Some((number, value)))
     }
@@ -87,7 +87,7 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn varint(&mut self) -> Result<u64> {
-        // Nearly all are of one byte.
+        // Nearly all varints have one byte.
         match self.near {
             [byte @ 0..0x80, rest @ ..] if self.at < self.end => {
                 (self.at, self.near) = (self.at + 1, rest);
@@ -122,10 +122,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The numbers of one field of a repeated number, packed or not.
+/// Calls `each` with the numbers in one occurrence of a repeated field, packed or not.
 pub(super) fn numbers(source: &dyn Bytes, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
     let number = |value: u64| {
-        u32::try_from(value).map_err(|_| FormatError::malformed("a position of more than 32 bits"))
+        u32::try_from(value).map_err(|_| FormatError::malformed("module position is larger than 32 bits"))
     };
     match value {
         Value::Number(value) => each(number(value)?),
@@ -141,5 +141,5 @@ pub(super) fn numbers(source: &dyn Bytes, value: Value, mut each: impl FnMut(u32
 }
 
 fn truncated() -> FormatError {
-    FormatError::malformed("it ends inside a field")
+    FormatError::malformed("truncated field")
 }

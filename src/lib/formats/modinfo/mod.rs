@@ -3,7 +3,7 @@
 //! Owns these four formats. Must not know ELF (which section the strings come from) nor files (whose end the
 //! signature is at): bytes in, values out.
 //!
-//! Contract: the kernel's `MODULE_INFO` strings and `struct module_signature`, read as kmod's libkmod reads them.
+//! Contract: the kernel's `MODULE_INFO` strings and `struct module_signature`, interpreted as libkmod does.
 
 mod builtin;
 mod parameters;

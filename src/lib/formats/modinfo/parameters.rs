@@ -1,7 +1,7 @@
 //! Module parameters: `parm=name:description` and `parmtype=name:type` merged by name.
 //!
-//! Owns the merging. Must not word or print. As in kmod a later description or type of the same parameter replaces the
-//! earlier, and the list is handed out in reverse order of first appearance.
+//! Owns the merging. Must not format or print. As in kmod, a later description or type of a parameter replaces an
+//! earlier one, and the parameters are listed in reverse order of their first occurrence.
 
 use indexmap::IndexMap;
 
@@ -12,13 +12,13 @@ use super::strings::Entry;
 pub struct Parameter<'a> {
     /// Its name.
     pub name: &'a [u8],
-    /// What `parm` says about it.
+    /// The description, from `parm`.
     pub description: Option<&'a [u8]>,
-    /// What `parmtype` says about it.
+    /// The type, from `parmtype`.
     pub kind: Option<&'a [u8]>,
 }
 
-/// A `parm` or `parmtype` string whose value has no `:`, hence no name.
+/// A `parm` or `parmtype` string whose value has no `:` and thus no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadParameter<'a>(pub Entry<'a>);
 
@@ -26,13 +26,13 @@ pub struct BadParameter<'a>(pub Entry<'a>);
 #[derive(Debug, Default)]
 pub struct Parameters<'a>(IndexMap<&'a [u8], Texts<'a>>);
 
-/// Description and type of a parameter.
+/// The description and type of a parameter.
 type Texts<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 impl<'a> Parameters<'a> {
-    /// Takes a string in if it is about a parameter, and tells whether it was.
+    /// Adds a string if it describes a parameter. Returns whether it does.
     ///
-    /// Errors: [`BadParameter`] for one without a name; it is ignored.
+    /// Errors: [`BadParameter`] for a string without a name, which is ignored.
     pub fn take(&mut self, entry: Entry<'a>) -> Result<bool, BadParameter<'a>> {
         let description = match entry.key {
             b"parm" => true,
@@ -51,7 +51,7 @@ impl<'a> Parameters<'a> {
         Ok(true)
     }
 
-    /// The parameters, last seen first.
+    /// The parameters, the last new one first.
     pub fn iter(&self) -> impl Iterator<Item = Parameter<'a>> {
         self.0.iter().rev().map(|(&name, &(description, kind))| Parameter { name, description, kind })
     }

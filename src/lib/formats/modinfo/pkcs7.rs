@@ -1,13 +1,13 @@
-//! The PKCS#7 (CMS) message of a module signature: who signed, with which key and hash.
+//! The PKCS#7 (CMS) message of a module signature: signer, key and hash algorithm.
 //!
-//! Owns the walk down to the first `SignerInfo`, over the `bcder` crate: BER, because a signer that streams
-//! (`openssl cms -stream`) leaves lengths open, which the DER readers refuse and OpenSSL, hence kmod, accepts. Must not
-//! verify, and looks at nothing that it does not report: certificates and attributes are stepped over. The walk has a
-//! fixed depth; what is nested deeper is skipped by a loop.
+//! Owns the walk down to the first `SignerInfo`, with the `bcder` crate. It reads BER because a signer that streams
+//! (`openssl cms -stream`) writes indefinite lengths, which DER readers reject and OpenSSL, hence kmod, accepts. Must
+//! not verify signatures. Skips everything that it does not report, such as certificates and attributes. The walk has a
+//! fixed depth; deeper nesting is skipped by a loop.
 //!
-//! As in kmod the signer is the issuer's common name, or else the last attribute of the issuer, whatever that is, as the
-//! bytes stand there; the key is the serial number. A signer named by a subject key identifier (whose signature kmod does
-//! not show at all) has that as its key and no name.
+//! As in kmod, the signer is the issuer's common name, or else the last attribute of the issuer of any type, verbatim,
+//! and the key is the serial number. For a signer identified by a subject key identifier (whose signature kmod does not
+//! show at all), the key is that identifier and the name is empty.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ const SIGNED_DATA: Oid<&[u8]> = Oid(&[42, 134, 72, 134, 247, 13, 1, 7, 2]);
 /// 2.5.4.3
 const COMMON_NAME: Oid<&[u8]> = Oid(&[85, 4, 3]);
 
-/// Object identifiers of hash algorithms, encoded, and OpenSSL's long names for them. Others are shown as numbers.
+/// The encoded object identifiers of hash algorithms, and OpenSSL's long names for them. Others are shown as numbers.
 const HASHES: [(&[u8], &str); 20] = [
     (&[42, 134, 72, 134, 247, 13, 2, 2], "md2"),
     (&[42, 134, 72, 134, 247, 13, 2, 4], "md4"),
@@ -46,7 +46,7 @@ const HASHES: [(&[u8], &str); 20] = [
     (&[43, 6, 1, 4, 1, 141, 58, 12, 2, 1, 16], "blake2b512"),
 ];
 
-/// What the first signer of a message says.
+/// The first signer of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Signer {
     pub(super) issuer: Vec<u8>,
@@ -55,7 +55,7 @@ pub(super) struct Signer {
     pub(super) signature: Vec<u8>,
 }
 
-/// Reads the first signer; `None` when the bytes are no such message or nobody signed.
+/// Reads the first signer; `None` if the bytes are not such a message or it does not have a signer.
 pub(super) fn read(message: &[u8]) -> Option<Signer> {
     Mode::Ber.decode(message, |cons| cons.take_sequence(content_info)).ok()
 }
@@ -106,7 +106,7 @@ fn signer_info(cons: &mut Constructed<'_, Source<'_>>) -> Result<Signer, Error> 
     Ok(Signer { issuer, key, hash, signature })
 }
 
-/// The first common name of a `Name`, or the value of its last attribute; empty for an empty name.
+/// Reads the first common name of a `Name`, or else the value of its last attribute; empty for an empty name.
 fn name(cons: &mut Constructed<'_, Source<'_>>) -> Result<Vec<u8>, Error> {
     let (mut last, mut found) = (Vec::new(), false);
     while cons
@@ -131,7 +131,7 @@ fn attribute(cons: &mut Constructed<'_, Source<'_>>) -> Result<(Oid, Vec<u8>), E
     Ok((kind, value.to_vec()))
 }
 
-/// What else a structure holds.
+/// Skips the rest of a structure.
 fn skip_rest(cons: &mut Constructed<'_, Source<'_>>) -> Result<(), Error> {
     cons.skip_all()
 }
@@ -143,7 +143,7 @@ fn hash_name(id: &Oid) -> Cow<'static, str> {
     }
 }
 
-/// The absolute value of an INTEGER's content, without leading zeros: OpenSSL's view of a serial number.
+/// Returns the absolute value of an INTEGER's content without leading zeros, which is how OpenSSL shows serial numbers.
 fn magnitude(content: &[u8]) -> Vec<u8> {
     let mut bytes = content.to_vec();
     if content.first().is_some_and(|&first| first & 0x80 != 0) {

@@ -1,9 +1,10 @@
 //! The signature appended to a module file.
 //!
-//! Owns the kernel's `struct module_signature` and the layouts that it announces. The file ends in, from its end: the
-//! magic string, the trailer `{u8 algorithm, hash, id type, signer length, key id length; u8 pad[3]; be32 signature
-//! length}`, the signature, the key id, the signer. Since Linux 4.3 the id type is PKCS#7, and the signature is a PKCS#7
-//! message that holds everything else. Must not verify: what it says is what the file claims.
+//! Owns the kernel's `struct module_signature` and the layouts that it describes. Counted from the end, the file has:
+//! the magic string, the trailer `{u8 algorithm, hash, id type, signer length, key id length; u8 pad[3]; be32 signature
+//! length}`, the signature, the key id, the signer. Since Linux 4.3, the id type is PKCS#7, and the signature is a
+//! PKCS#7 message that contains everything else. Must not verify signatures; the values are unverified claims of the
+//! file.
 
 use std::borrow::Cow;
 
@@ -11,10 +12,10 @@ use super::pkcs7::{self, Signer};
 
 const MAGIC: &[u8] = b"~Module signature appended~\n";
 const ID_TYPES: [&str; 3] = ["PGP", "X509", "PKCS#7"];
-/// The index of the last in [`ID_TYPES`].
+/// The index of PKCS#7 in [`ID_TYPES`].
 const PKCS7: usize = 2;
 const HASHES: [&str; 9] = ["md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3"];
-/// DSA and RSA.
+/// The number of known algorithms, DSA and RSA.
 const ALGORITHMS: u8 = 2;
 
 /// The last bytes of a signed file: trailer and magic string.
@@ -27,14 +28,14 @@ pub struct Trailer {
     signature: usize,
 }
 
-/// What a signature says about itself.
+/// A decoded signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// How the key is named: `PGP`, `X509` or `PKCS#7`.
+    /// The type of the key identifier: `PGP`, `X509` or `PKCS#7`.
     pub id: &'static str,
-    /// The name of who signed, empty when the message does not tell.
+    /// The name of the signer; empty if the message does not contain it.
     pub signer: Vec<u8>,
-    /// The key: an id, or the serial number of its certificate.
+    /// The key: a key id, or the serial number of the key's certificate.
     pub key: Vec<u8>,
     /// The name of the hash algorithm.
     pub hash: Cow<'static, str>,
@@ -43,7 +44,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The signature whose data with the trailer behind it are `bytes`; `None` when it cannot be read.
+    /// Decodes a signature from its data and the trailer, which follow one another in `bytes`; `None` if it is invalid.
     pub fn of_end(bytes: &[u8]) -> Option<Self> {
         let (data, tail) = bytes.split_at_checked(bytes.len().checked_sub(Trailer::SIZE)?)?;
         Trailer::parse(tail, bytes.len() as u64)?.read(data)
@@ -51,11 +52,11 @@ impl Signature {
 }
 
 impl Trailer {
-    /// How many bytes of the file's end [`Trailer::parse`] wants.
+    /// The number of bytes at the end of the file that [`Trailer::parse`] needs.
     pub const SIZE: usize = MAGIC.len() + 12;
 
-    /// Reads the last [`Trailer::SIZE`] bytes of a file of `size` bytes; `None` when it is not signed, or when the trailer
-    /// makes no sense.
+    /// Parses the last [`Trailer::SIZE`] bytes of a file of `size` bytes; `None` if the file is not signed or the
+    /// trailer is invalid.
     pub fn parse(tail: &[u8], size: u64) -> Option<Self> {
         let &[algorithm, hash, id_type, signer, key_id, _, _, _, a, b, c, d] =
             tail.strip_suffix(MAGIC)?.last_chunk()?;
@@ -71,12 +72,12 @@ impl Trailer {
         (known && fits && trailer.signature > 0).then_some(trailer)
     }
 
-    /// How many bytes before the trailer belong to the signature; `None` only where that overflows.
+    /// The number of bytes before the trailer that belong to the signature; `None` only on overflow.
     pub fn data_size(&self) -> Option<u64> {
         u64::try_from(self.signer.checked_add(self.key_id)?.checked_add(self.signature)?).ok()
     }
 
-    /// Reads the signature out of the [`Trailer::data_size`] bytes before the trailer; `None` when that cannot be read.
+    /// Decodes the signature from the [`Trailer::data_size`] bytes before the trailer; `None` if it is invalid.
     pub fn read(&self, data: &[u8]) -> Option<Signature> {
         let id = ID_TYPES.get(self.id_type).copied()?;
         let (names, signature) = data.split_at_checked(data.len().checked_sub(self.signature)?)?;
@@ -96,13 +97,13 @@ impl Trailer {
     }
 }
 
-/// kmod handles names as C strings.
+/// Returns the name up to the first NUL. kmod handles names as C strings.
 fn until_nul(name: &[u8]) -> Vec<u8> {
     name.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
 }
 
-/// Upper-case hexadecimal with colons between the bytes; after every 20 bytes a newline and two tabs, which is how
-/// modinfo shows keys and signatures.
+/// Formats bytes as modinfo shows keys and signatures: upper-case hexadecimal with colons between the bytes, and a
+/// newline and two tabs after every 20 bytes.
 pub fn hex(bytes: &[u8]) -> Vec<u8> {
     const LINE: usize = 20;
     let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + (nibble - 10) };

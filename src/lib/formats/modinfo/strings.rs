@@ -10,7 +10,7 @@ use bstr::ByteSlice;
 pub struct Entry<'a> {
     /// The part before the first `=`.
     pub key: &'a [u8],
-    /// The part behind it, empty without one.
+    /// The part after the first `=`; empty if there is none.
     pub value: &'a [u8],
 }
 

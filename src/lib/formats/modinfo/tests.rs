@@ -1,4 +1,4 @@
-//! Unit tests of strings, parameters and signatures. Real signatures are tested against kmod in tests/compliance.
+//! Unit tests of strings, parameters and signatures. The compliance tests compare real signatures with kmod.
 
 use super::{Parameter, Parameters, Trailer, builtin, hex, strings};
 
@@ -48,7 +48,7 @@ fn hex_breaks_lines_after_twenty_bytes() {
     assert!(hex(&[1; 20]).ends_with(b":01"));
 }
 
-/// Twelve bytes and the marker.
+/// The twelve bytes of the trailer and the magic string.
 fn tail(fields: [u8; 5], length: u32) -> Vec<u8> {
     [&fields[..], &[0; 3], &length.to_be_bytes(), b"~Module signature appended~\n"].concat()
 }
@@ -63,7 +63,7 @@ fn legacy_signature() {
         (&*signature.signer, &*signature.key, &*signature.signature),
         (&b"Bob"[..], &b"KK"[..], &b"sig!"[..])
     );
-    // The file cannot hold what the trailer promises, the caller's slice does not either.
+    // Neither the file nor the caller's slice is as large as the trailer claims.
     assert_eq!(Trailer::parse(&tail([1, 4, 1, 3, 2], 4), 48), None);
     assert_eq!(trailer.read(b"Bob"), None);
     assert_eq!(trailer.read(b""), None);
@@ -71,7 +71,7 @@ fn legacy_signature() {
     assert_eq!(Trailer::parse(b"~Module signature appended~\n", 28), None);
 }
 
-/// BER: tag, length in the short form or as one byte, contents.
+/// Encodes BER: tag, length in the short form or with one byte, contents.
 fn ber(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let contents = parts.concat();
     let length = u8::try_from(contents.len()).unwrap();
@@ -81,7 +81,7 @@ fn ber(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// A message with this signer identifier and this hash (the last byte of its object identifier).
+/// Builds a message with a signer identifier and a hash algorithm (the last byte of its object identifier).
 fn message(id: &[u8], hash: u8) -> Vec<u8> {
     let sha = ber(0x30, &[&ber(6, &[&[96, 134, 72, 1, 101, 3, 4, 2, hash]])]);
     let rsa = ber(0x30, &[&ber(6, &[&[42, 134, 72, 134, 247, 13, 1, 1, 1]]), &[5, 0]]);

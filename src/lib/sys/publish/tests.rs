@@ -1,4 +1,4 @@
-//! Unit tests: what is in the directory after writers that come to their end and writers that do not.
+//! Unit tests: the state of the directory after writers that finish and writers that do not.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
@@ -33,7 +33,7 @@ fn all_or_nothing() {
     assert_eq!((read(dir, "modules.a"), read(dir, "modules.x")), ("new".into(), "1".into()));
     let mode = fs::metadata(dir.join("modules.b")).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, FILE_MODE);
-    // A directory in the way of the second file: the first is not touched, nothing is left over.
+    // A directory in the way of the second file: the first one is not touched, and nothing is left over.
     fs::create_dir(dir.join("modules.c")).unwrap();
     let error = publish(dir, &[("modules.a", "x"), ("modules.c", ""), ("modules.x", "2")]).unwrap_err();
     assert!(error.path.ends_with("modules.c"));
@@ -102,7 +102,7 @@ fn what_dead_writers_leave_is_completed_or_removed() {
     assert!(is_staged(dir));
     assert_eq!(staged(&dir.join("modules.a")), None);
     assert_eq!(staged(&dir.join("modules.b")), Some(dir.join(STAGED).join("modules.b")));
-    // Somebody else has written this one since.
+    // Another program has written this file since.
     fs::write(dir.join(STAGED).join("modules.x"), "new").unwrap();
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
     File::options().write(true).open(dir.join("modules.x")).unwrap().set_modified(later).unwrap();
@@ -125,7 +125,7 @@ fn what_others_have_put_there_is_not_followed() {
     Writer::open(dir).unwrap();
     assert_eq!((read(dir, "modules.a"), read(other, "modules.a")), ("old".into(), "other".into()));
     assert_eq!(listing(dir), ["modules.a"]);
-    // What cannot be part of a set does not stop the next one.
+    // Entries that cannot be part of a set do not stop the next run.
     fs::create_dir_all(dir.join(STAGED).join("modules.a/b")).unwrap();
     std::os::unix::fs::symlink(other, dir.join(STAGED).join("modules.b")).unwrap();
     publish(dir, &[("modules.a", "new")]).unwrap();
