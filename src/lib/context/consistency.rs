@@ -22,7 +22,7 @@ impl Backend for Indexes {
         // Indexes contain only ASCII.
         let is_right = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
         match Dep::parse(entry()?).filter(is_right) {
-            None if self.doubt(IndexKind::Dep, "it has something else for", name) => Dep::parse(entry()?),
+            None if self.doubt(IndexKind::Dep, "wrong entry for", name) => Dep::parse(entry()?),
             dep => dep,
         }
     }
@@ -34,7 +34,7 @@ impl Backend for Indexes {
         }
         let listed = |path: &[u8]| self.dep(&name::from_path(path)).is_some_and(|dep| dep.path == path);
         if let Some(path) = dep.dependencies().find(|path| !listed(path)) {
-            self.doubt(IndexKind::Dep, "it has nothing for", path);
+            self.doubt(IndexKind::Dep, "no entry for", path);
         }
         // One of these lookups may have shown that the index is damaged, and that the first result is
         // wrong.
@@ -49,7 +49,7 @@ impl Backend for Indexes {
         let doubtful = !self.is_rebuilt(IndexKind::Builtin)
             && self.dep(name).is_some()
             && self.in_text(IndexKind::Builtin, name) == Some(false);
-        !(doubtful && self.doubt(IndexKind::Builtin, "it wrongly lists", name)) || listed()
+        !(doubtful && self.doubt(IndexKind::Builtin, "wrongly lists", name)) || listed()
     }
 
     fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
@@ -87,7 +87,7 @@ impl Indexes {
         } else {
             self.has_no_file(name)
         };
-        lost && self.doubt(kind, "it leads to what is not a module:", name)
+        lost && self.doubt(kind, "refers to unknown module", name)
     }
 
     /// Whether a name that the index lacks is missing from the text twin too.
@@ -97,7 +97,7 @@ impl Indexes {
         }
         let misses = self.in_text(IndexKind::Dep, name) == Some(true);
         if misses {
-            self.doubt(IndexKind::Dep, "it has nothing for", name);
+            self.doubt(IndexKind::Dep, "no entry for", name);
         }
         !misses
     }

@@ -239,7 +239,7 @@ fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
     let mut line = [path, b":"].concat();
     for on in meta.closure(position)? {
         if line.len() > LONGEST_LINE {
-            return Err(FormatError::new(FormatKind::Limit, "a module depends on too much"));
+            return Err(FormatError::new(FormatKind::Limit, "too many dependencies"));
         }
         let needed = path_of(meta, on)?;
         if !needed.is_empty() {
@@ -289,7 +289,7 @@ fn patterns(meta: &Meta, aliases: Aliases) -> Result<Vec<Pair>, FormatError> {
     let names = (0..meta.len()).map(|at| meta.name(at)).collect::<Result<Vec<_>, _>>()?;
     let name = |at: u32| names.get(at as usize).map(|name| name.to_vec());
     let pairs = found.into_iter().map(|(pattern, at)| Some((pattern, name(at)?)));
-    pairs.collect::<Option<_>>().ok_or_else(|| FormatError::malformed("it has no such module"))
+    pairs.collect::<Option<_>>().ok_or_else(|| FormatError::malformed("module position out of range"))
 }
 
 fn aliases(kind: IndexKind) -> Option<Aliases> {

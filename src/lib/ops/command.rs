@@ -42,7 +42,7 @@ pub struct CommandEnvironment {
 pub enum CommandError {
     /// The command, as it was run, and its status: the exit code, or the negated number of the signal that
     /// killed it, or the negated errno if it could not be started.
-    #[error("command {0} ended with {1}")]
+    #[error("command {0} failed with status {1}")]
     Status(BString, i32),
     /// The command was not run because it is already running [`LIMIT`] times, each nested in the previous
     /// one.

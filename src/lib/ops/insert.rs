@@ -64,7 +64,7 @@ impl InsertError {
 /// symbol, `ENOEXEC` for a module of another kernel, and whatever the module's initialisation returns.
 pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion, InsertError> {
     let parameters = CString::new(parameters).map_err(|_| {
-        InsertError::File(Error::new(path, FormatError::malformed("a parameter has a NUL byte")))
+        InsertError::File(Error::new(path, FormatError::malformed("NUL byte in the parameters")))
     })?;
     let unreadable = |error| InsertError::File(Error::new(path, error));
     let file = File::open(path).map_err(unreadable)?;

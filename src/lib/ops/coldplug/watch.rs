@@ -62,7 +62,7 @@ pub enum Failure {
     #[error(transparent)]
     Deaf(io::Error),
     /// A worker thread panicked.
-    #[error("a thread that serves devices has panicked")]
+    #[error("a worker thread panicked")]
     Panicked,
 }
 

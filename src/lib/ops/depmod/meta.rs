@@ -126,10 +126,10 @@ impl BuiltIn<'_> {
 /// modules.dep does not support such paths either.
 fn unfit(name: &[u8], path: &[u8]) -> Option<&'static str> {
     match () {
-        () if name.is_empty() => Some("it has no name"),
-        () if name.to_str().is_err() || path.to_str().is_err() => Some("its path is not UTF-8"),
-        () if path.find_byteset(UNFIT_FOR_PATHS).is_some() => Some("its path has a blank or a colon"),
-        () if name.len() > LONGEST_NAME || path.len() > LONGEST_PATH => Some("its path is too long"),
+        () if name.is_empty() => Some("name is empty"),
+        () if name.to_str().is_err() || path.to_str().is_err() => Some("path is not valid UTF-8"),
+        () if path.find_byteset(UNFIT_FOR_PATHS).is_some() => Some("path contains a blank or a colon"),
+        () if name.len() > LONGEST_NAME || path.len() > LONGEST_PATH => Some("path is too long"),
         () => None,
     }
 }
@@ -154,7 +154,7 @@ fn tree(modules: &[Patterns<'_>], heard: &Heard) -> RadixNode {
     for (pattern, position) in left_out {
         let module =
             modules.iter().find(|(at, ..)| *at == position).map_or(&b""[..], |(_, module, _)| module);
-        tell(&pattern, module, "it would be too deep in the tree".to_owned());
+        tell(&pattern, module, "too deep in the tree".to_owned());
     }
     root
 }

@@ -169,10 +169,7 @@ fn index_entries(bytes: &[u8]) -> Result<Vec<Entry>, FormatError> {
         }
     })?;
     if room == 0 {
-        return Err(FormatError::new(
-            FormatKind::Limit,
-            "its entries are longer than the file can account for",
-        ));
+        return Err(FormatError::new(FormatKind::Limit, "too many entries for the size of the file"));
     }
     Ok(entries)
 }

@@ -46,5 +46,5 @@ pub fn copy(image: &mut Image, dir: &Path) -> Result<()> {
 }
 
 fn not_compressed() -> FormatError {
-    FormatError::malformed("file is not compressed, as its name says")
+    FormatError::malformed("not compressed, despite its suffix")
 }

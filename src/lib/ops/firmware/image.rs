@@ -100,7 +100,7 @@ impl Image {
     pub fn add_module(&mut self, path: impl Into<BString>, source: &Path) -> Result<()> {
         let path = path.into();
         if name::parts(&path).any(|part| part == b"..") {
-            return Err(Error::new(source, FormatError::malformed("its path leads out of its directory")));
+            return Err(Error::new(source, FormatError::malformed("path contains '..'")));
         }
         let size = file::stat(source).map_err(Error::at(source))?.size;
         let source = source.components().collect::<PathBuf>().into_os_string().into_encoded_bytes().into();

@@ -180,7 +180,7 @@ impl Search {
     /// Errors: malformed for a line that is too long for a path.
     pub fn listed(list: &[u8]) -> std::result::Result<Self, FormatError> {
         if let Some((_, number)) = list.lines().zip(1..).find(|(line, _)| line.len() >= name::MAX_LENGTH) {
-            return Err(FormatError::malformed(format!("line {number} is too long for a path")));
+            return Err(FormatError::malformed(format!("line {number}: path too long")));
         }
         let mut seen = BTreeSet::new();
         let lines: Vec<&[u8]> = list.lines().filter(|line| !line.is_empty() && seen.insert(*line)).collect();

@@ -33,7 +33,7 @@ pub type Chosen = BTreeMap<BString, Option<PathBuf>>;
 #[derive(Debug, thiserror::Error)]
 pub enum Unselected {
     /// No module has this name or alias.
-    #[error("no module {0}")]
+    #[error("module {0} not found")]
     Unknown(BString),
     /// This directory has no module index.
     #[error("no index of modules in {}", .0.display())]
