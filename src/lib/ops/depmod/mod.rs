@@ -333,7 +333,7 @@ impl Tree<'_> {
     }
 }
 
-/// Returns the files in hash order, but those that modules.order lists first and in its order.
+/// Returns the files in hash order, except that those listed in modules.order come first, in its order.
 fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], lists: &Lists, sink: &Sink) -> Vec<&'f ModuleFile> {
     let mut ordered: Vec<&ModuleFile> = files.iter().collect();
     ordered.sort_by_cached_key(|file| {
