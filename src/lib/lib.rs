@@ -1,18 +1,22 @@
-//! oxmod: the library under a drop-in replacement for Linux's kmod.
+//! A library for Linux kernel modules: their indexes, configuration, files, loading and removal. The
+//! kmod-compatible tools of the oxmod package are built on it.
 //!
-//! One way through the house; nothing calls upwards or sideways:
+//! The layers, each of which calls only those to its right:
 //!
 //! ```text
 //! CLI ─► ops ─► context ─► formats (source, config, index, elf, modinfo, ...): bytes in, values out
 //!                     └──► sys: every syscall, file, process, thread and unsafe block
 //! ```
 //!
-//! - Formats never perform I/O and never trust a byte they read.
+//! - [`formats`] never perform I/O and never trust a byte they read.
 //! - [`sys`] never interprets what it reads.
-//! - [`context`] takes bytes from [`sys`] and hands them to the formats.
-//! - [`ops`] are the jobs (probe, depmod, info, ...); each first makes a plan, then carries it out.
-//! - [`error`] and [`notice`] are the vocabulary of what went wrong, with its words; [`errno`] and [`text`] help to
-//!   compose them.
+//! - [`context`] reads bytes through [`sys`] and passes them to the formats.
+//! - [`ops`] are the operations (probe, depmod, info, ...): each makes a plan and then carries it out.
+//! - [`error`] and [`notice`] describe failures and warnings, including their wording; [`errno`] and [`text`]
+//!   help to compose it.
+//!
+//! Most programs start with [`ops::manager::Manager`], which loads and removes modules, or with
+//! [`context::Context`], which looks modules up.
 
 // Tests do to the system what they like.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -35,7 +39,7 @@ mod path_walk;
 pub mod sys;
 pub mod text;
 
-/// The examples of the library's README are tested as those of the documentation are.
+/// Runs the examples in the library's README as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("README.md")]
 struct Readme;

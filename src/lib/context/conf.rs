@@ -1,8 +1,8 @@
 //! Which configuration files are read, and in which order.
 //!
-//! Owns the rules of modprobe.d(5) and depmod.d(5) about directories: the search path, the `.conf`
-//! suffix, masking by an equal name in an earlier directory, order by file name over all
-//! directories. Must not look inside the files.
+//! This module owns the rules of modprobe.d(5) and depmod.d(5) about directories: the search path, the
+//! `.conf` suffix, masking by a file of the same name in an earlier directory, and the order by file name
+//! across all directories. It must not interpret the files.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -15,21 +15,21 @@ use crate::notice::{Notice, Sink};
 use crate::sys;
 use crate::sys::dir::{self, Identity};
 
-/// The directories whose `modprobe.d` and `depmod.d` are searched, the strongest first.
+/// The directories whose `modprobe.d` and `depmod.d` are searched, highest priority first.
 const DIRS: [&str; 5] = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
 
 const SUFFIX: &[u8] = b".conf";
 
-/// One configuration file as it was read.
+/// A configuration file and its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfFile {
-    /// Its path, composed from the searched directory and the file's name.
+    /// The path, composed from the searched directory and the file name.
     pub path: PathBuf,
-    /// Its contents.
+    /// The contents.
     pub bytes: Vec<u8>,
 }
 
-/// Collects configuration files: of two with the same name the one added first stays.
+/// A collection of configuration files: of two files with the same name, the one added first is kept.
 #[derive(Debug, Default)]
 pub struct ConfFiles {
     by_name: BTreeMap<Vec<u8>, ConfFile>,
@@ -37,14 +37,15 @@ pub struct ConfFiles {
     dirs: Vec<Identity>,
 }
 
-/// The default search path for `leaf`, such as `modprobe.d`, the strongest directory first.
+/// Returns the default search path for `leaf`, such as `modprobe.d`, highest priority first.
 pub fn default_dirs(leaf: &str) -> Vec<PathBuf> {
     DIRS.iter().map(|dir| Path::new(dir).join(leaf)).collect()
 }
 
-/// Reads all configuration files of the given directories and files, in the order of parsing.
+/// Reads the configuration files of these directories and files, in the order in which they are to be
+/// parsed.
 ///
-/// A source that does not exist counts as empty. What is odd inside a directory goes to `sink`.
+/// A source that does not exist is treated as empty. Problems inside a directory are reported to `sink`.
 pub fn read_all(sources: &[PathBuf], sink: &Sink) -> Vec<ConfFile> {
     let mut files = ConfFiles::default();
     for source in sources {
@@ -67,8 +68,8 @@ impl ConfFiles {
         }
     }
 
-    /// What is in a directory, sorted by the bytes of the names: nothing new if it was added before, maybe by another
-    /// path, as /lib is /usr/lib.
+    /// The names in a directory, sorted bytewise. Empty if the directory was already added, possibly by
+    /// another path, as when /lib is a link to /usr/lib.
     fn names(&mut self, path: &Path) -> Result<Vec<OsString>> {
         let identity = dir::identity(path)?;
         if self.dirs.contains(&identity) {
@@ -80,7 +81,7 @@ impl ConfFiles {
         Ok(names)
     }
 
-    /// Adds one file under its own name; an absent one is ignored.
+    /// Adds one file under its own name; a file that does not exist is ignored.
     pub fn add_file(&mut self, path: &Path, sink: &Sink) {
         let name = path.file_name().unwrap_or_default();
         if let Err(error) = self.insert(name, path.to_path_buf()) {
@@ -97,8 +98,8 @@ impl ConfFiles {
         });
     }
 
-    /// Reads `path` unless a file of this name is there already. An empty file takes the name too:
-    /// that is how a link to /dev/null masks.
+    /// Reads `path` unless there already is a file of this name. An empty file counts too: that is how a
+    /// link to /dev/null masks a file.
     fn insert(&mut self, name: &OsStr, path: PathBuf) -> Result<()> {
         if let Entry::Vacant(vacant) = self.by_name.entry(name.as_bytes().to_vec()) {
             let bytes = sys::file::read_text(&path)?;
@@ -107,7 +108,7 @@ impl ConfFiles {
         Ok(())
     }
 
-    /// The files in the order in which they are to be parsed: by the bytes of their names.
+    /// Returns the files in the order in which they are to be parsed: sorted bytewise by name.
     pub fn into_vec(self) -> Vec<ConfFile> {
         self.by_name.into_values().collect()
     }

@@ -1,10 +1,11 @@
-//! Whether what a binary index says can be true.
+//! Plausibility checks of the binary indexes.
 //!
-//! A wrong byte may leave an index well formed. What then gives it away: an entry of modules.dep.bin holds the path of the
-//! module that it is for, and has dependencies that are entries themselves; the other indexes name modules
-//! that modules.dep.bin has, or that are built in; nothing is both built in and a file. Where that does not hold, the text beside the
-//! index answers. No check tells a letter that was changed in a pattern, or that makes one module's name
-//! another's, or an entry that cannot be found any more: there is no checksum in these files.
+//! A wrong byte may leave an index well formed. These checks detect it by its effects: an entry of
+//! modules.dep.bin contains the path of the module that it is for, and its dependencies are entries
+//! themselves; the other indexes refer to modules that are in modules.dep.bin or built in; no module is
+//! both built in and a file. If one of these does not hold, the text twin of the index is used instead. No
+//! check detects a changed letter in a pattern, a module name that became another module's name, or an
+//! entry that can no longer be found: the index formats have no checksum.
 
 use bstr::BString;
 
@@ -19,10 +20,10 @@ use crate::name;
 impl Backend for Indexes {
     fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         let entry = || self.get(IndexKind::Dep, name);
-        // No index holds more than ASCII.
+        // Indexes contain only ASCII.
         let is_right = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
         match Dep::parse(entry()?).filter(is_right) {
-            None if self.doubt(IndexKind::Dep, "it has something else for", name) => Dep::parse(entry()?),
+            None if self.doubt(IndexKind::Dep, "wrong entry for", name) => Dep::parse(entry()?),
             dep => dep,
         }
     }
@@ -34,9 +35,10 @@ impl Backend for Indexes {
         }
         let listed = |path: &[u8]| self.dep(&name::from_path(path)).is_some_and(|dep| dep.path == path);
         if let Some(path) = dep.dependencies().find(|path| !listed(path)) {
-            self.doubt(IndexKind::Dep, "it has nothing for", path);
+            self.doubt(IndexKind::Dep, "no entry for", path);
         }
-        // The answer to one of these questions may have shown what the answer to the first is worth.
+        // One of these lookups may have shown that the index is damaged, and that the first result is
+        // wrong.
         if self.is_rebuilt(IndexKind::Dep) { self.dep(name) } else { Some(dep) }
     }
 
@@ -48,11 +50,11 @@ impl Backend for Indexes {
         let doubtful = !self.is_rebuilt(IndexKind::Builtin)
             && self.dep(name).is_some()
             && self.in_text(IndexKind::Builtin, name) == Some(false);
-        !(doubtful && self.doubt(IndexKind::Builtin, "it wrongly lists", name)) || listed()
+        !(doubtful && self.doubt(IndexKind::Builtin, "wrongly lists", name)) || listed()
     }
 
     fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
-        // An index that misleads is given up, so this ends.
+        // An index that misleads is no longer used afterwards, so this loop ends.
         loop {
             let found = self.matches(kind, key);
             if !found.iter().any(|name| self.misleads(kind, name)) {
@@ -75,7 +77,7 @@ impl Backend for Indexes {
 }
 
 impl Indexes {
-    /// Whether an index leads to a name that is not a module's, and looking again may help.
+    /// Whether an index refers to a name that is not a module, and a second lookup may give another result.
     fn misleads(&self, kind: IndexKind, name: &[u8]) -> bool {
         let lost = if kind == IndexKind::BuiltinAlias {
             self.never_built(name)
@@ -86,22 +88,23 @@ impl Indexes {
         } else {
             self.has_no_file(name)
         };
-        lost && self.doubt(kind, "it leads to what is not a module:", name)
+        lost && self.doubt(kind, "refers to unknown module", name)
     }
 
-    /// Whether not even the text lists a name that the index lacks.
+    /// Whether a name that the index lacks is missing from the text twin too.
     fn has_no_file(&self, name: &[u8]) -> bool {
         if !self.has(IndexKind::Dep) {
             return false;
         }
         let misses = self.in_text(IndexKind::Dep, name) == Some(true);
         if misses {
-            self.doubt(IndexKind::Dep, "it has nothing for", name);
+            self.doubt(IndexKind::Dep, "no entry for", name);
         }
         !misses
     }
 
-    /// Some of what has aliases there, such as debugfs, is in no list of built-in modules.
+    /// Whether nothing indicates that `name` is built in. Some parts of the kernel that have aliases there,
+    /// such as debugfs, are not in the list of built-in modules.
     fn never_built(&self, name: &[u8]) -> bool {
         let info = || modinfo::builtin_modinfo(self.builtin_info());
         self.get(IndexKind::Builtin, name).is_none()
@@ -109,7 +112,7 @@ impl Indexes {
             && !info().any(|info| info.module == name)
     }
 
-    /// Gives up a binary index; `false` if that was done before.
+    /// Stops using a binary index; `false` if that happened before.
     fn doubt(&self, kind: IndexKind, why: &str, what: &[u8]) -> bool {
         let reason = || FormatError::malformed(format!("{why} {}", what.escape_ascii()));
         self.give_up(kind, reason)

@@ -1,11 +1,11 @@
-//! The five indexes of a module directory, each read at its first use.
+//! The five indexes of a module directory, each read when it is first used.
 //!
-//! Owns the choice between a binary index and the text file beside it: where kmod gives up on an
-//! absent, empty, truncated or damaged `.bin`, the same trie is built in memory from the text, with
-//! one notice. Must not interpret values.
+//! This module owns the choice between a binary index and its text twin: for an absent, empty, truncated or
+//! damaged `.bin`, for which kmod gives up, the same trie is built in memory from the text, and one notice
+//! is sent. It must not interpret values.
 //!
-//! Where a depmod died while it put a new set into its place, the set is whole all the same: what has not been moved is
-//! read where it was made.
+//! If a depmod was killed while it was publishing a new set, the set is still used as a whole: files that
+//! have not been moved yet are read from where they are staged.
 
 use std::cell::{Cell, OnceCell};
 use std::io;
@@ -21,35 +21,36 @@ use bstr::BString;
 use super::block_file::Stored;
 use super::index_of_text::index_of_text;
 
-/// All indexes of one directory.
+/// The indexes of a module directory.
 pub(super) struct Indexes {
     dir: PathBuf,
-    /// The set that was there first, then those that were found in its place.
+    /// The set that was found first, then those that replaced it.
     sets: [OnceCell<Set>; 4],
-    /// Which of them is asked.
+    /// The position of the set in use.
     set: Cell<usize>,
-    /// modules.builtin.modinfo, from its first use on.
+    /// modules.builtin.modinfo, read when it is first used.
     builtin_info: OnceCell<Vec<u8>>,
     sink: Sink,
 }
 
-/// The indexes of one set, as far as can be helped.
+/// The indexes of one set. (If depmod replaces files while they are opened, they may be of different sets.)
 #[derive(Default)]
 struct Set {
-    /// Whether it was not wholly in its place.
+    /// Whether some of its files were still staged.
     staged: bool,
-    /// By their [`Kind`], each from its first use on.
+    /// By [`Kind`], each created when it is first used.
     slots: [OnceCell<Slot>; 5],
 }
 
 struct Slot {
-    /// Where the files belong.
+    /// The path of the binary index once it is published.
     binary: PathBuf,
     text: PathBuf,
     staged: bool,
     /// The binary index; `None` when it cannot be read.
     stored: OnceCell<Option<Stored>>,
-    /// An index made from the text after the stored one had failed; `None` without a text.
+    /// The index made from the text after the binary one had failed; `None` if the text could not be used
+    /// either.
     rebuilt: OnceCell<Option<Vec<u8>>>,
 }
 
@@ -84,8 +85,9 @@ impl Indexes {
         })
     }
 
-    /// Turns to the files that are there now; `false` if they are the ones that were opened. For answers that do not go
-    /// together, which those of two sets need not: a depmod may have come between the opening of two files.
+    /// Switches to the current files; `false` if they are the ones that are already open. For results that
+    /// contradict each other: a depmod may have published a new set after one file was opened and before
+    /// the next.
     pub(super) fn renew(&self) -> bool {
         let staged = publish::is_staged(&self.dir);
         let mut slots = self.set().slots.iter().filter_map(OnceCell::get);
@@ -97,24 +99,24 @@ impl Indexes {
         true
     }
 
-    /// The first value stored under exactly `key`.
+    /// Returns the first value stored under exactly `key`.
     pub(super) fn get(&self, kind: Kind, key: &[u8]) -> Option<&[u8]> {
         self.ask(kind, |index| index.get(key)).flatten()
     }
 
-    /// The values of all patterns that match `key`, by priority.
+    /// Returns the values of all patterns that match `key`, by priority.
     pub(super) fn matches(&self, kind: Kind, key: &[u8]) -> Vec<BString> {
         let found = self.ask(kind, |index| index.search(key)).unwrap_or_default();
         found.into_iter().map(|found| found.value.into()).collect()
     }
 
-    /// The contents of modules.builtin.modinfo; nothing when the file is absent.
+    /// Returns the contents of modules.builtin.modinfo; empty if the file does not exist.
     pub(super) fn builtin_info(&self) -> &[u8] {
         self.builtin_info.get_or_init(|| read_builtin_modinfo(&self.dir, &self.sink).unwrap_or_default())
     }
 
-    /// Calls `visit` with each key and value. When an index turns out to be damaged half-way, the text
-    /// takes over behind what was visited: both have the same order.
+    /// Calls `visit` with each key and value. If the index turns out to be damaged midway, the text
+    /// continues after the entries already visited: both have the same order.
     pub(super) fn visit(&self, kind: Kind, visit: &mut dyn FnMut(&[u8], &[u8])) {
         let mut visited = 0_usize;
         self.ask(kind, |index| {
@@ -130,17 +132,17 @@ impl Indexes {
         });
     }
 
-    /// Whether the text answers in place of the binary index, if anything does.
+    /// Whether the binary index has failed and the text is used instead, if there is one.
     pub(super) fn is_rebuilt(&self, kind: Kind) -> bool {
         self.slot(kind).rebuilt.get().is_some()
     }
 
-    /// Whether there is an index to put questions to, as far as is known.
+    /// Whether there is a usable index, as far as is known.
     pub(super) fn has(&self, kind: Kind) -> bool {
         !matches!(self.slot(kind).rebuilt.get(), Some(None))
     }
 
-    /// Lets the text answer from now on, for this reason; `false` if it does already.
+    /// Uses the text from now on, for this reason; `false` if it is used already.
     pub(super) fn give_up(&self, kind: Kind, reason: impl FnOnce() -> FormatError) -> bool {
         let slot = self.slot(kind);
         let begun = slot.rebuilt.get().is_none();
@@ -151,7 +153,7 @@ impl Indexes {
         begun
     }
 
-    /// Whether the text has exactly this key; `None` without a text that can be read.
+    /// Whether the text contains exactly this key; `None` if there is no readable text.
     pub(super) fn in_text(&self, kind: Kind, key: &[u8]) -> Option<bool> {
         let slot = self.slot(kind);
         let text = slot.read(&slot.text, sys::file::read).ok()?;
@@ -159,7 +161,7 @@ impl Indexes {
         Some(Index::parse(&index).ok()?.get(key).ok()?.is_some())
     }
 
-    /// Puts a question to the stored index, or to the rebuilt one once the stored one has failed.
+    /// Runs a query on the binary index, or on the rebuilt one if the binary one has failed.
     fn ask<'s, T>(
         &'s self,
         kind: Kind,
@@ -179,7 +181,7 @@ impl Indexes {
         rebuilt.and_then(|index| question(&index)).ok()
     }
 
-    /// Makes the index from its text. `error` is why the stored one is of no use.
+    /// Builds the index from its text. `error` is why the binary index could not be used.
     fn rebuild(&self, kind: Kind, error: Error) -> Option<Vec<u8>> {
         let slot = self.slot(kind);
         let text = match sys::file::unless_absent(slot.read(&slot.text, sys::file::read)) {
@@ -194,7 +196,8 @@ impl Indexes {
                 return None;
             }
         };
-        // Trees made by an older depmod never had this one, and nobody should be told at each boot.
+        // Older versions of depmod did not write this index, so its absence must not cause a warning at
+        // each boot.
         if kind != Kind::BuiltinAlias || !is_absent(&error) {
             self.sink.send(&Notice::IndexUnusable { error, instead: slot.text.clone() });
         }
@@ -205,7 +208,8 @@ impl Indexes {
             .ok()
     }
 
-    /// No index and no text either: silence for what depmod itself leaves out or writes empty.
+    /// Reports that neither index nor text can be used, except for files that depmod itself omits or writes
+    /// empty.
     fn without_text(&self, slot: &Slot, error: Error) {
         let empty = slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(Stored::is_empty));
         if !empty && !is_absent(&error) {
@@ -215,19 +219,20 @@ impl Indexes {
 }
 
 impl Slot {
-    /// Reads one of the files where it is.
+    /// Reads one of the files, staged or published.
     fn read<T>(&self, path: &Path, read: impl Fn(&Path) -> Result<T, Error>) -> Result<T, Error> {
         if self.staged { publish::read(path, read) } else { read(path) }
     }
 
-    /// Whether another file has taken the place of the one that was opened.
+    /// Whether the file that was opened has been replaced since.
     fn is_replaced(&self, staged: bool) -> bool {
         let Some(Some(stored)) = self.stored.get() else { return false };
         let new = if staged { publish::staged(&self.binary) } else { None };
         !stored.is_at(new.as_deref().unwrap_or(&self.binary))
     }
 
-    /// The binary index; the error that opening gave is told once, then `ENOENT`.
+    /// Returns the binary index. If it cannot be opened, the error is returned once, and `ENOENT`
+    /// afterwards.
     fn stored(&self) -> Result<&Stored, Error> {
         let mut failure = None;
         let stored = self.stored.get_or_init(|| {
@@ -241,7 +246,7 @@ impl Slot {
     }
 }
 
-/// The contents of modules.builtin.modinfo, `None` when the file is absent.
+/// Reads modules.builtin.modinfo; `None` if the file does not exist.
 pub(super) fn read_builtin_modinfo(dir: &Path, sink: &Sink) -> Option<Vec<u8>> {
     sys::file::read_if_exists(&dir.join("modules.builtin.modinfo")).unwrap_or_else(|error| {
         sink.send(&Notice::Unreadable(error));

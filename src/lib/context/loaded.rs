@@ -1,8 +1,8 @@
-//! The modules that the kernel has loaded: their sizes, their use counts, who holds them.
+//! The modules that are loaded: their sizes, use counts and holders.
 //!
-//! The order is that of /proc/modules, newest first; the figures are those of /sys/module, which is
-//! read after it: a module may be gone by then, so each figure is a result of its own. Must not
-//! print. Contract: kmod's list of loaded modules, where an absent figure is not an error.
+//! The order is that of /proc/modules, newest first. The numbers come from /sys/module, which is read
+//! afterwards: a module may be gone by then, so each number is a result of its own. This module must not
+//! print. Contract: kmod's list of loaded modules, where a missing number is not an error.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -20,31 +20,31 @@ use crate::sys::{file, proc, sysfs};
 /// A loaded module.
 #[derive(Debug)]
 pub struct Loaded {
-    /// As the kernel spells it.
+    /// The name, as the kernel spells it.
     pub name: BString,
-    /// Bytes of memory.
+    /// The size in memory, in bytes.
     pub size: Result<i64>,
-    /// Its use count.
+    /// The use count.
     pub count: Result<i64>,
     /// The modules that use it, in the kernel's order.
     pub holders: Result<Vec<BString>>,
-    /// The kernel will never unload it, as /proc/modules says.
+    /// Whether /proc/modules marks it as permanent: the kernel will never unload it.
     pub permanent: bool,
 }
 
-/// What the table of loaded modules does not need: further attributes. Each is absent where the kernel does not have it
-/// or does not let this process read it.
+/// Further attributes of a loaded module, which lsmod does not show. Each is absent if the kernel does not
+/// have it or does not let this process read it.
 #[derive(Debug)]
 pub struct Details {
-    /// Whether it works already, or still.
+    /// Whether it is live, being loaded or being removed.
     pub state: Option<State>,
-    /// Bytes of memory for its start, zero once that is over.
+    /// The size of its initialisation code in bytes; zero after the initialisation.
     pub init_size: Option<i64>,
-    /// How it taints the kernel: the kernel's letters, none for a module that does not.
+    /// The letters of the kernel taints that it causes; empty if it causes none.
     pub taint: Option<BString>,
     /// Its `MODULE_VERSION`.
     pub version: Option<BString>,
-    /// The checksum of its sources, for comparison with the file's.
+    /// The checksum of its sources (`srcversion`), for comparison with that of the file.
     pub source_version: Option<BString>,
     /// Its parameters, sorted by name.
     pub parameters: Vec<Parameter>,
@@ -55,19 +55,20 @@ pub struct Details {
 pub struct Parameter {
     /// Its name.
     pub name: BString,
-    /// What it is now, without the newline that the kernel puts behind it.
+    /// The current value, without the newline that the kernel appends.
     pub value: Option<BString>,
 }
 
-/// All loaded modules, each once.
+/// Returns all loaded modules, each once.
 ///
-/// Errors: when /proc/modules cannot be read.
+/// Errors: /proc/modules cannot be read.
 pub fn list() -> Result<Vec<Loaded>> {
     Ok(entries(&proc::modules()?).into_iter().map(inspect).collect())
 }
 
-/// The kernel hands its table out a page at a time, and new modules come first: one that is loaded between two pages
-/// moves the last ones of the former page into the latter.
+/// The entries of /proc/modules without repetitions. The kernel returns the table one page at a time,
+/// newest module first: a module that is loaded between two reads moves the last entries of one page into
+/// the next.
 fn entries(table: &[u8]) -> Vec<Entry<'_>> {
     let mut seen = HashSet::new();
     table.lines().filter_map(entry).filter(|entry| seen.insert(entry.name)).collect()
@@ -84,7 +85,7 @@ fn entry(line: &[u8]) -> Option<Entry<'_>> {
     let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
     let name = fields.next()?.as_bstr();
     let size = fields.next().and_then(|size| size.to_str().ok()?.parse().ok());
-    // Behind the use count come the users, and among them this word.
+    // The users follow the use count; the kernel lists this word among them.
     let permanent =
         fields.nth(1).is_some_and(|users| users.split_str(",").any(|user| user == b"[permanent]"));
     Some(Entry { name, size, permanent })
@@ -105,7 +106,7 @@ fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> Loaded {
     Loaded { name: name.into(), size, count, holders: holders(name), permanent }
 }
 
-/// Everything else that the kernel tells about a loaded module, be it already gone.
+/// Returns the further attributes of a loaded module. If the module is gone, they are absent.
 pub fn details(name: &[u8]) -> Details {
     let attribute = |path: &Path| sysfs::attribute(name, path).ok().map(line);
     let mut names = sysfs::list(name, "parameters").unwrap_or_default();
@@ -132,12 +133,12 @@ fn line(mut bytes: Vec<u8>) -> BString {
     bytes.into()
 }
 
-/// The size of a loaded module in memory, in bytes.
+/// Returns the size of a loaded module in memory, in bytes.
 pub fn size(name: &[u8]) -> Result<i64> {
     number(name, "coresize")
 }
 
-/// The use count of a loaded module. Absent (`ENOENT`) in a kernel that cannot unload modules.
+/// Returns the use count of a loaded module. `ENOENT` on a kernel that cannot unload modules.
 pub fn count(name: &[u8]) -> Result<i64> {
     number(name, "refcnt")
 }
@@ -148,7 +149,7 @@ pub fn holders(name: &[u8]) -> Result<Vec<BString>> {
     Ok(names.into_iter().map(|name| name.into_vec().into()).collect())
 }
 
-/// An attribute that is a decimal number and a newline.
+/// Reads an attribute that is a decimal number and a newline.
 fn number(module: &[u8], attribute: &str) -> Result<i64> {
     let bytes = sysfs::attribute(module, attribute)?;
     let path = || sysfs::module_dir(module).join(attribute);
@@ -161,7 +162,7 @@ fn parse_number(bytes: &[u8]) -> Option<i64> {
     rest.first().is_some_and(u8::is_ascii_whitespace).then_some(value)
 }
 
-/// Whether this result says that there is no such file, rather than that something is wrong with it.
+/// Whether this result means that the file does not exist, rather than that it is unreadable or malformed.
 pub fn is_absent<T>(result: &Result<T>) -> bool {
     result.as_ref().is_err_and(|error| match &error.cause {
         crate::error::Cause::Io(cause) => cause.kind() == io::ErrorKind::NotFound,

@@ -1,8 +1,8 @@
-//! From what a person or the kernel asks for to modules.
+//! Looking up modules by name or alias.
 //!
-//! Owns the stages of a look-up and their order. Must not decide what happens to a module found.
-//! Contract: kmod's `kmod_module_new_from_lookup` and `kmod_module_new_from_name_lookup`; the first
-//! stage with a hit answers alone.
+//! This module owns the stages of a lookup and their order. It must not decide what happens to a module
+//! that was found. Contract: kmod's `kmod_module_new_from_lookup` and `kmod_module_new_from_name_lookup`;
+//! only the first stage that finds something contributes to the result.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -12,27 +12,27 @@ use bstr::{BString, ByteSlice};
 use super::{Context, IndexKind};
 use crate::name::{self, UnmatchedBracket};
 
-/// A module as a look-up found it.
+/// A module found by a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
-    /// The normalised name, or whatever an alias names (such as `off`); no file need exist.
+    /// The normalised name, or whatever an alias refers to (such as `off`); a file need not exist.
     pub name: BString,
-    /// What the module was found by when that was not its own name: the pattern of an `alias` line,
-    /// or the string that was looked up in an index.
+    /// The alias by which the module was found, if it was not found by its own name: the pattern of an
+    /// `alias` line, or the string that was looked up in an index.
     pub alias: Option<BString>,
-    /// The file that was asked for; otherwise modules.dep knows it.
+    /// The module file, if the module was requested by path; otherwise modules.dep has the path.
     pub file: Option<PathBuf>,
-    /// Found among the built-in modules.
+    /// Whether it was found among the built-in modules.
     pub builtin: bool,
 }
 
 impl Module {
-    /// A module by its own name.
+    /// Returns a module that is identified by its own name.
     pub fn named(name: impl Into<BString>) -> Self {
         Self { name: name.into(), alias: None, file: None, builtin: false }
     }
 
-    /// What the module was found by, if not by its name.
+    /// The alias by which the module was found, if it was not found by its name.
     pub fn alias_bytes(&self) -> Option<&[u8]> {
         self.alias.as_ref().map(|alias| alias.as_bytes())
     }
@@ -41,22 +41,23 @@ impl Module {
         Self { alias: Some(alias.into()), ..Self::named(name) }
     }
 
-    /// The module that a file of this path provides. The file is not looked at.
+    /// Returns the module that the file at this path provides. The file is not opened.
     pub fn from_file(path: &Path) -> Self {
         let name = name::from_path(path.as_os_str().as_bytes()).into_owned();
         Self { file: Some(path.to_path_buf()), ..Self::named(name) }
     }
 }
 
-/// One stage of a look-up: the modules that a normalised key stands for, none to go on.
+/// One stage of a lookup: returns the modules for a normalised key; an empty result continues with the next
+/// stage.
 type Stage<C> = fn(&C, &[u8]) -> Vec<Module>;
 
 impl Context {
-    /// Everything that `alias`, a module's name or one of its aliases, stands for: aliases of the
-    /// configuration, module names, symbols, names of install and remove commands, aliases of
-    /// modules, built-in modules, their aliases. Empty when nothing is found.
+    /// Returns every module that `alias`, a module name or an alias, stands for. The stages are: aliases in
+    /// the configuration, module names, symbols, names with install or remove commands, module aliases,
+    /// built-in modules, and their aliases. Empty if nothing is found.
     ///
-    /// Errors: unpaired brackets.
+    /// Errors: unmatched brackets.
     pub fn lookup(&self, alias: &[u8]) -> Result<Vec<Module>, UnmatchedBracket> {
         let key = name::normalize_alias(alias)?;
         let stages: [Stage<Self>; 7] = [
@@ -71,7 +72,7 @@ impl Context {
         Ok(first_hit(stages.iter().map(|stage| stage(self, &key))))
     }
 
-    /// Like [`lookup`](Self::lookup) for module names only: modules.dep, built-in modules and their
+    /// Like [`lookup`](Self::lookup), but only for module names: modules.dep, built-in modules and their
     /// aliases. `name` is cut at its first `.` and normalised.
     pub fn lookup_name(&self, name: &[u8]) -> Vec<Module> {
         let stem = name.split(|&byte| byte == b'.').next().unwrap_or_default();
@@ -80,13 +81,13 @@ impl Context {
         first_hit(stages.iter().map(|stage| stage(self, &key)))
     }
 
-    /// The built-in modules that have this normalised alias, whatever else has it.
+    /// Returns the built-in modules with this normalised alias, whether or not other modules have it too.
     pub fn builtins_for(&self, key: &[u8]) -> Vec<Module> {
         self.by_builtin_alias(key)
     }
 
-    /// What modules.dep says that a normalised module name needs, in its order: the one to be loaded
-    /// first comes last.
+    /// Returns the dependencies of a normalised module name in the order of modules.dep: the one to be
+    /// loaded first comes last.
     pub fn dependencies(&self, name: &[u8]) -> Vec<Module> {
         let Some(dep) = self.checked_dep(name) else { return Vec::new() };
         dep.dependencies().map(|path| Module::named(name::from_path(path).into_owned())).collect()
@@ -98,7 +99,7 @@ impl Context {
     }
 
     fn by_name(&self, key: &[u8]) -> Vec<Module> {
-        // Names have no colons but most aliases do: this spares them the reading of an index.
+        // Names have no colons but most aliases do, so most aliases do not cause this index to be read.
         let found = !key.contains(&b':') && self.dep(key).is_some();
         if found { vec![Module::named(key)] } else { Vec::new() }
     }

@@ -1,6 +1,7 @@
-//! The answers that a meta.pb gives in place of the indexes.
+//! A meta.pb as the source of answers instead of the indexes.
 //!
-//! Owns the choice of the file. It holds no symbols. What is damaged is reported once, and answers no more.
+//! This module owns the choice of the file. A meta.pb holds no symbols. Damage is reported once, and
+//! damaged parts are treated as absent.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
@@ -22,10 +23,11 @@ use super::backend::Backend;
 use super::block_file::Stored;
 use super::indexes::read_builtin_modinfo;
 
-/// The longest line of modules.dep that is made, in bytes; those of real kernels have some thousand.
+/// The maximum length in bytes of a modules.dep line that is generated; those of real kernels have a few
+/// thousand.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// A meta.pb and the directory that its paths are below.
+/// A meta.pb and the directory that its paths are relative to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) file: PathBuf,
@@ -33,7 +35,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// That of the module directory `dir` if it has no modules.dep: in it, or above it for all there is.
+    /// Finds the meta.pb for a module directory `dir` without modules.dep: in it, or in the directory
+    /// above, which then also is the base of its paths.
     pub(super) fn of(dir: &Path) -> Option<Self> {
         let is_there = |dir: &Path, name: &str| file::exists(&dir.join(name)).is_ok();
         if is_there(dir, "modules.dep.bin") || is_there(dir, "modules.dep") || publish::is_staged(dir) {
@@ -43,7 +46,8 @@ impl Place {
         Some(Self { file: dir.join(FILE_NAME), dir: dir.into() })
     }
 
-    /// A file given by hand, for the module directory `dir`: its paths are below that, unless it is the one above it.
+    /// Uses `file`, given by the user, for the module directory `dir`. Its paths are relative to `dir`, or
+    /// to the parent of `dir` if the file is in that directory.
     pub(super) fn given(file: &Path, dir: &Path) -> Self {
         let in_dir = file.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
         let inode = |dir: &Path| file::stat(dir).ok().map(|stat| stat.inode);
@@ -56,22 +60,22 @@ impl Place {
 /// An open meta.pb.
 pub(super) struct MetaFile {
     path: PathBuf,
-    /// The directory that its paths are below.
+    /// The directory that its paths are relative to.
     dir: PathBuf,
     /// `None` when it cannot be read.
     meta: Option<Meta>,
-    /// Of modules.dep, by position, each from its first use on.
+    /// The lines of modules.dep by position, each generated when it is first used.
     lines: Vec<OnceCell<Vec<u8>>>,
-    /// The patterns of each module that has a file, if somebody wanted them by module.
+    /// The patterns of each module that has a file, collected when they are first requested by module.
     aliases: OnceCell<HashMap<u32, Vec<Vec<u8>>>>,
-    /// modules.builtin.modinfo, from its first use on.
+    /// modules.builtin.modinfo, read when it is first used.
     builtin_info: OnceCell<Vec<u8>>,
     damaged: Cell<bool>,
     sink: Sink,
 }
 
 impl MetaFile {
-    /// Opens the file. One that is for another kernel than `dir` by its name is reported.
+    /// Opens the file. If it is for another kernel than the name of `dir` says, a notice is sent.
     ///
     /// Errors: it cannot be read, or is damaged.
     pub(super) fn open(place: &Place, dir: &Path, sink: &Sink) -> error::Result<Self> {
@@ -87,7 +91,7 @@ impl MetaFile {
         Ok(file)
     }
 
-    /// Stands for a file that cannot be opened: it holds no modules.
+    /// Returns a replacement for a file that cannot be opened; it holds no modules.
     pub(super) fn empty(place: &Place, sink: &Sink) -> Self {
         Self::over(place, None, sink)
     }
@@ -106,7 +110,7 @@ impl MetaFile {
         }
     }
 
-    /// Puts a question to the file; damage is reported the first time.
+    /// Runs a query on the file; the first error is reported.
     fn ask<'s, T>(&'s self, question: impl FnOnce(&'s Meta) -> Result<T, FormatError>) -> Option<T> {
         let answer = question(self.meta.as_ref()?);
         let tell = |error| self.sink.send(&Notice::Unreadable(Error::new(self.path.clone(), error)));
@@ -116,16 +120,16 @@ impl MetaFile {
         answer.inspect_err(|_| self.damaged.set(true)).map_err(tell).ok()
     }
 
-    /// The line of modules.dep for a normalised name.
+    /// Returns the line of modules.dep for a normalised name.
     fn line(&self, name: &[u8]) -> Option<&[u8]> {
         let position = self.ask(|meta| meta.position(name)).flatten()?;
         let line = self.lines.get(position as usize)?;
         let line = line.get_or_init(|| self.ask(|meta| line_of(meta, position)).unwrap_or_default());
-        // Nothing for what has no file.
+        // A module without a file has an empty line.
         Some(line.as_slice()).filter(|line| !line.is_empty())
     }
 
-    /// What an index of names has for one.
+    /// Returns the value of `name` in an index whose keys are names.
     fn value(&self, kind: IndexKind, name: &[u8]) -> Option<Vec<u8>> {
         match kind {
             IndexKind::Dep => self.line(name).map(<[u8]>::to_vec),
@@ -134,12 +138,12 @@ impl MetaFile {
         }
     }
 
-    /// What modules.softdep and modules.weakdep would be.
+    /// Returns the equivalent of modules.softdep and modules.weakdep.
     pub(super) fn soft_and_weak(&self) -> Vec<u8> {
         self.ask(Meta::soft_and_weak).unwrap_or_default()
     }
 
-    /// As much of modules.builtin.modinfo as is known: aliases.
+    /// The part of modules.builtin.modinfo that is known: aliases.
     fn known_builtin_modinfo(&self) -> Vec<u8> {
         let aliases = self.ask(|meta| patterns(meta, Aliases::Builtin)).unwrap_or_default();
         aliases
@@ -154,7 +158,7 @@ impl Backend for MetaFile {
         Dep::parse(self.line(name)?)
     }
 
-    /// What a module depends on is another of its modules, not a path.
+    /// Needs no check: dependencies are positions of modules in the same file, not paths.
     fn checked_dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         self.dep(name)
     }
@@ -192,7 +196,7 @@ impl Backend for MetaFile {
             let names = self.ask(names).unwrap_or_default().into_iter();
             names.filter_map(|name| self.value(kind, &name).map(|value| (name, value))).collect()
         };
-        // Those of one key stay in the order of their positions.
+        // A stable sort: the values of one key stay in the order of their positions.
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         for (key, value) in &pairs {
             visit(key, value);
@@ -226,7 +230,7 @@ impl Backend for MetaFile {
     }
 }
 
-/// Path, colon, and the paths of what is to be loaded before; nothing for what is built in.
+/// Returns the path, a colon, and the paths of the dependencies; empty for a built-in module.
 fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
     let path = path_of(meta, position)?;
     if path.is_empty() {
@@ -235,7 +239,7 @@ fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
     let mut line = [path, b":"].concat();
     for on in meta.closure(position)? {
         if line.len() > LONGEST_LINE {
-            return Err(FormatError::new(FormatKind::Limit, "a module depends on too much"));
+            return Err(FormatError::new(FormatKind::Limit, "too many dependencies"));
         }
         let needed = path_of(meta, on)?;
         if !needed.is_empty() {
@@ -246,7 +250,8 @@ fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
     Ok(line)
 }
 
-/// The path of a module, if it is one that modules.dep can hold, and that of this module.
+/// Returns the path of a module after checking that modules.dep can hold it and that it matches the module
+/// name.
 fn path_of(meta: &Meta, position: u32) -> Result<&[u8], FormatError> {
     let module = meta.module(position)?;
     let is_right = *name::from_path(module.path) == *name::normalize(module.name);
@@ -257,7 +262,7 @@ fn path_of(meta: &Meta, position: u32) -> Result<&[u8], FormatError> {
     Err(FormatError::malformed(format!("'{path}' cannot be the file of {name}")))
 }
 
-/// The strings of a module, each with its NUL.
+/// Returns the strings of a module, each terminated by NUL.
 fn strings_of(meta: &Meta, position: u32, aliases: &[Vec<u8>]) -> Result<Vec<u8>, FormatError> {
     let module = meta.module(position)?;
     let depends = module.depends()?.into_iter().map(|on| meta.name(on)).collect::<Result<Vec<_>, _>>()?;
@@ -277,7 +282,7 @@ fn strings_of(meta: &Meta, position: u32, aliases: &[Vec<u8>]) -> Result<Vec<u8>
 /// A key and its value.
 type Pair = (Vec<u8>, Vec<u8>);
 
-/// Patterns, as the tree has them, with the names of their modules.
+/// Returns the patterns, in tree order, with the names of their modules.
 fn patterns(meta: &Meta, aliases: Aliases) -> Result<Vec<Pair>, FormatError> {
     let mut found = Vec::new();
     meta.patterns(aliases, |pattern, at| found.push((pattern.to_vec(), at)))?;

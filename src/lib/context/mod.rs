@@ -1,8 +1,46 @@
-//! The context: one module directory with its configuration and indexes.
+//! A module directory with its configuration and indexes.
 //!
-//! Owns the state that look-ups need and takes bytes from [`sys`] to the formats. No
-//! globals: two contexts never share anything. Must not print and must not change the system.
-//! Contract: kmod's context (`kmod_new` with its resources), without its reference counts.
+//! This module owns the state that lookups need, and passes bytes from [`sys`] to the formats. There are no
+//! globals: two contexts share nothing. It must not print, and must not change the system. Contract: kmod's
+//! context (`kmod_new` with its resources), without the reference counts.
+//!
+//! # Example
+//!
+//! Look up a module by alias, and find its file and dependencies:
+//!
+//! ```
+//! use std::fs;
+//!
+//! use oxmod::context::{ConfigSource, Context};
+//! use oxmod::notice::Sink;
+//!
+//! let root = tempfile::tempdir()?;
+//! let dir = root.path().join("lib/modules/6.12.0");
+//! fs::create_dir_all(&dir)?;
+//! fs::write(dir.join("modules.dep"), "fs/acmefs.ko: lib/acme_crc.ko\nlib/acme_crc.ko:\n")?;
+//! fs::write(dir.join("modules.alias"), "alias fs-acme acmefs\n")?;
+//!
+//! let context = Context::open(dir.clone(), &ConfigSource::Nothing, &Sink::none());
+//! let found = context.lookup(b"fs-acme")?;
+//! assert_eq!(found[0].name, "acmefs");
+//! assert_eq!(context.path_of(&found[0].name), Some(dir.join("fs/acmefs.ko")));
+//! let needed = context.dependencies(&found[0].name);
+//! assert_eq!(needed[0].name, "acme_crc");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The modules and the configuration of the running system:
+//!
+//! ```no_run
+//! use oxmod::context::{ConfigSource, Context, module_dir};
+//! use oxmod::notice::Sink;
+//!
+//! let dir = module_dir(None, None)?;
+//! let sink = Sink::new(|notice| eprintln!("{notice:?}"));
+//! let context = Context::open(dir, &ConfigSource::System, &sink);
+//! println!("ext4 is built in: {}", context.is_builtin(b"ext4"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -41,18 +79,18 @@ pub use index_of_text::index_of_text;
 pub use lookup::Module;
 pub use stamp::{Moment, Sources, Stamp};
 
-/// The place of modules below a root, with the slashes that stand around it.
+/// The path of the module directories below a root, with its surrounding slashes.
 const MODULES: &[u8] = b"/lib/modules/";
 
-/// Which configuration a context has.
+/// The configuration of a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigSource {
-    /// None at all (modinfo).
+    /// No configuration (modinfo).
     Nothing,
-    /// The modprobe.d directories of the system, the module directory's own soft and weak
-    /// dependencies, and the kernel command line.
+    /// The system's modprobe.d directories, the soft and weak dependencies in the module directory, and the
+    /// kernel command line.
     System,
-    /// These files and directories in place of the modprobe.d directories; the rest as in
+    /// These files and directories instead of the modprobe.d directories; otherwise the same as
     /// [`ConfigSource::System`].
     Paths(Vec<PathBuf>),
 }
@@ -67,7 +105,7 @@ impl ConfigSource {
         }
     }
 
-    /// Reads the configuration, with what the modules themselves state.
+    /// Reads the configuration, including the modules' own soft and weak dependencies.
     fn load(&self, lines: impl FnOnce() -> Lines, sink: &Sink) -> Config {
         match self {
             Self::Nothing => Config::default(),
@@ -76,7 +114,7 @@ impl ConfigSource {
     }
 }
 
-/// One module directory with its configuration and indexes.
+/// A module directory with its configuration and indexes.
 pub struct Context {
     dir: PathBuf,
     config: Config,
@@ -85,11 +123,11 @@ pub struct Context {
     sink: Sink,
 }
 
-/// The module directory of `release` (default: the running kernel's) below `root` (default: the
-/// system's), composed as kmod does: a plain concatenation, a relative root behind the working
-/// directory.
+/// Returns the module directory of `release` (default: the running kernel) below `root` (default: the
+/// system's root). The path is composed as kmod does it: by plain concatenation, with a relative root after
+/// the working directory.
 ///
-/// Errors: when the working directory or the kernel's release cannot be had.
+/// Errors: the working directory or the kernel's release cannot be determined.
 pub fn module_dir(root: Option<&OsStr>, release: Option<&OsStr>) -> io::Result<PathBuf> {
     let mut path = match root {
         Some(root) if !root.is_empty() => absolute(root)?.into_vec(),
@@ -103,7 +141,8 @@ pub fn module_dir(root: Option<&OsStr>, release: Option<&OsStr>) -> io::Result<P
     Ok(OsString::from_vec(path).into())
 }
 
-/// The configuration of depmod from these files and directories; from the default ones if there are none.
+/// Reads the configuration of depmod from these files and directories, or from the default ones if
+/// `sources` is empty.
 pub fn depmod_config(sources: &[PathBuf], sink: &Sink) -> DepmodConfig {
     let mut config = DepmodConfig::default();
     let files = match sources {
@@ -116,9 +155,10 @@ pub fn depmod_config(sources: &[PathBuf], sink: &Sink) -> DepmodConfig {
     config
 }
 
-/// `path`, behind the working directory when it is relative; nothing is resolved or tidied.
+/// Returns `path`, prefixed with the working directory if it is relative. Nothing is resolved or
+/// normalised.
 ///
-/// Errors: when the working directory cannot be had.
+/// Errors: the working directory cannot be determined.
 pub fn absolute(path: &OsStr) -> io::Result<OsString> {
     if path.as_bytes().starts_with(b"/") {
         return Ok(path.to_owned());
@@ -130,8 +170,8 @@ pub fn absolute(path: &OsStr) -> io::Result<OsString> {
 }
 
 impl Context {
-    /// Opens the module directory `dir`. Reads the configuration; indexes are read at their first use. Where there is no
-    /// modules.dep, a meta.pb there or in the directory above answers.
+    /// Opens a context for the module directory `dir`. The configuration is read now, each index when it is
+    /// first used. If `dir` has no modules.dep, a meta.pb in it or in its parent directory is used instead.
     pub fn open(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
         let Some(place) = Place::of(&dir) else { return Self::over_indexes(dir, source, sink) };
         let meta = MetaFile::open(&place, &dir, sink).unwrap_or_else(|error| {
@@ -141,9 +181,9 @@ impl Context {
         Self::over_meta(dir, place, meta, source, sink)
     }
 
-    /// [`open`](Self::open), where a directory without modules is a fault.
+    /// Like [`open`](Self::open), but a directory without modules is an error.
     ///
-    /// Errors: there is neither an index of modules nor a meta.pb, or the meta.pb cannot be used.
+    /// Errors: there is neither a module index nor a meta.pb, or the meta.pb cannot be used.
     pub fn open_existing(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> error::Result<Self> {
         if let Some(place) = Place::of(&dir) {
             let meta = MetaFile::open(&place, &dir, sink)?;
@@ -151,7 +191,7 @@ impl Context {
         }
         sys::file::exists(&dir).map_err(Error::at(&dir))?;
         let context = Self::over_indexes(dir, source, sink);
-        // The first question opens the index.
+        // The first lookup opens the index.
         if context.path_of(b"").is_none() && !context.has_index(IndexKind::Dep) {
             let absent = io::Error::from_raw_os_error(libc::ENOENT);
             return Err(Error::new(context.dir.join("modules.dep.bin"), absent));
@@ -159,8 +199,8 @@ impl Context {
         Ok(context)
     }
 
-    /// Opens `dir` with this meta.pb, whatever indexes there are. Its paths are below `dir`, or below the directory above
-    /// it if that is where the file is.
+    /// Opens a context that uses this meta.pb, even if there are indexes. Its paths are relative to `dir`,
+    /// or to the parent of `dir` if the file is in that directory.
     ///
     /// Errors: the file cannot be used.
     pub fn open_meta(file: &Path, dir: PathBuf, source: &ConfigSource, sink: &Sink) -> error::Result<Self> {
@@ -183,14 +223,14 @@ impl Context {
         Self { dir: place.dir, config, backend: Box::new(meta), sources, sink: sink.clone() }
     }
 
-    /// A context over indexes with a configuration that the caller has already.
+    /// Opens a context that uses indexes and a configuration that the caller has already read.
     pub fn with_config(dir: PathBuf, config: Config, sink: &Sink) -> Self {
         let staged = publish::is_staged(&dir);
         let backend = Box::new(Indexes::new(&dir, staged, sink));
         Self { dir, config, backend, sources: Sources::default(), sink: sink.clone() }
     }
 
-    /// The files that it was read from; none for one that was given its configuration.
+    /// The files that the context was read from; empty for one made by [`Context::with_config`].
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
@@ -200,13 +240,13 @@ impl Context {
         &self.sink
     }
 
-    /// The meta.pb that answers in place of the indexes.
+    /// The meta.pb that is used instead of indexes, if any.
     pub fn meta_file(&self) -> Option<&Path> {
         self.backend.meta_file()
     }
 
-    /// What meta.pb says of a module in the form of `.modinfo`: aliases, dependencies, name. `None` where it has no such
-    /// module, or where indexes answer.
+    /// Returns what meta.pb holds about a module as `.modinfo` strings: aliases, dependencies, name. `None`
+    /// if it has no such module, or if the context uses indexes.
     pub fn meta_strings(&self, name: &[u8]) -> Option<Vec<u8>> {
         self.backend.strings(name)
     }
@@ -221,27 +261,28 @@ impl Context {
         &self.config
     }
 
-    /// The line of modules.dep for a normalised module name.
+    /// Returns the modules.dep entry of a normalised module name.
     pub fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         self.backend.dep(name)
     }
 
-    /// The same for a module whose dependencies count: that each is listed under its own name is checked.
+    /// Like [`dep`](Self::dep), but also checks that each dependency is listed under its own name. For
+    /// callers that use the dependencies.
     pub fn checked_dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         self.backend.checked_dep(name)
     }
 
-    /// Whether a normalised module name is built into the kernel.
+    /// Whether the module with this normalised name is built in.
     pub fn is_builtin(&self, name: &[u8]) -> bool {
         self.backend.is_builtin(name)
     }
 
-    /// Where the file of a normalised module name is, if modules.dep lists it.
+    /// Returns the path of the module file for a normalised name, if modules.dep lists it.
     pub fn path_of(&self, name: &[u8]) -> Option<PathBuf> {
         Some(self.in_dir(self.dep(name)?.path))
     }
 
-    /// A path of modules.dep: relative ones are below the module directory.
+    /// Returns the full path for a path in modules.dep: relative ones are below the module directory.
     pub fn in_dir(&self, path: &[u8]) -> PathBuf {
         if path.starts_with(b"/") {
             return PathBuf::from(OsStr::from_bytes(path));
@@ -252,32 +293,34 @@ impl Context {
         whole.into()
     }
 
-    /// Whether an index, or the text in its place, could be read when it was last asked.
+    /// Whether an index, or its text twin, could be read when it was last used.
     pub fn has_index(&self, kind: IndexKind) -> bool {
         self.backend.is_usable(kind)
     }
 
-    /// Calls `visit` with every key and value of an index, in their order: keys by their bytes, values
-    /// of one key by priority.
+    /// Calls `visit` with every key and value of an index, ordered by key bytes; the values of one key are
+    /// ordered by priority.
     pub fn dump(&self, kind: IndexKind, mut visit: impl FnMut(&[u8], &[u8])) {
         self.backend.dump(kind, &mut visit);
     }
 
-    /// The contents of modules.builtin.modinfo; when the file is absent what a meta.pb has of it, else nothing.
+    /// Returns the contents of modules.builtin.modinfo. If the file does not exist, returns what a meta.pb
+    /// holds of it, or nothing.
     pub fn builtin_modinfo(&self) -> &[u8] {
         self.backend.builtin_modinfo()
     }
 }
 
-/// The soft and weak dependencies that the modules themselves state.
+/// The soft and weak dependencies that modules declare themselves.
 enum Lines {
-    /// depmod's files.
+    /// The files that depmod wrote.
     Files(Vec<PathBuf>),
-    /// What would be in them, from this meta.pb.
+    /// A meta.pb, and the equivalent of those files made from it.
     Meta(PathBuf, Vec<u8>),
 }
 
-/// Reads the configuration: what the modules themselves state, files in their order, the kernel command line.
+/// Reads the configuration: the modules' own soft and weak dependencies, the files in their order, then the
+/// kernel command line.
 fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
     let mut config = Config::default();
     let mut files = conf::ConfFiles::default();
@@ -288,7 +331,7 @@ fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
             &[]
         }
     };
-    // Added first: no administrator's file of the same name can take their place.
+    // Added first, so that no administrator's file of the same name can mask them.
     for path in of_modules {
         files.add_file(path, sink);
     }
@@ -307,7 +350,8 @@ fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
     config
 }
 
-/// modules.softdep and modules.weakdep: a new one comes before an old one of the same name, and in its place.
+/// The paths of modules.softdep and modules.weakdep. A staged file comes before the published one of the
+/// same name and so replaces it.
 fn files_of_modules(dir: &Path, staged: bool) -> Vec<PathBuf> {
     let in_place = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
     let new = in_place.iter().filter_map(|path| if staged { publish::staged(path) } else { None });

@@ -1,7 +1,7 @@
-//! Whether what a context was read from has changed since.
+//! Detection of changes to the files that a context was read from.
 //!
-//! Owns which files those are: the module directory with its indexes, the meta.pb, the configuration. They are examined,
-//! never read. The kernel's command line does not change.
+//! This module owns the list of those files: the module directory with its indexes, the meta.pb, and the
+//! configuration. They are examined with stat and never read. The kernel command line cannot change.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,34 +13,34 @@ use crate::formats::meta;
 use crate::sys::file::{self, Stat};
 use crate::sys::{dir, host};
 
-/// What a context is read from.
+/// The files and directories that a context is read from.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// The module directory, as it was asked for.
+    /// The module directory, as the caller gave it.
     pub(super) dir: PathBuf,
-    /// The meta.pb that was named or found.
+    /// The meta.pb that was given or found.
     pub(super) meta: Option<PathBuf>,
-    /// Directories and files of configuration.
+    /// The directories and files of the configuration.
     pub(super) config: Vec<PathBuf>,
 }
 
-/// The state of all of them at one time. Equal ones are of the same contents.
+/// The state of all sources at one time. Equal stamps mean equal contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp(Vec<Option<Stat>>);
 
-/// A moment on the clock that files get their times from.
+/// A time on the clock from which files get their timestamps.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment((i64, u32));
 
 impl Moment {
-    /// This one.
+    /// The current time.
     pub fn now() -> Self {
         Self(host::file_time())
     }
 }
 
 impl Sources {
-    /// How they are now.
+    /// Returns the current state of the sources.
     pub fn stamp(&self) -> Stamp {
         let mut stamp = Stamp(Vec::new());
         stamp.add(&self.dir);
@@ -60,7 +60,8 @@ impl Sources {
 }
 
 impl Stamp {
-    /// Whether anything may have changed since then: what was read meanwhile may be older than this stamp.
+    /// Whether anything may have changed at or after `moment`. If so, what was read in between may be older
+    /// than this stamp.
     pub fn is_since(&self, moment: Moment) -> bool {
         self.0.iter().flatten().any(|stat| stat.changed >= moment.0)
     }
@@ -69,7 +70,8 @@ impl Stamp {
         self.0.push(file::stat(path).ok());
     }
 
-    /// A file, or a directory with its files: those are often changed in their places, which the directory does not show.
+    /// Adds a file, or a directory with its files: a file that is changed in place does not change its
+    /// directory.
     fn add_config(&mut self, path: &Path) {
         self.add(path);
         let mut names = dir::names(path).unwrap_or_default();
@@ -126,7 +128,7 @@ mod tests {
         assert_ne!(sources.stamp(), last);
     }
 
-    /// A directory that is not of configuration's kind matters by itself only.
+    /// Files that are not configuration files do not affect the stamp.
     #[test]
     fn what_is_not_read_does_not_show() {
         let top = tempfile::tempdir().unwrap();

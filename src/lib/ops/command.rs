@@ -1,9 +1,9 @@
 //! Running the install and remove commands of the configuration.
 //!
-//! Owns what a command finds in its environment, and the end of circles: a command that calls modprobe for its own
-//! module without `-i` would be run by that modprobe again, without end. Each command is told inside which others
-//! it runs; one that is run inside itself too often is refused. Nothing in the environment makes a module be
-//! loaded without its command.
+//! This module owns the environment of a command, and the detection of endless recursion: a command that
+//! calls modprobe for its own module without `-i` would be run again by that modprobe, and so on. Each
+//! command receives the list of the commands that it is nested in; one that is nested in itself too often
+//! is refused. Nothing in the environment can cause a module to be loaded without its command.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -14,43 +14,44 @@ use crate::sys::{environment, process};
 
 pub use crate::sys::process::Output;
 
-/// Tells a command which module it is run for.
+/// The environment variable that holds the module that a command is run for.
 pub const MODULE_VARIABLE: &str = "MODPROBE_MODULE";
 
-/// Tells a command for which modules the commands around it run: their names separated by blanks, the outermost first,
-/// its own last.
+/// The environment variable that holds the modules that the enclosing commands are run for: their names
+/// separated by blanks, the outermost first, the command's own module last.
 pub const NESTING_VARIABLE: &str = "MODPROBE_NESTING";
 
-/// How many commands of one module may run inside each other. One that ends the circle by itself, such as by a
-/// file or a variable that the second run finds, needs two.
+/// The maximum number of commands of one module that may be nested. A command that ends the recursion by
+/// itself, for instance by a file or a variable that the second run finds, needs two.
 pub const LIMIT: usize = 4;
 
-/// What commands find in their environment, and where they write to.
+/// The environment of commands, and the destination of their output.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CommandEnvironment {
-    /// The [`NESTING_VARIABLE`] of this process.
+    /// The value of [`NESTING_VARIABLE`] for this process.
     pub nesting: OsString,
-    /// Further variables for commands.
+    /// Additional variables for commands.
     pub variables: Vec<(&'static str, OsString)>,
-    /// Where commands write to.
+    /// The destination of the commands' output.
     pub output: Output,
 }
 
-/// Why a command did not succeed.
+/// The reason why a command failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// This command, as it was run, ended with this exit code, or the signal that ended it or the errno that
-    /// kept it from starting, negated.
-    #[error("command {0} ended with {1}")]
+    /// The command, as it was run, and its status: the exit code, or the negated number of the signal that
+    /// killed it, or the negated errno if it could not be started.
+    #[error("command {0} failed with status {1}")]
     Status(BString, i32),
-    /// This command was not run: it is running [`LIMIT`] times already, each inside the other.
+    /// The command was not run because it is already running [`LIMIT`] times, each nested in the previous
+    /// one.
     #[error("command {0} calls modprobe for its own module")]
     Circle(BString),
 }
 
 impl CommandError {
-    /// The command, as it was run or would have been.
+    /// The command, as it was run or would have been run.
     pub fn command(&self) -> &BString {
         match self {
             Self::Status(command, _) | Self::Circle(command) => command,
@@ -59,14 +60,15 @@ impl CommandError {
 }
 
 impl CommandEnvironment {
-    /// That of this process: the nesting that its caller has set.
+    /// Returns an environment with the nesting that this process inherited.
     pub fn of_process() -> Self {
         Self { nesting: environment::variable(NESTING_VARIABLE).unwrap_or_default(), ..Self::default() }
     }
 
     /// Runs the command of `module`, with `options` in place of `$CMDLINE_OPTS`.
     ///
-    /// Errors: it ended with another exit code than 0, could not be started, or would run inside itself.
+    /// Errors: the exit code was not 0, the command could not be started, or it is nested in itself too
+    /// often.
     pub fn run(&self, module: &BStr, command: &BStr, options: &BStr) -> Result<(), CommandError> {
         let whole = expanded(command, options);
         let around = self.nesting.as_bytes().split_str(" ").filter(|name| *name == module.as_bytes());
@@ -87,7 +89,7 @@ impl CommandEnvironment {
     }
 }
 
-/// The command with `options` in place of `$CMDLINE_OPTS`.
+/// Returns the command with `options` in place of `$CMDLINE_OPTS`.
 pub fn expanded(command: &BStr, options: &BStr) -> BString {
     command.replace("$CMDLINE_OPTS", options.as_bytes()).into()
 }

@@ -1,4 +1,4 @@
-//! Why a module was not loaded or not removed: one vocabulary for all operations.
+//! The error type for loading and removing modules, shared by all operations.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,28 +11,29 @@ use crate::error::Error;
 
 pub use crate::error::Forbidden;
 
-/// Why a module was not loaded or not removed. Cheap to clone: all callers that waited for one insertion get the same.
+/// The reason why a module was not loaded or not removed. Cheap to clone: all callers that waited for one
+/// insertion get the same error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModuleError {
-    /// Nothing has this name or alias.
+    /// No module has this name or alias.
     #[error("module {name} not found")]
     NotFound {
-        /// What was asked for, or the name of a module that another needs.
+        /// The requested name, or the name of a module that another one needs.
         name: BString,
     },
-    /// What was asked for cannot be a name or an alias: it has an unmatched bracket.
+    /// The requested string cannot be a name or an alias: its brackets do not match.
     #[error("invalid module name '{name}': unmatched bracket")]
     Malformed {
-        /// What was asked for.
+        /// The requested string.
         name: BString,
     },
     /// The configuration forbids the module, or one that it depends on.
     #[error("module {module}: {}", forbidden.explain(module))]
     Forbidden {
-        /// What was to be loaded.
+        /// The module that was to be loaded.
         module: BString,
-        /// The module that the line is about, and the line.
+        /// The forbidden module and the line that forbids it.
         forbidden: Forbidden,
     },
     /// The module is loaded, and the request counts that as a failure.
@@ -47,48 +48,48 @@ pub enum ModuleError {
         /// The module.
         module: BString,
     },
-    /// A part of the kernel cannot be removed.
+    /// The module is built in and cannot be removed.
     #[error("module {module} is built in")]
     BuiltIn {
         /// The module.
         module: BString,
     },
-    /// Something uses the module that was to be removed.
+    /// The module that was to be removed is in use.
     #[error("module {module} is in use")]
     InUse {
         /// The module.
         module: BString,
     },
-    /// The kernel refused, or the module's own start failed.
+    /// The kernel refused the module, or the module's initialisation failed.
     #[error("module {module}: {}", errno::strerror(*errno))]
     Kernel {
-        /// The kernel's answer, such as `ENODEV` for a driver that finds no device.
+        /// The kernel's error, such as `ENODEV` for a driver that finds no device.
         errno: i32,
-        /// The module that was refused: the one asked for or one that it needs.
+        /// The module that was refused: the requested one or one that it needs.
         module: BString,
-        /// The file that the kernel was given, when a module was to be inserted.
+        /// The file that was passed to the kernel, if a module was to be inserted.
         path: Option<PathBuf>,
     },
-    /// The module's file is absent, unreadable or damaged: the kernel never saw it.
+    /// The module's file is missing, unreadable or damaged; the kernel was not called.
     #[error("module {module}: {error}")]
     File {
         /// The module.
         module: BString,
-        /// What is wrong, with the path.
+        /// The error, with the path.
         error: Arc<Error>,
     },
-    /// The install or remove command that the configuration has for the module failed.
+    /// The install or remove command of the module failed.
     #[error("module {module}: {error}")]
     Command {
         /// The module.
         module: BString,
-        /// How the command ended.
+        /// The command and how it failed.
         error: CommandError,
     },
 }
 
 impl ModuleError {
-    /// The errno value that stands for this failure.
+    /// Returns the errno value for this failure.
     pub fn errno(&self) -> i32 {
         match self {
             Self::NotFound { .. } | Self::NotLoaded { .. } => libc::ENOENT,
@@ -101,7 +102,7 @@ impl ModuleError {
         }
     }
 
-    /// The module that failed, which need not be the one that was asked for.
+    /// Returns the module that failed, which is not always the requested one.
     pub fn module(&self) -> &BString {
         match self {
             Self::NotFound { name } | Self::Malformed { name } => name,

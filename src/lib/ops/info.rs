@@ -1,8 +1,29 @@
-//! What modinfo shows of one module: its `.modinfo` strings, then its signature.
+//! The information that modinfo shows about a module: its `.modinfo` strings, then its signature.
 //!
-//! Owns the order of the fields and what is read for them: nothing of the module itself where depmod has left what it
-//! says, see modules.oxmod.bin(5); of a plain module file only the section table, `.modinfo` and the tail. Must not look
-//! modules up (that is the context's) and must not lay anything out for a reader.
+//! This module owns the order of the fields and the choice of what is read: the cached record if depmod has
+//! left one, see modules.oxmod.bin(5), without opening the module; otherwise, for an uncompressed module
+//! file, only the section table, `.modinfo` and the end of the file. It must not look modules up (the
+//! context does) and must not format anything for output.
+//!
+//! # Example
+//!
+//! Print the fields of a module of the running kernel:
+//!
+//! ```no_run
+//! use oxmod::context::{ConfigSource, Context, module_dir};
+//! use oxmod::notice::Sink;
+//! use oxmod::ops::info::Reader;
+//!
+//! let context = Context::open(module_dir(None, None)?, &ConfigSource::Nothing, &Sink::none());
+//! let path = context.path_of(b"ext4").ok_or("module ext4 not found")?;
+//! let with_signature = true;
+//! let info = Reader::default().read(context.dir(), &path, with_signature)?;
+//! for entry in info.entries() {
+//!     let (key, value) = (String::from_utf8_lossy(entry.key), String::from_utf8_lossy(entry.value));
+//!     println!("{key}: {value}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::path::Path;
 
@@ -13,19 +34,19 @@ use crate::formats::cache::Record;
 use crate::formats::elf::{self, Module, Source};
 use crate::formats::modinfo::{Entry, Signature, Trailer, hex, strings};
 
-/// What a module file says about itself.
+/// The information in a module file.
 #[derive(Debug, Default)]
 pub struct Info {
     section: Vec<u8>,
     signature: Option<Signature>,
-    /// The signature's key and value in hexadecimal.
+    /// The key and the value of the signature in hexadecimal.
     hexed: [Vec<u8>; 2],
 }
 
-/// The fields that the signature gives, in order.
+/// The keys of the signature's fields, in order.
 pub const SIGNATURE_FIELDS: [&[u8]; 5] = [b"sig_id", b"signer", b"sig_key", b"sig_hashalgo", b"signature"];
 
-/// Reads one module after another.
+/// Reads modules one after another, reusing its buffers and open caches.
 #[derive(Default)]
 pub struct Reader {
     opener: Opener,
@@ -33,10 +54,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the module file `path`, which may be below the module directory `dir`; its signature only on demand.
+    /// Reads the module file `path`, which may be below the module directory `dir`. The signature is only
+    /// read with `with_signature`.
     ///
-    /// Errors: those of [`Opener::open`] and [`Module::parse`]; absent without a `.modinfo` section. A signature that
-    /// cannot be read is no error, its fields are missing.
+    /// Errors: those of [`Opener::open`] and [`Module::parse`]; absent if there is no `.modinfo` section. A
+    /// signature that cannot be read is not an error: its fields are missing.
     pub fn read(&mut self, dir: &Path, path: &Path, with_signature: bool) -> Result<Info> {
         if let Some(info) = self.known.of(dir, path).and_then(|record| Info::known(&record, with_signature)) {
             return Ok(info);
@@ -47,14 +69,14 @@ impl Reader {
 }
 
 impl Info {
-    /// `None` for a module without `.modinfo`: what is to be said then is for who reads it.
+    /// `None` for a module without `.modinfo`: reading the file then returns the right error.
     fn known(record: &[u8], with_signature: bool) -> Option<Self> {
         let record = Record::view(record)?;
         let end = if with_signature { record.signature() } else { None };
         Some(Self::new(record.modinfo()?.to_vec(), end))
     }
 
-    /// Of strings that are not those of a file.
+    /// Makes an `Info` from strings that were not read from a module file.
     pub fn of_strings(section: Vec<u8>) -> Self {
         Self::new(section, None)
     }
@@ -71,18 +93,18 @@ impl Info {
         Ok(Self::new(section, end.as_deref()))
     }
 
-    /// The strings, in the order of the section.
+    /// Returns the strings, in the order of the section.
     pub fn strings(&self) -> impl Iterator<Item = Entry<'_>> {
         strings(&self.section)
     }
 
-    /// The signature, if it was asked for and there is one that can be read.
+    /// Returns the signature, if it was requested and is readable.
     pub fn signature(&self) -> Option<&Signature> {
         self.signature.as_ref()
     }
 
-    /// The fields in order: the strings as the section has them, then [`SIGNATURE_FIELDS`] of a signed module, key and
-    /// signature in hexadecimal.
+    /// Returns the fields in order: the strings as in the section, then [`SIGNATURE_FIELDS`] for a signed
+    /// module, key and signature in hexadecimal.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let [key, value] = &self.hexed;
         let fields = self.signature.as_ref().map(|signature| {
@@ -94,7 +116,8 @@ impl Info {
     }
 }
 
-/// The data of the signature at the end of a module with the trailer behind it, `None` when it is not signed.
+/// Returns the signature data at the end of a module together with the trailer that follows it; `None` if
+/// the module is not signed.
 pub(super) fn signature_bytes(source: &dyn Source) -> elf::Result<Option<Vec<u8>>> {
     let size = source.size();
     let Some(end) = size.checked_sub(Trailer::SIZE as u64) else { return Ok(None) };

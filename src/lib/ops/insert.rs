@@ -1,10 +1,10 @@
-//! Handing one module file to the kernel.
+//! Inserting a module file into the kernel.
 //!
-//! A plain file goes by descriptor. A compressed one goes by descriptor too where the kernel can
-//! decompress that format; where it cannot, or refuses this file (some kernels do so for xz with CRC64
-//! or a large dictionary, and for want of memory), it is decompressed here. Only errors that speak of
-//! decompression lead to that second try, and its answer is the one that counts: a module that is
-//! wrong in itself is refused again.
+//! An uncompressed file is passed by descriptor. A compressed one is passed by descriptor too if the kernel
+//! can decompress its format. If it cannot, or if it refuses this file (some kernels do for xz with CRC64
+//! or a large dictionary, or for lack of memory), the file is decompressed here. Only errors that
+//! decompression can cause lead to that second attempt, and its result is the one that is returned: a
+//! module that is itself invalid is refused again.
 
 use std::ffi::CString;
 use std::io;
@@ -16,39 +16,39 @@ use crate::formats::compress::Compression;
 use crate::formats::elf::{self, Source};
 use crate::sys::{file, module};
 
-/// Which of the kernel's checks to pass over.
+/// The checks of the kernel that are to be skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Force {
-    /// The version magic need not be the kernel's.
+    /// Do not require the kernel's version magic.
     pub vermagic: bool,
-    /// The versions of symbols need not be the kernel's.
+    /// Do not require the kernel's symbol versions.
     pub modversions: bool,
 }
 
 /// How a module was inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Insertion {
-    /// As it was: the kernel read the file, or took its bytes where it has no call for files.
+    /// Unchanged: the kernel read the file, or received its bytes if it has no `finit_module`.
     Direct,
-    /// Decompressed here, by a kernel that decompresses nothing of this format.
+    /// Decompressed here, because the kernel cannot decompress this format.
     Decompressed,
-    /// Decompressed here after the kernel had refused the file with this errno.
+    /// Decompressed here, after the kernel refused the file with this errno.
     Refused(i32),
 }
 
-/// Why a module was not inserted.
+/// The reason why a module was not inserted.
 #[derive(Debug, thiserror::Error)]
 pub enum InsertError {
-    /// The file could not be read, or is damaged: the kernel never saw it.
+    /// The file could not be read or is damaged; the kernel was not called.
     #[error(transparent)]
     File(Error),
-    /// The kernel refused, or the module's own start failed.
+    /// The kernel refused the module, or the module's initialisation failed.
     #[error(transparent)]
     Kernel(Error),
 }
 
 impl InsertError {
-    /// The path, and what happened to it.
+    /// Returns the error with its path.
     pub fn error(&self) -> &Error {
         match self {
             Self::File(error) | Self::Kernel(error) => error,
@@ -56,14 +56,14 @@ impl InsertError {
     }
 }
 
-/// Inserts the module in `path` with `parameters`, separated by blanks.
+/// Inserts the module at `path` with `parameters`, which are separated by blanks.
 ///
-/// Errors: what opening and reading answered; malformed for parameters with a NUL or damaged compressed
-/// data; else the kernel's errno: `EEXIST` when the module is loaded, `ENOENT` for an unknown symbol,
-/// `ENOEXEC` for another kernel's module, and whatever the module's own start returns.
+/// Errors: those of opening and reading the file; malformed for parameters with a NUL byte or damaged
+/// compressed data; otherwise the kernel's errno: `EEXIST` if the module is loaded, `ENOENT` for an unknown
+/// symbol, `ENOEXEC` for a module of another kernel, and whatever the module's initialisation returns.
 pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion, InsertError> {
     let parameters = CString::new(parameters).map_err(|_| {
-        InsertError::File(Error::new(path, FormatError::malformed("a parameter has a NUL byte")))
+        InsertError::File(Error::new(path, FormatError::malformed("NUL byte in the parameters")))
     })?;
     let unreadable = |error| InsertError::File(Error::new(path, error));
     let (file, head) = file::open_head(path, Compression::MAGIC_SIZE).map_err(unreadable)?;
@@ -89,7 +89,7 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion,
     Ok(insertion)
 }
 
-/// The whole object, decompressed, without what is to be passed over.
+/// Returns the whole object, decompressed, without the data for the checks that are to be skipped.
 fn image(path: &Path, force: Force) -> crate::error::Result<Vec<u8>> {
     let mut opener = Opener::default();
     let source = opener.open(path)?;
@@ -118,12 +118,12 @@ fn flags(force: Force) -> libc::c_int {
     vermagic | if force.modversions { module::IGNORE_MODVERSIONS } else { 0 }
 }
 
-/// The kernel has no `finit_module`.
+/// Whether the kernel has no `finit_module`.
 fn no_such_call(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOSYS)
 }
 
-/// How kernels refuse compressed data that they cannot handle.
+/// Whether kernels use this errno to refuse compressed data that they cannot handle.
 fn is_of_decompression(errno: i32) -> bool {
     matches!(errno, libc::EINVAL | libc::ENOMEM | libc::EOPNOTSUPP | libc::ENOEXEC)
 }

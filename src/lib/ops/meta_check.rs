@@ -1,4 +1,4 @@
-//! Checks of a meta.pb: whether it makes sense, and whether it says what the modules say.
+//! Checks of a meta.pb: whether it is consistent, and whether it agrees with the modules.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -13,25 +13,25 @@ use crate::name::{self, Element};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
-/// Something that is wrong with a file.
+/// A defect of a meta.pb.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// The module at this position has no name.
     Nameless(usize),
-    /// Two modules have this name.
+    /// Several modules have this name.
     Twice(BString),
-    /// A module depends on a position that there is not.
+    /// A module depends on a position that does not exist.
     NoSuchModule {
         /// The module.
         module: BString,
         /// The position.
         position: u32,
     },
-    /// Modules depend on each other in a circle.
+    /// Modules depend on each other in a cycle.
     Cycle(Vec<BString>),
-    /// A tree makes no sense.
+    /// A tree is malformed.
     Tree(Aliases, FormatError),
-    /// A pattern is that of a position that there is not.
+    /// A pattern refers to a position that does not exist.
     NoSuchOwner {
         /// The pattern.
         pattern: BString,
@@ -40,57 +40,58 @@ pub enum Flaw {
     },
     /// A module of the directory is missing.
     Missing(BString),
-    /// A module that the directory has not.
+    /// A module that the directory does not have.
     Surplus(BString),
-    /// A module has its file elsewhere.
+    /// A module's file is in another place.
     Path {
         /// The module.
         module: BString,
-        /// What the file says.
+        /// What the meta.pb says.
         there: BString,
-        /// Where it is; empty for one that is built in.
+        /// The actual path; empty for a built-in module.
         expected: BString,
     },
-    /// A module depends on others than the file says.
+    /// A module's dependencies differ from those in the meta.pb.
     Depends {
         /// The module.
         module: BString,
-        /// What the file says.
+        /// What the meta.pb says.
         there: Vec<BString>,
-        /// What it needs.
+        /// The actual dependencies.
         expected: Vec<BString>,
     },
-    /// The index at the beginning says something else than the modules themselves.
+    /// The index at the beginning of the file disagrees with its modules.
     Index,
-    /// What is to be loaded before a module, its soft or its weak dependencies are others than the file says.
+    /// A module's order of dependencies, its soft dependencies or its weak dependencies differ from those
+    /// in the meta.pb.
     Order(BString),
-    /// A pattern of a module is missing, or it has no such pattern.
+    /// A pattern of a module is missing from the meta.pb, or is in it but not in the module.
     Pattern {
         /// The module.
         module: BString,
         /// The pattern.
         pattern: BString,
-        /// Which of the two.
+        /// Whether the pattern is missing.
         missing: bool,
     },
-    /// The file says that it is of another kernel.
+    /// The meta.pb is for another kernel.
     Release {
-        /// What it says.
+        /// The release in the meta.pb.
         there: BString,
-        /// What it is of.
+        /// The actual release.
         expected: BString,
     },
-    /// A device of a module does not lead to it.
+    /// A lookup of a device does not find its module.
     Unanswered {
         /// The module.
         module: BString,
-        /// The device.
+        /// The modalias of the device.
         modalias: BString,
     },
 }
 
-/// What is wrong with `meta` by itself: names, positions, circles, the shape of the trees, its index. `unindexed` is the
-/// same file, opened so.
+/// Checks `meta` by itself: names, positions, cycles, the shape of the trees, its index. `unindexed` is the
+/// same file, opened without its index.
 pub fn check(meta: &Meta, unindexed: &Meta) -> Result<Vec<Flaw>> {
     let modules = unindexed.modules().collect::<Result<Vec<_>>>()?;
     let mut flaws = names(&modules);
@@ -138,7 +139,7 @@ fn names(modules: &[Module<'_>]) -> Vec<Flaw> {
     flaws
 }
 
-/// Whether the file says of its modules by its index what they say themselves.
+/// Whether the index of the file agrees with its modules.
 fn is_indexed_well(meta: &Meta, unindexed: &Meta, modules: &[Module<'_>]) -> Result<bool> {
     if !meta.has_index() {
         return meta.keeps_its_index();
@@ -156,8 +157,9 @@ fn is_indexed_well(meta: &Meta, unindexed: &Meta, modules: &[Module<'_>]) -> Res
         && meta.soft_and_weak().is_ok_and(|there| Ok(there) == unindexed.soft_and_weak()))
 }
 
-/// In what `meta` differs from `fresh`, which has just been made of the modules themselves. Files of others need have
-/// nothing but module files, what they need themselves, and patterns that lead to them.
+/// Returns the differences between `meta` and `fresh`, which was just made from the modules themselves. A
+/// file that another program made only needs module files, their direct dependencies, and patterns that
+/// find them.
 pub fn compare(meta: &Meta, fresh: &Meta) -> Result<Vec<Flaw>> {
     let is_ours = meta.is_ours()?;
     let there = by_name(meta)?;
@@ -182,14 +184,14 @@ pub fn compare(meta: &Meta, fresh: &Meta) -> Result<Vec<Flaw>> {
     }
     let release = |of: &Meta| Ok(of.release()?.unwrap_or_default().to_vec());
     let (old, new): (Vec<u8>, Vec<u8>) = (release(meta)?, release(fresh)?);
-    // Of a directory that is given by itself nobody knows it.
+    // For a module directory that was given directly, the release is not known.
     if is_ours && old != new && !new.is_empty() {
         flaws.push(Flaw::Release { there: old.into(), expected: new.into() });
     }
     Ok(flaws)
 }
 
-/// In what one module differs from what it is.
+/// Returns the differences for one module.
 fn differing(
     name: &BString,
     (meta, old): (&Meta, &Module<'_>),
@@ -221,7 +223,7 @@ fn differing(
     Ok(flaws)
 }
 
-/// The patterns of one that the other has not, either way.
+/// Adds the patterns that only one of the two files has.
 fn patterns(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
     let pairs = |of: &Meta| -> Result<BTreeSet<(BString, BString)>> {
         let mut found = Vec::new();
@@ -239,14 +241,14 @@ fn patterns(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) 
     Ok(())
 }
 
-/// The modules by their normalised names, in order.
+/// Returns the modules by their normalised names, in order.
 fn by_name(meta: &Meta) -> Result<IndexMap<BString, Module<'_>>> {
     meta.modules()
         .map(|module| module.map(|module| (name::normalize(module.name).into_owned().into(), module)))
         .collect()
 }
 
-/// The names of what a module needs itself.
+/// Returns the sorted names of a module's direct dependencies.
 fn needs(meta: &Meta, positions: &[u32]) -> Result<Vec<BString>> {
     let names = positions.iter().map(|&on| Ok(meta.name(on)?.into_owned().into()));
     let mut names = names.collect::<Result<Vec<BString>>>()?;
@@ -255,7 +257,8 @@ fn needs(meta: &Meta, positions: &[u32]) -> Result<Vec<BString>> {
     Ok(names)
 }
 
-/// Asks `meta` for a device of each pattern of `fresh`. A file of others has no patterns of what is built in; that is no flaw.
+/// Looks up one device for each pattern of `fresh` in `meta`. A file that another program made has no
+/// patterns of built-in modules; that is not a defect.
 fn unanswered(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
     if aliases == Aliases::Builtin && !meta.has(aliases) {
         return Ok(());
@@ -276,7 +279,7 @@ fn unanswered(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>
     outcome
 }
 
-/// A normalised modalias that a pattern matches: each `*` stands for nothing.
+/// Returns a normalised modalias that a pattern matches; each `*` matches the empty string.
 pub fn example(pattern: &[u8]) -> Vec<u8> {
     let mut modalias = Vec::with_capacity(pattern.len());
     for element in name::elements(pattern).unwrap_or_default() {
@@ -291,16 +294,16 @@ pub fn example(pattern: &[u8]) -> Vec<u8> {
     modalias
 }
 
-/// A module with all that the file says of it.
+/// A module with everything that the file contains about it.
 #[derive(Debug)]
 pub struct Listed<'a> {
     /// Its name, normalised.
     pub name: Vec<u8>,
-    /// Its file below the module directory; empty for one that is built in.
+    /// Its file below the module directory; empty for a built-in module.
     pub path: &'a [u8],
-    /// The names of what it needs itself.
+    /// The names of its direct dependencies.
     pub depends: Vec<Vec<u8>>,
-    /// Its patterns, sorted; a set of several ranges makes several.
+    /// Its patterns, sorted; a bracket expression with several ranges is listed as several patterns.
     pub aliases: Vec<Vec<u8>>,
     /// Its soft dependencies, as the module spells them.
     pub softdeps: Vec<Vec<u8>>,
@@ -309,9 +312,9 @@ pub struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// Every module, by position.
+    /// Returns all modules, by position.
     ///
-    /// Errors: malformed, and what [`Meta::patterns`] answers.
+    /// Errors: malformed, and those of [`Meta::patterns`].
     pub fn all(meta: &'a Meta) -> Result<Vec<Self>> {
         let mut listed = Vec::new();
         let owned = |list: Vec<&[u8]>| list.into_iter().map(<[u8]>::to_vec).collect();
@@ -342,16 +345,16 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// A module for a device.
+/// A module that matches a device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Served {
     /// Its name, normalised.
     pub name: Vec<u8>,
-    /// Whether it is part of the kernel.
+    /// Whether it is built in.
     pub builtin: bool,
 }
 
-/// The modules for a normalised modalias, by name.
+/// Returns the modules for a normalised modalias, sorted by name.
 ///
 /// Errors: those of [`Meta::search`] and [`Meta::name`].
 pub fn serving(meta: &Meta, modalias: &[u8]) -> Result<Vec<Served>> {

@@ -1,4 +1,5 @@
-//! The jobs: each makes a plan from what [`crate::context`] and the formats tell, then carries it out.
+//! The operations. Each makes a plan from what [`crate::context`] and the formats provide, and then carries
+//! it out.
 
 #![forbid(unsafe_code)]
 

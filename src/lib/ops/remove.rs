@@ -1,7 +1,8 @@
-//! Removing a module: its soft dependencies around it, its holders before it, what it needed after it.
+//! Removing a module together with its soft dependencies, its holders and unused dependencies.
 //!
-//! Which steps there are depends on what each step did to use counts, so there is no plan but a walk, which the observer
-//! follows. Contract: modprobe -r of kmod 34.
+//! The holders are removed before the module, the dependencies after it, the soft dependencies on either
+//! side. Which steps follow depends on how each step changed use counts, so there is no plan: the modules
+//! are walked, and an observer is notified. Contract: `modprobe -r` of kmod 34.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -17,24 +18,24 @@ use crate::ops::ModuleError;
 use crate::ops::probe::{Executor, Observer, Removal};
 use crate::sys::module;
 
-/// How to treat the module and the modules around it.
+/// Options for the removal of a module.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct RemoveRequest {
-    /// Pass over the module's remove command and soft dependencies (`-i`).
+    /// Ignore the module's remove command and soft dependencies (`-i`).
     pub ignore_commands: bool,
-    /// Remove the modules that hold it first.
+    /// First remove the modules that hold it.
     pub holders: bool,
-    /// A module that is not loaded is a failure (`--first-time`).
+    /// Fail if the module is not loaded (`--first-time`).
     pub first_time: bool,
-    /// What goes wrong with soft dependencies does not matter (`-q`).
+    /// Ignore failures of soft dependencies (`-q`).
     pub lenient: bool,
 }
 
 /// One method for each field.
 impl RemoveRequest {
-    /// The default.
+    /// Returns the default options.
     pub fn new() -> Self {
         Self::default()
     }
@@ -68,12 +69,12 @@ impl RemoveRequest {
     }
 }
 
-/// Removes `module` and, where nothing else needs them, its dependencies.
+/// Removes `module`, and its dependencies if nothing else uses them.
 ///
-/// Failures of dependencies are passed over, and of soft dependencies those of the kernel, or all where the
-/// request is lenient. The observer is told of each.
+/// Failures of dependencies are ignored. For soft dependencies, errors of the kernel are ignored, or all
+/// failures if the request is lenient. The observer is notified of each.
 ///
-/// Errors: why the module stays.
+/// Errors: why the module was not removed.
 pub fn remove(
     context: &Context,
     executor: &Executor,
@@ -91,26 +92,27 @@ pub fn remove(
     Ok(())
 }
 
-/// Work still to be done, the next piece on top of the stack: chains of soft dependencies may be long.
+/// A pending piece of work; the next one is on top of the stack. A stack is used because chains of soft
+/// dependencies may be long.
 enum Task {
-    /// A module with all that goes before and after it.
+    /// A module with everything that is removed before and after it.
     Begin(Module, RemoveRequest, Place),
-    /// What holds the module.
+    /// The holders of the module.
     Holders(BString, RemoveRequest),
     /// The module itself, by its remove command or by the kernel.
     Itself(Module, RemoveRequest),
-    /// The module is done with.
+    /// The end of the work for the module.
     End(BString, RemoveRequest, Place),
 }
 
-/// Why a module is to go.
+/// The reason why a module is to be removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// It was asked for.
+    /// It was requested.
     Asked,
-    /// It holds one that is to go.
+    /// It holds a module that is to be removed.
     Holder,
-    /// It is a soft dependency of one that is to go.
+    /// It is a soft dependency of a module that is to be removed.
     Soft,
 }
 
@@ -118,7 +120,7 @@ struct Walk<'w> {
     context: &'w Context,
     executor: &'w Executor,
     observer: &'w mut dyn Observer,
-    /// The modules whose removal has begun and not ended.
+    /// The modules whose removal has begun but not ended.
     open: HashSet<BString>,
     tasks: Vec<Task>,
 }
@@ -128,7 +130,7 @@ impl Walk<'_> {
         match task {
             Task::Begin(module, request, place) => self.begin(module, request, place),
             Task::Holders(name, request) => {
-                // On a stack the last comes first, as it should.
+                // The last holder ends up on top of the stack and is removed first, as it should be.
                 let holders = loaded::holders(&name).unwrap_or_default().into_iter();
                 let begin = |holder| Task::Begin(Module::named(holder), request, Place::Holder);
                 self.tasks.extend(holders.map(begin));
@@ -142,9 +144,9 @@ impl Walk<'_> {
         }
     }
 
-    /// Gives up the modules that cannot go without the one that failed. What remains of the work goes on where
-    /// the failure was that of a soft dependency: the kernel's refusal is passed over, anything else ends it all, as
-    /// with kmod.
+    /// Discards the work for the modules that cannot be removed because of the one that failed. If that was
+    /// a soft dependency and the kernel refused it, the remaining work continues; any other failure ends
+    /// the removal, as with kmod.
     fn unwind(&mut self, error: ModuleError) -> Result<(), ModuleError> {
         while let Some(task) = self.tasks.pop() {
             let Task::End(name, request, place) = task else { continue };
@@ -160,8 +162,8 @@ impl Walk<'_> {
         Err(error)
     }
 
-    /// Lays out the work for one module. A loop of soft dependencies ends where it comes back to a module that is
-    /// being removed.
+    /// Schedules the work for one module. A loop of soft dependencies ends when it reaches a module that is
+    /// already being removed.
     fn begin(&mut self, module: Module, request: RemoveRequest, place: Place) -> Result<(), ModuleError> {
         let name = module.name.clone();
         if !self.open.insert(name.clone()) {
@@ -174,7 +176,8 @@ impl Walk<'_> {
         let below = RemoveRequest { holders: false, ..request };
         let config = self.context.config();
         let softdeps = if request.ignore_commands { Softdeps::default() } else { config.softdeps_of(&name) };
-        // The last one first: it lies on top, of the names as of the modules that a name stands for.
+        // The last one is removed first because it is on top of the stack. This holds for the names as well
+        // as for the modules that a name stands for.
         self.soft(&softdeps.pre, below);
         self.tasks.push(Task::Itself(module, request));
         if request.holders {
@@ -197,7 +200,7 @@ impl Walk<'_> {
         command.map(|command| &command.command)
     }
 
-    /// Whether there is anything to remove.
+    /// Whether the module is loaded and can be removed.
     fn is_removable(
         &self,
         module: &Module,
@@ -212,7 +215,7 @@ impl Walk<'_> {
                 Ok(false)
             };
         }
-        // Of a state that is odd the kernel knows more.
+        // For an unusual state, the kernel's own error is more precise.
         let present = module::is_present(name);
         if request.first_time && !present {
             Err(ModuleError::NotLoaded { module: name.clone() })
@@ -256,7 +259,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Does `work` unless this is a dry run; the observer is told before and after it.
+    /// Runs `work` unless this is a dry run. The observer is notified before and after.
     fn observed(
         &mut self,
         removal: Removal<'_>,
@@ -271,8 +274,8 @@ impl Walk<'_> {
         result
     }
 
-    /// Those of its dependencies that nothing uses any more, the one loaded first coming first: what only
-    /// they needed stays, as it does with kmod.
+    /// Removes those of the module's dependencies that nothing uses any more, the one that was loaded first
+    /// being removed first. Modules that only these needed stay, as with kmod.
     fn dependencies(&mut self, module: &BStr) {
         let Some(dep) = self.context.checked_dep(module) else { return };
         let mut paths: Vec<&[u8]> = dep.dependencies().collect();
@@ -280,16 +283,17 @@ impl Walk<'_> {
         for path in paths {
             let name: BString = name::from_path(path).into_owned().into();
             if loaded::count(&name).is_ok_and(|count| count == 0) {
-                // A dependency that stays is not a failure of the module that went.
+                // A dependency that cannot be removed is not a failure of the module that was removed.
                 let _ = self.by_kernel(name.as_bstr());
             }
         }
     }
 }
 
-/// Removes a module by the kernel, without waiting for it to be released.
+/// Asks the kernel to remove a module, without waiting for it to be released.
 ///
-/// Errors: the kernel's: `EAGAIN` or `EWOULDBLOCK` while it is in use, `EBUSY`, `ENOENT` when it is gone.
+/// Errors: the kernel's: `EAGAIN` or `EWOULDBLOCK` while the module is in use, `EBUSY`, `ENOENT` if it is
+/// not loaded.
 pub fn by_kernel(module: &BStr, force: bool) -> io::Result<()> {
     module::remove(&c_name(module)?, force)
 }

@@ -200,7 +200,7 @@ fn an_index_of_very_long_keys_is_refused() {
     fs::write(path(&root, "modules.alias.bin"), builder.write().unwrap()).unwrap();
     let (code, out) = verify(&root, &[]);
     assert_eq!(code, 1);
-    assert_eq!(out, "modules.alias.bin: damaged: its entries are longer than the file can account for\n");
+    assert_eq!(out, "modules.alias.bin: damaged: too many entries for the size of the file\n");
 }
 
 #[test]

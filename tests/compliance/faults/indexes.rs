@@ -63,8 +63,8 @@ fn an_answer_that_cannot_be_is_not_followed() {
     let delta = "finit delta.ko \"\" 0 = 0\n";
     let both = format!("{bravo}{delta}");
     let (dep, alias, builtin) = ("modules.dep", "modules.alias", "modules.builtin");
-    let (other, nothing) = ("it has something else for bravo", "it has nothing for bruvo.ko");
-    let (astray, wrongly) = ("it leads to what is not a module: brave", "it wrongly lists bravo");
+    let (other, nothing) = ("wrong entry for bravo", "no entry for bruvo.ko");
+    let (astray, wrongly) = ("refers to unknown module brave", "wrongly lists bravo");
     damaged(dep, [b"bravo.ko:\0", b"alpha.ko:\0"], ["bravo", other, bravo], (0, alpha));
     damaged(dep, [b": bravo.ko", b": bruvo.ko"], ["delta", nothing, &both], (0, delta));
     damaged(alias, [b"bravo\0", b"brave\0"], ["pci:v1d1", astray, bravo], (1, ""));

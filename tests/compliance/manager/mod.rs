@@ -165,7 +165,7 @@ fn the_configuration_is_honoured() {
             "module h: forbidden by /etc/modprobe.d/x.conf line 5: not here [1]",
             "loaded g",
             "commands run_me",
-            "module fails: command false ended with 1 [22]",
+            "module fails: command false failed with status 1 [22]",
             "nothing",
             "failed gone: module gone not found",
         ],
@@ -289,7 +289,7 @@ fn unloading_what_cannot_go() {
             "loaded a b c",
             "module a is in use [16]",
             "loaded f",
-            "module f: command exit 3 ended with 3 [22]",
+            "module f: command exit 3 failed with status 3 [22]",
             "module nosuch not found [2]",
             "removed else",
         ],
@@ -323,7 +323,7 @@ fn a_failure_comes_with_what_was_done() {
         &root,
         &shim,
         "load both\nunload both",
-        &["loaded a b c d_x", "module d_x: command exit 3 ended with 3, but removed c"],
+        &["loaded a b c d_x", "module d_x: command exit 3 failed with status 3, but removed c"],
         &["insert a", "insert b", "insert c", "insert d-x", "remove c", "remove b = 5"],
     );
 }
@@ -348,7 +348,7 @@ fn waiters_get_the_outcome() {
     expect(
         &root,
         "at-once 4 bad\nat-once 4 good",
-        &["module bad: command echo bad >>/ran; sleep 1; exit 3 ended with 3 [22]", "commands good"],
+        &["module bad: command echo bad >>/ran; sleep 1; exit 3 failed with status 3 [22]", "commands good"],
         &[],
     );
     assert_eq!(fs::read_to_string(root.path("ran")).unwrap(), "bad\ngood\n");

@@ -1,8 +1,61 @@
-//! Loading the drivers of the devices that are there.
+//! Loading the drivers for the existing devices.
 //!
-//! Owns which devices and which modules are new: a driver that brings in further devices makes for another look, and a
-//! module that was loaded or has failed for one device is not tried again for the next of the same look. Loading is the
-//! manager's.
+//! This module owns the decision which devices and modules are new: a driver may add further devices, which
+//! requires another survey, and a module that was loaded or failed for one device is not tried again for
+//! the next device of the same survey. The manager does the loading.
+//!
+//! # Examples
+//!
+//! Find out which drivers would be loaded, with devices and modules from directories of your own:
+//!
+//! ```
+//! use std::fs;
+//!
+//! use oxmod::context::{ConfigSource, Context};
+//! use oxmod::notice::Sink;
+//! use oxmod::ops::coldplug::Coldplug;
+//! use oxmod::ops::manager::Manager;
+//!
+//! let root = tempfile::tempdir()?;
+//! let (dir, devices) = (root.path().join("modules"), root.path().join("devices"));
+//! fs::create_dir_all(&dir)?;
+//! fs::write(dir.join("modules.dep"), "acmenet.ko:\n")?;
+//! fs::write(dir.join("modules.alias"), "alias acme:v1* acmenet\n")?;
+//! fs::create_dir_all(devices.join("one"))?;
+//! fs::write(devices.join("one/modalias"), "acme:v1p2\n")?;
+//!
+//! let open = move || Ok(Context::open(dir.clone(), &ConfigSource::Nothing, &Sink::none()));
+//! let manager = Manager::new(open)?;
+//! let mut coldplug = Coldplug::new(&manager);
+//! let needs = coldplug.survey(&devices)?;
+//! assert_eq!(needs[0].modalias, "acme:v1p2");
+//! assert_eq!(coldplug.foresee(&needs[0]).planned[0].module.name, "acmenet");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Load them, until no further devices appear:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use oxmod::ops::coldplug::Coldplug;
+//! use oxmod::ops::manager::Manager;
+//!
+//! let manager = Manager::from_root("/")?;
+//! let mut coldplug = Coldplug::new(&manager);
+//! loop {
+//!     let needs = coldplug.survey(Path::new("/sys/devices"))?;
+//!     if needs.is_empty() {
+//!         break;
+//!     }
+//!     for need in &needs {
+//!         for (module, error) in coldplug.serve(need).report.failed {
+//!             eprintln!("{module}: {error}");
+//!         }
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod event;
 mod queue;
@@ -30,60 +83,61 @@ pub use watch::{Failure, Watch};
 /// Devices that need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// What drivers are found by.
+    /// The modalias, by which drivers are found.
     pub modalias: BString,
-    /// The devices, as directories, the first as it was come upon first.
+    /// The directories of the devices, in the order in which they were found.
     pub devices: Vec<PathBuf>,
 }
 
-/// What came of a need.
+/// The result of serving a need.
 #[derive(Debug)]
 pub struct Served {
-    /// What came of the modules that were not dealt with before.
+    /// The result for the modules that were not handled before.
     pub report: Report,
-    /// Those that were, for another need of the same run.
+    /// The modules that were already handled for another need of the same run.
     pub repeated: Vec<BString>,
 }
 
-/// What would come of a need.
+/// The plan for serving a need.
 #[derive(Debug)]
 pub struct Foreseen {
-    /// The modules that were not dealt with before, and what is to be done about each.
+    /// The plans of the modules that were not handled before.
     pub planned: Vec<Plan>,
-    /// Those that were, for another need of the same run.
+    /// The modules that were already handled for another need of the same run.
     pub repeated: Vec<BString>,
 }
 
-/// One run over the devices.
+/// A run over the devices.
 #[derive(Debug)]
 pub struct Coldplug<'m> {
     manager: &'m Manager,
-    /// The devices, each with what it was served by.
+    /// The devices, each with the modalias for which it was served.
     seen: HashSet<(PathBuf, BString)>,
     modules: Mutex<Modules>,
 }
 
-/// The modules that were dealt with.
+/// The modules that were handled.
 #[derive(Debug, Default)]
 struct Modules {
     tried: HashSet<BString>,
-    /// Those of them that another device may change the mind of.
+    /// Those that failed and may succeed for another device.
     failed: HashSet<BString>,
 }
 
 impl<'m> Coldplug<'m> {
-    /// A run in which nothing has been dealt with.
+    /// Returns a run in which nothing has been handled yet.
     pub fn new(manager: &'m Manager) -> Self {
         Self { manager, seen: HashSet::new(), modules: Mutex::default() }
     }
 
-    /// From here on these modules count as dealt with.
+    /// Marks modules as handled.
     fn pass_over(&self, modules: &HashSet<BString>) {
         self.modules().tried.extend(modules.iter().cloned());
     }
 
-    /// The needs of the devices below `top` that no earlier call has returned, in the order of the devices. When
-    /// those are served there may be more. For them modules are tried again that have failed by now.
+    /// Returns the needs of those devices below `top` that no earlier call has returned, in the order of
+    /// the devices. When these have been served, there may be more. Modules that have failed so far are
+    /// tried again for the new devices.
     ///
     /// Errors: `top` cannot be listed.
     pub fn survey(&mut self, top: &Path) -> Result<Vec<Need>> {
@@ -118,7 +172,7 @@ impl<'m> Coldplug<'m> {
         Served { report, repeated }
     }
 
-    /// What [`serve`](Self::serve) would do; the modules count as dealt with.
+    /// Returns what [`serve`](Self::serve) would do, and marks the modules as handled.
     pub fn foresee(&self, need: &Need) -> Foreseen {
         let mut repeated = Vec::new();
         let mut planned = self.manager.plan_for_device(&need.modalias);
@@ -139,7 +193,7 @@ impl<'m> Coldplug<'m> {
     }
 }
 
-/// The modules that may do better another time: what is forbidden stays so.
+/// Returns the failed modules that may succeed later: forbidden ones stay forbidden.
 fn failures(report: &Report) -> impl Iterator<Item = &BString> {
     let for_good = |error: &ModuleError| matches!(error, ModuleError::Forbidden { .. });
     report.failed.iter().filter(move |(_, error)| !for_good(error)).map(|(module, _)| module)

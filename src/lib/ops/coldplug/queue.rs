@@ -1,7 +1,8 @@
-//! What is to be done about devices, between the one who listens, which must never wait, and those who load.
+//! The queue of tasks between the listener, which must never block, and the workers, which load drivers.
 //!
-//! Owns the order of tasks, and for which device a module that has failed is tried again: for one that comes, once; not for
-//! one that is there and whose event the kernel sends once more, until something was read anew.
+//! This module owns the order of tasks, and decides for which devices a failed module is tried again: once
+//! for a device that was just added; for an event that the kernel repeats for an existing device, only
+//! after something was reloaded.
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsStr;
@@ -18,26 +19,26 @@ use crate::lock::{Condvar, Mutex};
 use crate::ops::manager::Manager;
 use crate::sys::devices;
 
-/// What is to be done, the next in front.
+/// A task; the next one is at the front of the queue.
 #[derive(Debug)]
 enum Task<'m> {
-    /// Read the configuration and the indexes anew.
+    /// Reload the configuration and the indexes.
     Refresh,
-    /// Look at the devices.
+    /// Survey the devices.
     Survey,
-    /// Serve one.
+    /// Serve a device.
     Serve(Service<'m>),
-    /// Have the events sent again.
+    /// Ask the kernel to repeat the events.
     Trigger,
 }
 
-/// A device to be served.
+/// A device that is to be served.
 #[derive(Debug)]
 struct Service<'m> {
     need: Need,
-    /// The run that it is served in: a look at all devices, or one of its own.
+    /// The run that it belongs to: a survey of all devices, or one for this event only.
     run: Arc<Coldplug<'m>>,
-    /// It has just come, or nobody knows since when it has been there.
+    /// Whether the device was just added, or it is unknown when it was added.
     new: bool,
 }
 
@@ -50,24 +51,25 @@ pub(super) struct Queue<'m> {
 #[derive(Default)]
 struct State<'m> {
     tasks: VecDeque<Task<'m>>,
-    /// The modaliases of events that nobody has begun to serve, and whether their devices are new: one of a kind is
-    /// enough.
+    /// The modaliases of events that no worker has begun to serve, each with whether its device is new.
+    /// Serving each pair once is enough.
     waiting: HashSet<(BString, bool)>,
-    /// Somebody is to look at the devices, and has not begun.
+    /// Whether a survey is queued and has not begun.
     surveying: bool,
-    /// How many tasks are being done.
+    /// The number of tasks that are being executed.
     open: usize,
-    /// The events are to be sent again once there is nothing else to do.
+    /// Whether the events are to be repeated once there is nothing else to do.
     trigger: bool,
     ended: bool,
-    /// The devices that are there.
+    /// The devices that are known to exist.
     known: HashSet<PathBuf>,
-    /// The modules that have failed since something was read.
+    /// The modules that have failed since the last reload.
     failed: HashSet<BString>,
 }
 
 impl<'m> Queue<'m> {
-    /// With a look at the devices to be done, and perhaps their events to be sent again after it.
+    /// Returns a queue that begins with a survey, followed by a trigger of the devices' events if `trigger`
+    /// is set.
     pub(super) fn new(manager: &'m Manager, trigger: bool) -> Self {
         let queue = Self { manager, state: Mutex::default(), changed: Condvar::new() };
         queue.lock().trigger = trigger;
@@ -84,13 +86,13 @@ impl<'m> Queue<'m> {
         self.changed.notify_one();
     }
 
-    /// Everything is to be read anew, before all else.
+    /// Queues a reload, before all other tasks.
     pub(super) fn refresh(&self) {
         self.lock().tasks.push_front(Task::Refresh);
         self.changed.notify_one();
     }
 
-    /// All devices are to be looked at; nobody knows which of them have come since.
+    /// Queues a survey of all devices; which of them are new is unknown.
     pub(super) fn look_again(&self) {
         let mut state = self.lock();
         state.known.clear();
@@ -101,7 +103,7 @@ impl<'m> Queue<'m> {
         }
     }
 
-    /// What an event makes necessary.
+    /// Queues the tasks that an event requires.
     pub(super) fn take(&self, event: &Event<'_>) {
         let path = event.path.strip_prefix(b"/").unwrap_or(event.path);
         let device = Path::new("/sys").join(OsStr::from_bytes(path));
@@ -115,7 +117,7 @@ impl<'m> Queue<'m> {
     fn serve(&self, event: &Event<'_>, device: &Path) {
         let mut state = self.lock();
         let new = state.known.insert(device.to_path_buf());
-        // A module that several of them lead to is loaded once.
+        // One run for all modaliases, so that a module that several of them match is loaded once.
         let coldplug = Arc::new(Coldplug::new(self.manager));
         for modalias in &event.modaliases {
             let modalias = BString::from(*modalias);
@@ -128,19 +130,19 @@ impl<'m> Queue<'m> {
         self.changed.notify_all();
     }
 
-    /// Whether there is anything to be done.
+    /// Whether any tasks are queued.
     #[cfg(test)]
     pub(super) fn is_busy(&self) -> bool {
         !self.lock().tasks.is_empty()
     }
 
-    /// Nothing more is begun.
+    /// Prevents further tasks from being started.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.changed.notify_all();
     }
 
-    /// Waits for a task and does it; false when the end has come.
+    /// Waits for a task and executes it; false if the queue has ended.
     pub(super) fn do_one(&self, top: &Path, tell: Tell<'_>) -> bool {
         let Some(task) = self.next() else { return false };
         match task {
@@ -161,7 +163,7 @@ impl<'m> Queue<'m> {
             }
         }
         self.lock().open -= 1;
-        // Perhaps that was what the trigger waited for.
+        // The trigger may be waiting for this task.
         self.changed.notify_all();
         true
     }
@@ -214,8 +216,8 @@ impl<'m> Queue<'m> {
         served
     }
 
-    /// Puts what the devices need in front. One look is enough: of those that come with their drivers there will be
-    /// events.
+    /// Queues the needs of the devices before all other tasks. One survey is enough: devices that appear
+    /// when drivers are loaded cause events.
     fn look(&self, top: &Path, tell: Tell<'_>) {
         let mut coldplug = Coldplug::new(self.manager);
         match coldplug.survey(top) {
@@ -235,7 +237,7 @@ impl<'m> Queue<'m> {
 }
 
 impl State<'_> {
-    /// From here on another one like it has to be done for itself.
+    /// Notes that a task has begun: an equal one that is queued from now on has to be executed too.
     fn begin(&mut self, task: &Task<'_>) {
         self.open += 1;
         match task {

@@ -1,4 +1,5 @@
-//! What is tried again, and how watching ends. Modules whose files are not there fail without a kernel.
+//! Tests of what is tried again, and of how a watch ends. Modules whose files do not exist fail without a
+//! kernel.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ impl Tree {
         fs::write(path, text).unwrap();
     }
 
-    /// A device of this name, which is what it says that it is too.
+    /// Adds a device whose name is also its modalias.
     fn add(&self, device: &str) {
         self.put(&format!("devices/{device}/modalias"), device);
     }
@@ -48,7 +49,7 @@ impl Tree {
             crate::sys::file::exists(&top.join("modules")).map_err(|_| gone())?;
             Ok(Context::open(top.join("modules"), &source, &Sink::none()))
         });
-        // The files are that new that they may be still changing, but for this.
+        // The files are so new that they might still be changing; this makes the manager trust them.
         let manager = manager.unwrap();
         manager.refresh().unwrap();
         manager
@@ -59,7 +60,7 @@ fn gone() -> crate::error::Error {
     crate::error::Error::new("all", std::io::Error::from_raw_os_error(libc::ENOENT))
 }
 
-/// What was tried, and what was not because it had been.
+/// What was tried, and what was skipped because it had been tried.
 fn shown(served: &Served) -> String {
     let failed: Vec<String> = served.report.failed.iter().map(|(name, _)| name.to_string()).collect();
     let repeated: Vec<String> = served.repeated.iter().map(ToString::to_string).collect();
@@ -79,7 +80,7 @@ fn what_failed_is_tried_again_for_devices_that_come_later() {
     let mut coldplug = Coldplug::new(&manager);
     assert_eq!(look(&mut coldplug, &tree.devices()), ["lost_one lost_two; ", "; lost_one"]);
     assert_eq!(look(&mut coldplug, &tree.devices()), [""; 0]);
-    // Another device of the same kind, and others.
+    // A further device of the same kind, and others.
     for device in ["late/x:1", "late/y:1"] {
         tree.put(&format!("devices/{device}/modalias"), device.trim_start_matches("late/"));
     }
@@ -98,7 +99,7 @@ fn what_is_forbidden_stays_so() {
     assert_eq!(look(&mut coldplug, &tree.devices()), ["; lost_one"]);
 }
 
-/// What is told of the tasks that the events make.
+/// The events reported for the tasks that kernel events cause.
 struct Heard<'m>(Queue<'m>, PathBuf);
 
 impl Heard<'_> {
@@ -108,7 +109,7 @@ impl Heard<'_> {
         self.does()
     }
 
-    /// Does all that is to be done.
+    /// Executes all queued tasks.
     fn does(&self) -> Vec<String> {
         let told = Mutex::new(Vec::new());
         let tell = |one: Told<'_>| {
@@ -133,7 +134,7 @@ fn an_event_that_is_sent_again_is_no_new_device() {
     let add = "add@/devices/a|MODALIAS=x:5|";
     assert_eq!(heard.says(add), ["lost_one; "]);
     assert_eq!(heard.says(add), ["; lost_one"]);
-    // What has not failed before is tried.
+    // A module that has not failed before is tried.
     assert_eq!(heard.says("add@/devices/a|MODALIAS=x:1|"), ["lost_two; lost_one"]);
     assert_eq!(heard.says("add@/devices/b|MODALIAS=x:1|"), ["lost_one lost_two; "]);
     assert_eq!(heard.says("remove@/devices/a|MODALIAS=x:5|"), [""; 0]);
@@ -158,7 +159,7 @@ fn what_changes_is_read_before_the_next_device() {
     assert_eq!(heard.says("add@/devices/a|MODALIAS=z:5|"), ["; "]);
     tree.put("modules/modules.alias", "alias z:* lost_one\n");
     assert_eq!(heard.says("add@/devices/a|MODALIAS=z:5|"), ["Refreshed", "lost_one; "]);
-    // Without modules the ones of before count, and that is told once.
+    // If the modules disappear, the previous state is used, which is reported once.
     fs::rename(tree.0.path().join("modules"), tree.0.path().join("away")).unwrap();
     assert_eq!(heard.says("add@/devices/b|MODALIAS=z:5|"), ["NotRefreshed", "lost_one; "]);
     assert_eq!(heard.says("add@/devices/c|MODALIAS=z:5|"), ["lost_one; "]);
@@ -167,7 +168,7 @@ fn what_changes_is_read_before_the_next_device() {
     assert_eq!(heard.says("add@/devices/d|MODALIAS=z:5|"), ["Refreshed", "; "]);
 }
 
-/// Who panics leaves nobody behind who listens for nothing.
+/// A panic does not leave the listener waiting forever.
 #[test]
 fn a_panic_ends_the_watch() {
     let tree = Tree::new(&["x:1", "x:2", "x:3"]);

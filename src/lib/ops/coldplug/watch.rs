@@ -1,8 +1,8 @@
 //! Loading drivers for devices as they appear.
 //!
-//! Owns the one who listens, and how it begins and ends; what is to be done goes into the [queue](super::queue). Must not
-//! print. Listening begins before the first look at the devices, so that none comes unnoticed in between; when the kernel
-//! has lost messages there is another look.
+//! This module owns the listener, its start and its end; tasks go into the [queue](super::queue). It must
+//! not print. Listening begins before the first survey of the devices, so that no device is missed in
+//! between; if the kernel drops messages, the devices are surveyed again.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,14 +16,14 @@ use crate::ops::manager::Manager;
 use crate::sys::uevent::{Heard, Listener, Waker};
 use crate::sys::{devices, parallel};
 
-/// What is being watched, and how.
+/// Options for watching devices.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch<'w> {
-    /// Where devices are: /sys/devices.
+    /// The directory of the devices: /sys/devices.
     pub top: &'w Path,
-    /// How many devices to serve at a time, at least one.
+    /// How many devices to serve in parallel, at least one.
     pub jobs: usize,
-    /// Have the kernel send the event of every device again, once those that are there are served.
+    /// Ask the kernel to repeat the event of every device once the existing devices have been served.
     pub trigger: bool,
 }
 
@@ -31,27 +31,27 @@ pub struct Watch<'w> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// There are no devices to be seen, now or later.
+    /// The devices cannot be listed.
     #[error(transparent)]
     NoDevices(Error),
-    /// Nobody can listen, or not any more.
+    /// The kernel's events cannot be received, or no worker could be started.
     #[error(transparent)]
     Deaf(io::Error),
-    /// Whoever should have served a device has panicked.
-    #[error("a thread that serves devices has panicked")]
+    /// A worker thread panicked.
+    #[error("a worker thread panicked")]
     Panicked,
 }
 
 impl Watch<'_> {
-    /// Serves the devices that are there and those that come, until SIGTERM or SIGINT asks for an end: what has begun is
-    /// brought to an end then, and nothing else is begun. Meanwhile these signals are held back in this thread, and a
-    /// second one has its usual effect.
+    /// Serves the existing devices and those that appear, until SIGTERM or SIGINT requests the end: tasks
+    /// that have begun are completed, and no new ones are started. These signals are blocked in this thread
+    /// meanwhile; a second signal has its usual effect.
     ///
-    /// What the manager has read it reads anew when files have changed, before a device is served, and at once upon SIGHUP.
-    /// A module that has failed is tried again for a device that comes, and not when the kernel sends the event of one again
-    /// that is there: only where something was read anew, or events were lost.
+    /// If files have changed, the manager is refreshed before the next device is served; SIGHUP refreshes
+    /// it immediately. A module that has failed is tried again for a new device, but not if the kernel
+    /// repeats the event of an existing device, unless something was reloaded or events were lost.
     ///
-    /// Errors: as [`Failure`] has them.
+    /// Errors: see [`Failure`].
     pub fn run(self, manager: &Manager, tell: &(dyn Fn(Told<'_>) + Sync)) -> Result<(), Failure> {
         devices::check(self.top).map_err(Failure::NoDevices)?;
         let mut listener = Listener::new().map_err(Failure::Deaf)?;
@@ -67,14 +67,14 @@ impl Watch<'_> {
             if end.is_ok() {
                 tell(Told::Ending);
             }
-            // From here on another signal ends it at once.
+            // From here on, another signal terminates the process immediately.
             drop(listener);
             end
         })
     }
 
-    /// Does what there is to be done, up to the end. A panic is the end of all: with nobody to serve them, devices
-    /// would go unserved and nobody would know.
+    /// Executes tasks until the end. A panic ends the whole watch: without a worker, devices would not be
+    /// served and nothing would report it.
     fn work(self, queue: &Queue<'_>, waker: &Waker, tell: Tell<'_>) {
         let all = || while queue.do_one(self.top, tell) {};
         if catch_unwind(AssertUnwindSafe(all)).is_err() {
@@ -83,7 +83,7 @@ impl Watch<'_> {
     }
 }
 
-/// Hands on what is heard, up to the end.
+/// Passes events to the queue until the end.
 fn listen(listener: &mut Listener, queue: &Queue<'_>, tell: Tell<'_>) -> Result<(), Failure> {
     loop {
         match listener.hear().map_err(Failure::Deaf)? {

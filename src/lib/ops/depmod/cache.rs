@@ -1,4 +1,4 @@
-//! The side-car, modules.oxmod.bin: what a run leaves to the next one, and to modinfo.
+//! The cache, modules.oxmod.bin, which a run leaves for the next one and for modinfo.
 
 use crate::error::FormatError;
 use crate::formats::cache::{self, Assembled, Digest, Facts, MAKER, Made, Role};
@@ -7,21 +7,21 @@ use super::image::Output;
 use super::lists::Lists;
 use super::read::Known;
 
-/// The side-car; `None` for one that is damaged, or from elsewhere.
+/// Opens a cache; `None` if it is damaged or from another version.
 pub(super) fn open(bytes: &[u8]) -> Option<Facts<&[u8]>> {
     Facts::open(bytes, MAKER).ok()
 }
 
-/// What lasts of this run: the parts of the side-car in order.
+/// The cache of this run: its parts, in order.
 pub(super) struct Left<'a> {
     parts: Assembled,
     records: Vec<&'a [u8]>,
 }
 
 impl<'a> Left<'a> {
-    /// Puts it together.
+    /// Assembles the cache.
     ///
-    /// Errors: the format has no room for so much.
+    /// Errors: the contents exceed the limits of the format.
     pub(super) fn new(
         known: &'a [Known<'_>],
         outputs: &[Output],
@@ -38,7 +38,7 @@ impl<'a> Left<'a> {
         Ok(Self { parts, records })
     }
 
-    /// The bytes of the file, piece by piece.
+    /// Returns the contents of the file in pieces.
     pub(super) fn pieces(&self) -> Vec<&[u8]> {
         let mut pieces = Vec::with_capacity(self.records.len() + 2);
         pieces.push(self.parts.head.as_slice());

@@ -1,5 +1,5 @@
-//! Every output file as bytes in memory. What is written where, and in which order, is fixed by
-//! modules.dep(5) and its readers.
+//! The contents of every output file, built in memory. The names, formats and order of the files are
+//! determined by modules.dep(5) and the programs that read them.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -22,9 +22,9 @@ use super::{Plan, order, tell};
 /// One output file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// File name in the module directory.
+    /// The file name in the module directory.
     pub name: &'static str,
-    /// Its whole contents.
+    /// The contents.
     pub bytes: Vec<u8>,
 }
 
@@ -35,18 +35,18 @@ impl Output {
     }
 }
 
-/// Which files to make.
+/// The files to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Texts and indexes.
+    /// The texts and the indexes.
     All,
-    /// Only the texts, for people to look at.
+    /// Only the texts, for display.
     Texts,
     /// Only meta.pb.
     Meta,
 }
 
-/// The first of the files, which is also the one that tells when the set was made.
+/// The first of the files; its time is that of the whole set.
 pub(super) const DEP: &str = "modules.dep";
 
 /// All output files in the order in which they are published.
@@ -70,7 +70,7 @@ const WEAKDEP_HEADER: &str = "# Weak dependencies extracted from modules themsel
 const SYMBOLS_HEADER: &str = "# Aliases for symbols, used by symbol_request().\n";
 const DEVNAME_HEADER: &str = "# Device nodes to trigger on-demand module loading.\n";
 
-/// What is noticed in the making of some files, to be told when it is their turn.
+/// Notices that were collected while some of the files were built, to be sent in a fixed order later.
 #[derive(Default)]
 pub(super) struct Heard(RefCell<Vec<DepmodNotice>>);
 
@@ -80,7 +80,7 @@ impl Heard {
     }
 }
 
-/// Files that are made together, in the order in which they are heard.
+/// Groups of files that are built together, in the order in which their notices are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Job {
     Deps,
@@ -91,14 +91,14 @@ enum Job {
 }
 
 impl Job {
-    /// The longest first.
+    /// The most expensive first.
     const INDEXES: [Self; 4] = [Self::Aliases, Self::Deps, Self::Symbols, Self::Others];
 }
 
 impl Plan<'_> {
-    /// All files, in the order of [`NAMES`], behind them meta.pb.
+    /// Builds all files, in the order of [`NAMES`], followed by meta.pb.
     ///
-    /// Errors: an index outgrows its format.
+    /// Errors: an index exceeds the limits of its format.
     pub(super) fn images(&self, sink: &Sink) -> Result<Vec<Output>, FormatError> {
         let mut made = parallel::map(
             host::processors(),
@@ -140,7 +140,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Appends an index, if indexes are wanted.
+    /// Appends an index if indexes are to be built.
     fn index(
         &self,
         outputs: &mut Vec<Output>,
@@ -186,7 +186,7 @@ impl Plan<'_> {
         Ok(outputs)
     }
 
-    /// `path: dependency dependency`, the dependency to be loaded first standing last.
+    /// Returns the lines `path: dependency dependency`; the dependency to be loaded first comes last.
     fn dep_lines(&self) -> Vec<Vec<u8>> {
         let mut seen = vec![u32::MAX; self.modules.len()];
         (0_u32..)
@@ -244,7 +244,7 @@ impl Plan<'_> {
         index.write()
     }
 
-    /// `keyword module value` lines for each value that a module carries.
+    /// Returns a line `keyword module value` for each value of each module.
     fn extracted(
         &self,
         header: &str,
@@ -266,7 +266,7 @@ impl Plan<'_> {
         out
     }
 
-    /// `symbol:NAME` with the index of its module, in the order of the file.
+    /// Returns `symbol:NAME` and the index of its module, in the order of the file.
     fn symbol_lines(&self) -> Vec<(Vec<u8>, u32)> {
         let mut symbols: Vec<(&[u8], u32)> =
             self.symbols.iter().map(|(&name, &(module, _))| (name, module)).collect();
@@ -294,7 +294,7 @@ impl Plan<'_> {
         self.lists.text(list).map_err(|missing| heard.tell(missing)).ok()
     }
 
-    /// Without modules.builtin the file is empty, not an empty index: so readers of old expect it.
+    /// Without modules.builtin the file is empty instead of an empty index, as older readers expect.
     fn builtin_index(&self, heard: &Heard) -> Result<Vec<u8>, FormatError> {
         let Some(builtin) = self.list(BUILTIN, heard) else { return Ok(Vec::new()) };
         let mut index = Checked::new("modules.builtin.bin", heard);
@@ -349,7 +349,7 @@ impl Plan<'_> {
     }
 }
 
-/// An index that leaves out, with a notice, what its format cannot hold.
+/// An index builder that skips, with a notice, entries that the format cannot hold.
 struct Checked<'a, 's> {
     file: &'static str,
     builder: Builder<'a>,
@@ -384,8 +384,8 @@ fn is_text(name: &str) -> bool {
 
 type DeviceNumbers = (char, u32, u32);
 
-/// The `devname:` alias of a module and the device numbers that its other aliases tell. Looks no
-/// further than both.
+/// Returns the `devname:` alias of a module and the device numbers from its other aliases. Stops as soon as
+/// both are known.
 fn device_node<'m>(module: &Loaded<'m>) -> Option<(&'m [u8], Option<DeviceNumbers>)> {
     let (mut devname, mut numbers) = (None, None);
     for &alias in &module.aliases {

@@ -1,4 +1,4 @@
-//! The lists that come with a kernel's installation: modules.order, modules.builtin and modules.builtin.modinfo.
+//! The lists that are installed with a kernel: modules.order, modules.builtin and modules.builtin.modinfo.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ pub(super) const BUILTIN_MODINFO: usize = 2;
 
 const NAMES: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 
-/// The lists as they were at one time.
+/// The contents of the lists.
 pub(super) struct Lists {
     dir: PathBuf,
     texts: [Result<Vec<u8>, Error>; 3],
 }
 
 impl Lists {
-    /// Reads all of them; what is missing is told when it is asked for. `builtin_modinfo` takes the place of
+    /// Reads all lists; an error is returned when the list is used. `builtin_modinfo` replaces
     /// modules.builtin.modinfo.
     pub(super) fn read(dir: &Path, builtin_modinfo: Option<&Path>) -> Self {
         let mut texts = NAMES.map(|name| file::read(&dir.join(name)));
@@ -34,7 +34,7 @@ impl Lists {
         Self { dir: dir.into(), texts }
     }
 
-    /// One of the lists, or why it is not there.
+    /// Returns one of the lists, or why it could not be read.
     pub(super) fn text(&self, list: usize) -> Result<&[u8], DepmodNotice> {
         self.texts[list].as_deref().map_err(|error| match file::exists(&self.dir) {
             Ok(()) => DepmodNotice::ListUnreadable { name: NAMES[list], error: same(error) },
@@ -42,8 +42,8 @@ impl Lists {
         })
     }
 
-    /// Name and contents of the lists that the files are made from besides the modules. (That of modules.order shows in
-    /// the order of the modules.)
+    /// Returns the names and digests of the lists that the output depends on besides the modules.
+    /// (modules.order is not included: it shows in the order of the modules.)
     pub(super) fn inputs(&self) -> [(Role, String, Option<Digest>); 2] {
         [BUILTIN, BUILTIN_MODINFO].map(|list| {
             let digest = self.texts[list].as_deref().ok().map(Digest::of);
@@ -52,7 +52,7 @@ impl Lists {
     }
 }
 
-/// Errors of the system cannot be copied; their number says it all.
+/// Copies an error. I/O errors cannot be cloned, but their errno is sufficient.
 fn same(error: &Error) -> Error {
     match &error.cause {
         Cause::Io(_) => Error::new(&error.path, io::Error::from_raw_os_error(error.errno())),

@@ -1,4 +1,4 @@
-//! meta.pb: the same facts as those of the indexes, as the protobuf `Meta`.
+//! meta.pb: the contents of the indexes as the protobuf message `Meta`.
 
 use std::collections::HashMap;
 
@@ -19,9 +19,10 @@ use super::lists::{BUILTIN, BUILTIN_MODINFO};
 use super::read::{Loaded, short_path};
 
 impl Plan<'_> {
-    /// The file: what is built in comes first, in the order of modules.builtin.modinfo, then the modules in theirs.
+    /// Builds the file: first the built-in modules in the order of modules.builtin.modinfo, then the
+    /// modules in their order.
     ///
-    /// Errors: a file above 4 GiB.
+    /// Errors: the file exceeds 4 GiB.
     pub(super) fn meta_file(&self, heard: &Heard) -> Result<Output, FormatError> {
         let builtin = self.builtin(heard);
         let mut modules: Vec<Module> = builtin
@@ -61,7 +62,8 @@ impl Plan<'_> {
         Ok(Output { name: crate::formats::meta::FILE_NAME, bytes: meta.into_file()? })
     }
 
-    /// The positions of the modules in the file, the first of which is `first`; `None` for one that cannot be in it.
+    /// Returns the positions of the modules in the file, beginning with `first`; `None` for a module that
+    /// cannot be stored.
     fn places(&self, first: u32, heard: &Heard) -> Vec<Option<u32>> {
         let mut next = first;
         let place = |module: &Loaded<'_>| {
@@ -76,12 +78,12 @@ impl Plan<'_> {
         self.modules.iter().map(place).collect()
     }
 
-    /// What is built in, normalised: the modules of modules.builtin, and those parts of the kernel that say something in
-    /// modules.builtin.modinfo though they are no modules.
+    /// Returns what is built in, by normalised name: the modules in modules.builtin, and the parts of the
+    /// kernel that are not modules but have strings in modules.builtin.modinfo.
     fn builtin(&self, heard: &Heard) -> IndexMap<Vec<u8>, BuiltIn<'_>> {
         let modinfo = match self.wanted {
             Wanted::Meta => self.list(BUILTIN_MODINFO, heard),
-            // Its absence is told when the indexes are made.
+            // Its absence is reported when the indexes are built.
             Wanted::All | Wanted::Texts => self.lists.text(BUILTIN_MODINFO).ok(),
         };
         let modinfo = modinfo.unwrap_or_default();
@@ -105,13 +107,13 @@ impl Plan<'_> {
     }
 }
 
-/// What is known of something built in.
+/// A module or another part of the kernel that is built in.
 #[derive(Default)]
 struct BuiltIn<'p> {
     aliases: Vec<&'p [u8]>,
-    /// modules.builtin lists it.
+    /// Whether modules.builtin lists it.
     is_module: bool,
-    /// There is a module file of its name, which counts.
+    /// Whether there is a module file of the same name, which takes precedence.
     has_file: bool,
 }
 
@@ -121,13 +123,14 @@ impl BuiltIn<'_> {
     }
 }
 
-/// Why a module cannot be in the file, if it cannot: strings there are text, and modules.dep knows no such paths either.
+/// Returns why a module cannot be stored in the file, if it cannot: strings there are UTF-8, and
+/// modules.dep does not support such paths either.
 fn unfit(name: &[u8], path: &[u8]) -> Option<&'static str> {
     match () {
-        () if name.is_empty() => Some("it has no name"),
-        () if name.to_str().is_err() || path.to_str().is_err() => Some("its path is not UTF-8"),
-        () if path.find_byteset(UNFIT_FOR_PATHS).is_some() => Some("its path has a blank or a colon"),
-        () if name.len() > LONGEST_NAME || path.len() > LONGEST_PATH => Some("its path is too long"),
+        () if name.is_empty() => Some("name is empty"),
+        () if name.to_str().is_err() || path.to_str().is_err() => Some("path is not valid UTF-8"),
+        () if path.find_byteset(UNFIT_FOR_PATHS).is_some() => Some("path contains a blank or a colon"),
+        () if name.len() > LONGEST_NAME || path.len() > LONGEST_PATH => Some("path is too long"),
         () => None,
     }
 }
@@ -135,7 +138,7 @@ fn unfit(name: &[u8], path: &[u8]) -> Option<&'static str> {
 /// A module's position, its name and its patterns.
 type Patterns<'p> = (u32, &'p [u8], &'p [&'p [u8]]);
 
-/// The tree of what the indexes hold too: patterns whose brackets do not pair up are in neither.
+/// Builds the tree of the same patterns as in the indexes: patterns with unmatched brackets are in neither.
 fn tree(modules: &[Patterns<'_>], heard: &Heard) -> RadixNode {
     let mut tree = Tree::default();
     let tell = |alias: &[u8], module: &[u8], why: String| {
@@ -152,7 +155,7 @@ fn tree(modules: &[Patterns<'_>], heard: &Heard) -> RadixNode {
     for (pattern, position) in left_out {
         let module =
             modules.iter().find(|(at, ..)| *at == position).map_or(&b""[..], |(_, module, _)| module);
-        tell(&pattern, module, "it would be too deep in the tree".to_owned());
+        tell(&pattern, module, "too deep in the tree".to_owned());
     }
     root
 }
@@ -161,7 +164,7 @@ fn position(len: usize) -> Result<u32, FormatError> {
     u32::try_from(len).map_err(|_| FormatError::malformed("too many modules"))
 }
 
-/// Bytes that are no text can be in no name that anything has, so nothing is lost.
+/// Lossy, but nothing is lost: bytes that are not UTF-8 cannot occur in a string to be matched.
 fn text_of(bytes: &[u8]) -> String {
     bytes.to_str_lossy().into_owned()
 }

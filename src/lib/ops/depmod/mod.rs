@@ -1,9 +1,51 @@
-//! depmod: from the modules of a kernel to the files that every other tool answers from.
+//! depmod: generates the indexes of a module directory from its modules.
 //!
-//! scan -> load -> resolve -> an image of every output file in memory -> one publication. Nothing is
-//! written before everything is known. Output is byte for byte that of kmod 34; see modules.dep(5).
-//! What was read of a module is kept in a side-car for the next run, see modules.oxmod.bin(5); everything behind the
-//! reading is done anew each time.
+//! The stages are: scan, load, resolve, build an image of every output file in memory, publish all of them
+//! together. Nothing is written before everything is known. The output is byte for byte that of kmod 34;
+//! see modules.dep(5). What was read from a module is cached for the next run, see modules.oxmod.bin(5);
+//! all later stages are done again in each run.
+//!
+//! # Examples
+//!
+//! Generate the indexes of a module directory:
+//!
+//! ```no_run
+//! use std::ffi::OsStr;
+//!
+//! use oxmod::context::{depmod_config, module_dir};
+//! use oxmod::notice::Sink;
+//! use oxmod::ops::depmod::{self, Config, Tree};
+//!
+//! let dir = module_dir(None, Some(OsStr::new("6.12.0")))?;
+//! let sink = Sink::new(|notice| eprintln!("{notice:?}"));
+//! let config = Config { depmod: depmod_config(&[], &sink), ..Config::default() };
+//! let tree = Tree { dir: &dir, out: &dir, release: b"6.12.0", given: None };
+//! depmod::write(&tree, &config, &sink)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The index of built-in modules, which needs no module files, and its verification:
+//!
+//! ```
+//! use std::fs;
+//!
+//! use oxmod::context::{ConfigSource, Context};
+//! use oxmod::notice::Sink;
+//! use oxmod::ops::depmod::{self, Config, Tree};
+//!
+//! let root = tempfile::tempdir()?;
+//! let dir = root.path().join("lib/modules/6.12.0");
+//! fs::create_dir_all(&dir)?;
+//! fs::write(dir.join("modules.builtin"), "kernel/fs/acmefs.ko\n")?;
+//!
+//! let tree = Tree { dir: &dir, out: &dir, release: b"6.12.0", given: None };
+//! depmod::write(&tree, &Config::default(), &Sink::none())?;
+//! assert!(depmod::verify(&tree, &Config::default(), &Sink::none())?.is_empty());
+//!
+//! let context = Context::open(dir.clone(), &ConfigSource::Nothing, &Sink::none());
+//! assert!(context.is_builtin(b"acmefs"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod image;
 mod up_to_date;
@@ -42,89 +84,91 @@ use lists::Lists;
 use read::{Known, Loaded};
 use resolve::Resolved;
 
-/// What is asked of depmod besides where the modules are.
+/// The options of a depmod run, except for the directories.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Default)]
 pub struct Config {
-    /// depmod.d.
+    /// The configuration from depmod.d.
     pub depmod: DepmodConfig,
-    /// The kernel's own symbols, if they are known.
+    /// The kernel's own symbols, if known.
     pub kernel_symbols: Option<KernelSymbols>,
-    /// `-P`: a character before every symbol of this architecture.
+    /// `-P`: a character that precedes every symbol on this architecture.
     pub symbol_prefix: Option<u8>,
-    /// `-e`: tell needs that nothing satisfies, and those of another version if versions are known.
-    /// Without kernel symbols that would be most of them.
+    /// `-e`: report symbols that nothing exports and, if versions are known, symbols of another version.
+    /// Without kernel symbols this would report most symbols.
     pub report_unknown: bool,
-    /// `-v`: tell each dependency with the symbol that makes it.
+    /// `-v`: report each dependency with the symbol that causes it.
     pub verbose: bool,
-    /// `-w`: tell entries that occur twice.
+    /// `-w`: report duplicate entries.
     pub warn_duplicates: bool,
-    /// What the last run has left.
+    /// How to use the cache of the previous run.
     pub last: Last,
-    /// What this one leaves besides the indexes.
+    /// Whether to write a cache for the next run.
     pub keep: Keep,
     /// `--meta`: write meta.pb too.
     pub meta: bool,
-    /// What stands in for the module directory's modules.builtin.modinfo.
+    /// A file to use instead of the module directory's modules.builtin.modinfo.
     pub builtin_modinfo: Option<PathBuf>,
 }
 
-/// Whether what was read is kept for the next run and for modinfo.
+/// Whether to write the cache for the next run and for modinfo.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// In the side-car.
+    /// Write the cache.
     #[default]
     Facts,
-    /// No: the side-car tells when and where it was made, and what comes of this run must not.
+    /// Do not write it: the cache contains timestamps and inode numbers, which would make the output
+    /// irreproducible.
     Nothing,
 }
 
-/// What is made of what the last run has left.
+/// How the cache of the previous run is used.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Last {
-    /// What is known of modules that are the same is not read again.
+    /// Modules that are unchanged are not read again.
     #[default]
     Used,
     /// `--full`: every module is read.
     Ignored,
-    /// `-A`: nothing is done if nothing would change.
+    /// `-A`: if nothing would change, nothing is done.
     Enough,
 }
 
-/// Where the modules are and where their indexes go.
+/// The directories of a depmod run.
 #[derive(Debug, Clone, Copy)]
 pub struct Tree<'a> {
-    /// The module directory that is read.
+    /// The module directory to read.
     pub dir: &'a Path,
-    /// The module directory that is written.
+    /// The module directory to write to.
     pub out: &'a Path,
-    /// The kernel's version, for depmod.d's patterns.
+    /// The kernel release, for the patterns in depmod.d.
     pub release: &'a [u8],
     /// The only modules to read; `None` for all of the directory.
     pub given: Option<&'a [ModuleFile]>,
 }
 
-/// Why there is no output.
+/// The reason why there is no output.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The module directory cannot be listed.
     #[error(transparent)]
     Unsearched(Error),
-    /// There is not enough memory, or there are too many open files, to read a module: its indexes would lack it.
+    /// A module could not be read because there is too little memory or there are too many open files; the
+    /// indexes would lack it.
     #[error(transparent)]
     Unread(Error),
-    /// An output file outgrows its format.
+    /// An output file exceeds the limits of its format.
     #[error(transparent)]
     Unmade(Error),
     /// The output cannot be written.
     #[error(transparent)]
     Unwritten(Error),
-    /// Modules depend on each other in circles.
+    /// Modules depend on each other in cycles.
     #[error("modules in dependency cycles: {modules}")]
     Cycles {
-        /// The names around each circle.
+        /// The module names along each cycle.
         cycles: Vec<Vec<BString>>,
-        /// How many modules are part of one.
+        /// How many modules are part of a cycle.
         modules: usize,
     },
 }
@@ -134,10 +178,10 @@ struct Plan<'a> {
     config: &'a Config,
     /// The module directory.
     dir: &'a Path,
-    /// The kernel's version.
+    /// The kernel release.
     release: &'a [u8],
     wanted: Wanted,
-    /// In the order of the files; a module's index is its priority.
+    /// In the order of the output files; a module's index is its priority.
     modules: &'a [Loaded<'a>],
     lists: &'a Lists,
     symbols: HashMap<&'a [u8], (u32, u64)>,
@@ -150,12 +194,12 @@ impl Config {
     }
 }
 
-/// What depmod answers.
+/// The result of a depmod run.
 type Result<T> = std::result::Result<T, Failure>;
 
-/// The texts and nothing else, for people to look at; nothing is written.
+/// Returns only the text files, for display; nothing is written.
 ///
-/// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
+/// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
 pub fn texts(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Output>> {
     let files = tree.files(config, sink)?;
     if config.last == Last::Enough && up_to_date::is_fresh(tree, &files, config) {
@@ -165,9 +209,9 @@ pub fn texts(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Output
     with_outputs(tree, &files, config, Wanted::Texts, sink, made)
 }
 
-/// The bytes of meta.pb; nothing is written.
+/// Returns the contents of meta.pb; nothing is written.
 ///
-/// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
+/// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
 pub fn meta(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<u8>> {
     let files = tree.files(config, sink)?;
     let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| {
@@ -176,9 +220,9 @@ pub fn meta(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<u8>> {
     with_outputs(tree, &files, config, Wanted::Meta, sink, made)
 }
 
-/// Makes all files and tells in what those that are there differ; nothing is written.
+/// Builds all files and returns how the existing ones differ; nothing is written.
 ///
-/// With [`Last::Ignored`] the modules themselves are asked and not what the last run has kept of them.
+/// With [`Last::Ignored`], the modules themselves are read, not the cache.
 pub fn verify(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Finding>> {
     let files = tree.files(config, sink)?;
     let compare =
@@ -186,11 +230,11 @@ pub fn verify(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Findi
     with_outputs(tree, &files, config, Wanted::All, sink, compare)
 }
 
-/// Makes all files and writes what is new, all or nothing.
+/// Builds all files and publishes them, either all or none.
 ///
-/// Modules that cannot be read are told to `sink` and stay listed, without what could not be read.
+/// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
 pub fn write(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<()> {
-    // From the beginning, so that a run that looked earlier does not write later.
+    // Opened (and locked) first, so that a run that reads earlier does not write later.
     let writer = Writer::open(tree.out).ok();
     let files = tree.files(config, sink)?;
     if config.last == Last::Enough && up_to_date::is_fresh(tree, &files, config) {
@@ -217,7 +261,8 @@ fn publish(
         publish::create_dir(out)?;
         Writer::open(out)?
     };
-    // The indexes first, modules.dep.bin before all: what others name is then known, should anything stop this half-way.
+    // The indexes come first, and modules.dep.bin before all others: the modules that they refer to are
+    // then known if anything interrupts the publication.
     let (indexes, texts): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| output.is_index());
     let files: Vec<NewFile<'_>> = indexes
         .into_iter()
@@ -229,14 +274,14 @@ fn publish(
         Some(left) => writer.leave(&NewFile { name: CACHE_NAME, pieces: left.pieces() }),
         None => writer.remove(CACHE_NAME),
     };
-    // Its absence costs time, nothing else.
+    // A missing cache only costs time.
     if let Err(error) = kept {
         tell(sink, DepmodNotice::CacheUnwritten(error));
     }
     Ok(())
 }
 
-/// Reads the modules, makes the output files, and hands everything to `then`.
+/// Reads the modules, builds the output files, and passes everything to `then`.
 fn with_outputs<T>(
     tree: &Tree<'_>,
     files: &[ModuleFile],
@@ -288,7 +333,7 @@ impl Tree<'_> {
     }
 }
 
-/// The files in hash order, those that modules.order lists before the others and in its order.
+/// Returns the files in hash order, except that those listed in modules.order come first, in its order.
 fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], lists: &Lists, sink: &Sink) -> Vec<&'f ModuleFile> {
     let mut ordered: Vec<&ModuleFile> = files.iter().collect();
     ordered.sort_by_cached_key(|file| {
@@ -309,12 +354,13 @@ fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], lists: &Lists, sink: &Sink)
     ordered
 }
 
-/// How modules.order spells a file: below the module directory and always as `.ko`.
+/// Returns the path of a file as modules.order spells it: relative to the module directory and ending in
+/// `.ko`.
 fn listed_path(dir: &Path, path: &Path) -> Option<Vec<u8>> {
     let relative = path.strip_prefix(dir).ok()?.as_os_str().as_bytes();
     let stem = crate::name::path_stem(relative);
     let suffix = relative.get(stem.len()..)?;
-    // A name with a dot of its own is never found in the list: kmod has it so.
+    // As in kmod, a name that contains another dot never matches the list.
     crate::name::module_file_stem(suffix).filter(|rest| rest.is_empty())?;
     Some([stem, b".ko"].concat())
 }

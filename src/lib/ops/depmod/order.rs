@@ -63,11 +63,11 @@ fn superfast(key: &[u8]) -> u32 {
     hash.wrapping_add(hash >> 6)
 }
 
-/// The positions that modules.order gives: path without compression suffix to line number from 0.
-/// The first line of a path counts.
+/// Parses modules.order into the line number, from 0, of each path without compression suffix. The first
+/// line of a path counts.
 ///
-/// Errors: the last line, whose number is given, has no newline, so the file may be cut short and none of it is
-/// trusted.
+/// Errors: the number of the last line if it has no newline. The file may be truncated, so none of it is
+/// used.
 pub(super) fn parse_modules_order(text: &[u8]) -> Result<HashMap<&[u8], usize>, usize> {
     let mut positions = HashMap::new();
     for (at, line) in text.lines_with_terminator().enumerate() {

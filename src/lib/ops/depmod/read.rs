@@ -1,8 +1,9 @@
-//! Reading the modules: what each offers, needs and calls itself.
+//! Reading the modules: the symbols that each exports and needs, and its strings.
 //!
-//! On all processors, since decoding compressed modules is nearly all of depmod's work; results come
-//! back in the order of the list, so that scheduling never shows in the output. What the last run has read of a file that
-//! is still the same is not read again. Fresh or not, everything goes on from the same records.
+//! The modules are read on all processors, since decompression is nearly all of depmod's work. The results
+//! are in the order of the list, so scheduling does not affect the output. A file that has not changed
+//! since the previous run is not read again. Both ways lead to the same records, which all later stages
+//! use.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -22,18 +23,18 @@ use crate::sys::{host, parallel};
 use super::scan::ModuleFile;
 use super::tell;
 
-/// What is known of one module.
+/// The record of one module.
 #[derive(Debug, Default)]
 pub(super) struct Known<'o> {
     /// Its record.
     pub(super) record: Cow<'o, [u8]>,
-    /// Whether the record may stand for the file in the next run.
+    /// Whether the record may be cached for the next run.
     pub(super) lasting: bool,
-    /// Why something is missing: the first thing that could not be read.
+    /// The first error while reading the file, if something could not be read.
     pub(super) flaw: Option<Error>,
 }
 
-/// A module with what was read of it.
+/// A module with its record and strings.
 pub(super) struct Loaded<'a> {
     pub(super) name: &'a [u8],
     pub(super) path: &'a Path,
@@ -46,14 +47,14 @@ pub(super) struct Loaded<'a> {
     pub(super) weakdeps: Vec<&'a [u8]>,
 }
 
-/// The path below the module directory; the whole path of a module elsewhere.
+/// Returns the path relative to the module directory; the whole path of a module elsewhere.
 pub(super) fn short_path<'p>(dir: &Path, path: &'p Path) -> &'p [u8] {
     let path = path.as_os_str().as_encoded_bytes();
     let below = path.strip_prefix(dir.as_os_str().as_encoded_bytes());
     below.and_then(|path| path.strip_prefix(b"/")).unwrap_or(path)
 }
 
-/// A module on its way to be known.
+/// A module whose record is to be read or taken from the cache.
 struct Task<'o, 'f> {
     file: &'f ModuleFile,
     identity: Option<Identity>,
@@ -61,11 +62,11 @@ struct Task<'o, 'f> {
     old: Option<Cow<'o, [u8]>>,
 }
 
-/// Gets to know every module of `files` below `dir`; the answers stand in the order of `files`. `old` is what the last run
-/// has left.
+/// Returns the records of all modules in `files`, in the same order, with paths relative to `dir`. `old` is
+/// the cache of the previous run.
 ///
-/// The largest are read first, so that no thread is left alone with one at the end, and one that makes up more than a
-/// thread's share is read by several.
+/// The largest files are read first, so that no thread has to read one alone at the end, and a file that
+/// makes up more than a thread's share is read by several threads.
 pub(super) fn all<'o>(
     dir: &Path,
     files: &[&ModuleFile],
@@ -98,7 +99,7 @@ pub(super) fn all<'o>(
     known
 }
 
-/// How many threads a file of `size` bytes may have when there are `total` bytes to be read.
+/// Returns the number of threads for a file of `size` bytes when `total` bytes have to be read.
 fn threads_for(size: u64, total: u64, processors: usize) -> usize {
     let share = u128::from(size) * processors as u128;
     usize::try_from(share.div_ceil(u128::from(total.max(1)))).unwrap_or(processors).clamp(1, processors)
@@ -113,7 +114,8 @@ impl<'o, 'f> Task<'o, 'f> {
         Self { file, identity, settled: identity.is_some_and(|identity| is_settled(&identity, now)), old }
     }
 
-    /// Reads the file. Its identity is that from before: whatever happens to the file meanwhile makes it another one.
+    /// Reads the file. Its identity was determined before: if the file changes in the meantime, its
+    /// identity no longer matches.
     fn read(&self, dir: &Path, opener: &mut Opener) -> Known<'o> {
         let mut read = Read::default();
         let flaw = read.file(&self.file.path, opener).err().map(Error::at(&self.file.path));
@@ -128,18 +130,20 @@ impl<'o, 'f> Task<'o, 'f> {
     }
 }
 
-/// The longest record that is kept; real ones have up to 300 KB.
+/// The size limit in bytes for cached records; real ones have up to 300 KB.
 const MAX_LASTING: usize = 16 << 20;
 
-/// How long after a change a file may change again without showing it: the clock of file systems ticks every few
-/// milliseconds. Of one that keeps no fractions of seconds, they are seconds.
+/// How many nanoseconds after a change a file may change again without a new timestamp: the clock of file
+/// systems ticks every few milliseconds, or, on a file system that does not store fractions of seconds,
+/// every few seconds.
 const TICK: i64 = 50_000_000;
 const COARSE_TICK: i64 = 3_000_000_000;
 
-/// Whether every change of the file from `now` on shows in its times.
+/// Whether every change of the file from `now` on would be visible in its timestamps.
 ///
-/// Where both times are the same whole second, they are most likely not kept at all: images of file systems are made
-/// with all times alike, and another image has other contents under the same times.
+/// If both timestamps are the same whole second, the file system most likely does not maintain them: file
+/// system images are built with identical timestamps, and another image has other contents with the same
+/// timestamps.
 fn is_settled(identity: &Identity, now: (i64, u32)) -> bool {
     let nanoseconds = |(seconds, fraction): (i64, u32)| {
         seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(fraction))
@@ -150,7 +154,7 @@ fn is_settled(identity: &Identity, now: (i64, u32)) -> bool {
     known_times && nanoseconds(identity.changed).saturating_add(tick) < nanoseconds(now)
 }
 
-/// What is read of a file.
+/// The data that is read from a file.
 #[derive(Default)]
 struct Read {
     links: Links,
@@ -159,7 +163,8 @@ struct Read {
 }
 
 impl Read {
-    /// Fills in what can be read. Symbols and strings are independent: one may be damaged, the other fine.
+    /// Reads as much as possible. Symbols and strings are independent: if one is damaged, the other may be
+    /// intact.
     fn file(&mut self, path: &Path, opener: &mut Opener) -> Result<(), Cause> {
         let source = opener.open(path).map_err(|error| error.cause)?;
         let module = Module::parse(&source)?;
@@ -167,7 +172,7 @@ impl Read {
         let links = module.links();
         match module.modinfo() {
             Ok(section) => self.modinfo = Some(section.into_owned()),
-            // A module without strings is odd but whole.
+            // A module without strings is unusual but valid.
             Err(Cause::Format(error)) if error.kind == FormatKind::Absent => {}
             Err(error) => return Err(error),
         }
@@ -194,7 +199,7 @@ impl Read {
     }
 }
 
-/// The letter for a binding in a record.
+/// Returns the letter for a binding in a record.
 fn letter(bind: Bind) -> u8 {
     match bind {
         Bind::Local => b'L',
@@ -204,11 +209,11 @@ fn letter(bind: Bind) -> u8 {
     }
 }
 
-/// The letter of a symbol that may be missing.
+/// The letter of a weak symbol, which may be missing.
 pub(super) const WEAK: u8 = b'W';
 
 impl<'a> Loaded<'a> {
-    /// Takes the strings of a module apart.
+    /// Extracts the strings of a module from its record.
     pub(super) fn new(file: &'a ModuleFile, known: &'a Known<'_>) -> Self {
         let record = Record::view(&known.record).unwrap_or_default();
         let mut loaded = Self {

@@ -1,4 +1,4 @@
-//! Who needs whom: from the symbols of all modules to a dependency graph in order.
+//! Resolving symbols: from the symbols of all modules to a sorted dependency graph.
 
 use std::collections::HashMap;
 
@@ -9,23 +9,24 @@ use super::read::{Loaded, WEAK};
 use super::{Config, tell};
 use crate::formats::symvers::{bare, skip_prefix};
 
-/// Where a symbol comes from.
+/// The owner of a symbol.
 #[derive(Debug, Clone, Copy)]
 struct Owner {
-    /// Index of the module; `None` for the kernel.
+    /// The index of the module; `None` for the kernel.
     module: Option<u32>,
     crc: u64,
 }
 
-/// The answer: every question that the output files ask.
+/// The resolved dependencies.
 pub(super) struct Resolved {
-    /// Edges in the order of first need.
+    /// The edges of a module are in the order in which it first needs them.
     pub(super) graph: Graph,
-    /// Topological number of each module, see [`Graph::topological_numbers`].
+    /// The topological number of each module, see [`Graph::topological_numbers`].
     pub(super) numbers: Vec<u32>,
 }
 
-/// Every exported symbol with the module that wins it: the last one in order that exports it.
+/// Returns every exported symbol with the module that provides it: the last module in order that exports
+/// it.
 pub(super) fn exported_symbols<'a>(
     modules: &[Loaded<'a>],
     prefix: Option<u8>,
@@ -39,10 +40,10 @@ pub(super) fn exported_symbols<'a>(
     owners
 }
 
-/// Builds the graph. Unknown symbols and unfit versions are told to `sink` when the configuration asks
-/// for that.
+/// Builds the graph. Unknown symbols and version mismatches are reported to `sink` if the configuration
+/// asks for it.
 ///
-/// Errors: modules depend on each other in a circle.
+/// Errors: modules depend on each other in a cycle.
 pub(super) fn resolve(
     modules: &[Loaded<'_>],
     symbols: &HashMap<&[u8], (u32, u64)>,

@@ -1,7 +1,7 @@
-//! Which module files there are, and which of several with one name wins.
+//! Finding the module files, and choosing one of several with the same name.
 //!
-//! Contract: depmod.d(5). The outcome may depend on the order in which the file system lists a
-//! directory, as it does for kmod: among files that no `search` word tells apart the first one stays.
+//! Contract: depmod.d(5). The result may depend on the order in which the file system lists a directory, as
+//! it does for kmod: among files that no `search` word distinguishes, the first one is kept.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,9 +23,9 @@ use super::tell;
 /// A module file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleFile {
-    /// The module's name, normalised.
+    /// The normalised module name.
     pub name: BString,
-    /// Absolute path.
+    /// The absolute path.
     pub path: PathBuf,
 }
 
@@ -34,7 +34,7 @@ pub const BUILD_LINKS: [&str; 2] = ["build", "source"];
 
 /// Finds the modules below `dir` and below the external directories of `config` for `release`.
 ///
-/// Errors: `dir` cannot be listed. Whatever else cannot be read is told to `sink` and left out.
+/// Errors: `dir` cannot be listed. Anything else that cannot be read is reported to `sink` and skipped.
 pub(super) fn scan(
     dir: &Path,
     release: &[u8],
@@ -58,7 +58,7 @@ pub(super) fn scan(
     Ok(chosen.by_name.into_iter().map(|(name, path)| ModuleFile { name, path }).collect())
 }
 
-/// The module that a file given by hand provides.
+/// Returns the module that a file given by the user provides.
 pub fn module_file(path: &Path) -> ModuleFile {
     ModuleFile { name: name::from_path(path.as_os_str().as_bytes()).into_owned().into(), path: path.into() }
 }
@@ -69,7 +69,7 @@ struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    /// Errors: a shortage, for which modules would be missing.
+    /// Errors: too little memory or too many open files, so that modules would be missing.
     fn walk(&mut self, walk: Walk<'_>, sink: &Sink) -> Result<()> {
         for found in walk {
             match found {
@@ -100,10 +100,10 @@ impl Chosen<'_> {
     }
 }
 
-/// depmod.d resolved for one module directory and one release.
+/// The depmod.d configuration for one module directory and one release.
 #[derive(Debug)]
 struct Rules {
-    /// Paths without suffix that win whatever else there is; the latest line first.
+    /// Paths without suffix that always take precedence; the latest line comes first.
     overrides: Vec<Vec<u8>>,
     /// Lowest priority first.
     search: Vec<Place>,
@@ -152,7 +152,7 @@ impl Rules {
         }
     }
 
-    /// Whether `new` is to replace `old`.
+    /// Whether `new` replaces `old`.
     fn prefers(&self, new: &Path, old: &Path) -> bool {
         let (new, old) =
             (name::path_stem(new.as_os_str().as_bytes()), name::path_stem(old.as_os_str().as_bytes()));
@@ -169,7 +169,7 @@ impl Rules {
             match place {
                 Place::BuiltIn => built_in = Some(rank),
                 Place::Below(dir) if new.starts_with(dir) => new_rank = Some(rank),
-                // Not asked when both are below one directory: then the new one wins.
+                // Not reached if both are below this directory: then the new one wins.
                 Place::Below(dir) if old.starts_with(dir) => old_rank = Some(rank),
                 Place::Below(_) => {}
             }
@@ -178,7 +178,7 @@ impl Rules {
     }
 }
 
-/// `dir/part/part`, byte for byte: a trailing slash in a part is kept and will match nothing.
+/// Returns `dir/part/part`, byte for byte: a trailing slash in a part is kept and does not match anything.
 fn join(dir: &Path, parts: &[&[u8]]) -> Vec<u8> {
     let mut path = dir.as_os_str().to_owned().into_vec();
     for part in parts {

@@ -1,8 +1,9 @@
-//! `-A`: whether the files that are there still describe the modules that are there.
+//! `-A`: whether the existing files still describe the existing modules.
 //!
-//! kmod compares the modification times of module files with that of modules.dep, and so misses modules that went away,
-//! that came with an old time, and changes of what else goes into the files. Here the modules, their order, and the
-//! contents of everything else that is read or written must be what the last run has put down.
+//! kmod compares the modification times of module files with that of modules.dep. It therefore misses
+//! modules that were removed, modules that were added with an old time, and changes to other inputs. Here
+//! the modules, their order, and the contents of all other inputs and outputs must match what the previous
+//! run recorded.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
-//! `--verify`: whether the files that are there are those that would be made now, and agree with each other.
+//! `--verify`: whether the existing files are those that would be written now, and agree with each other.
 //!
-//! Owns the comparison, entry by entry; nothing is written. The files are hostile: what is remembered of one is bounded by
-//! its size, not by what it claims to hold.
+//! This module owns the comparison, entry by entry; nothing is written. The files are untrusted: the memory
+//! used for a file is bounded by its size, not by what it claims to contain.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -17,53 +17,54 @@ use crate::sys::file;
 use super::image::Output;
 use super::read::Known;
 
-/// What is wrong with one file.
+/// A problem with one file.
 #[derive(Debug)]
 pub struct Finding {
-    /// Its name in the module directory.
+    /// The file's name in the module directory.
     pub file: &'static str,
-    /// What is wrong.
+    /// The problem.
     pub wrong: Wrong,
 }
 
-/// Why a file is not as it should be.
+/// The kinds of problems.
 #[derive(Debug)]
 pub enum Wrong {
-    /// It is not there.
+    /// The file does not exist.
     Absent,
-    /// It cannot be read: the errno value.
+    /// The file cannot be read; the errno value.
     Unreadable(i32),
-    /// It is there and makes no sense.
+    /// The file is malformed.
     Damaged(FormatError),
-    /// It has other entries than it should.
+    /// The file has surplus or missing entries.
     Entries(Difference),
-    /// It has the right entries in a wrong order, which decides when several answer.
+    /// The file has the right entries in a wrong order, which matters if several entries match.
     Order,
-    /// It says what it should in other bytes than depmod writes.
+    /// The file has the right entries, but not the bytes that depmod writes.
     Form,
-    /// An index says something else than the text of this name beside it. What it has and the text has not is `surplus`.
+    /// An index disagrees with its text twin of this name. `surplus` lists the entries that only the index
+    /// has.
     Disagrees(&'static str, Difference),
-    /// The side-car has something false about these modules.
+    /// The cache has wrong records for these modules.
     False(Vec<BString>),
 }
 
-/// What two sets of entries do not share, as lines of text.
+/// The differences between two sets of entries, as lines of text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// Entries that are there and should not be.
+    /// Entries that the file should not have.
     pub surplus: Vec<BString>,
-    /// Entries that should be there and are not.
+    /// Entries that the file lacks.
     pub missing: Vec<BString>,
 }
 
-/// The texts with the indexes that say the same.
+/// The texts and their binary indexes.
 const PAIRS: [(&str, &str, IndexKind); 3] = [
     ("modules.dep", "modules.dep.bin", IndexKind::Dep),
     ("modules.alias", "modules.alias.bin", IndexKind::Alias),
     ("modules.symbols", "modules.symbols.bin", IndexKind::Symbol),
 ];
 
-/// Compares the files in `out` with those that were just made, and the side-car with what was just read.
+/// Compares the files in `out` with those that were just built, and the cache with what was just read.
 pub(super) fn compare(out: &Path, outputs: &[Output], known: &[Known<'_>]) -> Vec<Finding> {
     let there: Vec<Result<Vec<u8>, Error>> =
         outputs.iter().map(|made| file::read(&out.join(made.name))).collect();
@@ -94,7 +95,7 @@ fn against_made(there: &Result<Vec<u8>, Error>, made: &Output) -> Option<Wrong> 
         return None;
     }
     let entries = |bytes| if made.is_index() { index_entries(bytes) } else { Ok(text_entries(bytes)) };
-    // Where nothing is to be said, the index is an empty file.
+    // Without a source, depmod writes the index as an empty file.
     let expected = entries(&made.bytes).unwrap_or_default();
     Some(match entries(there) {
         Ok(there) => against(&there, &expected),
@@ -102,7 +103,7 @@ fn against_made(there: &Result<Vec<u8>, Error>, made: &Output) -> Option<Wrong> 
     })
 }
 
-/// An entry as a line of text, and its priority where the file has one.
+/// An entry as a line of text, and its priority if the file has one.
 type Entry = (BString, u32);
 
 fn against(there: &[Entry], expected: &[Entry]) -> Wrong {
@@ -116,7 +117,7 @@ fn against(there: &[Entry], expected: &[Entry]) -> Wrong {
     }
 }
 
-/// What an index has that its text has not, and the other way; `None` when they agree or make no sense.
+/// Returns the differences between an index and its text; `None` if they agree or one of them is malformed.
 fn between(kind: IndexKind, text: &[u8], index: &[u8]) -> Option<Difference> {
     let made = index_of_text(kind, text).ok()?;
     let difference = Difference::between(&index_entries(index).ok()?, &index_entries(&made).ok()?);
@@ -133,7 +134,7 @@ impl Difference {
         let (mut there, mut expected) = (sorted(there), sorted(expected));
         let mut difference = Self::default();
         loop {
-            // The lesser of the two heads has no counterpart.
+            // The lesser of the two next lines has no counterpart.
             let order = match (there.peek(), expected.peek()) {
                 (None, None) => return difference,
                 (Some(_), None) => Ordering::Less,
@@ -153,8 +154,8 @@ fn text_entries(bytes: &[u8]) -> Vec<Entry> {
     text::lines(bytes).map(|line| (line.into(), 0)).collect()
 }
 
-/// How many times its own size the entries of an index may take, and how much in any case. Keys share their beginnings,
-/// so a hostile file could hold entries without end.
+/// Limits for the total size of an index's entries: this multiple of the file size, plus this many bytes.
+/// Keys share prefixes, so a hostile file could contain an unlimited number of entries.
 const GROWTH: usize = 64;
 const LEAST: usize = 1 << 20;
 
@@ -168,15 +169,13 @@ fn index_entries(bytes: &[u8]) -> Result<Vec<Entry>, FormatError> {
         }
     })?;
     if room == 0 {
-        return Err(FormatError::new(
-            FormatKind::Limit,
-            "its entries are longer than the file can account for",
-        ));
+        return Err(FormatError::new(FormatKind::Limit, "too many entries for the size of the file"));
     }
     Ok(entries)
 }
 
-/// A side-car that is not there, is of another version or knows of other states of the modules does no harm.
+/// Checks the cache. A cache that is missing, of another version, or about other states of the modules is
+/// harmless.
 fn side_car_wrong(out: &Path, known: &[Known<'_>]) -> Option<Wrong> {
     let bytes = side_car::read(out)?;
     let facts = match Facts::open(&bytes[..], MAKER) {

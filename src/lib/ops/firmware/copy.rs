@@ -1,7 +1,7 @@
-//! Carrying an image out: every file copied, every link made, below a directory.
+//! Writing an image to a directory: every file is copied, every link is created.
 //!
-//! Files are copied as they are, or decompressed where the image says so. Nothing outside the directory is written, see
-//! [`deposit`](crate::sys::image_dir).
+//! Files are copied unchanged, or decompressed if the image says so. Nothing outside the directory is
+//! written, see [`deposit`](crate::sys::image_dir).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,10 +13,11 @@ use crate::formats::compress::{Compression, Decompressor};
 use crate::sys::file;
 use crate::sys::image_dir::Deposit;
 
-/// Copies all of an image to below `dir`. A file that is decompressed is its copy from then on.
+/// Copies a whole image to the directory `dir`. For a file that is decompressed, the image refers to the
+/// copy afterwards.
 ///
-/// Errors: a file cannot be read, is not compressed as its name says, or cannot be written. What was copied until then
-/// stays, each file whole.
+/// Errors: a file cannot be read, is not compressed as its name says, or cannot be written. Files that were
+/// already copied remain, each complete.
 pub fn copy(image: &mut Image, dir: &Path) -> Result<()> {
     let deposit = Deposit::open(dir)?;
     let mut decompressor = Decompressor::default();
@@ -45,5 +46,5 @@ pub fn copy(image: &mut Image, dir: &Path) -> Result<()> {
 }
 
 fn not_compressed() -> FormatError {
-    FormatError::malformed("file is not compressed, as its name says")
+    FormatError::malformed("not compressed, despite its suffix")
 }

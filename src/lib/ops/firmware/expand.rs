@@ -1,6 +1,7 @@
-//! An image whose compressed files are to be plain ones: their names, and the links that lead to them.
+//! Images with decompressed files: the names of the files, and of the links that lead to them.
 //!
-//! Only what is decompressed loses its suffix, and only links to such a file do with it; a link's target follows it.
+//! Only a file that is decompressed loses its suffix, and only links to such a file lose theirs. The target
+//! of a link is changed accordingly.
 
 use bstr::{BString, ByteSlice};
 
@@ -10,7 +11,8 @@ use super::search::Ambiguity;
 use crate::formats::firmware::{Catalogue, name};
 
 impl Image {
-    /// The same with every compressed file under its plain name. The answer is also what would have had that name too.
+    /// Returns the image with every compressed file under its uncompressed name, and the ambiguities where
+    /// another entry would have the same name.
     pub fn decompressed(&self) -> (Self, Vec<Ambiguity>) {
         let names = Names(self.catalogue());
         let (mut image, mut ambiguities) = (Self::default(), Vec::new());
@@ -35,15 +37,16 @@ impl Image {
 struct Names(Catalogue);
 
 impl Names {
-    /// The name that a path is to have instead; `None` for one that stays.
+    /// Returns the new name of a path; `None` if it does not change.
     fn plain(&self, path: &[u8]) -> Option<BString> {
         let plain = without_suffix(path)?;
-        // Of a directory, a plain file, or nothing it is just a name.
+        // A suffix has no meaning in the name of a directory, of a link to an uncompressed file, or of a
+        // dangling link.
         without_suffix(&self.0.chase(path).ok()?.file)?;
         Some(plain.into())
     }
 
-    /// What the target of a link is to be.
+    /// Returns the new target of a link.
     fn target(&self, link: &[u8], target: &BString) -> BString {
         let dir = link.rsplit_once_str("/").map_or(&b""[..], |(dir, _)| dir);
         let led_to = self.0.locate(&name::join(dir, target));
@@ -53,7 +56,8 @@ impl Names {
     }
 }
 
-/// A path without the suffix of a compressed file. Modules may have one that firmware cannot.
+/// Returns a path without the suffix of a compressed file. `.gz` is supported for modules but not for
+/// firmware.
 fn without_suffix(path: &[u8]) -> Option<&[u8]> {
     let (plain, suffix) = name::plain(path);
     let below = |dir: &str| path.trim_start_with(|char| char == '/').starts_with(&dir.as_bytes()[1..]);

@@ -1,8 +1,9 @@
-//! Reading a firmware directory: what is in it, and what its links lead to outside of it.
+//! Reading a firmware directory: its contents, and the files outside that its links lead to.
 //!
-//! Contract: the kernel opens firmware by plain paths on its root and follows every link. A link that leads out of the
-//! directory is taken for what it leads to: a file that is elsewhere counts as lying where the link is, and so does a
-//! directory with all that is in it; a link that comes back into the directory is one to there.
+//! Contract: the kernel opens firmware by plain paths on its root file system and follows every link. A
+//! link that leads out of the directory is treated as its target: a file outside is listed at the path of
+//! the link, and so is a directory with its contents; a link that leads back into the directory is treated
+//! as a link to that place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -16,21 +17,24 @@ use crate::formats::firmware::{Catalogue, Node, name};
 use crate::sys::listing::{self, Kind};
 use crate::sys::resolve::{self, Way};
 
-/// How many files and links are taken from directories that links lead to: those of all of linux-firmware are 5,000.
+/// The maximum number of files and links that are read from directories outside. All of linux-firmware has
+/// 5,000.
 const MOST_OUTSIDE: usize = 1 << 16;
 
-/// A firmware directory as it was found.
+/// A firmware directory and its contents.
 #[derive(Debug)]
 pub(super) struct Gathered {
-    /// The directory as it was named, or without links where these lead elsewhere on the real root.
+    /// The directory as the caller gave it, or without links if these would lead elsewhere on the real
+    /// root.
     pub dir: PathBuf,
-    /// The directory without any links.
+    /// The directory with all links resolved.
     pub real: PathBuf,
-    /// What is in it.
+    /// Its contents.
     pub catalogue: Catalogue,
 }
 
-/// Reads the directory `dir`, which `whole` is too: absolute as `root` is, below which absolute links lead.
+/// Reads the directory `dir`. `whole` is the same directory as an absolute path; `root` is absolute too,
+/// and absolute links are resolved below it.
 ///
 /// Errors: the directory cannot be listed.
 pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<Gathered> {
@@ -51,16 +55,16 @@ pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<Gathered> 
 struct Reading<'r> {
     root: &'r Path,
     catalogue: Catalogue,
-    /// Where in the catalogue the directories are that have been read.
+    /// For each directory that has been read, its place in the catalogue.
     places: BTreeMap<PathBuf, BString>,
-    /// The same the other way round.
+    /// The reverse mapping.
     dirs: BTreeMap<BString, PathBuf>,
-    /// How much more may come from directories outside.
+    /// How many more entries may be read from directories outside.
     room: usize,
 }
 
 impl Reading<'_> {
-    /// Reads the directory `dir`, which is `real` without links.
+    /// Reads the directory `dir`, whose path without links is `real`.
     fn read(mut self, dir: &Path, real: PathBuf) -> Result<Catalogue> {
         let listed = listing::below(dir, usize::MAX)?;
         self.add(dir, &BString::default(), listed);
@@ -69,7 +73,7 @@ impl Reading<'_> {
         Ok(self.catalogue)
     }
 
-    /// Adds what is in a directory.
+    /// Adds the contents of a directory.
     fn add(&mut self, dir: &Path, at: &BString, listed: Vec<(Vec<u8>, Kind)>) {
         for (path, kind) in listed {
             let node = match kind {
@@ -83,7 +87,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Follows the links that lead out, and those that come with what they lead to. None is followed twice.
+    /// Follows the links that lead out, including those found in the process. Each link is followed once.
     fn follow_all(&mut self) {
         let mut followed = BTreeSet::new();
         loop {
@@ -98,13 +102,13 @@ impl Reading<'_> {
         }
     }
 
-    /// Finds out where a link leads that leads out, and puts that in its place.
+    /// Follows a link that leads out of the directory and replaces it in the catalogue.
     fn follow(&mut self, link: &BString) {
         let on_disk = self.on_disk(link);
         let way = match resolve::follow(self.root, &on_disk) {
             Ok(way) => way,
             Err(error) => {
-                // To itself, or to nothing.
+                // The link leads to itself, or to nothing.
                 let looped = error.raw_os_error() == Some(libc::ELOOP);
                 let itself = link.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
                 let node = looped.then(|| Node::Link(itself.into()));
@@ -134,7 +138,8 @@ impl Reading<'_> {
                 self.has_read(way.end.clone(), link.clone());
                 self.lead(link, way, None);
             }
-            // It stays one that leads out. The next one has less room, and not many can do this.
+            // The directory is too large, so the link stays unresolved. `room` is halved, so that not many
+            // links can cause such a listing.
             Err(error) if error.errno() == libc::EFBIG => self.room /= 2,
             Err(_) => self.lead(link, way, None),
         }
@@ -151,7 +156,7 @@ impl Reading<'_> {
         self.places.insert(dir, at);
     }
 
-    /// Where a path of the catalogue is on the disk.
+    /// Returns the path on the disk for a path in the catalogue.
     fn on_disk(&self, path: &[u8]) -> PathBuf {
         let path = Path::new(OsStr::from_bytes(path));
         let below = |above: &Path| {
@@ -161,14 +166,15 @@ impl Reading<'_> {
         path.ancestors().find_map(below).unwrap_or_default()
     }
 
-    /// Where in the catalogue a way comes back to, and behind how many links.
+    /// Returns the place in the catalogue where a chain of links leads back into it, and the number of
+    /// links before that.
     fn back_inside(&self, way: &Way) -> Option<(usize, BString)> {
         let links = way.links.iter().enumerate().skip(1).filter(|(_, link)| link.is_last);
         let mut stations = links.map(|(at, link)| (at, &link.path)).chain([(way.links.len(), &way.end)]);
         stations.find_map(|(at, path)| Some((at, self.place_of(path)?)))
     }
 
-    /// Where in the catalogue a path of the disk is that has no links.
+    /// Returns the place in the catalogue for a path on the disk without links.
     fn place_of(&self, path: &Path) -> Option<BString> {
         path.ancestors().find_map(|above| {
             let at = self.places.get(above)?;
@@ -178,7 +184,8 @@ impl Reading<'_> {
     }
 }
 
-/// What a link at `link` has to have written in it to lead to `there`; both are paths without other links.
+/// Returns the relative target that makes a link at `link` lead to `there`; both are paths without other
+/// links.
 fn relative(link: &[u8], there: &[u8]) -> BString {
     let mut from: Vec<&[u8]> = name::parts(link).collect();
     from.pop();
@@ -211,7 +218,7 @@ mod tests {
         }
     }
 
-    /// A link to a directory of everything is not followed; those to smaller ones are, until there is too much.
+    /// A link to a very large directory is not followed; links to smaller ones are, up to the limit.
     #[test]
     fn directories_that_are_too_large() {
         let top = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
-//! An image of what is needed: every file with its place, every link on the way to one, and their sizes.
+//! An image: the required files with their paths and sizes, and every link that leads to one.
 //!
-//! Firmware goes below `/lib/firmware`, as it lies in the directory that it comes from; module files where they were.
+//! Firmware is placed below `/lib/firmware`, with the paths that it has in its source directory; module
+//! files keep their paths.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -20,47 +21,47 @@ use crate::sys::file;
 const FIRMWARE_MODE: u32 = 0o444;
 const MODULE_MODE: u32 = 0o555;
 
-/// A part of an image.
+/// An entry of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A file.
     File {
-        /// Where it is now.
+        /// The path of the source file.
         source: BString,
-        /// Its bytes there.
+        /// The size of the source file in bytes.
         size: u64,
-        /// Its permissions.
+        /// The permissions in the image.
         mode: u32,
-        /// Whether it is compressed there, and is not to be.
+        /// Whether the source file is compressed and is to be decompressed.
         decompress: bool,
     },
     /// A symbolic link with its target.
     Link(BString),
 }
 
-/// Files and links by their absolute paths in the image.
+/// The files and links of an image, by their absolute paths in it.
 #[derive(Debug, Default, Clone)]
 pub struct Image {
     entries: BTreeMap<BString, Entry>,
 }
 
-/// How much there is.
+/// A number of files and their total size.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
-    /// Files.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes on the disk.
+    /// Their size on the disk in bytes.
     pub bytes: u64,
 }
 
 impl Sizes {
-    /// What is left of it.
+    /// Returns the difference.
     #[must_use]
     pub fn less(self, other: Self) -> Self {
         Self { files: self.files.saturating_sub(other.files), bytes: self.bytes.saturating_sub(other.bytes) }
     }
 
-    /// Both together.
+    /// Returns the sum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self { files: self.files + other.files, bytes: self.bytes.saturating_add(other.bytes) }
@@ -68,7 +69,7 @@ impl Sizes {
 }
 
 impl Image {
-    /// Adds what was found for a name: the links and the file. The answer is what could have been meant as well.
+    /// Adds the links and the file that were found for a name. Returns the ambiguities.
     pub fn add_firmware(&mut self, search: &Search, found: &Found) -> Vec<Ambiguity> {
         if let Some(ambiguity) = self.clash(search, found) {
             return vec![ambiguity];
@@ -91,13 +92,13 @@ impl Image {
         ambiguities
     }
 
-    /// Adds a file at a place; its size is asked for.
+    /// Adds a module file at `path`; its size is read from the file system.
     ///
-    /// Errors: the place leads upwards; the file cannot be examined.
+    /// Errors: the path contains `..`; the file cannot be examined.
     pub fn add_module(&mut self, path: impl Into<BString>, source: &Path) -> Result<()> {
         let path = path.into();
         if name::parts(&path).any(|part| part == b"..") {
-            return Err(Error::new(source, FormatError::malformed("its path leads out of its directory")));
+            return Err(Error::new(source, FormatError::malformed("path contains '..'")));
         }
         let size = file::stat(source).map_err(Error::at(source))?.size;
         let source = source.components().collect::<PathBuf>().into_os_string().into_encoded_bytes().into();
@@ -105,12 +106,13 @@ impl Image {
         Ok(())
     }
 
-    /// Adds a file with permissions of its own, which need not be there yet.
+    /// Adds a file with its own permissions. The source need not exist yet.
     pub fn add_file(&mut self, path: impl Into<BString>, source: BString, mode: u32) {
         self.entries.insert(path.into(), Entry::File { source, size: 0, mode, decompress: false });
     }
 
-    /// A file or link where there would have to be a directory too: one of them cannot be in the image.
+    /// Finds a file or link at a path that would also have to be a directory: only one of them can be in
+    /// the image.
     fn clash(&self, search: &Search, found: &Found) -> Option<Ambiguity> {
         let way = &found.way;
         let mut paths = way.links.iter().map(|(link, _)| link).chain([&way.file]);
@@ -132,7 +134,7 @@ impl Image {
         })
     }
 
-    /// What comes first stays.
+    /// Adds an entry unless there already is one at the path.
     pub(super) fn add(&mut self, path: BString, entry: Entry) -> Option<Ambiguity> {
         match self.entries.get(&path) {
             Some(there) if *there == entry => None,
@@ -147,7 +149,7 @@ impl Image {
         }
     }
 
-    /// What is in it as a directory of firmware that is the root.
+    /// Returns the contents as a catalogue, with the root of the image as the firmware directory.
     pub(super) fn catalogue(&self) -> Catalogue {
         let mut catalogue = Catalogue::default();
         for (path, entry) in self.entries() {
@@ -162,17 +164,17 @@ impl Image {
         catalogue
     }
 
-    /// What is in it, by path.
+    /// Returns the entries, sorted by path.
     pub fn entries(&self) -> impl Iterator<Item = (&BString, &Entry)> {
         self.entries.iter()
     }
 
-    /// The same, to be changed.
+    /// Returns the entries for modification.
     pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (&BString, &mut Entry)> {
         self.entries.iter_mut()
     }
 
-    /// How much there is of it.
+    /// Returns the number and total size of the files.
     pub fn sizes(&self) -> Sizes {
         self.entries.values().fold(Sizes::default(), |sizes, entry| match entry {
             Entry::File { size, .. } => sizes.plus(Sizes { files: 1, bytes: *size }),
@@ -180,7 +182,7 @@ impl Image {
         })
     }
 
-    /// As fsspec: files first, then links.
+    /// Returns the image as an fsspec: files first, then links.
     ///
     /// Errors: those of [`Spec::file`].
     pub fn fsspec(&self) -> std::result::Result<Vec<u8>, FormatError> {
@@ -198,7 +200,7 @@ impl Image {
         Ok(spec.into_bytes())
     }
 
-    /// As a list for `gen_init_cpio`.
+    /// Returns the image as a list for `gen_init_cpio`.
     ///
     /// Errors: those of [`List::file`].
     pub fn cpio(&self) -> std::result::Result<Vec<u8>, FormatError> {
@@ -213,7 +215,7 @@ impl Image {
     }
 }
 
-/// What an entry is made of, in a word.
+/// Describes an entry by its source or target.
 fn told(entry: &Entry) -> BString {
     match entry {
         Entry::File { source, .. } => source.clone(),
@@ -221,12 +223,13 @@ fn told(entry: &Entry) -> BString {
     }
 }
 
-/// The place of a path of a firmware directory.
+/// Returns the path in an image for a path in a firmware directory.
 pub(super) fn place(path: &[u8]) -> BString {
     name::join(FIRMWARE.as_bytes(), path)
 }
 
-/// The place of a file below a module directory, which `release` names if there is one; of one elsewhere where it is.
+/// Returns the path in an image for a module file. A file below the module directory `dir` is placed in the
+/// module directory of `release`, or in /lib/modules if `release` is empty; any other file keeps its path.
 pub fn module_place(dir: &Path, release: &[u8], path: &Path) -> BString {
     let Ok(below) = path.strip_prefix(dir) else { return path.as_os_str().as_bytes().into() };
     let modules = name::join(b"/lib/modules", release);
@@ -234,7 +237,7 @@ pub fn module_place(dir: &Path, release: &[u8], path: &Path) -> BString {
     name::join(modules.as_bytes(), below.as_os_str().as_bytes())
 }
 
-/// The lists of a module directory that depmod makes its indexes of besides the modules, as far as they are there.
+/// Returns the existing lists in a module directory that depmod reads besides the modules.
 pub fn depmod_inputs(dir: &Path) -> Vec<PathBuf> {
     let names = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
     names.iter().map(|name| dir.join(name)).filter(|path| file::exists(path).is_ok()).collect()

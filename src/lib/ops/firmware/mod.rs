@@ -1,8 +1,56 @@
-//! Firmware by need: which files the modules of a choice ask for, where those are, and an image of just them.
+//! Firmware: which files a selection of modules requests, where they are, and an image of only those files.
 //!
-//! [`select`] chooses modules with all that they need, [`needs`] tells what they ask for, [`Search`] finds it as the kernel
-//! would, [`Image`] gathers it with the links on the way to it, [`copy`] carries it out.
-//! None of them says a word.
+//! [`select`] chooses modules including their dependencies, [`needs`] returns what they request, [`Search`]
+//! finds it as the kernel would, [`Image`] collects it together with the links that lead to it, and
+//! [`copy`] writes the image to a directory. None of them prints.
+//!
+//! # Examples
+//!
+//! Find out which of the requested files exist:
+//!
+//! ```
+//! use std::fs;
+//!
+//! use oxmod::ops::firmware::{Needs, Search, Survey};
+//!
+//! let root = tempfile::tempdir()?;
+//! let dir = root.path().join("lib/firmware/acme");
+//! fs::create_dir_all(&dir)?;
+//! fs::write(dir.join("one.bin"), "firmware")?;
+//!
+//! let mut needs = Needs::new();
+//! needs.insert("acme/one.bin".into(), vec!["acmenet".into()]);
+//! needs.insert("acme/two.bin".into(), vec!["acmenet".into()]);
+//! let search = Search::system(root.path(), b"6.12.0", None)?;
+//! let survey = Survey::new(&needs, &search);
+//! assert_eq!(survey.present[0].name, "acme/one.bin");
+//! assert_eq!(survey.missing[0].name, "acme/two.bin");
+//! assert_eq!(survey.image(&search).image.sizes().files, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Copy the firmware of one driver of the running kernel to another directory:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use oxmod::context::{ConfigSource, Context, module_dir};
+//! use oxmod::notice::Sink;
+//! use oxmod::ops::firmware::{Search, Selection, Survey, copy, kernel_path, needs, select};
+//!
+//! let context = Context::open(module_dir(None, None)?, &ConfigSource::System, &Sink::none());
+//! let selection = Selection { names: vec!["r8169".into()], ..Selection::default() };
+//! let chosen = select(&context, &selection)?;
+//! let (requested, unreadable) = needs(&context, &chosen);
+//! for error in unreadable {
+//!     eprintln!("{error}");
+//! }
+//! let search = Search::system(Path::new("/"), b"6.12.0", kernel_path().as_deref())?;
+//! let survey = Survey::new(&requested, &search);
+//! let mut image = survey.image(&search).image;
+//! copy(&mut image, Path::new("/tmp/image"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod copy;
 mod expand;

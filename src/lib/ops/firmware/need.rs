@@ -1,7 +1,7 @@
-//! What firmware modules ask for, by their own word.
+//! The firmware that modules request.
 //!
-//! Of a module file that word is read as modinfo reads it: from what depmod has left, else from the file. What is built in
-//! has it in modules.builtin.modinfo.
+//! For a module file, the requests are read in the same way as by modinfo: from the cache if depmod has
+//! left a record, otherwise from the file. For built-in modules, they are in modules.builtin.modinfo.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,11 @@ use crate::name;
 use crate::ops::info::Reader;
 use crate::sys::{host, parallel};
 
-/// What is asked for, as it is written - names and patterns -, and the modules that do, by name.
+/// The requested names and patterns, as written in the modules, with the names of the modules that request
+/// them.
 pub type Needs = BTreeMap<BString, Vec<BString>>;
 
-/// What the chosen modules ask for, and which of them cannot be read.
+/// Returns the requests of the chosen modules, and the errors for modules that cannot be read.
 pub fn needs(context: &Context, chosen: &Chosen) -> (Needs, Vec<Error>) {
     let files: Vec<(&BString, &PathBuf)> =
         chosen.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
@@ -31,8 +32,8 @@ pub fn needs(context: &Context, chosen: &Chosen) -> (Needs, Vec<Error>) {
     (needs, unread)
 }
 
-/// What module files ask for, each given with the module's name, and which of them cannot be read; `dir` may have a
-/// side-car about them.
+/// Returns the requests of module files, each given with its module name, and the errors for files that
+/// cannot be read. `dir` is the module directory, whose cache is used.
 pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> (Needs, Vec<Error>) {
     let answers = parallel::map(host::processors(), files, Reader::default, |reader, (_, path)| {
         let info = reader.read(dir, path, false)?;
@@ -49,13 +50,13 @@ pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> (Needs, Vec
     (needs, unread)
 }
 
-/// What is asked for in a modules.builtin.modinfo, and by which module.
+/// Returns the requests in modules.builtin.modinfo, each with the module that makes it.
 pub fn needs_of_builtin(modinfo: &[u8]) -> impl Iterator<Item = (BString, BString)> {
     let asked = modinfo::builtin_modinfo(modinfo).filter(|info| info.key == b"firmware");
     asked.map(|info| (info.value.into(), name::normalize(info.module).into_owned().into()))
 }
 
-/// Notes that a module asks for a name.
+/// Adds a module's request for a name.
 fn add(needs: &mut Needs, firmware: BString, module: &BString) {
     if firmware.is_empty() {
         return;

@@ -1,4 +1,5 @@
-//! The files of a directory of modules that has no indexes, as an image builder has it: which are modules, which are not.
+//! Listing a directory of modules that has no indexes, as in an image builder: module files and other
+//! files.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -11,19 +12,20 @@ use crate::name;
 use crate::ops::depmod::BUILD_LINKS;
 use crate::sys::tree::{Found, Walk};
 
-/// What is in a directory.
+/// The files in a directory.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// The files of modules with the modules' names, sorted by path. There may be several of a name.
+    /// The module files with their module names, sorted by path. Several may have the same name.
     pub modules: Vec<(BString, PathBuf)>,
-    /// Everything else that is no directory.
+    /// Everything else except directories.
     pub strays: Vec<PathBuf>,
 }
 
-/// Lists a directory with all below it, links followed, but not into the kernel's build tree, as depmod does.
+/// Lists a directory recursively. As in depmod, links are followed, but not those to the kernel's build
+/// tree.
 ///
-/// Errors: a directory cannot be listed, or something in it cannot be examined; a link to nothing, or back to where it
-/// lies, is only a stray.
+/// Errors: a directory cannot be listed, or an entry cannot be examined. A dangling link, or one that leads
+/// back to its own directory, is only listed as a stray.
 pub fn files(dir: &Path) -> Result<Files> {
     let mut files = Files::default();
     let skip = |name: &OsString, is_dir: bool| is_dir && BUILD_LINKS.iter().any(|link| name == link);

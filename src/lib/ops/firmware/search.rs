@@ -1,9 +1,11 @@
-//! Where firmware is: the directories that the kernel searches, in its order, or a list of files that others made.
+//! Searching firmware: in the directories that the kernel searches, in its order, or in a given list of
+//! files.
 //!
-//! Contract: the kernel's firmware loader. It tries the name itself everywhere, then with `.zst`, then with `.xz`; in the
-//! directory that its parameter names, in updates/RELEASE, updates, RELEASE and at the top of the firmware directory. What
-//! cannot be read, such as an empty file, does not keep it from looking in the next directory; but in the last one it
-//! ends the search, whatever there is with a suffix.
+//! Contract: the kernel's firmware loader. It tries the name itself in every directory, then with `.zst`,
+//! then with `.xz`. The directories are the one that its parameter names, then updates/RELEASE, updates,
+//! RELEASE and the top of the firmware directory. After a file that cannot be read, such as an empty one,
+//! the kernel continues with the next directory; but in the last directory such a file ends the search,
+//! even if there are files with a suffix.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
@@ -19,83 +21,84 @@ use crate::formats::firmware::whence::Whence;
 use crate::formats::firmware::{Catalogue, Chased, Dead, Node, Steps, name};
 use crate::sys::{file, sysfs};
 
-/// What is done where more than one thing could be meant.
+/// What to do about ambiguities.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Nothing is made.
+    /// Fail.
     Error,
-    /// It is told, and the first is taken.
+    /// Report them and use the first candidate.
     #[default]
     Warn,
-    /// The first is taken.
+    /// Use the first candidate.
     First,
 }
 
-/// More than one thing that could be meant.
+/// A request that has more than one candidate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ambiguity {
-    /// Files for a name: the one taken, and the others.
+    /// Several files for a name.
     Files {
         /// The name, or the path in the image.
         name: BString,
-        /// What is taken.
+        /// The file that is used.
         taken: BString,
-        /// What could be meant as well.
+        /// The other candidates.
         others: Vec<BString>,
     },
-    /// Targets of a link.
+    /// Several targets for a link.
     Targets {
         /// The link.
         name: BString,
-        /// Where it leads.
+        /// The existing target.
         taken: BString,
-        /// Where WHENCE has it lead.
+        /// The target in WHENCE.
         other: BString,
     },
 }
 
-/// A file for a name.
+/// A file that was found for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The path in that directory that was tried.
+    /// The path, in that directory, that was tried.
     pub path: BString,
-    /// The way to it.
+    /// The links that lead to the file, and the file.
     pub way: Chased,
-    /// The directory of the search, by number.
+    /// The position of the directory in the search.
     pub root: usize,
 }
 
-/// A directory with what is in it.
+/// A directory and its contents.
 #[derive(Debug, Default)]
 struct Root {
-    /// What its paths begin with on the disk; empty where each file has a place of its own.
+    /// The prefix of its paths on the disk; empty if each file has its own location.
     dir: PathBuf,
-    /// The same without links.
+    /// The same with all links resolved.
     real: PathBuf,
     catalogue: Catalogue,
 }
 
-/// The directories in which firmware is looked for.
+/// The directories that are searched for firmware.
 #[derive(Debug, Default)]
 pub struct Search {
     roots: Vec<Root>,
-    /// Which directory of which root comes first.
+    /// The search order: directories within roots.
     order: Vec<(usize, BString)>,
-    /// A directory counts only where those before it have nothing, whatever the suffix.
+    /// Whether all suffixes are tried in a directory before the next one is searched.
     in_turn: bool,
-    /// The root whose paths are only endings of others: the name of a link of WHENCE is more certain.
+    /// The root whose paths are only the endings of other paths: there, a link from WHENCE is more
+    /// reliable.
     uncertain: Option<usize>,
 }
 
-/// A place to look for a name.
+/// A place to search for a name.
 #[derive(Clone, Copy)]
 struct Attempt<'s> {
     root: usize,
     start: &'s BString,
     suffix: &'static str,
-    /// Whether links that are only said to be there count more than what is.
+    /// Whether links from WHENCE take precedence over existing files.
     said_first: bool,
-    /// Whether the kernel looks nowhere else for the name with this suffix.
+    /// Whether this is the last place where the kernel searches for the name with this suffix.
     is_last: bool,
 }
 
@@ -107,10 +110,10 @@ impl<'s> Attempt<'s> {
 
 type Answer<T> = std::result::Result<T, Dead>;
 
-/// The only name of a parameter of the kernel's firmware loader.
+/// The module parameter that contains the directory.
 const PARAMETER: &str = "parameters/path";
 
-/// The directory that the running kernel searches before all others, if its parameter names one.
+/// Returns the directory that the running kernel searches before all others, if its parameter is set.
 pub fn kernel_path() -> Option<PathBuf> {
     let text = sysfs::attribute(b"firmware_class", PARAMETER).ok()?;
     let path = text.trim_ascii();
@@ -118,9 +121,10 @@ pub fn kernel_path() -> Option<PathBuf> {
 }
 
 impl Search {
-    /// The firmware directory below `root`, as a kernel of this `release` searches it; before it `first`.
+    /// Returns a search of the firmware directory below `root`, as a kernel of this `release` would search
+    /// it; `first` is searched before it.
     ///
-    /// Errors: a directory that is there cannot be listed.
+    /// Errors: an existing directory cannot be listed.
     pub fn system(root: &Path, release: &[u8], first: Option<&Path>) -> Result<Self> {
         let mut search = Self::default();
         if let Some(first) = first {
@@ -141,7 +145,8 @@ impl Search {
         Ok(search)
     }
 
-    /// Exactly these directories, each once; absolute links in them lead below `root`.
+    /// Returns a search of exactly these directories, each once; absolute links in them are resolved below
+    /// `root`.
     ///
     /// Errors: one of them cannot be listed.
     pub fn directories(root: &Path, dirs: &[PathBuf]) -> Result<Self> {
@@ -168,13 +173,14 @@ impl Search {
         self.push(Root { dir, real, catalogue })
     }
 
-    /// The files of a list, a path a line, wherever they are. A name stands for a path that ends in it: first of all for
-    /// that below the directory that all of them are in, then for the shortest.
+    /// Returns a search of the files in a list with one path per line; the files need not exist. A name
+    /// stands for a path that ends in it: preferably for the one relative to the directory that all files
+    /// have in common, otherwise for the shortest.
     ///
     /// Errors: malformed for a line that is too long for a path.
     pub fn listed(list: &[u8]) -> std::result::Result<Self, FormatError> {
         if let Some((_, number)) = list.lines().zip(1..).find(|(line, _)| line.len() >= name::MAX_LENGTH) {
-            return Err(FormatError::malformed(format!("line {number} is too long for a path")));
+            return Err(FormatError::malformed(format!("line {number}: path too long")));
         }
         let mut seen = BTreeSet::new();
         let lines: Vec<&[u8]> = list.lines().filter(|line| !line.is_empty() && seen.insert(*line)).collect();
@@ -210,7 +216,7 @@ impl Search {
         root
     }
 
-    /// Adds the links of WHENCE to what is there. The answer is those that lead elsewhere than what is there.
+    /// Adds the links in WHENCE. Returns those that contradict existing links.
     pub fn add_links(&mut self, whence: &Whence) -> Vec<Ambiguity> {
         let (mut ambiguities, mut told) = (Vec::new(), BTreeSet::new());
         for link in &whence.links {
@@ -228,8 +234,8 @@ impl Search {
         ambiguities
     }
 
-    /// The files for what a module asks for: for the name itself, or else, if it may be a pattern, for all names that it
-    /// stands for.
+    /// Returns the files for a request of a module: the file with that name, or, if there is none and it
+    /// may be a pattern, the files for all names that match it.
     ///
     /// Errors: why there is none.
     pub fn find(&self, wanted: &[u8], steps: &mut Steps) -> Answer<Vec<Found>> {
@@ -255,7 +261,7 @@ impl Search {
         if found.is_empty() { Err(why) } else { Ok(found) }
     }
 
-    /// The names without suffix that a pattern stands for.
+    /// Returns the names, without suffix, that match a pattern.
     fn expand(&self, pattern: &[u8], steps: &mut Steps) -> Answer<BTreeSet<BString>> {
         let mut names = BTreeSet::new();
         for (root, start) in &self.order {
@@ -266,7 +272,7 @@ impl Search {
         Ok(names)
     }
 
-    /// The file that a kernel opens for a name.
+    /// Returns the file that the kernel would open for a name.
     fn exactly(&self, wanted: &[u8]) -> Answer<Found> {
         let mut why = Dead::Absent;
         for attempt in self.attempts() {
@@ -275,7 +281,7 @@ impl Search {
                 Err(failure) => failure,
             };
             let ends = attempt.is_last && is_error(&failure);
-            // What is said first is what is tried first.
+            // The first specific failure is reported.
             if why == Dead::Absent {
                 why = failure;
             }
@@ -286,19 +292,19 @@ impl Search {
         Err(why)
     }
 
-    /// The file for a name at one place.
+    /// Returns the file for a name at one place.
     fn attempt(&self, attempt: &Attempt<'_>, wanted: &[u8]) -> Answer<Found> {
         let Some(Root { catalogue, .. }) = self.roots.get(attempt.root) else { return Err(Dead::Absent) };
         let path = name::join(attempt.start, &[wanted, attempt.suffix.as_bytes()].concat());
         let way = if attempt.said_first { catalogue.chase_said(&path) } else { catalogue.chase(&path) }?;
-        // Of a list no sizes are known.
+        // The sizes of files in a list are unknown.
         match catalogue.node(&way.file).as_deref() {
             Some(Node::File { size: 0, .. }) if !self.in_turn => Err(Dead::Empty(way.file)),
             _ => Ok(Found { path, way, root: attempt.root }),
         }
     }
 
-    /// Where a name is looked for, one after the other.
+    /// Returns the places to search for a name, in order.
     fn attempts(&self) -> Vec<Attempt<'_>> {
         let suffixes = name::SUFFIXES;
         if !self.in_turn {
@@ -318,12 +324,12 @@ impl Search {
         in_turn.collect()
     }
 
-    /// What is at a path of a directory of the search.
+    /// Returns the entry at a path in a directory of the search.
     pub(super) fn node(&self, root: usize, path: &[u8]) -> Option<Node> {
         self.roots.get(root)?.catalogue.node(path).map(std::borrow::Cow::into_owned)
     }
 
-    /// The links on the disk that lead out of a directory of the search on the way to a path in it.
+    /// Returns the links on the disk that lead out of a directory of the search on the way to a path in it.
     pub(super) fn outward(&self, root: usize, path: &[u8]) -> impl Iterator<Item = &(BString, BString)> {
         self.roots.get(root).into_iter().flat_map(move |root| root.catalogue.outward(path))
     }
@@ -333,7 +339,8 @@ impl Search {
         self.roots.get(root).is_some_and(|root| root.catalogue.leads_out(path))
     }
 
-    /// The names by which modules could ask for a path of a directory of the search, of which only one need lead to it.
+    /// Returns the names by which modules could request a path in a directory of the search. One of them
+    /// leading to it is enough.
     pub(super) fn names(&self, root: usize, path: &[u8]) -> Vec<BString> {
         let starts = self.order.iter().filter(|(of, _)| *of == root).map(|(_, start)| start);
         let below = starts.filter_map(|start| {
@@ -344,41 +351,41 @@ impl Search {
         below.collect()
     }
 
-    /// Where a path of a directory of the search is on the disk.
+    /// Returns the path on the disk for a path in a directory of the search.
     pub fn on_disk(&self, root: usize, path: &[u8]) -> BString {
         let dir = self.roots.get(root).map_or(Path::new(""), |root| &root.dir);
         name::join(dir.as_os_str().as_bytes(), path)
     }
 
-    /// How many files there are, and their bytes.
+    /// Returns the number of files and their total size in bytes.
     pub fn total(&self) -> (u64, u64) {
         let nodes = self.roots.iter().flat_map(|root| root.catalogue.nodes());
         let files = nodes.filter_map(|(_, node)| match node {
             Node::File { source, size, .. } => Some((source, size)),
             Node::Link(_) => None,
         });
-        // One may be there by way of two directories.
+        // A file may be reachable through two directories.
         let files: BTreeMap<&BString, &u64> = files.collect();
         (files.len() as u64, files.values().copied().sum())
     }
 
-    /// Every file and link that is there, by directory of the search and path.
+    /// Returns every file and link, with the position of its directory and its path.
     pub fn everything(&self) -> impl Iterator<Item = (usize, &BString)> {
         let roots = self.roots.iter().enumerate();
         roots.flat_map(|(at, root)| root.catalogue.nodes().map(move |(path, _)| (at, path)))
     }
 }
 
-/// Reads a directory of firmware; links that are absolute lead below `root`.
+/// Reads a firmware directory; absolute links are resolved below `root`.
 fn read(root: &Path, dir: &Path) -> Result<Gathered> {
-    // Without doubled slashes and the like, which would be in every path.
+    // Removes repeated slashes and the like, which would otherwise be part of every path.
     let tidy = |path: &Path| path.components().collect::<PathBuf>();
     let whole = |path: &Path| Ok(tidy(Path::new(&absolute(path.as_os_str()).map_err(Error::at(path))?)));
     gather(&whole(root)?, &tidy(dir), &whole(dir)?)
 }
 
-/// Whether the kernel takes a failure for one that it does not look any further after, once all directories are done: all
-/// but that there is nothing.
+/// Whether the kernel stops searching after this failure in the last directory: any failure except that the
+/// file does not exist.
 fn is_error(failure: &Dead) -> bool {
     matches!(failure, Dead::Empty(_) | Dead::Loop(_) | Dead::Directory(_) | Dead::NoDirectory(_))
 }
@@ -387,7 +394,7 @@ fn listed_file(line: &[u8], rivals: Vec<BString>) -> Node {
     Node::File { source: line.into(), size: 0, rivals }
 }
 
-/// How many parts all paths begin with, less those that are a path's last.
+/// Returns the number of leading components that all paths share, not counting file names.
 fn common_directory(paths: &[Vec<&[u8]>]) -> usize {
     let Some((first, others)) = paths.split_first() else { return 0 };
     let most = first.len().saturating_sub(1);

@@ -1,7 +1,8 @@
-//! Which modules are meant, with everything that they need: dependencies, soft and weak ones.
+//! Selecting modules together with their dependencies, including soft and weak ones.
 //!
-//! Owns the meaning of names, patterns, devices and of what is loaded. Contract: modprobe's for names and devices; what the
-//! configuration keeps from being loaded for a device is not chosen for one.
+//! This module owns the meaning of names, patterns, devices and loaded modules in a selection. Contract:
+//! modprobe's for names and devices; modules that the configuration prevents from being loaded for a device
+//! are not selected for one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,27 +15,27 @@ use crate::error::{Error, Result};
 use crate::name;
 use crate::sys::devices::modaliases;
 
-/// What is chosen; nothing at all stands for everything.
+/// A selection of modules; an empty selection means all modules.
 #[derive(Debug, Default, Clone)]
 pub struct Selection {
-    /// Names of modules, aliases, and patterns of names.
+    /// Module names, aliases, and patterns of module names.
     pub names: Vec<BString>,
-    /// The /sys whose devices are to be served.
+    /// The sysfs mount point with the devices whose drivers are selected.
     pub devices: Option<PathBuf>,
-    /// What the kernel has loaded.
+    /// Whether the loaded modules are selected.
     pub loaded: bool,
 }
 
-/// The chosen modules by their normalised names, with their files; those without one are built in.
+/// The chosen modules by normalised name, with their files; `None` for built-in ones.
 pub type Chosen = BTreeMap<BString, Option<PathBuf>>;
 
-/// Why nothing can be chosen.
+/// The reason why the selection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Unselected {
-    /// No module is called so, and none serves it.
-    #[error("no module {0}")]
+    /// No module has this name or alias.
+    #[error("module {0} not found")]
     Unknown(BString),
-    /// There is no index of modules in this directory.
+    /// This directory has no module index.
     #[error("no index of modules in {}", .0.display())]
     NoIndex(PathBuf),
     /// The devices, or the loaded modules, cannot be listed.
@@ -42,7 +43,7 @@ pub enum Unselected {
     Unread(#[from] Error),
 }
 
-/// Chooses modules, and with them all that they need.
+/// Returns the selected modules and everything that they need.
 pub fn select(context: &Context, selection: &Selection) -> std::result::Result<Chosen, Unselected> {
     let everything = selection.names.is_empty() && selection.devices.is_none() && !selection.loaded;
     let all = all_modules(context)?;
@@ -66,7 +67,7 @@ pub fn select(context: &Context, selection: &Selection) -> std::result::Result<C
     Ok(closure(context, &all, wanted))
 }
 
-/// Every module that there is.
+/// Returns all modules.
 fn all_modules(context: &Context) -> std::result::Result<Chosen, Unselected> {
     let mut all = Chosen::new();
     context.dump(IndexKind::Builtin, |name, _| {
@@ -77,7 +78,7 @@ fn all_modules(context: &Context) -> std::result::Result<Chosen, Unselected> {
             all.insert(name.into(), Some(context.in_dir(dep.path)));
         }
     });
-    // Of no modules is one thing, none at all another.
+    // An index without modules is valid; a missing index is an error.
     if context.has_index(IndexKind::Dep) {
         Ok(all)
     } else {
@@ -85,7 +86,7 @@ fn all_modules(context: &Context) -> std::result::Result<Chosen, Unselected> {
     }
 }
 
-/// What a name, an alias or a pattern of names stands for.
+/// Returns the modules that a name, an alias or a pattern of names stands for.
 fn named(context: &Context, all: &Chosen, operand: &BString) -> Vec<BString> {
     let known = |name: &BString| all.contains_key(name);
     let found = context.lookup(operand).unwrap_or_default();
@@ -99,7 +100,8 @@ fn named(context: &Context, all: &Chosen, operand: &BString) -> Vec<BString> {
     }
 }
 
-/// The modules for the devices below a /sys, as far as the configuration lets them be loaded for a device.
+/// Returns the modules for the devices below `sys`, except those that the configuration prevents from being
+/// loaded for a device.
 ///
 /// Errors: the devices cannot be listed.
 pub fn devices(context: &Context, sys: &Path) -> Result<BTreeSet<BString>> {
@@ -111,7 +113,7 @@ pub fn devices(context: &Context, sys: &Path) -> Result<BTreeSet<BString>> {
     Ok(found.map(|module| module.name).filter(|name| !kept_out(name)).collect())
 }
 
-/// The modules of these names and what they need, each once.
+/// Returns the modules with these names and everything that they need, each once.
 fn closure(context: &Context, all: &Chosen, wanted: Vec<BString>) -> Chosen {
     let mut chosen = Chosen::new();
     let mut pending = wanted;

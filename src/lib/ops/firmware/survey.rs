@@ -1,4 +1,4 @@
-//! What there is of all that is asked for, and what is not.
+//! Comparing the requests of modules with the existing firmware.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,64 +9,64 @@ use super::need::Needs;
 use super::search::{Ambiguity, Found, Search};
 use crate::formats::firmware::{Dead, Node, Steps, name};
 
-/// A name that there is something for.
+/// A requested name for which there are files.
 #[derive(Debug)]
 pub struct Present {
-    /// As modules ask for it.
+    /// The name or pattern, as written in the modules.
     pub name: BString,
-    /// The modules that do.
+    /// The modules that request it.
     pub modules: Vec<BString>,
-    /// The files, of a pattern perhaps several.
+    /// The files; several are possible for a pattern.
     pub files: Vec<Found>,
 }
 
-/// A name that there is nothing for.
+/// A requested name for which there is no file.
 #[derive(Debug)]
 pub struct Missing {
-    /// As modules ask for it.
+    /// The name or pattern, as written in the modules.
     pub name: BString,
-    /// The modules that do.
+    /// The modules that request it.
     pub modules: Vec<BString>,
-    /// Why there is nothing.
+    /// Why there is no file.
     pub why: Dead,
 }
 
-/// Both, each sorted by name.
+/// The present and missing names, each sorted by name.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// What there is.
+    /// The names for which there are files.
     pub present: Vec<Present>,
-    /// What there is not.
+    /// The names for which there are none.
     pub missing: Vec<Missing>,
 }
 
-/// What is needed, in one place.
+/// An image of the needed firmware.
 #[derive(Debug, Default)]
 pub struct Made<'s> {
-    /// The files and links.
+    /// The image.
     pub image: Image,
-    /// What of it could be something else.
+    /// The ambiguities in it.
     pub ambiguities: Vec<Ambiguity>,
-    /// Those names that it has nothing for, since something else is in the way.
+    /// The names that the image cannot provide because another entry is in the way.
     pub lost: Vec<&'s Present>,
 }
 
-/// A file of the search, or a link on the way to one.
+/// A file of the search, or a link that leads to one, and its owners.
 #[derive(Debug)]
 pub struct Owned {
-    /// Where it is on the disk.
+    /// The path on the disk.
     pub path: BString,
-    /// Where it really is, for what lies elsewhere.
+    /// The path of the source of a file, which may lie outside the directory.
     pub source: Option<BString>,
-    /// The names that modules could have for it: where it is below the directories that are searched, without the suffix
-    /// of a compressed file.
+    /// The names by which modules could request it: its path relative to the searched directories, without
+    /// the suffix of a compressed file.
     pub names: Vec<BString>,
-    /// The modules that ask for it.
+    /// The modules that request it.
     pub modules: Vec<BString>,
 }
 
 impl Survey {
-    /// Looks for everything that is needed.
+    /// Searches for everything that is needed.
     pub fn new(needs: &Needs, search: &Search) -> Self {
         let (mut survey, mut steps) = (Self::default(), Steps::default());
         for (name, modules) in needs {
@@ -79,7 +79,7 @@ impl Survey {
         survey
     }
 
-    /// Passes over what is missing and matches one of these names and patterns.
+    /// Removes the missing names that match one of these names and patterns.
     pub fn allow(&mut self, patterns: &[BString]) {
         let allowed = |missing: &Missing| {
             patterns.iter().any(|pattern| *pattern == missing.name || name::matches(pattern, &missing.name))
@@ -87,7 +87,7 @@ impl Survey {
         self.missing.retain(|missing| !allowed(missing));
     }
 
-    /// An image of all that there is.
+    /// Returns an image of all files that were found.
     pub fn image(&self, search: &Search) -> Made<'_> {
         let (mut made, mut told) = (Made::default(), BTreeSet::new());
         for found in self.present.iter().flat_map(|present| &present.files) {
@@ -105,7 +105,8 @@ impl Survey {
         made
     }
 
-    /// Every file and link of the search with the modules that ask for it: by the name itself, a pattern, or a link.
+    /// Returns every file and link of the search with the modules that request it: by its name, by a
+    /// pattern, or by a link.
     pub fn owners(&self, search: &Search) -> Vec<Owned> {
         let mut modules: BTreeMap<(usize, &BString), Vec<BString>> = BTreeMap::new();
         for present in &self.present {
@@ -117,7 +118,7 @@ impl Survey {
                 }
             }
         }
-        // Links that are only said to be there are as good as others.
+        // Links from WHENCE are included, whether or not they exist.
         let all: BTreeSet<(usize, &BString)> = search.everything().chain(modules.keys().copied()).collect();
         let everything = all.into_iter().map(|(root, path)| {
             let mut modules = modules.get(&(root, path)).cloned().unwrap_or_default();
@@ -133,20 +134,20 @@ impl Survey {
     }
 }
 
-/// Something that a name leads to: a file, or a link on the way to one.
+/// A file that a name leads to, or a link on the way to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Where it is on the disk.
+    /// The path on the disk.
     pub path: BString,
-    /// Where a link leads.
+    /// The target of a link.
     pub target: Option<BString>,
-    /// The bytes of a file.
+    /// The size of a file in bytes.
     pub size: Option<u64>,
 }
 
 impl Place {
-    /// The links and the file of what was found, in the order in which the kernel comes upon them: also those links that
-    /// lie outside of the directory of the search.
+    /// Returns the links and the file that were found, in the order in which the kernel follows them,
+    /// including links that lie outside the searched directory.
     pub fn all(search: &Search, found: &Found) -> Vec<Self> {
         let link = |path, target| Self { path, target: Some(target), size: None };
         let mut places: Vec<Self> = Vec::new();
@@ -160,7 +161,7 @@ impl Place {
             for (path, target) in search.outward(found.root, path) {
                 add(link(path.clone(), target.clone()));
             }
-            // One that leads out is among those.
+            // A link that leads out is included in the links above.
             if let Some(target) = target.filter(|_| !search.leads_out(found.root, path)) {
                 add(link(search.on_disk(found.root, path), target.clone()));
             }

@@ -1,7 +1,8 @@
-//! The loading manager: one object that loads modules for all threads of a program.
+//! The manager: one object that loads and removes modules for all threads of a program.
 //!
-//! Owns what one call means among others that run at the same time. What is to be loaded, in which order and
-//! with which parameters is the plan of [`probe`](crate::ops::probe), as for modprobe. Must not print.
+//! This module owns how concurrent calls affect each other. What is loaded, in which order and with which
+//! parameters is determined by the plans of [`probe`](crate::ops::probe), as for modprobe. It must not
+//! print.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,29 +24,30 @@ use crate::ops::probe::{
 use crate::ops::remove::{self, RemoveRequest};
 use crate::sys::module::{self, State};
 
-/// The name that an `alias` line gives a device which is to have no driver.
+/// The module name in an `alias` line that means that a device shall have no driver.
 const NONE: &[u8] = b"off";
 
-/// Opens the modules and their configuration, at first and at each [`Manager::refresh`].
+/// Opens the modules and their configuration, initially and at each [`Manager::refresh`].
 type Open = Box<dyn Fn() -> error::Result<Context> + Send + Sync>;
 
 /// Loads and removes modules for a whole program.
 ///
-/// All methods may be called from any number of threads. Loads go on at the same time; of those that want
-/// one module at the same moment one inserts it and the others get its answer. [`unload`](Self::unload) waits
-/// until no load is going on, and loads wait for it.
+/// All methods may be called from any number of threads. Loads run in parallel; if several calls want the
+/// same module at the same time, one inserts it and the others get its result. [`unload`](Self::unload)
+/// waits until no load is running, and loads wait for it.
 ///
-/// Nothing is remembered about what is loaded: each call asks the kernel, so it does not matter who else
-/// loads and removes modules meanwhile. A module that another process has on its way in or out is waited for.
-/// What is read once and kept until [`refresh`](Self::refresh) or [`refresh_if_changed`](Self::refresh_if_changed) is the
-/// configuration and where modules are.
+/// The manager does not remember what is loaded: each call asks the kernel, so other programs may load and
+/// remove modules at any time. If another process is loading or removing a module, the call waits for that
+/// to end. The configuration and the locations of modules are read once and kept until
+/// [`refresh`](Self::refresh) or [`refresh_if_changed`](Self::refresh_if_changed).
 ///
-/// `options`, `install`, `softdep`, `forbid` and the other lines of modprobe.d(5) count as they do for
-/// `modprobe`. A `blacklist` line keeps a driver from being loaded for a device, not by its own name.
+/// `options`, `install`, `softdep`, `forbid` and the other directives of modprobe.d(5) have the same effect
+/// as for `modprobe`. A `blacklist` line prevents a module from being loaded for a device, but not by its
+/// own name.
 ///
 /// # Example
 ///
-/// What would be loaded for a device, from modules below a directory of one's own:
+/// Find out what would be loaded for a device, with modules from a directory of your own:
 ///
 /// ```
 /// use std::fs;
@@ -67,7 +69,7 @@ type Open = Box<dyn Fn() -> error::Result<Context> + Send + Sync>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Loading them needs the right to (`CAP_SYS_MODULE`):
+/// Load modules, which requires `CAP_SYS_MODULE`:
 ///
 /// ```no_run
 /// use oxmod::ops::manager::Manager;
@@ -83,39 +85,39 @@ type Open = Box<dyn Fn() -> error::Result<Context> + Send + Sync>;
 pub struct Manager {
     open: Open,
     context: Mutex<Context>,
-    /// The state of the files that the context was read from, if that is known.
+    /// The state of the files that the context was read from, if known.
     read: Mutex<Option<Stamp>>,
-    /// Loads share it, a removal has it alone.
+    /// Held shared by loads and exclusively by removals.
     turn: RwLock<()>,
     executor: Executor,
 }
 
-/// What came of loading. Each list is in the order in which things happened.
+/// The result of loading. Each list is in chronological order.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// What this call inserted: drivers and all that they needed. Of several calls at the same time only one
-    /// has a module here.
+    /// The modules that this call inserted: drivers and everything that they needed. If several calls run
+    /// in parallel, a module is listed by only one of them.
     pub loaded: Vec<BString>,
-    /// Modules asked for that were loaded already, or were by another call.
+    /// Requested modules that were already loaded, or that another call loaded.
     pub already: Vec<BString>,
-    /// Modules asked for that are part of the kernel.
+    /// Requested modules that are built in.
     pub builtin: Vec<BString>,
-    /// Modules in whose place an install command of the configuration ran, for this call or for another that asked for the
-    /// same meanwhile.
+    /// Modules for which an install command of the configuration was run instead, by this call or by a
+    /// concurrent call for the same module.
     pub commands: Vec<BString>,
-    /// Modules that the blacklist keeps from being loaded for a device.
+    /// Modules that were not loaded for a device because they are blacklisted.
     pub blacklisted: Vec<BString>,
-    /// Modules asked for that could not be loaded, and why: it may be another that they need.
+    /// Requested modules that could not be loaded, and why; the cause may be a module that they need.
     pub failed: Vec<(BString, ModuleError)>,
 }
 
-/// Why not all that was asked for was done, and what was done of it all the same.
+/// The error of a request that was not, or only partly, carried out, together with what was done.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{error}")]
 #[non_exhaustive]
 pub struct Incomplete<D: fmt::Debug> {
-    /// The first reason.
+    /// The first error.
     pub error: Box<ModuleError>,
     /// What was done.
     pub done: Box<D>,
@@ -127,14 +129,14 @@ impl<D: fmt::Debug> Incomplete<D> {
     }
 }
 
-/// Nothing was done.
+/// Conversion for a request of which nothing was done.
 impl<D: fmt::Debug + Default> From<ModuleError> for Incomplete<D> {
     fn from(error: ModuleError) -> Self {
         Self::new(error, D::default())
     }
 }
 
-/// For callers that need only the reason.
+/// Conversion for callers that only need the error.
 impl<D: fmt::Debug> From<Incomplete<D>> for ModuleError {
     fn from(incomplete: Incomplete<D>) -> Self {
         *incomplete.error
@@ -142,31 +144,33 @@ impl<D: fmt::Debug> From<Incomplete<D>> for ModuleError {
 }
 
 impl Manager {
-    /// The modules of the running kernel below `root`, in `lib/modules/RELEASE`, with the system's
-    /// configuration. Notices are dropped; [`Manager::new`] with a context of your own receives them.
+    /// Opens the modules of the running kernel below `root`, in `lib/modules/RELEASE`, with the system's
+    /// configuration. Notices are dropped; to receive them, use [`Manager::new`] with your own context.
     ///
-    /// Errors: there is no such directory.
+    /// Errors: the directory does not exist.
     pub fn from_root(root: impl AsRef<Path>) -> error::Result<Self> {
         let root = root.as_ref().to_path_buf();
         Self::new(move || {
-            // As a plain concatenation a root of "/" would make two slashes.
+            // Paths are concatenated, so a root of "/" would produce a double slash.
             let below = Some(root.as_os_str()).filter(|root| *root != "/");
             let dir = module_dir(below, None).map_err(error::Error::at(&root))?;
             Context::open_existing(dir, &ConfigSource::System, &Sink::none())
         })
     }
 
-    /// The modules of a [meta.pb](crate::formats::meta), whose files are below `dir`, with the system's configuration. No
-    /// other index is needed or read. Notices are dropped; [`Manager::new`] with a context of your own receives them.
+    /// Opens the modules of a [meta.pb](crate::formats::meta), whose files are below `dir`, with the
+    /// system's configuration. No other index is needed or read. Notices are dropped; to receive them, use
+    /// [`Manager::new`] with your own context.
     ///
-    /// Errors: there is no such file, or it is not a usable meta.pb.
+    /// Errors: the file does not exist, or is not a usable meta.pb.
     pub fn from_meta(file: impl AsRef<Path>, dir: impl AsRef<Path>) -> error::Result<Self> {
         let (file, dir) = (file.as_ref().to_path_buf(), dir.as_ref().to_path_buf());
         Self::new(move || Context::open_meta(&file, dir.clone(), &ConfigSource::System, &Sink::none()))
     }
 
-    /// With modules and configuration as `open` reads them, at first and at each [`refresh`](Self::refresh). Neither `open`
-    /// nor the sink of its context may call the manager, which would wait for itself.
+    /// Returns a manager that gets modules and configuration from `open`, initially and at each
+    /// [`refresh`](Self::refresh). Neither `open` nor the sink of its context may call the manager: that
+    /// would deadlock.
     ///
     /// Errors: those of `open`.
     pub fn new(open: impl Fn() -> error::Result<Context> + Send + Sync + 'static) -> error::Result<Self> {
@@ -175,15 +179,15 @@ impl Manager {
         let stamp = context.sources().stamp();
         let read = Mutex::new((!stamp.is_since(begun)).then_some(stamp));
         let (context, turn) = (Mutex::new(context), RwLock::new(()));
-        // Standard output belongs to the program, which may not know of commands.
+        // Standard output belongs to the program, which may not expect the output of commands there.
         let commands = CommandEnvironment { output: Output::Error, ..CommandEnvironment::of_process() };
         let executor = Executor::shared(ExecuteOptions { commands, ..ExecuteOptions::default() });
         Ok(Self { open: Box::new(open), context, read, turn, executor })
     }
 
-    /// Reads the configuration, and where modules are, anew.
+    /// Reloads the configuration and the locations of modules.
     ///
-    /// Errors: they cannot be had any more; all stays as it was.
+    /// Errors: they cannot be read any more. The previous state is kept.
     pub fn refresh(&self) -> error::Result<()> {
         let mut read = self.read.lock();
         // Before it is read: what changes meanwhile has not been seen.
@@ -191,10 +195,10 @@ impl Manager {
         self.read_anew()
     }
 
-    /// The same, if any of the files has changed that they were read from: whether it has. Files are examined, some fifty
-    /// on a usual system, but not read for this.
+    /// Reloads if any of the files has changed; returns whether it did. To detect this, files are examined
+    /// (about fifty on a typical system) but not read.
     ///
-    /// Errors: as those of [`refresh`](Self::refresh), once for each change.
+    /// Errors: those of [`refresh`](Self::refresh), once for each change.
     pub fn refresh_if_changed(&self) -> error::Result<bool> {
         // Who asks meanwhile waits, and goes on with what is new.
         let mut read = self.read.lock();
@@ -217,11 +221,11 @@ impl Manager {
         Ok(())
     }
 
-    /// Loads the module of this name, or all those of this alias, with what they need. `-` and `_` are one. That
-    /// it is loaded or built in is no error.
+    /// Loads the module with this name, or all modules with this alias, including their dependencies. `-`
+    /// and `_` are equivalent. A module that is already loaded or built in is not an error.
     ///
-    /// Errors: the first one, with the report, which has all of them and what was loaded in spite of them: where an alias
-    /// stands for several modules the others are loaded all the same.
+    /// Errors: the first error, with the report, which contains all of them and what was loaded
+    /// nevertheless: if an alias stands for several modules, the others are still loaded.
     pub fn load(&self, name: impl AsRef<[u8]>) -> Result<Report, Incomplete<Report>> {
         let _with_others = self.turn.read();
         let report = self.load_all(self.plan(name.as_ref())?);
@@ -231,14 +235,14 @@ impl Manager {
         }
     }
 
-    /// Loads every driver for the device with this `modalias`, and goes on after a failure. That nothing serves
-    /// the device is no failure.
+    /// Loads every driver for the device with this `modalias`, and continues after failures. A device
+    /// without a driver is not a failure.
     pub fn load_for_device(&self, modalias: impl AsRef<[u8]>) -> Report {
         self.load_for_device_if(modalias, |_| true)
     }
 
-    /// Like [`load_for_device`](Self::load_for_device), but only those drivers that `wanted` lets pass; it must not call
-    /// the manager, which would wait for itself.
+    /// Like [`load_for_device`](Self::load_for_device), but only loads the drivers for which `wanted`
+    /// returns true. `wanted` must not call the manager: that would deadlock.
     pub fn load_for_device_if(
         &self,
         modalias: impl AsRef<[u8]>,
@@ -250,9 +254,9 @@ impl Manager {
         self.load_all(plans)
     }
 
-    /// What [`load`](Self::load) would do now.
+    /// Returns what [`load`](Self::load) would do now.
     ///
-    /// Errors: nothing has this name or alias, or it cannot be one.
+    /// Errors: no module has this name or alias, or it is not a valid name.
     pub fn plan(&self, name: impl AsRef<[u8]>) -> Result<Vec<Plan>, ModuleError> {
         let name = name.as_ref();
         let context = self.context();
@@ -263,18 +267,19 @@ impl Manager {
         Ok(plan_each(&context, found, false))
     }
 
-    /// What [`load_for_device`](Self::load_for_device) would do now.
+    /// Returns what [`load_for_device`](Self::load_for_device) would do now.
     pub fn plan_for_device(&self, modalias: impl AsRef<[u8]>) -> Vec<Plan> {
         let context = self.context();
         let found = drivers(&context, modalias.as_ref());
         plan_each(&context, found, true)
     }
 
-    /// Removes the module of this name, or all those of this alias, and those that it needed and nothing uses any
-    /// more, as `modprobe -r` does. That it is not loaded is no error. The answer has what was removed, in this order.
+    /// Removes the module with this name, or all modules with this alias, and those of their dependencies
+    /// that nothing uses any more, as `modprobe -r` does. A module that is not loaded is not an error.
+    /// Returns the removed modules, in order of removal.
     ///
-    /// Errors: it is built in, in use, or the kernel refuses; or nothing has this name or alias, or it cannot be one. With
-    /// them comes what was removed before.
+    /// Errors: the module is built in, in use, or the kernel refuses; or no module has this name or alias,
+    /// or it is not a valid name. The error includes what was removed before.
     pub fn unload(&self, name: impl AsRef<[u8]>) -> Result<Vec<BString>, Incomplete<Vec<BString>>> {
         let name = name.as_ref();
         let _alone = self.turn.write();
@@ -282,7 +287,7 @@ impl Manager {
         let mut found = context.lookup(name).map_err(|_| ModuleError::Malformed { name: name.into() })?;
         let own = name::normalize(name);
         if found.is_empty() && module::is_present(&own) {
-            // It was loaded from a file elsewhere.
+            // It was loaded from a file outside the module directory.
             found.push(Module::named(own.into_owned()));
         }
         if found.is_empty() {
@@ -305,20 +310,20 @@ impl Manager {
         Ok(removed.0)
     }
 
-    /// The directory that the files of modules are below.
+    /// The directory that contains the module files.
     pub fn dir(&self) -> PathBuf {
         self.context().dir().to_path_buf()
     }
 
-    /// The meta.pb that modules are looked up in; `None` where indexes are asked.
+    /// The meta.pb that is used for lookups; `None` if indexes are used.
     pub fn meta_file(&self) -> Option<PathBuf> {
         self.context().meta_file().map(Path::to_path_buf)
     }
 
-    /// What the kernel says about the module of this name; `None` where it is not loaded.
+    /// Returns the state of the module in the kernel; `None` if it is not loaded.
     pub fn state(&self, name: impl AsRef<[u8]>) -> Option<State> {
         let name = name::normalize(name.as_ref());
-        // What is built in has a directory like a module that is about to start.
+        // The sysfs directory of a built-in module looks like that of a module that is being loaded.
         module::state(&name).filter(|&state| state != State::Coming || !self.context().is_builtin(&name))
     }
 
@@ -326,7 +331,7 @@ impl Manager {
         self.context.lock()
     }
 
-    /// Executes plans. The caller holds a turn since before they were made.
+    /// Executes plans. The caller has held `turn` since before they were made.
     fn load_all(&self, plans: Vec<Plan>) -> Report {
         let mut report = Report::default();
         for plan in plans {
@@ -355,13 +360,13 @@ impl Observer for Report {
             Ok(Done::Installed) => self.commands.push(name()),
             Ok(Done::Loaded) if step.requested => self.already.push(name()),
             Ok(Done::BuiltIn) if step.requested => self.builtin.push(name()),
-            // What was there before is not reported, and a soft dependency may fail silently.
+            // Modules that were already there are not reported, and a soft dependency may fail silently.
             Ok(Done::Loaded | Done::BuiltIn) | Err(_) => {}
         }
     }
 }
 
-/// The modules that the kernel has removed.
+/// Collects the modules that the kernel removed.
 #[derive(Default)]
 struct Removed(Vec<BString>);
 
@@ -373,10 +378,10 @@ impl Observer for Removed {
     }
 }
 
-/// The modules that serve the device with this modalias, the built-in ones last. An `alias` line of the configuration
-/// for the device takes the place of all that modules themselves say.
+/// Returns the drivers for the device with this modalias, the built-in ones last. An `alias` line in the
+/// configuration for the device overrides all aliases of the modules themselves.
 fn drivers(context: &Context, modalias: &[u8]) -> Vec<Module> {
-    // A string with unpaired brackets is not an alias, and serves nothing.
+    // A string with unmatched brackets is not an alias and matches nothing.
     let Ok(key) = name::normalize_alias(modalias) else { return Vec::new() };
     let mut found = context.lookup(modalias).unwrap_or_default();
     if context.config().aliases_of(&key).next().is_none() && !found.iter().any(|module| module.builtin) {
@@ -386,8 +391,8 @@ fn drivers(context: &Context, modalias: &[u8]) -> Vec<Module> {
     found
 }
 
-/// A plan for each of them. Several patterns of one module are one request for it.
-/// For a device the blacklist counts even where its modalias is a module's own name.
+/// Makes a plan for each module. Several matching patterns of one module are one request for it. For a
+/// device, the blacklist applies even if the modalias is a module's own name.
 fn plan_each(context: &Context, mut modules: Vec<Module>, for_device: bool) -> Vec<Plan> {
     let mut seen = HashSet::new();
     modules.retain(|module| seen.insert(module.name.clone()));

@@ -1,7 +1,8 @@
-//! The executor: carries out the steps of plans, one after another or several at a time.
+//! The executor, which carries out the steps of plans, one after another or in parallel.
 //!
-//! Owns what a step comes to. The kernel's own state decides, never a memory of what was done: a module may have been loaded
-//! since the plan was made, by another step, by the command of one, by another thread or another process.
+//! This module owns the result of a step. The kernel's current state decides, never a record of what was
+//! done: a module may have been loaded since the plan was made, by another step, by the command of a step,
+//! by another thread or by another process.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,28 +21,28 @@ use crate::ops::command::{CommandEnvironment, CommandError};
 use crate::ops::insert::{Force, InsertError, insert};
 use crate::sys::module::{self, State};
 
-/// How long a module may be on its way before the kernel is asked all the same: it waits for a module that is
-/// coming, and refuses one that is going.
+/// How long to wait for a module that is being loaded or removed before the kernel is called regardless:
+/// the kernel waits for a module that is being loaded, and refuses one that is being removed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often a module is tried that another process loads or removes each time.
+/// The number of attempts for a module that another process keeps loading or removing.
 const TRIES: u32 = 3;
 
-/// How plans are executed and modules removed.
+/// Options for the execution of plans and the removal of modules.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ExecuteOptions {
-    /// Which of the kernel's checks to pass over.
+    /// The checks of the kernel that are to be skipped.
     pub force: Force,
-    /// A requested module that is loaded already is a failure (`--first-time`).
+    /// Fail if a requested module is already loaded (`--first-time`).
     pub first_time: bool,
-    /// Nothing is changed: the observer is told of each step that would be executed.
+    /// Change nothing: the observer is notified of each step that would be executed.
     pub dry_run: bool,
-    /// How many steps to execute at a time; 0 and 1 mean one after another.
+    /// How many steps to execute in parallel; 0 and 1 mean one after another.
     pub jobs: usize,
-    /// How long to wait for a module in use to be released before it is removed.
+    /// How long to wait for a module that is in use to be released before it is removed.
     pub wait: Option<Duration>,
-    /// What commands of the configuration find in their environment.
+    /// The environment of the configuration's commands.
     pub commands: CommandEnvironment,
 }
 
@@ -53,31 +54,33 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// An executor for one thread that calls it.
+    /// Returns an executor for a single thread.
     pub fn new(options: ExecuteOptions) -> Self {
         Self { options, in_flight: None }
     }
 
-    /// An executor for many threads: where several want one module at the same moment, one inserts it and the others get its
-    /// result. A module that another process is loading or removing is waited for.
+    /// Returns an executor for many threads: if several want the same module at the same time, one inserts
+    /// it and the others get its result. If another process is loading or removing a module, the executor
+    /// waits for that to end.
     pub fn shared(options: ExecuteOptions) -> Self {
         Self { options, in_flight: Some(InFlight::default()) }
     }
 
-    /// How it executes.
+    /// The options of the executor.
     pub fn options(&self) -> &ExecuteOptions {
         &self.options
     }
 
     /// Executes one plan, step by step, up to the first required step that fails.
     ///
-    /// Errors: that step's.
+    /// Errors: the error of that step.
     pub fn load(&self, plan: &Plan, observer: &mut dyn Observer) -> Result<(), ModuleError> {
         self.in_turn(0, plan.steps(), observer)
     }
 
-    /// Executes several plans: one result for each. With [`ExecuteOptions::jobs`] each step starts as soon as what it waits
-    /// for has ended, and the observer is told in the order of the plans all the same.
+    /// Executes several plans and returns one result for each. With [`ExecuteOptions::jobs`], each step
+    /// starts as soon as the steps that it waits for have ended; the observer is still notified in the
+    /// order of the plans.
     pub fn load_all(
         &self,
         context: &Context,
@@ -150,7 +153,7 @@ impl Executor {
         }
     }
 
-    /// Tries again where another process is loading or removing the module.
+    /// Executes a step, and tries again if another process is loading or removing the module.
     fn with_patience(&self, step: &Step) -> StepResult {
         let kernel =
             |errno| ModuleError::Kernel { errno, module: step.module.clone(), path: path_of(&step.action) };
@@ -163,7 +166,7 @@ impl Executor {
                 Ok(Done::Loaded) if module::is_live(&step.module) || !module::are_shown() => {
                     return self.already(step);
                 }
-                // The indexes do not know that it is built in; the kernel does.
+                // The module is built in, which the indexes do not say but the kernel does.
                 Ok(Done::Loaded) if module::is_bare(&step.module) && settled(&step.module).is_none() => {
                     return Ok(Done::BuiltIn);
                 }
@@ -171,8 +174,8 @@ impl Executor {
                 Err(error @ ModuleError::Kernel { errno: libc::EBUSY, .. }) => error,
                 result => return result,
             };
-            // Another process may have been loading or removing it: the result of that is still to be seen. A module that
-            // the kernel does not know has given its own answer.
+            // Another process may have been loading or removing the module; the result of that is not known
+            // yet. If the kernel does not know the module, its error is final.
             if module::state(&step.module).is_none() {
                 break;
             }
@@ -224,7 +227,7 @@ impl Executor {
     }
 }
 
-/// A step's failure counts where the rest makes no sense without it.
+/// Returns the error of a failed step if the step is required.
 fn required(step: &Step, result: StepResult) -> Result<(), ModuleError> {
     match result {
         Err(error) if step.required => Err(error),
@@ -239,7 +242,7 @@ fn path_of(action: &Action) -> Option<std::path::PathBuf> {
     }
 }
 
-/// The state of a module once it is not changing any more, or has been for too long.
+/// Waits until a module is no longer being loaded or removed, or until the timeout, and returns its state.
 pub(in crate::ops) fn settled(name: &[u8]) -> Option<State> {
     module::settled(name, PATIENCE)
 }

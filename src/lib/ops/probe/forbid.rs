@@ -1,24 +1,25 @@
-//! Whether the configuration lets a module be loaded.
+//! Whether the configuration forbids a module.
 //!
-//! Owns what `forbid` lines mean for a module and what it cannot do without. Must not decide what
-//! becomes of a request that they stop. What the kernel has already is not for them to judge.
+//! This module owns the effect of `forbid` lines on a module and its dependencies. It must not decide what
+//! happens to a request that they stop. Modules that are already in the kernel are not affected by the
+//! lines.
 
 use crate::context::{Context, Module};
 use crate::ops::Forbidden;
 use crate::sys::module::is_live;
 
-/// Where every module has to pass before it becomes a step of a plan.
+/// The check that every module has to pass before it becomes a step of a plan.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gate<'c> {
     pub(super) context: &'c Context,
-    /// Nothing is stopped (`--ignore-forbid`).
+    /// Do not stop any module (`--ignore-forbid`).
     pub(super) open: bool,
-    /// A module that is loaded has to pass all the same (`-D`).
+    /// Check loaded modules too (`-D`).
     pub(super) ignore_loaded: bool,
 }
 
 impl Gate<'_> {
-    /// What stops `module`: a line about itself, else one about a dependency.
+    /// Returns the line that stops `module`: one about the module itself, otherwise one about a dependency.
     pub(super) fn stops(&self, module: &Module) -> Option<Forbidden> {
         if self.open || self.context.config().forbids.is_empty() {
             return None;

@@ -1,7 +1,8 @@
-//! One insertion of a module at a time: a caller that comes while a module is being inserted waits, and gets the result of
-//! the one that began.
+//! Prevents parallel insertions of the same module: a caller that arrives while a module is being inserted
+//! waits, and gets the result of the caller that began.
 //!
-//! No caller waits for one module while inserting another, so callers never wait in a circle, whatever depends on what.
+//! No caller waits for one module while it inserts another, so callers cannot deadlock, whatever the
+//! dependencies are.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,7 +14,7 @@ use super::result::{Done, StepResult};
 use crate::lock::{Condvar, Mutex};
 use crate::ops::ModuleError;
 
-/// The insertions that are going on.
+/// The insertions in progress.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     open: Mutex<HashMap<BString, Arc<Attempt>>>,
@@ -34,16 +35,16 @@ enum Progress {
     Abandoned,
 }
 
-/// What an insertion came to, for one of the callers that asked for it.
+/// The result of an insertion for one of the callers that requested it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shared {
     /// This caller did the work.
     Own(Done),
-    /// Another did it meanwhile.
+    /// Another caller did the work in the meantime.
     Others(Done),
 }
 
-/// Held by the caller that does the work; ends the attempt even if that panics.
+/// Held by the caller that does the work; ends the attempt even if the caller panics.
 struct Lead<'f> {
     in_flight: &'f InFlight,
     module: &'f BString,
@@ -72,7 +73,7 @@ impl InFlight {
         }
     }
 
-    /// The attempt for a module, and whether this call begins it.
+    /// Returns the attempt for a module, and whether this call begins it.
     fn join(&self, module: &BString) -> (Arc<Attempt>, bool) {
         match self.open.lock().entry(module.clone()) {
             Entry::Occupied(entry) => (entry.get().clone(), false),
@@ -80,7 +81,7 @@ impl InFlight {
         }
     }
 
-    /// How many callers wait for a module.
+    /// Returns the number of callers that wait for a module.
     #[cfg(test)]
     pub(super) fn waiting_for(&self, module: &BString) -> usize {
         // One is the map's, one the leader's, one is made here.
@@ -96,7 +97,7 @@ impl InFlight {
 }
 
 impl Attempt {
-    /// The result, once there is one; `None` when the attempt was abandoned.
+    /// Waits for the result; `None` if the attempt was abandoned.
     fn wait(&self) -> Option<StepResult> {
         let mut progress = self.progress.lock();
         loop {

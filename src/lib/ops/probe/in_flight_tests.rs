@@ -1,4 +1,4 @@
-//! Waiting for each other.
+//! Tests of callers that wait for each other.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::ops::ModuleError;
 use crate::ops::insert::Insertion;
 use crate::ops::probe::{Done, StepResult};
 
-/// One works, seven wait for it and get its answer, whatever that is.
+/// One caller works, seven wait for it and get its result, whatever that is.
 fn eight(answer: &StepResult) -> (usize, usize, usize) {
     let (in_flight, module) = (InFlight::default(), BString::from("m"));
     let [began, worked, others, failed] = [const { AtomicUsize::new(0) }; 4];
@@ -63,7 +63,7 @@ fn a_caller_that_comes_later_begins_a_new_attempt() {
     assert_eq!(in_flight.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
 }
 
-/// A panic in one thread leaves nobody waiting for ever.
+/// A panic in one thread does not leave others waiting forever.
 #[test]
 fn an_abandoned_insertion_is_taken_up() {
     let (in_flight, module) = (InFlight::default(), BString::from("m"));

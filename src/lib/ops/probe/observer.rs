@@ -1,19 +1,21 @@
-//! What happens while plans are executed, for those who show it, log it or count it.
+//! Observers of the execution of plans, for display, logging or counting.
 
 use bstr::BStr;
 
 use super::plan::Step;
 use super::result::StepResult;
 
-/// Is told what an [`Executor`](super::Executor) does, in order. It cannot stop the work: what an observer fails to show is
-/// for it to remember.
+/// Is notified of what an [`Executor`](super::Executor) does, in order. An observer cannot stop the work:
+/// if it fails, for instance to print, it has to remember the failure itself.
 pub trait Observer {
-    /// A step is about to be executed; with [`ExecuteOptions::dry_run`](super::ExecuteOptions::dry_run), it would be.
+    /// A step is about to be executed, or would be with
+    /// [`ExecuteOptions::dry_run`](super::ExecuteOptions::dry_run).
     fn starting(&mut self, step: &Step) {
         let _ = step;
     }
 
-    /// A step was executed. Steps that were loaded when the plan was made, or that depend on one that failed, are left out.
+    /// A step was executed. Not called for steps whose module was loaded when the plan was made, or that
+    /// depend on a step that failed.
     fn finished(&mut self, finished: &Finished<'_>) {
         let _ = finished;
     }
@@ -23,25 +25,25 @@ pub trait Observer {
         let _ = removal;
     }
 
-    /// A module was removed, or stays.
+    /// A module was removed, or its removal failed.
     fn removed(&mut self, removal: &Removal<'_>, result: &Result<(), crate::ops::ModuleError>) {
         let _ = (removal, result);
     }
 }
 
-/// Takes no notice.
+/// Ignores all events.
 impl Observer for () {}
 
 /// A step that was executed.
 #[derive(Debug, Clone, Copy)]
 pub struct Finished<'f> {
-    /// The number of its plan among those that are executed together, counted from 0.
+    /// The position of its plan among those that are executed together, counted from 0.
     pub plan: usize,
-    /// Its place in the plan, counted from 0.
+    /// The position of the step in the plan, counted from 0.
     pub place: usize,
     /// The step.
     pub step: &'f Step,
-    /// What it came to.
+    /// The result of the step.
     pub result: &'f StepResult,
 }
 
@@ -50,6 +52,6 @@ pub struct Finished<'f> {
 pub struct Removal<'r> {
     /// The module's normalised name.
     pub module: &'r BStr,
-    /// The command of the configuration that is run in place of a removal; as written.
+    /// The remove command of the configuration that is run instead, as written in the configuration.
     pub command: Option<&'r BStr>,
 }

@@ -1,8 +1,8 @@
-//! The order in which a module, its dependencies and soft dependencies are to be loaded.
+//! The order in which a module, its dependencies and its soft dependencies are loaded.
 //!
-//! Owns the walk over modules.dep and softdep lines. Loops of soft dependencies end where they come
-//! back to a module already being expanded; one that is forbidden is passed over with all that it would
-//! bring. Must not know commands, options or the kernel's state.
+//! This module owns the walk over modules.dep and softdep lines. A loop of soft dependencies ends when it
+//! reaches a module that is already being expanded; a forbidden soft dependency is skipped together with
+//! everything that it would load. It must not deal with commands, options or the kernel's state.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,32 +19,33 @@ use crate::notice::Notice;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) module: Module,
-    /// Where modules.dep has its file.
+    /// The module's file according to modules.dep.
     pub(super) path: Option<PathBuf>,
-    /// The requested module or one of its dependencies: loading cannot go on without it.
+    /// Whether loading cannot continue without it: it is the requested module or one of its dependencies.
     pub(super) required: bool,
 }
 
-/// What a module is known by: one found by an alias is another than the same found by its name.
+/// The identity of a module: one found by an alias differs from the same one found by its name.
 type Identity = (BString, Option<BString>);
 
-/// A module and, where modules.dep lists it, its file: the line of a module has the paths of its dependencies too.
+/// A module and, if modules.dep lists it, its file: the line of a module contains the paths of its
+/// dependencies too.
 type Listed = (Module, Option<PathBuf>);
 
-/// Work still to be done, the next piece on top of the stack.
+/// A pending piece of work; the next one is on top of the stack.
 enum Task {
-    /// A module asked for by name: its dependencies, then itself.
+    /// A module requested by name: its dependencies, then the module itself.
     Expand(Module),
-    /// A module with its soft dependencies around it.
+    /// A module between its soft dependencies.
     Surround(Listed),
     /// The module itself.
     Take(Listed),
 }
 
-/// The sequence for `top`. Where commands are ignored, its own soft dependencies are left out too, not those of its
-/// dependencies. Repetitions are kept: what makes two steps equal is for the plan to say.
+/// Returns the sequence for `top`. If commands are ignored, the soft dependencies of `top` are left out
+/// too, but not those of its dependencies. Repetitions are kept: the plan decides when two steps are equal.
 ///
-/// The gate has let `top` pass.
+/// The caller has already checked `top` with the gate.
 pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<Entry> {
     let context = gate.context;
     let mut required: BTreeSet<BString> = BTreeSet::from([top.name.clone()]);
@@ -59,14 +60,15 @@ pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<E
                     && passes(gate, &module, &mut passed_over)
                 {
                     let (path, needs) = line(context, &module.name, request);
-                    // The first to be expanded is the top.
+                    // `top` is the first module to be expanded.
                     if expanded.len() == 1 {
                         required.extend(needs.iter().map(|(module, _)| module.name.clone()));
                     }
                     let last =
                         if request.ignore_commands && module == *top { Task::Take } else { Task::Surround };
                     tasks.push(last((module, path)));
-                    // modules.dep names the one to be loaded first last: on top of the stack.
+                    // The module to be loaded first is last in modules.dep, and so ends up on top of the
+                    // stack.
                     tasks.extend(needs.into_iter().map(Task::Surround));
                 }
             }
@@ -81,7 +83,7 @@ pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<E
     sequence
 }
 
-/// Whether a module asked for by name may be loaded; of each that may not, one notice.
+/// Whether a module requested by name may be loaded; one notice is sent for each that may not.
 fn passes(gate: Gate<'_>, module: &Module, passed_over: &mut BTreeSet<BString>) -> bool {
     let Some(forbidden) = gate.stops(module) else { return true };
     if passed_over.insert(module.name.clone()) {
@@ -91,10 +93,10 @@ fn passes(gate: Gate<'_>, module: &Module, passed_over: &mut BTreeSet<BString>) 
     false
 }
 
-/// Puts a module's soft dependencies before and after it.
+/// Schedules a module's soft dependencies before and after it.
 fn surround(context: &Context, listed: Listed, tasks: &mut Vec<Task>) {
     let softdeps = context.config().softdeps_of(&listed.0.name);
-    // On a stack the first comes last.
+    // The stack reverses the order.
     let expand = |names: &[&BString]| {
         let mut found: Vec<Task> =
             names.iter().flat_map(|name| found(context, name)).map(Task::Expand).collect();
@@ -107,7 +109,8 @@ fn surround(context: &Context, listed: Listed, tasks: &mut Vec<Task>) {
     tasks.extend(pre);
 }
 
-/// The modules that a name of a soft dependency stands for; often none, which is no fault.
+/// Returns the modules that the name of a soft dependency stands for; often there are none, which is not an
+/// error.
 fn found(context: &Context, name: &BString) -> Vec<Module> {
     context.lookup(name).unwrap_or_else(|_| {
         context.sink().send(&Notice::BadSoftdepName(name.clone()));
@@ -115,7 +118,7 @@ fn found(context: &Context, name: &BString) -> Vec<Module> {
     })
 }
 
-/// A module's line of modules.dep: its file, and its dependencies in the order written.
+/// Returns the path of a module's file, and its dependencies in the order of modules.dep.
 fn line(context: &Context, module: &[u8], request: &Request) -> (Option<PathBuf>, Vec<Listed>) {
     let dep = if request.dry_run { context.dep(module) } else { context.checked_dep(module) };
     let Some(dep) = dep else { return (None, Vec::new()) };

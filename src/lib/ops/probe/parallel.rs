@@ -1,9 +1,9 @@
-//! Several plans at once: their steps are executed by several threads, each as soon as what it waits for has ended, and the
-//! results are handed out in the order of the plans.
+//! Parallel execution of several plans: their steps are executed by several threads, each as soon as the
+//! steps that it waits for have ended, and the results are returned in the order of the plans.
 //!
-//! Owns the schedule. Of two plans' steps for one module the second waits for the first, and finds the module loaded, or
-//! tries again what has failed: as if one request had come after the other. A failure stops what depends on it, in its own
-//! plan; the rest goes on.
+//! This module owns the schedule. If two plans have steps for the same module, the second step waits for
+//! the first, and then finds the module loaded or tries again after a failure, as if the requests had been
+//! sequential. A failure stops the steps that depend on it in the same plan; all others continue.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -40,13 +40,13 @@ pub(super) struct Results<'a> {
     schedule: &'a Schedule<'a>,
     execute: Execute<'a>,
     next: usize,
-    /// The calling thread is the only one.
+    /// Whether the calling thread has to do the work.
     alone: bool,
 }
 
 impl Results<'_> {
-    /// Waits for what the next step came to. `None` for one that was not executed, because it was loaded before
-    /// or depends on one that failed; and after the last one.
+    /// Waits for the result of the next step. `None` for a step that was not executed, because its module
+    /// was already loaded or it depends on a step that failed, and after the last step.
     pub(super) fn wait(&mut self) -> Option<StepResult> {
         let node = self.next;
         self.next += 1;
@@ -61,7 +61,7 @@ impl Results<'_> {
     }
 }
 
-/// A step among those of all requests.
+/// A step of the schedule.
 #[derive(Debug)]
 struct Node<'s> {
     step: &'s Step,
@@ -71,7 +71,7 @@ struct Node<'s> {
 #[derive(Debug)]
 struct Schedule<'s> {
     nodes: Vec<Node<'s>>,
-    /// Who waits for each node.
+    /// The nodes that wait for each node.
     waiting: Vec<Vec<usize>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -79,11 +79,12 @@ struct Schedule<'s> {
 
 #[derive(Debug)]
 struct State {
-    /// How many nodes each one still waits for.
+    /// The number of nodes that each node still waits for.
     open_needs: Vec<usize>,
     ready: BTreeSet<usize>,
     outcomes: Vec<Outcome>,
-    /// What keeps others from being executed: it failed though required, or was kept itself.
+    /// Whether a node prevents its dependents from being executed: it is required and failed, or was itself
+    /// stopped.
     stops: Vec<bool>,
     left: usize,
 }
@@ -107,7 +108,7 @@ impl Outcome {
 impl<'s> Schedule<'s> {
     fn new(plans: &[Scheduled<'s>]) -> Self {
         let mut nodes: Vec<Node<'s>> = Vec::new();
-        // For each node the step of an earlier request for the same module.
+        // For each node, the step of an earlier plan for the same module.
         let mut twins: Vec<Option<usize>> = Vec::new();
         let mut last: HashMap<&BStr, usize> = HashMap::new();
         for Scheduled { steps, needs, .. } in plans {

@@ -1,4 +1,4 @@
-//! From the order of modules to steps with commands and options.
+//! Plans: from the order of modules to steps with commands and options.
 
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::path::PathBuf;
@@ -14,16 +14,18 @@ use crate::formats::config::{Command, Origin};
 use crate::ops::{Forbidden, ModuleError};
 use crate::sys::module;
 
-/// What one step does.
+/// The action of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Inserts this file.
     Insert(PathBuf),
-    /// Runs this command in place of an insertion; as written, nothing replaced.
+    /// Runs this command instead of inserting the module; as written in the configuration, without
+    /// substitutions.
     Install(BString),
-    /// Nothing: the module is part of the kernel.
+    /// Nothing: the module is built in.
     BuiltIn,
-    /// Impossible: there is no such module. An alias may name one on purpose, such as `off`.
+    /// Impossible: the module does not exist. An alias may refer to such a module on purpose, for instance
+    /// `off`.
     Missing,
 }
 
@@ -33,53 +35,53 @@ pub enum Action {
 pub struct Step {
     /// The module's normalised name.
     pub module: BString,
-    /// What is to be done.
+    /// The action.
     pub action: Action,
-    /// Parameters: those of the configuration, a blank, those of the request. Where only the
-    /// configuration has some the blank is there too, as in kmod.
+    /// The parameters: those of the configuration, a blank, those of the request. The blank is also there
+    /// if only the configuration has parameters, as in kmod.
     pub options: BString,
-    /// Without this step the rest makes no sense; a failing soft dependency is passed over.
+    /// Whether the plan cannot continue without this step. A failing soft dependency is ignored.
     pub required: bool,
-    /// This is the module that was asked for.
+    /// Whether this is the requested module.
     pub requested: bool,
-    /// In the kernel already when the plan was made; always false with
+    /// Whether the module was already in the kernel when the plan was made; always false with
     /// [`Request::ignore_loaded`].
     pub loaded: bool,
 }
 
-/// What a request for one module comes to.
+/// The plan for a request for one module.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Plan {
-    /// The module that was asked for.
+    /// The requested module.
     pub module: Module,
-    /// What is to be done about it.
+    /// The decision about it.
     pub decision: Decision,
 }
 
-/// What is to be done about a module.
+/// A decision about a module.
 #[derive(Debug, Clone)]
 pub enum Decision {
-    /// These steps, in this order, none twice.
+    /// Execute these steps in this order; no step is repeated.
     Load(Vec<Step>),
     /// Nothing: it is loaded.
     Loaded,
-    /// Nothing: it is part of the kernel.
+    /// Nothing: it is built in.
     BuiltIn,
-    /// Nothing: this `blacklist` line says that it is not wanted.
+    /// Nothing: it is blacklisted by this line.
     Blacklisted(Origin),
-    /// Nothing: it must not be loaded.
+    /// Nothing: it is forbidden.
     Forbidden(Forbidden),
 }
 
 impl Plan {
-    /// Plans the insertion of `module`. Changes nothing.
+    /// Plans the insertion of `module`. Does not change the system.
     pub fn new(context: &Context, module: Module, request: &Request) -> Self {
         let decision = decide(context, &module, request);
         Self { module, decision }
     }
 
-    /// The steps; none where nothing is to be done.
+    /// Returns the steps; empty if there is nothing to do.
     pub fn steps(&self) -> &[Step] {
         match &self.decision {
             Decision::Load(steps) => steps,
@@ -87,7 +89,7 @@ impl Plan {
         }
     }
 
-    /// Why the module must not be loaded, if that is so.
+    /// Returns the error if the module is forbidden.
     pub fn refusal(&self) -> Option<ModuleError> {
         match &self.decision {
             Decision::Forbidden(forbidden) => Some(ModuleError::Forbidden {
@@ -121,7 +123,8 @@ fn decide(context: &Context, module: &Module, request: &Request) -> Decision {
         let requested = entry.module == *module;
         step(context, entry, requested, request)
     });
-    // A plan is short and nobody chooses its steps to collide: keys drawn at random would be a system call for nothing.
+    // A plan is short, and no attacker chooses its steps, so random hash keys would only cost a system
+    // call.
     let steps: IndexSet<Step, BuildHasherDefault<DefaultHasher>> = steps.collect();
     Decision::Load(steps.into_iter().collect())
 }
@@ -131,7 +134,7 @@ fn step(context: &Context, entry: Entry, requested: bool, request: &Request) -> 
     let command = context.config().install_for(&module.name);
     let given = if requested { request.options.as_bstr() } else { BStr::new("") };
     let options = joined(context.config().options_for(&module.name, module.alias_bytes()), given);
-    // That the requested one is not loaded has been seen already.
+    // The requested module is known not to be loaded at this point.
     let loaded = !request.ignore_loaded && !requested && in_kernel(context, &module);
     let action = match command {
         Some(Command { command, .. }) if !(requested && request.ignore_commands) => {
@@ -155,7 +158,7 @@ fn joined(configured: Option<BString>, given: &BStr) -> BString {
     whole
 }
 
-/// Live or built in; a module that is coming or going does not count.
+/// Whether a module is live or built in; one that is being loaded or removed does not count.
 fn in_kernel(context: &Context, module: &Module) -> bool {
     module::is_live(&module.name) || is_builtin(context, module)
 }

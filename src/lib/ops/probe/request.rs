@@ -1,29 +1,29 @@
-//! What may be asked for beyond the module itself.
+//! Options of a request for a module.
 
 use bstr::BString;
 
-/// How a module is to be planned. By default as `modprobe MODULE` does it.
+/// How to plan the insertion of a module. The default is that of `modprobe MODULE`.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Request {
-    /// Parameters for the requested module, after those of the configuration.
+    /// Parameters for the requested module, appended to those of the configuration.
     pub options: BString,
-    /// Leave out the requested module's own install command and soft dependencies (`-i`).
+    /// Ignore the requested module's own install command and soft dependencies (`-i`).
     pub ignore_commands: bool,
     /// Plan as if nothing were loaded or built in (`-D`).
     pub ignore_loaded: bool,
-    /// Let the blacklist apply to a module that was asked for by its own name too (`-b`).
+    /// Apply the blacklist also to a module that was requested by its own name (`-b`).
     pub blacklist_names: bool,
-    /// Load what `forbid` lines forbid (`--ignore-forbid`).
+    /// Ignore `forbid` lines (`--ignore-forbid`).
     pub ignore_forbid: bool,
-    /// The plan is only to be shown: what modules.dep.bin says of dependencies need not be checked.
+    /// The plan is only displayed, so the dependencies in modules.dep.bin need not be checked.
     pub dry_run: bool,
 }
 
 /// One method for each field.
 impl Request {
-    /// The default.
+    /// Returns the default options.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,4 +1,5 @@
-//! The schedule, with commands in place of modules: what they append to a file shows the order.
+//! Tests of the schedule that use commands instead of modules; what the commands append to a file shows the
+//! order.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,8 @@ use super::result::{Done, StepResult};
 use super::wait::{Need, Scheduled};
 use crate::ops::ModuleError;
 
-/// A step that runs `command`, and waits for these steps, `true` for those it cannot do without.
+/// A step that runs a command, and the steps that it waits for, each with whether it needs that step to
+/// succeed.
 struct Piece<'p>(&'p str, &'p [(usize, bool)]);
 
 fn step(index: usize, command: &str, dir: &Path, required: bool) -> Step {
@@ -25,7 +27,7 @@ fn step(index: usize, command: &str, dir: &Path, required: bool) -> Step {
     }
 }
 
-/// The steps of a plan, and what each waits for.
+/// The steps of a plan, and what each of them waits for.
 struct Planned {
     steps: Vec<Step>,
     needs: Vec<Vec<Need>>,
@@ -74,7 +76,7 @@ fn a_step_begins_when_what_it_waits_for_has_ended() {
         Piece("sleep 0.05; echo 3 >>other", &[]),
         Piece("cat log other >all", &[(2, true), (3, true)]),
     ];
-    // No thread at all is the calling one.
+    // With zero jobs, the calling thread does the work.
     for jobs in [0, 1, 2, 8] {
         let (_keep, dir) = temporary();
         assert_eq!(outcomes(&run(&[planned(&dir, &chain)], jobs)), ["ran"; 5]);
@@ -84,7 +86,7 @@ fn a_step_begins_when_what_it_waits_for_has_ended() {
 
 #[test]
 fn what_waits_for_nothing_runs_at_the_same_time() {
-    // Each ends only when the other has begun.
+    // Each command ends only after the other has started.
     let pair = [
         Piece("echo >a; until test -e b; do sleep 0.01; done", &[]),
         Piece("echo >b; until test -e a; do sleep 0.01; done", &[]),
@@ -121,7 +123,7 @@ fn a_failure_of_what_is_not_required_stops_nothing() {
 #[test]
 fn a_second_request_for_a_module_waits_and_tries_again() {
     let (_keep, dir) = temporary();
-    // The first time it fails, slowly; then it works.
+    // The first run fails slowly; the second one succeeds.
     let command = "test -e tried && exit; sleep 0.05; echo >tried; false";
     let first = planned(&dir, &[Piece(command, &[]), Piece("true", &[(0, true)])]);
     let second = planned(&dir, &[Piece(command, &[])]);

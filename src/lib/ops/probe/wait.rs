@@ -1,4 +1,4 @@
-//! What each step of a plan has to wait for, where steps are taken at the same time.
+//! The steps that each step of a plan has to wait for when steps are executed in parallel.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 use super::plan::Step;
 use crate::context::Context;
 
-/// The steps of one plan, to be executed at the same time as others.
+/// The steps of one plan, to be executed in parallel with those of others.
 #[derive(Debug)]
 pub(super) struct Scheduled<'s> {
     /// All steps of the plan.
@@ -17,7 +17,7 @@ pub(super) struct Scheduled<'s> {
 }
 
 impl<'s> Scheduled<'s> {
-    /// The `steps` of a plan made in `context`.
+    /// Schedules the `steps` of a plan made with `context`.
     pub(super) fn new(context: &Context, steps: &'s [Step]) -> Self {
         Self { steps, needs: needs(context, steps) }
     }
@@ -26,15 +26,16 @@ impl<'s> Scheduled<'s> {
 /// An earlier step that a step waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Need {
-    /// Its place in the plan.
+    /// Its position in the plan.
     pub(super) step: usize,
-    /// Without it the waiting step makes no sense; otherwise only the order matters.
+    /// Whether the waiting step must not be executed if this one fails; otherwise only the order matters.
     pub(super) hard: bool,
 }
 
-/// For each step of a plan the earlier ones that it waits for: the module's dependencies with the soft
-/// dependencies after them, its own soft dependencies before it, and for a soft dependency after a
-/// module that module. Never a later one, so nothing waits in a circle.
+/// Returns, for each step of a plan, the earlier steps that it waits for: the module's dependencies and the
+/// soft dependencies loaded after them, the module's own soft dependencies loaded before it, and, for a
+/// soft dependency loaded after a module, that module. A step never waits for a later one, so there are no
+/// deadlocks.
 fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Need>> {
     let mut edges = Edges { context, around: HashMap::new(), owners: HashMap::new() };
     for step in steps {
@@ -51,7 +52,7 @@ fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Need>> {
                 places.iter().map(|&step| Need { step, hard: *hard })
             })
             .collect();
-        // Of two needs for one step the hard one counts.
+        // If a step is needed twice, a hard need takes precedence.
         mine.sort_unstable_by_key(|need| (need.step, !need.hard));
         mine.dedup_by_key(|need| need.step);
         needs.push(mine);
@@ -60,7 +61,7 @@ fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Need>> {
     needs
 }
 
-/// The soft dependencies of a module, as names of modules.
+/// The soft dependencies of a module, as module names.
 struct Around {
     pre: Vec<BString>,
     post: Vec<BString>,
@@ -69,7 +70,7 @@ struct Around {
 struct Edges<'e> {
     context: &'e Context,
     around: HashMap<BString, Around>,
-    /// The modules that a name is a soft dependency after.
+    /// For each name, the modules that it is a soft dependency after.
     owners: HashMap<BString, Vec<BString>>,
 }
 
@@ -78,7 +79,7 @@ impl Edges<'_> {
         if self.around.contains_key(&step.module) {
             return;
         }
-        // What is wrong with them was reported when the plan was made.
+        // Errors were reported when the plan was made.
         let names = |list: &[&BString]| -> Vec<BString> {
             list.iter()
                 .flat_map(|name| self.context.lookup(name).unwrap_or_default())
@@ -93,8 +94,8 @@ impl Edges<'_> {
         self.around.insert(step.module.clone(), around);
     }
 
-    /// The names that come before a module, and whether it cannot do without; itself for the order among
-    /// equals.
+    /// Returns the names that come before a module, and whether the module needs each to succeed. The
+    /// module itself is included, for the order of repeated steps.
     fn before(&self, module: &BStr) -> Vec<(BString, bool)> {
         let mut names = vec![(BString::from(module), false)];
         for dependency in self.context.dependencies(module) {
