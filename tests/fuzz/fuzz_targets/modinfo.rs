@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let list: Vec<_> = parameters.iter().collect();
     assert!(list.len() <= taken);
     assert!(list.iter().all(|one| one.description.is_some() || one.kind.is_some()));
-    // The first byte says where the module's name ends and the file begins.
+    // The first byte is the length of the module's name, which is followed by the file.
     let Some((&at, rest)) = bytes.split_first() else { return };
     let (name, file) = rest.split_at(usize::from(at).min(rest.len()));
     for entry in builtin(file, name) {
