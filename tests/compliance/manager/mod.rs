@@ -35,8 +35,8 @@ fn tree() -> Root {
     root
 }
 
-/// Returns the manager's answers to the lines of a script, and the module calls: `insert NAME PARAMETERS` or `remove
-/// NAME`, each with the errno if it failed.
+/// Returns the manager's answers to the lines of a script, and the module calls: `insert NAME PARAMETERS` or
+/// `remove NAME`, each with the errno if it failed.
 fn asked(root: &Root, shim: &Shim, script: &str) -> (Vec<String>, Vec<String>) {
     asked_over(root, shim, script, None)
 }

@@ -1,4 +1,4 @@
-//! Our implementation of getopt, compared with the C library's getopt_long in the same process.
+//! Our implementation of getopt, compared with the C library's `getopt_long` in the same process.
 //!
 //! The input is a byte that selects the ordering, followed by arguments separated by NUL. Both implementations must
 //! return the same options with the same values, fail in the same cases, and leave the same operands.

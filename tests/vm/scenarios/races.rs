@@ -1,4 +1,4 @@
-//! Other processes that work on the same modules at the same time. ox_slow, which takes half a second to start and
+//! Other processes that work on the same modules at the same time. `ox_slow`, which takes half a second to start and
 //! to stop, keeps a tool busy while the other process acts.
 
 use super::{Scenario, same};
