@@ -1,5 +1,5 @@
-# Completion of the module tools for fish. `kmod complete` knows what fits; this hands over the words, and fish takes its
-# answer as it is.
+# fish completion for the module tools. `kmod complete` computes the completions; this function passes the words to it,
+# and fish uses its output unchanged.
 
 function __kmod_tools
     command kmod complete --quoted (string escape -- (commandline -xpc 2>/dev/null; or commandline -opc)) (commandline -ct) 2>/dev/null

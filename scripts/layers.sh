@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# Roots of Debian as layers: each is what was changed on top of others, so that a run's copy costs what it writes.
-# Sourced, never run; needs root. Nothing stays mounted: the mounts end with the namespace of the command.
+# Debian root file systems as layers. A layer contains the changes on top of other layers, so that the copy for a run
+# needs only the space that the run writes. This file is sourced. Needs root. No mounts remain, since they end with
+# the mount namespace of the command.
 
-# in_layers DIR LAYERS COMMAND...: runs the command, a function of the caller's too if exported, with a root ready at
-# $MERGED that shows LAYERS (a:b:c, the uppermost first) and takes what is written into DIR/upper.
+# in_layers DIR LAYERS COMMAND...: runs the command, which may be an exported function of the caller, with a root
+# mounted at $MERGED that consists of LAYERS (a:b:c, uppermost first). Writes go to DIR/upper.
 in_layers() {
     local dir=$1 layers=$2
     shift 2
@@ -12,7 +13,8 @@ in_layers() {
     # shellcheck disable=SC2016 # for the inner shell
     as_root unshare --mount --pid --fork --kill-child bash -c '
         set -euo pipefail
-        # A container may have no overlays, nor an overlay another on top: there each is a whole copy of the one below.
+        # Overlays may be unavailable in a container, or cannot be stacked. Each layer is then a complete copy of the
+        # one below.
         if ! mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$MERGED" 2>/dev/null; then
             [ -n "$(ls -A "$1/upper")" ] || cp -a "${2%%:*}/." "$1/upper"
             mount --bind "$1/upper" "$MERGED"
@@ -24,7 +26,8 @@ in_layers() {
         "$@"' bash "$dir" "$layers" "$@"
 }
 
-# What in_layers is asked to run for a command inside the root: it sees neither the host's environment nor its files.
+# Runs a command inside the root, for use within in_layers. The command sees neither the host's environment nor its
+# files.
 inside() {
     chroot "$MERGED" /usr/bin/env -i HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive \
         PATH=/usr/sbin:/usr/bin:/sbin:/bin ${http_proxy:+http_proxy="$http_proxy"} "$@"

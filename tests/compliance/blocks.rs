@@ -1,10 +1,12 @@
-//! Modules in .xz files of several blocks: the answers are those of the whole, from the blocks that hold them.
+//! Modules in .xz files with several blocks: the answers are the same as for the whole file, but only some blocks
+//! are read.
 
 use oxmod_test_support::{Crcs, Module, Root, Run, Side, differs_because, each, same, xz_in_blocks};
 
 const BLOCK: usize = 100_000;
 
-/// A module of some megabytes that does not compress well; what is asked of it lies at both ends and across borders.
+/// Builds a module of several megabytes that does not compress well. Its data is at both ends and crosses block
+/// boundaries.
 fn large() -> Vec<u8> {
     let mut state = 1_u32;
     let noise: Vec<u8> = (0..1_000_000)
@@ -22,7 +24,7 @@ fn large() -> Vec<u8> {
     module.version("needed_symbol_3", 3).build()
 }
 
-/// A root with this as its only module.
+/// Builds a root with this file as its only module.
 fn root(file: &[u8]) -> Root {
     let root = Root::new();
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
@@ -55,7 +57,7 @@ fn answers_are_those_of_the_whole() {
     }
 }
 
-/// A block that nobody needs may be damaged; one that somebody needs may not.
+/// Damage to a block is an error only if the block is needed.
 #[test]
 fn damage_is_noticed_where_it_matters() {
     let object = large();
@@ -75,7 +77,7 @@ fn damage_is_noticed_where_it_matters() {
     });
     let license = |root: &Root, side| Run::new("modinfo").args(["-F", "license"]).arg(file_of(root)).on(side);
     differs_because("only the blocks that are needed", &0, &1, |side| license(&middle, side).code);
-    // The first block, the last one, the index, the footer.
+    // The positions are in the first block, the last block, the index and the footer.
     for at in [200, file.len() - 400, file.len() - 30, file.len() - 8] {
         let root = damaged(at);
         for (side, answer) in each(|side| license(&root, side)) {

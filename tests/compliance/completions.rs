@@ -1,4 +1,5 @@
-//! Completions: what `kmod complete` offers, and that bash, zsh and fish themselves take it. kmod has none for these tools.
+//! Completions: the output of `kmod complete`, and its use by bash, zsh and fish. kmod has no completions for these
+//! tools.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ fn tree() -> Root {
             .alias("sock-pf-77")
             .alias("sock:v1*")
     });
-    // What a shell would execute is offered of no module.
+    // Names that a shell would execute are never offered.
     root.module("kernel/e1$(id).ko", |m| m)
         .module("kernel/e1`id`.ko", |m| m)
         .module("kernel/e1;id.ko", |m| m);
@@ -36,7 +37,7 @@ fn tree() -> Root {
     root
 }
 
-/// The words that are offered for the last one.
+/// Returns the completions of the last word.
 fn offered(root: &Root, words: &[&str]) -> Vec<String> {
     let answer = Run::new("kmod")
         .arg("complete")
@@ -49,7 +50,7 @@ fn offered(root: &Root, words: &[&str]) -> Vec<String> {
     text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
 }
 
-/// Each of these command lines, and what is offered for its last word.
+/// Checks the completions of the last word of each command line.
 fn each_is_offered(root: &Root, table: &[(&[&str], &[&str])]) {
     for (words, expected) in table {
         assert_eq!(offered(root, words), *expected, "{words:?}");
@@ -112,7 +113,7 @@ fn words_of_modprobe() {
             .cwd(root.path(root.in_modules("home")));
         run.on(Side::Ours).stdout_text()
     };
-    // Only these take files whose path has no slash.
+    // Only these options accept files whose path contains no slash.
     let exports = ["modprobe", "--show-exports", "-S", RELEASE, ""];
     assert!(here(&exports).contains("at-home.ko\n"));
     assert!(!here(&["modprobe", "-S", RELEASE, ""]).contains("at-home.ko"));
@@ -183,8 +184,8 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(name)
 }
 
-/// What a shell makes of lines that are typed, with a tab where it is to complete: the words that the command got, of
-/// which nothing but `[GOT words]` is looked for.
+/// Types lines into a shell, with a tab where it should complete. Returns the arguments that the command received,
+/// which it prints as `[GOT words]`.
 fn typed(shell: &str, setup: &str, lines: &[&str]) -> Vec<String> {
     let home = tempfile::tempdir().unwrap();
     let input = home.path().join("input");
@@ -199,7 +200,7 @@ fn typed(shell: &str, setup: &str, lines: &[&str]) -> Vec<String> {
     answers
 }
 
-/// Each of these lines, and what the command gets.
+/// Returns lines to type, and the arguments that the command must receive.
 fn lines(root: &Root) -> (Vec<String>, Vec<String>) {
     let place = format!("-d {} -S {RELEASE}", root.path("").display());
     let pairs = [
@@ -215,7 +216,7 @@ fn lines(root: &Root) -> (Vec<String>, Vec<String>) {
     pairs.into_iter().unzip()
 }
 
-/// Files whose names are two words, or a command, to a shell that does not quote them.
+/// Creates files whose names a shell would split or execute without quoting.
 fn odd_files() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("two words")).unwrap();
@@ -233,7 +234,7 @@ fn odd_files() -> tempfile::TempDir {
     dir
 }
 
-/// What is typed to get at them, and what the command gets.
+/// What is typed to complete these names, and the arguments that the command must receive.
 const ODD: [(&str, &str); 7] = [
     ("insmod two\t\t", "two words/x.ko"),
     (r"insmod two\ words/	", "two words/x.ko"),
@@ -244,7 +245,7 @@ const ODD: [(&str, &str); 7] = [
     ("insmod v\t", "v&.ko"),
 ];
 
-/// No name is executed, not even one that `typed` cannot look for.
+/// Checks that no name is executed, including one that contains `$`, which `typed` cannot check.
 fn takes_odd_names(shell: &str, setup: &str) {
     let dir = odd_files();
     let setup = format!("cd '{}'\n{setup}\ninsmod() {{ echo \"[GOT $*]\"; }}", dir.path().display());
@@ -267,11 +268,11 @@ fn bash_takes_it() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let shell = "bash --norc --noprofile -i";
     assert_eq!(typed(shell, &setup, &lines), expected);
-    // Some break words at blanks alone; and others split what a command prints elsewhere.
+    // Some users have only blanks in COMP_WORDBREAKS, or have changed IFS.
     let unbroken = format!("COMP_WORDBREAKS=${{COMP_WORDBREAKS//[:=]}}; IFS=:; {setup}");
     assert_eq!(typed(shell, &unbroken, &lines), expected);
     takes_odd_names(shell, &setup);
-    // The pieces that readline replaces, and what is somebody's home but for its place.
+    // Readline replaces only part of a word; a name that begins with `~` is not a home directory.
     let dir = odd_files();
     let setup = format!("cd '{}'; COMP_WORDBREAKS=$COMP_WORDBREAKS/; set -e; {setup}", dir.path().display());
     std::fs::write(dir.path().join("past!root"), "").unwrap();

@@ -1,9 +1,9 @@
-//! Modules of either class and byte order, with symbol versions stored in each of the ways that
-//! kernels have had: what depmod and modprobe read out of them.
+//! Modules of either class and byte order, with symbol versions stored in each of the ways that kernels have used:
+//! what depmod and modprobe read from them.
 
 use oxmod_test_support::{Crcs, Module, RELEASE, Root, Run, each, same};
 
-/// 32 and 64 bit, little and big endian: x86, x86-64, s390x, old PowerPC.
+/// 32 and 64 bits, little and big endian: x86, x86-64, s390x, 32-bit PowerPC.
 const FORMATS: [(u8, bool, u16); 4] = [(32, false, 3), (64, false, 62), (64, true, 22), (32, true, 20)];
 
 fn tree(format: (u8, bool, u16), crcs: Crcs) -> Root {

@@ -1,14 +1,14 @@
-//! The rules of getopt and the order of each tool's option table, on ours and theirs.
+//! The rules of getopt and the order of each tool's option table, on both sides.
 //!
-//! Option tables are never copied here: they are taken from the tools' own answers to an option that
-//! is a prefix of all. Tools run inside an empty root, so that nothing they might do matters.
+//! The option tables are not copied here: they are taken from the tools' error message for an option that is a
+//! prefix of all options. The tools run inside an empty root, so that they cannot do any harm.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use oxmod_test_support::{Random, Root, Run, Side, same};
 
-/// How each table is reached.
+/// The command lines that select each table.
 const TOOLS: [&[&str]; 9] = [
     &["kmod"],
     &["modprobe"],
@@ -26,13 +26,13 @@ fn start(tool: &[&str]) -> Run {
     Run::new(name).args(before)
 }
 
-/// Code, standard error, and whether there is output; the words of a help are each side's own.
+/// Returns the exit code, standard error, and whether there is output. The help texts of the two sides differ.
 fn judge(run: &Run, side: Side) -> (i32, String, bool) {
     let answer = run.on(side);
     (answer.code, answer.stderr.escape_ascii().to_string(), answer.stdout.is_empty())
 }
 
-/// The long options of a tool, in the order of its table.
+/// Returns the long options of a tool, in the order of its table.
 fn long_options(tool: &[&str]) -> Vec<String> {
     let answer = same(|side| start(tool).arg("--=x").on(side));
     let message = answer.stderr_text();
@@ -40,7 +40,7 @@ fn long_options(tool: &[&str]) -> Vec<String> {
     list.trim_end().split(' ').map(|name| name.trim_matches(['\'', '-']).to_owned()).collect()
 }
 
-/// `--=` is a prefix of every long option, so that the answer names them all, in order.
+/// `--=` is a prefix of every long option, so that the error message lists all of them in order.
 #[test]
 fn every_long_option_in_the_order_of_the_table() {
     for tool in TOOLS {
@@ -50,7 +50,7 @@ fn every_long_option_in_the_order_of_the_table() {
     }
 }
 
-/// Each prefix of each long option, alone, with a value, and with an empty one.
+/// Tests each prefix of each long option alone, with a value, and with an empty value.
 #[test]
 fn every_prefix_of_every_long_option() {
     for tool in TOOLS {
@@ -61,7 +61,7 @@ fn every_prefix_of_every_long_option() {
             }
         }
         for prefix in seen {
-            // An option with a value takes the first of these two, and the second acts.
+            // An option with a value consumes the first `-h`, and the second one takes effect.
             let plain = start(tool).args([&format!("--{prefix}"), "-h", "-h"]);
             let value = start(tool).args([&format!("--{prefix}=human"), "-h"]);
             for run in [plain, value] {
@@ -71,7 +71,7 @@ fn every_prefix_of_every_long_option() {
     }
 }
 
-/// Every short option there could be, alone and with something after it.
+/// Tests every possible short option, alone and followed by another character.
 #[test]
 fn every_short_option() {
     for tool in TOOLS {
@@ -83,7 +83,7 @@ fn every_short_option() {
     }
 }
 
-/// What each of these comes to, on all tools.
+/// Unusual arguments, with all tools.
 #[test]
 fn odd_arguments() {
     let root = Root::new();
@@ -118,7 +118,7 @@ fn odd_arguments() {
     }
 }
 
-/// rmmod names its operands one after another.
+/// rmmod reports its operands in order, which shows the order after permutation.
 #[test]
 fn order_of_operands() {
     let root = Root::new();
@@ -146,7 +146,7 @@ fn order_of_operands() {
     assert_eq!(operands(&["-v", "--", "a", "-h"], true), "a _h");
 }
 
-/// An option's value may look like anything.
+/// The value of an option may look like an option.
 #[test]
 fn values() {
     let root = Root::new();
@@ -173,7 +173,7 @@ fn values() {
     assert!(message.contains("/lib/modules/\\xff\\xfe"), "{message}");
 }
 
-/// One argument that a careless person might type.
+/// Returns a random argument of the kind that a user might type.
 fn argument(random: &mut Random, names: &[String]) -> OsString {
     const LETTERS: &[u8] = b"aAbBcCdDeEfFhiIklmnoprRsSuvVwx0:?=-";
     const WORDS: [&str; 9] = ["operand", "", "-", "x=y", "human", "devname", "5", "--bogus", "---"];
@@ -185,7 +185,7 @@ fn argument(random: &mut Random, names: &[String]) -> OsString {
         2 => format!("--{prefix}={}", random.one_of(&WORDS)).into(),
         3 => format!("-{}{}", char::from(*random.one_of(LETTERS)), random.one_of(&WORDS)).into(),
         4 | 5 => {
-            // Not `--`, after which the tool would do something.
+            // The cluster must not be `--`, after which the tool would run.
             let mut cluster = vec![b'-', *random.one_of(&LETTERS[..LETTERS.len() - 1])];
             (0..random.below(3)).for_each(|_| cluster.push(*random.one_of(LETTERS)));
             OsString::from_vec(cluster)
@@ -195,8 +195,8 @@ fn argument(random: &mut Random, names: &[String]) -> OsString {
     }
 }
 
-/// A few hundred command lines of each tool, always the same ones. They end with -h twice: once for
-/// an option that lacks its value.
+/// A few hundred random command lines for each tool, the same ones in each run. They end with two `-h`, the first of
+/// which may be consumed as an option's value.
 #[test]
 fn random_command_lines() {
     for tool in TOOLS {

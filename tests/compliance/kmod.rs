@@ -4,7 +4,7 @@ use oxmod_test_support::{Answer, Root, Run, Side, differs_because, each, running
 
 const TOOLS: [&str; 7] = ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
 
-/// With modules.devname of the running kernel, which is the one that is always read.
+/// Builds a root with a modules.devname for the running kernel, whose file is always the one that is read.
 fn devname(text: &[u8]) -> Root {
     let root = Root::for_release(&running_release());
     root.file(root.in_modules("modules.devname"), text);
@@ -21,7 +21,7 @@ fn other_names_fail_without_a_word() {
     assert!(login.iter().all(|(_, answer)| answer.stderr_text().starts_with("lsmod: ERROR")), "{login:?}");
 }
 
-/// The first two lines are what scripts read: ours claims the version it stands in for.
+/// Scripts read the first two lines, so ours prints the version of kmod that it replaces.
 #[test]
 fn version() {
     for (tool, option) in TOOLS.into_iter().flat_map(|tool| [(tool, "-V"), (tool, "--vers")]) {
@@ -34,7 +34,7 @@ fn version() {
     }
 }
 
-/// The words are each side's own; that there are some, where, and the exit code are not.
+/// The texts of the two sides differ. Only their existence, the stream and the exit code are compared.
 #[test]
 fn help() {
     for args in [&["-h"][..], &["--help"], &["-h", "--bogus"]] {

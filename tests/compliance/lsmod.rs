@@ -1,4 +1,4 @@
-//! lsmod and `kmod list`, over tables of loaded modules and /sys trees made up for the purpose.
+//! lsmod and `kmod list`, with generated tables of loaded modules and /sys trees.
 
 use oxmod_test_support::{Root, Run, Side, same};
 
@@ -37,7 +37,7 @@ fn nothing_loaded_and_no_table() {
     assert_eq!(answer.triple(), (0, HEADER.into(), String::new()));
 }
 
-/// A module may vanish between the reading of the table and that of /sys.
+/// A module may disappear after the table has been read and before /sys is read.
 #[test]
 fn figures_that_are_missing() {
     let root = Root::new();
@@ -71,7 +71,7 @@ fn figures_that_are_no_numbers() {
     }
 }
 
-/// The table's further columns do not matter, nor does how a line is cut.
+/// The other columns of the table are ignored, and so are missing columns and other separators.
 #[test]
 fn odd_tables() {
     let root = three();
@@ -82,7 +82,7 @@ fn odd_tables() {
     }
 }
 
-/// As where a module was loaded between two pages of the table.
+/// The table can contain a module twice if another one was loaded while the table was read page by page.
 #[test]
 fn a_module_that_the_table_repeats() {
     let root = three();

@@ -1,4 +1,4 @@
-//! Behaviour, compared between ours and the reference; one file an applet.
+//! Compares the behaviour of our tools with that of the reference, one file or directory per applet.
 
 #![allow(
     clippy::disallowed_methods,

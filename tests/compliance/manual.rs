@@ -1,14 +1,14 @@
-//! The manual pages: each names the options that its tool has, and every example in them works.
+//! The manual pages: each describes exactly the options of its tool, and all examples work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use oxmod_test_support::{Root, Run, Shim, Side};
 
-/// An option: all its names with their dashes, and whether it has a value.
+/// An option: its names, including the dashes, and whether it has a value.
 type Opt = (BTreeSet<String>, bool);
 
-/// The subcommands of `kmod` with options of their own; `list` has those of lsmod.
+/// The subcommands of `kmod` with options of their own; `list` has the options of lsmod.
 const SUBCOMMANDS: [&str; 5] = ["static-nodes", "meta", "coldplug", "firmware", "fwprune"];
 
 fn page(name: &str) -> String {
@@ -16,7 +16,7 @@ fn page(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What `--help` lists.
+/// Returns the options that `--help` lists.
 fn options_of(tool: &str, args: &[&str]) -> Vec<Opt> {
     let help = Run::new(tool).args(args).arg("--help").on(Side::Ours).stdout_text();
     let options = help.lines().filter(|line| line.trim_start().starts_with('-')).map(|line| {
@@ -31,7 +31,7 @@ fn options_of(tool: &str, args: &[&str]) -> Vec<Opt> {
     options.collect()
 }
 
-/// What a page, or a part of one, describes: `.It Fl x , -long Ar value`.
+/// Returns the options that a page, or a part of one, describes: `.It Fl x , -long Ar value`.
 fn options_in(text: &str) -> Vec<Opt> {
     let described = text.lines().filter_map(|line| line.strip_prefix(".It Fl ")).map(|line| {
         let (names, value) = line.split_once(" Ar ").map_or((line, false), |(names, _)| (names, true));
@@ -60,7 +60,7 @@ fn pages_and_tools_have_the_same_options() {
     }
     assert_eq!(sorted(options_in(parts[""])), sorted(options_of("kmod", &[])));
     for command in SUBCOMMANDS {
-        // -h is described once for all of them.
+        // -h is described once for all subcommands.
         let mut there = options_of("kmod", &[command]);
         there.retain(|(names, _)| !names.contains("-h"));
         assert!(there.len() >= 2, "{command}: {there:?}");
@@ -68,7 +68,7 @@ fn pages_and_tools_have_the_same_options() {
     }
 }
 
-/// Every subcommand has its part, and the other way round.
+/// Checks that the page has a section for each subcommand, and no others.
 #[test]
 fn the_page_of_kmod_has_every_command() {
     let help = Run::new("kmod").arg("--help").on(Side::Ours).stdout_text();
@@ -83,7 +83,7 @@ fn the_page_of_kmod_has_every_command() {
     );
 }
 
-/// What a page refers to is there, or is somebody else's.
+/// Checks that each page that is referred to exists, or belongs to another project.
 #[test]
 fn references_lead_somewhere() {
     let others = [
@@ -123,7 +123,7 @@ fn pages() -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|end| end.len() == 1)).collect()
 }
 
-/// A system on which all examples make sense: the running kernel's modules, by a second name too.
+/// Builds a system on which all examples work, with the running kernel's modules also under a second release.
 fn system() -> Root {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let root = Root::for_release(release.trim());
@@ -153,7 +153,7 @@ fn system() -> Root {
     root
 }
 
-/// Every `.Dl` line below EXAMPLES, in the order of the page, on one system.
+/// Runs each `.Dl` line in EXAMPLES, in the order of the page, on the same system.
 #[test]
 fn examples_work() {
     let mut count = 0;

@@ -1,10 +1,10 @@
-//! modinfo over files and trees made here: every shape of module and string, look-ups, failures.
+//! modinfo on generated files and trees: all kinds of modules and strings, lookup, failures.
 
 use oxmod_test_support::{
     Answer, Compression, Module, RELEASE, Root, Run, Side, compress, differs_because, same,
 };
 
-/// Every way to ask for output.
+/// All the kinds of output.
 const REQUESTS: [&[&str]; 12] = [
     &[],
     &["-0"],
@@ -25,7 +25,7 @@ fn modinfo(root: &Root, args: &[&str], side: Side) -> Answer {
     Run::new("modinfo").args(["-k", RELEASE, "-b"]).arg(&dir).args(args).cwd(&dir).on(side)
 }
 
-/// Asks both sides in every way about the operands; returns the first answer.
+/// Runs all the requests for these operands on both sides; returns the first answer.
 #[track_caller]
 fn same_in_every_way(root: &Root, operands: &[&str]) -> Answer {
     let mut answers =
@@ -155,7 +155,7 @@ fn what_is_a_file() {
     same_in_every_way(&root, &["a-b.c.ko", "absent.ko", "named.ko.xz", "a-b.c.ko"]);
 }
 
-/// A tree whose indexes the reference has written.
+/// Builds a tree with indexes written by the reference.
 fn indexed() -> Root {
     let root = Root::new();
     root.module("kernel/eth-drv.ko", |m| m.alias("pci:v1d*").alias("net-[a-c]*").export("eth_up", 1));
@@ -232,7 +232,7 @@ fn the_running_kernel_is_the_default() {
     }
 }
 
-/// What kmod says about a file, and what we say: the same words, then the reason.
+/// Checks the message for an invalid file: ours is kmod's message followed by the reason.
 fn refused(bytes: &[u8], strerror: &str, reason: &str) {
     let root = Root::new();
     root.file("bad-one.ko", bytes);
@@ -241,7 +241,7 @@ fn refused(bytes: &[u8], strerror: &str, reason: &str) {
     let theirs = (1, true, format!("{line}\n"));
     differs_because("modinfo gives the reason for which a file cannot be read", &ours, &theirs, |side| {
         let answer = modinfo(&root, &["bad-one.ko"], side);
-        // The library's own lines, with the names of its functions, come before the tool's.
+        // The reference's library prints its own lines, with function names, before the tool's message.
         let said: Vec<_> = answer
             .stderr_text()
             .lines()
@@ -306,7 +306,7 @@ fn zstd_without_content_size_is_read() {
 #[test]
 fn a_section_name_table_that_is_none() {
     let mut bytes = rich().build();
-    // e_shstrndx
+    // The offset of e_shstrndx.
     bytes.get_mut(62..64).expect("a header").copy_from_slice(&[0xff, 0xfe]);
     let root = Root::new();
     root.file("odd.ko", bytes);
@@ -338,7 +338,7 @@ fn fields_in_another_case() {
             modinfo(&root, &["-F", field, "r.ko"], side).stdout_text()
         });
     }
-    // Written exactly, a field is itself alone.
+    // If a field with exactly this spelling exists, only that field is printed.
     for field in ["Note", "note"] {
         same(|side| modinfo(&root, &["-F", field, "both.ko"], side));
     }

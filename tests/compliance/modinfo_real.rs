@@ -1,13 +1,13 @@
-//! modinfo over every module of the two real kernels, compared in full.
+//! modinfo on every module of the two real kernels; the complete output is compared.
 
 use std::path::{Path, PathBuf};
 
 use oxmod_test_support::{Kernel, Run, exhaustive, kernels, same};
 
-/// Operands of one command: few enough for a readable difference, enough not to spend the time on starting.
+/// Operands per command: few enough for readable differences, enough to keep the cost of starting processes low.
 const CHUNK: usize = 200;
 
-/// What is asked of every module.
+/// The requests for each module.
 pub(crate) const REQUESTS: [&[&str]; 11] = [
     &[],
     &["-0"],
@@ -46,7 +46,8 @@ fn compare(prefix: &str, at_least: usize) {
     let kernel = kernel(prefix);
     let files = module_files(&kernel.root.join("lib/modules").join(&kernel.release).join("kernel"));
     assert!(files.len() >= at_least, "only {} modules of {prefix}", files.len());
-    // Each time theirs decompresses all: of packed modules each is asked for everything at once and for some parts.
+    // The reference decompresses each module for each request, so compressed modules get the full request and a
+    // sample of the others.
     let packed = files[0].extension().is_some_and(|end| end != "ko");
     let every = if packed && !exhaustive() { 4 } else { 1 };
     for (at, request) in REQUESTS.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! modinfo from depmod's side-car: used where it is true of the file, and never anywhere else.
+//! modinfo with depmod's cache: used if it is valid for the file, and otherwise ignored.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -11,7 +11,7 @@ use crate::depmod::facts::{FACTS, depmod, forge, path, settled};
 use crate::depmod::incremental::pool;
 use crate::modinfo_real::REQUESTS;
 
-/// A settled tree whose side-car says `alias-by-lie` of top.ko.xz, which says `alias-of-top` itself.
+/// Builds a tree whose cache has `alias-by-lie` for top.ko.xz, while the file itself has `alias-of-top`.
 fn with_a_lie() -> Root {
     let root = settled();
     depmod(&root, &[], Side::Ours);
@@ -24,7 +24,7 @@ fn modinfo(root: &Root, args: &[&str], module: impl AsRef<Path>, side: Side) -> 
     run.arg(module.as_ref()).on(side)
 }
 
-/// Whether ours answers from the side-car of [`with_a_lie`], by name and by path alike.
+/// Returns whether our modinfo uses the cache of [`with_a_lie`], both by name and by path.
 fn believes(root: &Root) -> bool {
     let file = path(root, "kernel/top.ko.xz");
     let aliases = [Path::new("top"), &file].map(|module| {
@@ -48,11 +48,11 @@ fn it_answers_for_the_file_that_was_read() {
     }
     let root = with_a_lie();
     assert!(believes(&root));
-    // Touched: another file, as far as anybody can know.
+    // The modification time has changed, so the file may have changed.
     let file = File::options().append(true).open(path(&root, "kernel/top.ko.xz")).unwrap();
     file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     assert!(!believes(&root));
-    // A tree under another name is the same tree; a copy of it is not.
+    // A renamed tree still has the same files; a copy does not.
     for (command, believed) in [(["mv", "-T"], true), (["cp", "-aT"], false)] {
         let (root, other) = (with_a_lie(), Root::new());
         other.dir("lib/modules");
@@ -66,7 +66,7 @@ fn it_answers_for_the_file_that_was_read() {
     }
 }
 
-/// Whoever may write to the side-car may put words into the mouths of modules: only their owner and root may.
+/// A user who can write the cache could forge the data of any module, so only the owner of the modules and root may.
 #[test]
 fn it_is_not_believed_when_others_can_write_it() {
     if !has_ours() {
@@ -78,14 +78,14 @@ fn it_is_not_believed_when_others_can_write_it() {
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         assert_eq!(believes(&root), believed, "{mode:o}");
     }
-    // Somebody else's: only root can make it so.
+    // The cache belongs to another user; only root can set this up.
     if chown(&file, Some(12345), None).is_ok() {
         assert!(!believes(&root));
-        // A run that does not believe it reads everything, and writes its own.
+        // A run of depmod that does not trust the cache reads all modules and writes a new cache.
         depmod(&root, &[], Side::Ours);
         assert!(!believes(&root));
         assert_eq!(fs::metadata(&file).map(|stat| std::os::unix::fs::MetadataExt::uid(&stat)).unwrap(), 0);
-        // Theirs, for a module that is theirs: what they say of it is as good as what it says.
+        // Even if the module belongs to the same other user, the cache is not trusted, and remains unchanged.
         let root = with_a_lie();
         chown(path(&root, FACTS), Some(12345), None).unwrap();
         let record = fs::read(path(&root, FACTS)).unwrap();
@@ -95,7 +95,7 @@ fn it_is_not_believed_when_others_can_write_it() {
     }
 }
 
-/// Another module under the name, with the size and the time of the old one: in its place, or in its bytes.
+/// Another module with the same name, size and modification time: a new file, or the same file overwritten.
 #[test]
 fn replaced_with_the_same_size_and_time() {
     for in_place in [true, false] {
@@ -118,7 +118,7 @@ fn replaced_with_the_same_size_and_time() {
     }
 }
 
-/// Whatever is wrong with the side-car, the answers are those of kmod.
+/// Whatever is wrong with the cache, the answers are those of kmod.
 #[test]
 fn damaged_ones_change_no_answer() {
     let root = settled();
@@ -140,7 +140,7 @@ fn damaged_ones_change_no_answer() {
         root.file(root.in_modules(FACTS), case);
         assert_eq!(answer(Side::Ours), expected);
     }
-    // In its place something that is no file.
+    // The cache is not a regular file.
     fs::remove_file(path(&root, FACTS)).unwrap();
     nix::unistd::mkfifo(&path(&root, FACTS), nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(same(answer), expected);
@@ -149,7 +149,8 @@ fn damaged_ones_change_no_answer() {
     assert_eq!(same(answer), expected);
 }
 
-/// Hundreds of real modules, plain and compressed, signed and unsigned: from the side-car as from the file.
+/// Hundreds of real modules, compressed and uncompressed, signed and unsigned: the cache gives the same answers as
+/// the files.
 #[test]
 fn real_modules() {
     let root = Root::new();
@@ -167,7 +168,7 @@ fn real_modules() {
             assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{request:?}");
         }
     }
-    // Ours had no need of the files.
+    // Our modinfo answered without reading the files.
     if has_ours() {
         forge(&root, "vermagic=6", "vermagic=?");
         let run = Run::new("modinfo").args(["-F", "vermagic"]).args(&files).on(Side::Ours);
@@ -175,7 +176,8 @@ fn real_modules() {
     }
 }
 
-/// `--all`: what a command gives that names every module, be it from the side-car or from the files.
+/// `--all` prints the same as a command that names each module, whether the data comes from the cache or from the
+/// files.
 #[test]
 fn all_modules() {
     if !has_ours() {
@@ -205,7 +207,7 @@ fn all_modules() {
         assert_eq!((all.0, all.2.as_str()), (0, ""));
         assert_eq!(all, each(&["base", "other", "top"]), "{args:?}");
     }
-    // One that cannot be read does not keep the others back.
+    // A module that cannot be read does not prevent the others from being printed.
     fs::remove_file(path(&root, "updates/other.ko.zst")).unwrap();
     let run =
         Run::new("modinfo").arg("-b").arg(root.path("")).args(["-k", root.release(), "--all", "-F", "alias"]);
@@ -214,7 +216,7 @@ fn all_modules() {
     assert!(answer.2.contains("'other'"), "{answer:?}");
 }
 
-/// An index of no modules is no failure.
+/// An index without modules is not an error.
 #[test]
 fn all_of_nothing() {
     if !has_ours() {

@@ -1,4 +1,4 @@
-//! modinfo on signed modules: real PKCS#7 messages made by openssl, and the legacy layout.
+//! modinfo on signed modules: real PKCS#7 messages created by openssl, and the legacy layout.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ fn module() -> Module {
     Module::new().info("license", "GPL").info("parm", "a:b")
 }
 
-/// Both sides show the same of a module with this tail. Returns what follows the licence.
+/// Checks that both sides print the same for a module with this tail. Returns the output after the license.
 #[track_caller]
 fn shown(tail: &[u8]) -> String {
     let root = Root::new();
@@ -67,7 +67,7 @@ fn trailers_that_make_no_sense() {
     for signer in [&b""[..], b"nul\0inside", b"not \xff UTF-8"] {
         shown(&Trailer { signer: signer.to_vec(), ..good.clone() }.bytes());
     }
-    // The marker alone, and a signature that is all of the file.
+    // Only the marker, and a signature that is as large as the file.
     shown(b"~Module signature appended~\n");
     let size = u32::try_from(module().build().len()).expect("a small module");
     for excess in 0..3 {
@@ -77,7 +77,7 @@ fn trailers_that_make_no_sense() {
     }
 }
 
-/// A directory with keys, and openssl working in it.
+/// A temporary directory with keys, in which openssl runs.
 struct OpenSsl(tempfile::TempDir);
 
 impl OpenSsl {
@@ -91,14 +91,14 @@ impl OpenSsl {
         assert!(output.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Makes `NAME.key` and `NAME.pem`.
+    /// Creates `NAME.key` and `NAME.pem`.
     fn certificate(&self, name: &str, subject: &str, more: &[&str]) {
         let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
         let args = ["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "2", "-utf8", "-keyout", &key];
         self.run(&[&args[..], &["-out", &pem, "-subj", subject], more].concat());
     }
 
-    /// Signs the module, and returns the tail to append.
+    /// Signs the module and returns the tail to append.
     fn sign(&self, name: &str, options: &[&str]) -> Vec<u8> {
         let path = |file: &str| self.0.path().join(file);
         std::fs::write(path("m.ko"), module().build()).expect("a file");
@@ -114,7 +114,7 @@ fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).expect("what openssl wrote")
 }
 
-/// As the kernel's sign-file does it.
+/// The options that correspond to the kernel's sign-file.
 const AS_SIGN_FILE: [&str; 2] = ["-nocerts", "-noattr"];
 
 #[test]
@@ -149,7 +149,7 @@ fn hashes_and_shapes_of_messages() {
         let text = shown(&openssl.sign("k", &[&AS_SIGN_FILE[..], &["-md", hash]].concat()));
         assert!(text.contains(&format!("sig_hashalgo:   {hash}\n")), "{text}");
     }
-    // With certificates, with attributes, with the contents, of open length, by two signers.
+    // With certificates, with attributes, with the contents, of indefinite length, by two signers.
     for options in [&[][..], &["-noattr"], &["-nodetach"], &["-stream"], &["-stream", "-nodetach"]] {
         assert!(shown(&openssl.sign("k", options)).contains("signer:         Signer\n"), "{options:?}");
     }
@@ -157,7 +157,7 @@ fn hashes_and_shapes_of_messages() {
         let (pem, key) = (format!("{second}.pem"), format!("{second}.key"));
         shown(&openssl.sign(first, &["-signer", &pem, "-inkey", &key]));
     }
-    // Cut short, and with something behind it.
+    // Truncated messages, and messages with trailing data.
     let tail = openssl.sign("k", &AS_SIGN_FILE);
     let message = tail.get(..tail.len() - 40).expect("a message");
     shown(&Trailer::pkcs7(message.get(..message.len() - 10).expect("a message")).bytes());
@@ -178,7 +178,7 @@ fn a_signer_named_by_key_id() {
     differs_because(why, &"PKCS#7\n".to_owned(), &String::new(), |side| ask("sig_id", side));
     differs_because(why, &"sha256\n".to_owned(), &String::new(), |side| ask("sig_hashalgo", side));
     differs_because(why, &"\n".to_owned(), &String::new(), |side| ask("signer", side));
-    // 20 bytes of SHA-1 as `AA:BB:...`, 128 of RSA in 7 lines.
+    // A SHA-1 key ID is printed as 20 bytes `AA:BB:...`, an RSA signature of 128 bytes on 7 lines.
     differs_because(why, &(60, 1), &(0, 0), |side| {
         (ask("sig_key", side).len(), ask("sig_key", side).lines().count())
     });

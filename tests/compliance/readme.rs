@@ -1,19 +1,19 @@
-//! The README: what its console shows is what a terminal shows, on Debian 13's modules, and its example of the library is the
-//! one that the library's own README has, where `cargo test --doc` compiles it.
+//! Checks that the console session in the README shows the real output on Debian 13's modules, and that the README's
+//! example for the library is the same as in the library's own README, where `cargo test --doc` compiles it.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use oxmod_test_support::{Kernel, Root, Run, Side, kernels, running_release};
 
-/// The first block of `file` that opens with `fence`.
+/// Returns the first code block of `file` that opens with `fence`.
 fn block(file: &str, fence: &str) -> String {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let (_, rest) = text.split_once(&format!("```{fence}\n")).unwrap();
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// The commands of the console, each with the lines below it.
+/// Returns the commands of the session, each with the lines below it.
 fn console() -> Vec<(String, Vec<String>)> {
     let block = block("README.md", "console");
     let mut shown: Vec<(String, Vec<String>)> = Vec::new();
@@ -26,7 +26,7 @@ fn console() -> Vec<(String, Vec<String>)> {
     shown
 }
 
-/// A system whose running kernel has the modules of a real one.
+/// Builds a system whose running kernel has the modules of a real one.
 fn system(kernel: &Kernel) -> Root {
     let root = Root::for_release(&running_release());
     let dir = kernel.root.join("lib/modules").join(&kernel.release);
@@ -41,12 +41,12 @@ fn system(kernel: &Kernel) -> Root {
         }
     }
     root.dir("etc/modprobe.d").dir("lib/firmware").dir("sys/devices");
-    // The side-car, without which depmod --verify would read every module.
+    // Writes the cache, without which depmod --verify would read every module.
     assert_eq!(Run::new("depmod").inside(&root).on(Side::Ours).triple(), (0, String::new(), String::new()));
     root
 }
 
-/// The kernel's version is that of the day, and the space behind a plan's lines is not shown.
+/// Removes the kernel release, which changes with updates, and trailing blanks, which the README does not show.
 fn neutral(text: &str) -> Vec<String> {
     let place = "/lib/modules/";
     let without_release = |part: &str| part.split_once('/').map(|(_, behind)| behind.to_owned());

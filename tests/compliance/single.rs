@@ -1,4 +1,4 @@
-//! insmod and rmmod, as far as their operands are judged before the kernel is asked.
+//! insmod and rmmod, as far as operands are checked before the kernel is called.
 
 use oxmod_test_support::{Root, Run, differs_because, same};
 
@@ -21,7 +21,7 @@ fn insmod_operands() {
         &["could not load module /nowhere.ko: No such file or directory"],
     );
     check("insmod", &root, &[""], &["could not load module : No such file or directory"]);
-    // To syslog, which nobody reads here.
+    // The message goes to syslog, which does not exist here.
     check("insmod", &root, &["-s"], &[]);
 }
 

@@ -1,9 +1,9 @@
-//! Standard streams that are closed, broken or full. Nothing panics, nobody is told about a reader
-//! who went away.
+//! Standard streams that are closed, broken or full. No tool panics, and a reader that has gone away causes no
+//! message.
 
 use oxmod_test_support::{Answer, Root, Run, Stream, differs_because, each, same};
 
-/// What prints something on every tool.
+/// Returns command lines of all tools that print something.
 fn talkers() -> Vec<Run> {
     let tools = ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
     tools.into_iter().flat_map(|tool| [Run::new(tool).arg("-V"), Run::new(tool).arg("-h")]).collect()
@@ -17,7 +17,7 @@ fn a_reader_who_went_away_is_no_news() {
     }
 }
 
-/// Under Python's `preexec`, nohup-like callers or systemd units SIGPIPE is ignored.
+/// SIGPIPE is ignored, for example, in processes started from Python or by a systemd unit.
 #[test]
 fn a_reader_who_went_away_while_sigpipe_is_ignored() {
     for run in talkers() {

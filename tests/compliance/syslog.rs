@@ -1,12 +1,11 @@
-//! -s, and what happens to messages when there is no standard error: the datagrams that a log daemon
-//! would receive.
+//! -s, and messages when standard error is closed: checks the datagrams that a log daemon would receive.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 
 use oxmod_test_support::{Root, Run, Stream, same};
 
-/// Exit code, standard error, and the messages, without their time stamps.
+/// Returns the exit code, standard error, and the logged messages without timestamps.
 fn logged(run: &Run, side: oxmod_test_support::Side) -> (i32, String, Vec<String>) {
     let root = Root::new();
     root.dir("dev").loaded("held", 1, 1, &["snd"]);
@@ -24,7 +23,7 @@ fn logged(run: &Run, side: oxmod_test_support::Side) -> (i32, String, Vec<String
     (answer.code, answer.stderr_text(), messages)
 }
 
-/// `<27>Jan  2 03:04:05 tool: text` without the middle.
+/// Removes the timestamp from `<27>Jan  2 03:04:05 tool: text`.
 fn without_time(message: &str) -> String {
     let (priority, rest) = message.split_once('>').unwrap_or_default();
     format!("{priority}>{}", rest.get(16..).unwrap_or(rest))
@@ -57,7 +56,7 @@ fn getopt_never_does() {
     assert_eq!(answer, (1, "/sbin/rmmod: unrecognized option '--bogus'\n".into(), vec![]));
 }
 
-/// modprobe alone looks whether there is a standard error at all.
+/// Only modprobe checks whether standard error is open.
 #[test]
 fn modprobe_without_standard_error() {
     for run in [Run::new("modprobe").arg("absent"), Run::new("modprobe").args(["-s", "absent"])] {

@@ -1,10 +1,10 @@
-//! What modules serve devices, and loading them, by the library's manager.
+//! Finds and loads the modules for devices with the library's module manager.
 //!
 //! ```text
-//! cargo run --example manager                      what would be loaded for this machine's devices
-//! cargo run --example manager -- MODALIAS...       what would be loaded for these
-//! cargo run --example manager -- --dir DIR ...     with other modules than /lib/modules/RELEASE
-//! sudo target/debug/examples/manager --load ...    loads it, each device in a thread of its own
+//! cargo run --example manager                      prints what would be loaded for this machine's devices
+//! cargo run --example manager -- MODALIAS...       prints what would be loaded for these devices
+//! cargo run --example manager -- --dir DIR ...     uses modules other than those in /lib/modules/RELEASE
+//! sudo target/debug/examples/manager --load ...    loads the modules, with one thread per device
 //! ```
 
 #![allow(
@@ -55,12 +55,12 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the library notices, such as lines of the configuration that it cannot read.
+/// Prints a notice of the library, such as a configuration line that it cannot parse.
 fn tell(notice: &Notice) {
     eprintln!("{notice:?}");
 }
 
-/// Nothing is loaded, and nothing can go wrong.
+/// Prints what would be loaded. Loads nothing, and so always succeeds.
 fn show_all(manager: &Manager, modaliases: &BTreeSet<String>) -> bool {
     for modalias in modaliases {
         for plan in manager.plan_for_device(modalias) {
@@ -80,7 +80,7 @@ fn show_all(manager: &Manager, modaliases: &BTreeSet<String>) -> bool {
     true
 }
 
-/// All devices at the same time: where two need the same module one thread inserts it.
+/// Loads the modules for all devices in parallel. A module that several devices need is inserted by one thread.
 fn load_all(manager: &Manager, modaliases: &BTreeSet<String>) -> bool {
     let reports = thread::scope(|scope| {
         let load = |modalias| scope.spawn(move || manager.load_for_device(modalias));
@@ -96,7 +96,7 @@ fn load_all(manager: &Manager, modaliases: &BTreeSet<String>) -> bool {
     reports.iter().all(|report| report.failed.is_empty())
 }
 
-/// The contents of every file `modalias` below a directory.
+/// Collects the contents of each file named `modalias` below a directory.
 fn collect(directory: &Path, modaliases: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

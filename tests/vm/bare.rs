@@ -1,9 +1,9 @@
-//! A machine that has no index and no other tool for modules: our one static binary, a meta.pb and `.ko.xz` files are
-//! there; besides only busybox, for the shell of process 1 and its `mount`, `cat` and the like. Its `rmmod` alone
-//! concerns modules, and is what plays the other who removes them. The binary is also `/sbin/modprobe`, which the kernel
-//! itself calls. The reference can do nothing there.
+//! A machine without indexes and without other module tools: it has our static binary, a meta.pb, `.ko.xz` files,
+//! and busybox, which provides the shell for process 1 and `mount`, `cat` and the like. The only module tool among
+//! the applets is `rmmod`, which plays another process that removes modules. The binary is also `/sbin/modprobe`,
+//! which the kernel calls. The reference is not tested, since it cannot work without indexes.
 //!
-//! Needs the static binary, which scripts/build-static makes.
+//! Needs the static binary that scripts/build-static builds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,8 @@ use crate::{image, machine};
 const APPLETS: [&str; 12] =
     ["sh", "mount", "mkdir", "stty", "cat", "find", "sleep", "readlink", "rmmod", "sync", "poweroff", "kill"];
 
-/// What the kernel itself asks for, by /sbin/modprobe: the codec of the sound card with what it needs, checksums.
+/// The modules that the kernel requests through /sbin/modprobe: the sound card's codec and its dependencies,
+/// checksums.
 const BY_THE_KERNEL: [&str; 5] = [
     "snd_hda_codec_generic",
     "snd_hda_scodec_component",
@@ -29,9 +30,9 @@ const BY_THE_KERNEL: [&str; 5] = [
     "crct10dif_generic",
 ];
 
-/// Where the meta.pb is, and the files of modules are below.
+/// The directory that contains meta.pb and the module files.
 fn place(kernel: &Kernel) -> PathBuf {
-    // Once as a kernel's own, once as that of all there is.
+    // On bookworm it is the module directory, on trixie the directory above all module directories.
     let modules = Path::new("lib/modules");
     if kernel.suite == "bookworm" { modules.join(&kernel.release) } else { modules.to_owned() }
 }
@@ -66,7 +67,7 @@ fn coldplug(suite: &str) {
     devices_are_served_as_they_come(record);
 }
 
-/// Text of a section.
+/// Returns the text of a section.
 fn of<'r>(record: &'r Record, section: &str) -> &'r str {
     record.section(section)
 }
@@ -75,7 +76,7 @@ fn names<'r>(record: &'r Record, section: &str) -> BTreeSet<&'r str> {
     of(record, section).lines().collect()
 }
 
-/// The modules that messages tell of, in order.
+/// Returns the modules that were inserted according to the messages, in order.
 fn inserted<'r>(record: &'r Record, section: &str) -> Vec<&'r str> {
     of(record, section)
         .lines()
@@ -104,7 +105,8 @@ fn disk_network_and_sound_come_up(record: &Record) {
     }
     assert!(of(record, "after").contains("HDA-Intel"));
     assert_eq!((of(record, "one code"), of(record, "again code")), ("0", "0"));
-    // A dry run names what the devices that are there need; disks come with the driver of what they hang on.
+    // A dry run lists modules only for devices that exist already; disks appear once their controller's driver is
+    // loaded.
     let dry = of(record, "dry");
     for module in ["nvme", "e1000e", "snd-hda-intel"] {
         assert!(dry.contains(&format!("/{module}.ko.xz ")), "{module}: {dry}");
@@ -113,7 +115,7 @@ fn disk_network_and_sound_come_up(record: &Record) {
     assert_eq!(of(record, "dry modules"), "");
 }
 
-/// Each module is inserted once, and a run that comes later has nothing to do.
+/// Checks that each module is inserted once, and that a second run has nothing to do.
 fn many_threads_end_where_one_ends(record: &Record) {
     let (one, many) = (names(record, "one modules"), names(record, "many modules"));
     assert!(one.len() > 20, "{one:?}");
@@ -131,8 +133,8 @@ fn many_threads_end_where_one_ends(record: &Record) {
     assert_eq!((of(record, "unloaded"), of(record, "many code")), ("", "0"));
 }
 
-/// By the kernel's own account of the calls of 32 threads: as many as there are modules, each of which succeeded or found no
-/// device; but for files that it could not decompress, which are given to it a second time.
+/// Checks the kernel's trace of the calls made by 32 threads: one call per module, which succeeded or found no
+/// device, and a second one for each file that the kernel could not decompress.
 fn the_kernel_was_called_once_for_each(record: &Record) {
     let calls: Vec<&str> =
         of(record, "many calls").lines().filter(|line| line.trim_start().starts_with("kmod-")).collect();
@@ -158,7 +160,7 @@ fn devices_are_served_as_they_come(record: &Record) {
     assert_eq!(names(record, "watched modules"), names(record, "one modules"));
 }
 
-/// Writes the archive.
+/// Builds the initial file system.
 fn build(dir: &Path, kernel: &Kernel) -> PathBuf {
     let root = dir.join("root");
     for name in ["bin", "proc", "sys", "dev", "run"] {
@@ -177,8 +179,8 @@ fn build(dir: &Path, kernel: &Kernel) -> PathBuf {
     image::pack(&root, &dir.join("initrd"))
 }
 
-/// The modules that the devices need, all as `.ko.xz`, and a meta.pb of just these, made elsewhere with what the kernel's
-/// build says of built-in ones.
+/// Writes the modules that the devices need, all as `.ko.xz`, and a meta.pb for exactly these modules. It is built
+/// on the host, from the kernel's lists of built-in modules.
 fn put_modules(root: &Path, dir: &Path, kernel: &Kernel) {
     let tree = kernel.root.join("lib/modules").join(&kernel.release);
     let made = dir.join("made");
@@ -204,7 +206,7 @@ fn put_modules(root: &Path, dir: &Path, kernel: &Kernel) {
     }
 }
 
-/// That of scripts/build-static, if it is of these sources.
+/// Returns the binary that scripts/build-static built. Panics if it is older than the sources.
 fn static_binary() -> PathBuf {
     let target = ours().ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
@@ -220,7 +222,7 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|data| data.modified()).ok()
 }
 
-/// When the newest file below a directory was written.
+/// Returns the modification time of the newest file below a directory.
 fn newest(dir: &Path) -> Option<SystemTime> {
     let entries = fs::read_dir(dir).expect("sources").flatten().map(|entry| entry.path());
     entries.map(|path| if path.is_dir() { newest(&path) } else { modified(&path) }).max().flatten()

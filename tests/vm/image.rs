@@ -1,7 +1,7 @@
-//! The initial file system of the virtual machine: both sides' tools with their libraries, busybox, our
-//! small modules with damaged copies of them, the real modules that scenarios ask for, the scenarios.
+//! Builds the initial file system of the virtual machine: the tools of both sides with their libraries, busybox, our
+//! small test modules and damaged copies of them, the real modules that scenarios load, and the scenarios.
 //!
-//! Everything is copied from the lab and this build. Needs busybox (static) and strip.
+//! Everything is copied from the lab and from this build. Needs static busybox and strip.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,16 +13,16 @@ use oxmod_test_support::{Compression, Kernel, compress, ours, reference};
 
 use crate::scenarios::Scenario;
 
-/// The tools of either side.
+/// The tools of each side.
 const TOOLS: [&str; 6] = ["modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
 
-/// What the guest's scripts call.
+/// The applets that the guest's scripts call.
 const APPLETS: [&str; 25] = [
     "sh", "mount", "umount", "cat", "ln", "rm", "mkdir", "dmesg", "stty", "timeout", "uname", "sleep", "ip",
     "dd", "mke2fs", "losetup", "cp", "sync", "poweroff", "kill", "ls", "test", "wc", "readlink", "sed",
 ];
 
-/// The real modules that scenarios load and that devices ask for; all they need comes with them.
+/// The real modules that scenarios load or devices request; their dependencies are included automatically.
 pub(crate) const REAL: &str = "
     btrfs crc32c_generic xxhash_generic sha256_generic xfs ext4 loop nfs nfsv4 dm-crypt xts kvm-intel kvm-amd
     e1000e virtio_net virtio_pci dummy snd-hda-intel snd-hda-codec-generic bfq i2c-dev hid-generic usbhid sd_mod
@@ -30,15 +30,15 @@ pub(crate) const REAL: &str = "
     pcspkr psmouse serio_raw evdev powernow-k8 acpi-cpufreq pcc-cpufreq amd64_edac crct10dif_generic
     crc64_rocksoft_generic";
 
-/// File systems to mount: the program that makes one, and its options.
+/// The file systems to mount: type, program that creates one, and its options.
 const DISKS: [(&str, &str, &[&str]); 3] = [
     ("btrfs", "mkfs.btrfs", &["-q", "--mixed"]),
-    // It finds so small a disk beneath it.
+    // The image is smaller than what mkfs.xfs supports.
     ("xfs", "mkfs.xfs", &["-q", "--unsupported"]),
     ("ext4", "mkfs.ext4", &["-q"]),
 ];
 
-/// Writes the archive for `kernel` to `dir`/initrd.
+/// Writes the initial file system for `kernel` to `dir`/initrd.
 pub(crate) fn build(dir: &Path, kernel: &Kernel, scenarios: &[&Scenario]) -> PathBuf {
     let root = dir.join("root");
     for name in ["bin", "proc", "sys", "dev", "tmp", "etc", "vm/scenarios", "usr/lib", "lib64"] {
@@ -65,7 +65,7 @@ fn put_tools(root: &Path) {
             copy(&library, &join(root, &library));
         }
         if side == "theirs" {
-            // It opens these when it needs them.
+            // The reference loads these libraries at run time.
             for library in libraries(&binary).iter().filter(|path| path.ends_with("libc.so.6")) {
                 for name in ["liblzma.so.5", "libzstd.so.1", "libz.so.1"] {
                     copy(&library.with_file_name(name), &join(root, &library.with_file_name(name)));
@@ -73,7 +73,7 @@ fn put_tools(root: &Path) {
             }
         }
         if side == "ours" {
-            // A debug build is mostly debugging information.
+            // A debug build consists mostly of debugging information.
             run(Command::new("strip").arg("-o").arg(dir.join("kmod")).arg(&binary));
         } else {
             copy(&binary, &dir.join("kmod"));
@@ -91,7 +91,7 @@ fn put_program(root: &Path, program: &Path, to: &str) {
     }
 }
 
-/// The shared objects of a program, as its own loader finds them; none if it is static.
+/// Returns the shared libraries of a program, as found by its dynamic loader; none if it is static.
 fn libraries(binary: &Path) -> Vec<PathBuf> {
     let output = Command::new(binary).env("LD_TRACE_LOADED_OBJECTS", "1").stdin(Stdio::null()).output();
     let text = String::from_utf8(output.expect("the tool does not start").stdout).expect("paths");
@@ -117,13 +117,13 @@ fn put_modules(root: &Path, kernel: &Kernel) {
     run(Command::new(depmod).arg("-b").arg(root).arg(&kernel.release));
 }
 
-/// The files that the kernel has for devices of these aliases, and that are not in the image.
+/// Returns the module files for devices with these aliases that are missing from the image.
 pub(crate) fn left_out<'a>(kernel: &Kernel, aliases: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
     let there = closure(kernel, REAL.split_whitespace());
     closure(kernel, aliases).into_iter().filter(|path| !there.contains(path)).collect()
 }
 
-/// The files that the reference would load for the names; a kernel may have a name built in, or not at all.
+/// Returns the files that the reference would load for the names. A name may be built in or unknown to a kernel.
 pub(crate) fn closure<'n>(kernel: &Kernel, names: impl Iterator<Item = &'n str>) -> BTreeSet<PathBuf> {
     let modprobe = reference().expect("reference").with_file_name("modprobe");
     let output = Command::new(modprobe)
@@ -138,13 +138,13 @@ pub(crate) fn closure<'n>(kernel: &Kernel, names: impl Iterator<Item = &'n str>)
     files.collect()
 }
 
-/// One of our small modules, without debugging information as it would be installed.
+/// Returns one of our small test modules, without debugging information, as it would be installed.
 fn small(kernel: &Kernel, name: &str) -> Vec<u8> {
     let kbuild = kernel.kbuild.as_deref().expect("our small modules are not built: run scripts/lab modules");
     let path = kbuild.join(name).with_extension("ko");
     let whole = fs::read(&path);
     let whole = whole.unwrap_or_else(|error| panic!("{} ({error}): run scripts/lab modules", path.display()));
-    // The signature behind the sections would go too.
+    // strip would remove the signature, which follows the sections.
     if whole.ends_with(b"~Module signature appended~\n") {
         return whole;
     }
@@ -153,7 +153,7 @@ fn small(kernel: &Kernel, name: &str) -> Vec<u8> {
     fs::read(stripped.path()).expect("the stripped module")
 }
 
-/// Our own modules in the tree, some of them compressed.
+/// Writes our test modules into the tree, some of them compressed.
 fn put_small(extra: &Path, kernel: &Kernel) {
     make(extra);
     let plain = [
@@ -184,7 +184,7 @@ fn put_small(extra: &Path, kernel: &Kernel) {
     }
 }
 
-/// Modules for path operands: compressed in every way, damaged, or of another kernel.
+/// Writes modules for use as path operands: compressed in every way, damaged, or built for another kernel.
 fn put_damaged(dir: &Path, kernel: &Kernel) {
     make(dir);
     let base = small(kernel, "ox_base");
@@ -205,7 +205,7 @@ fn put_damaged(dir: &Path, kernel: &Kernel) {
     write(&dir.join("garbage.ko.xz"), &compress(&b"this is no module\n".repeat(100), Compression::Xz));
     make(&dir.join("directory.ko"));
     let mut magic = base.clone();
-    // With symbol versions, kernels do not compare the release, only what follows it.
+    // Kernels with symbol versions do not compare the release, only what follows it.
     replace(&mut magic, b" mod_unload ", |found| found.fill(b'9'));
     write(&dir.join("vermagic/ox_base.ko"), &magic);
     write(&dir.join("vermagic/ox_base.ko.xz"), &compress(&magic, Compression::Xz));
@@ -213,8 +213,8 @@ fn put_damaged(dir: &Path, kernel: &Kernel) {
     write(&dir.join("crc/ox_mid.ko"), &other_crc(&small(kernel, "ox_mid"), b"ox_base_add"));
 }
 
-/// The module with another CRC for what it needs: a record of `__versions` is a CRC of 8 bytes and a name
-/// of 56, padded with NUL.
+/// Returns the module with another CRC for a symbol that it needs. An entry of `__versions` consists of an 8-byte
+/// CRC and a 56-byte name, padded with NUL.
 fn other_crc(module: &[u8], symbol: &[u8]) -> Vec<u8> {
     let mut name = symbol.to_vec();
     name.resize(56, 0);
@@ -233,7 +233,7 @@ fn replace(bytes: &mut [u8], what: &[u8], with: impl Fn(&mut [u8])) {
     }
 }
 
-/// An empty file system of each kind, compressed.
+/// Writes an empty file system of each type, compressed.
 fn put_disks(dir: &Path) {
     for (name, program, options) in DISKS {
         let image = dir.join(name).with_extension("img");
@@ -261,7 +261,7 @@ fn put_scripts(root: &Path, scenarios: &[&Scenario]) {
     write(&root.join("vm/list"), list.as_bytes());
 }
 
-/// Makes the archive of a tree.
+/// Packs a tree into an archive.
 pub(crate) fn pack(root: &Path, archive: &Path) -> PathBuf {
     let file = fs::File::create(archive).expect("archive");
     let script = "find . | busybox cpio -o -H newc 2>/dev/null";
@@ -269,19 +269,19 @@ pub(crate) fn pack(root: &Path, archive: &Path) -> PathBuf {
     archive.to_owned()
 }
 
-/// The path of a program.
+/// Returns the path of a program.
 ///
 /// # Panics
-/// When it is not installed.
+/// If it is not installed.
 pub(crate) fn which(program: &str) -> PathBuf {
     let dirs = std::env::var_os("PATH").unwrap_or_default();
-    // Those for the administrator are not on everyone's path.
+    // The administrator's directories may not be in PATH.
     let dirs = std::env::split_paths(&dirs).chain(["/usr/sbin".into(), "/sbin".into()]);
     let found = dirs.map(|dir| dir.join(program)).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("no {program} here: scripts/test installs what this needs"))
 }
 
-/// Runs a program that must succeed.
+/// Runs a program, which must succeed.
 pub(crate) fn run(command: &mut Command) {
     let output = command.stderr(Stdio::piped()).spawn().and_then(std::process::Child::wait_with_output);
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));

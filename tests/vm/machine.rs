@@ -1,8 +1,8 @@
-//! One virtual machine: boots a kernel with an initial file system and returns what it wrote to its second
-//! serial port. Emulated throughout, so that no host feature is needed.
+//! Runs a virtual machine: boots a kernel with an initial file system and returns what it wrote to its second serial
+//! port. Everything is emulated, so that no feature of the host is needed.
 //!
-//! Time passes with the instructions that the guest executes and jumps ahead where it sleeps: a sleep costs
-//! nothing, and what happens first does not depend on how busy the host is.
+//! The guest's clock advances with the instructions that it executes and skips ahead while it sleeps: sleeping is
+//! free, and the order of events does not depend on the load of the host.
 
 use std::fs;
 use std::path::Path;
@@ -13,15 +13,15 @@ use oxmod_test_support::Kernel;
 
 use crate::image::which;
 
-/// After this the machine is stopped; a run takes a fraction of it.
+/// The machine is killed after this time; a normal run takes a fraction of it.
 const LIMIT: Duration = Duration::from_mins(20);
 
-/// What the scenarios find on the kernel's command line.
+/// The kernel's command line, which some scenarios read.
 const CMDLINE: &str = "console=ttyS0 quiet panic=-1 rcupdate.rcu_expedited=1 mitigations=off nokaslr audit=0 ox_params.usmall=5 ox_params.text=\"of the boot\" \
                        modprobe.blacklist=ox_devname module_blacklist=ox_signed_keyid";
 
-/// What coldplug finds: network without a wire to the host, sound, disks that hold nothing and need no file,
-/// and the like.
+/// The devices for coldplug: network cards without a connection to the host, sound, empty disks that need no image
+/// file, and others.
 const DEVICES: &str = "
     -nic none -device e1000e,romfile= -device virtio-net-pci,romfile=
     -audiodev none,id=sound -device intel-hda -device hda-duplex,audiodev=sound
@@ -32,14 +32,14 @@ const DEVICES: &str = "
     -device qemu-xhci -device usb-kbd -device i6300esb
     -object rng-builtin,id=random -device virtio-rng-pci,rng=random";
 
-/// How often a kernel may fail to reach its first process: under emulation it has been seen to, rarely, and that
-/// says nothing of the tools.
+/// The number of attempts to boot. Under emulation, kernels rarely fail to reach process 1, which does not indicate
+/// a fault of the tools.
 const BOOTS: usize = 3;
 
-/// Boots on one emulated processor, and waits for the end.
+/// Boots with one emulated processor and waits until the machine powers off.
 ///
 /// # Panics
-/// When the machine does not come to its end, with the last lines of its console.
+/// If the report is incomplete; the message includes the last lines of the console.
 pub(crate) fn boot(dir: &Path, kernel: &Kernel, initrd: &Path) -> String {
     let (console, results, words) = (dir.join("console"), dir.join("results"), dir.join("qemu"));
     let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\r', "");
@@ -64,7 +64,7 @@ pub(crate) fn boot(dir: &Path, kernel: &Kernel, initrd: &Path) -> String {
     text
 }
 
-/// One boot, to its end or the limit.
+/// Boots once, and waits until the machine powers off or the limit is reached.
 fn run(kernel: &Kernel, initrd: &Path, console: &Path, results: &Path, words: &Path) {
     let serial = |path: &Path| format!("file:{}", path.display());
     let mut qemu = Command::new(which("qemu-system-x86_64"))

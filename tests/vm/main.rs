@@ -1,8 +1,8 @@
-//! Loading and removing in real kernels: every scenario is run by our tools and by the reference's in a
-//! virtual machine, from the same start, and the answers, the modules, their parameters and the kernel's
-//! log are compared.
+//! Loading and removing modules in real kernels: each scenario runs with our tools and with the reference's in a
+//! virtual machine, from the same start, and the answers, the loaded modules, their parameters and the kernel's log
+//! are compared.
 //!
-//! One machine has only our static binary and a meta.pb, see `bare`.
+//! Another machine has only our static binary and a meta.pb; see `bare`.
 //!
 //! Needs what scripts/lab fetches, and qemu and busybox, which scripts/test installs; without them the
 //! tests fail. `VM_SCENARIOS=word,word` runs only the scenarios whose names contain one of the words,
@@ -28,8 +28,8 @@ use oxmod_test_support::{Kernel, kernels};
 use record::{Record, Records};
 use scenarios::Scenario;
 
-/// So many scenarios may fail in a first boot and have to pass in a second one: in some of them two processes
-/// race, and which of them the guest lets run first is chance. More than these are no chance.
+/// The number of scenarios that may fail at first if they pass in a second boot. In some scenarios two processes
+/// race, and which one the guest schedules first is random. More failures than this are not a coincidence.
 const UNSTEADY: usize = 3;
 
 #[test]
@@ -90,12 +90,13 @@ fn real_kernel(suite: &str) {
     assert!(texts.is_empty(), "{} of {} scenarios\n{}", texts.len(), scenarios.len(), texts.join("\n"));
 }
 
-/// The scenarios that did not come out as they should, with what is wrong.
+/// Returns the scenarios that failed, each with the reason.
 fn faults<'s>(scenarios: &[&'s Scenario], records: &Records, print: bool) -> Vec<(&'s Scenario, String)> {
     scenarios.iter().filter_map(|scenario| Some((*scenario, judge(scenario, records, print)?))).collect()
 }
 
-/// Two sides that load nothing for a device are alike; so the image must have what the devices ask for.
+/// Checks that the image contains every module that a device needs: the sides would also agree if neither loaded
+/// anything.
 fn every_device_was_served(kernel: &Kernel, records: &Records) {
     let Some(record) = records.get(&("coldplug".to_owned(), "ours".to_owned())) else { return };
     let aliases = record.section("stdout").lines().filter_map(|line| line.strip_prefix("alias "));
@@ -109,7 +110,7 @@ fn run(kernel: &Kernel, scenarios: &[&Scenario]) -> Records {
     record::parse(&machine::boot(dir.path(), kernel, &initrd))
 }
 
-/// What is wrong with a scenario's outcome.
+/// Describes what is wrong with a scenario's outcome, if anything.
 fn judge(scenario: &Scenario, records: &Records, print: bool) -> Option<String> {
     let of = |side: &str| records.get(&(scenario.name.to_owned(), side.to_owned()));
     let (Some(ours), Some(theirs)) = (of("ours"), of("theirs")) else {

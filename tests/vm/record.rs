@@ -1,20 +1,20 @@
-//! What came of a scenario on one side: the sections of the guest's report, without what differs from
-//! one run to the next by chance.
+//! The outcome of a scenario on one side: the sections of the guest's report, without anything that varies between
+//! runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One side's outcome.
+/// The outcome on one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// Section and text, in the guest's order.
+    /// Titles and texts of the sections, in the guest's order.
     sections: Vec<(String, String)>,
 }
 
-/// The records by scenario and side.
+/// The outcomes by scenario and side.
 pub(crate) type Records = BTreeMap<(String, String), Record>;
 
-/// Reads the whole report.
+/// Parses the whole report.
 pub(crate) fn parse(text: &str) -> Records {
     let reports = text.split("\n@@@ ").skip(1).filter(|report| report.trim() != "end");
     reports.map(record).collect()
@@ -28,7 +28,7 @@ fn record(report: &str) -> ((String, String), Record) {
         let (title, body) = part.split_once('\n').unwrap_or((part, ""));
         let body = match title {
             "log" => log(body),
-            // They come in the order of the modules.
+            // The guest lists them in the order of the modules.
             "parameters" => sorted(body.trim_end().lines().map(str::to_owned)),
             _ => body.trim_end().to_owned(),
         };
@@ -37,7 +37,8 @@ fn record(report: &str) -> ((String, String), Record) {
     ((name.to_owned(), side.to_owned()), Record { sections: sections.collect() })
 }
 
-/// The kernel's lines about modules: without times, and without what it says once only or as it pleases.
+/// Returns the kernel's messages about modules, without timestamps and without messages that it prints only once or
+/// unpredictably.
 fn log(text: &str) -> String {
     let lines = text.lines().map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest));
     let told = lines.filter(|line| {
@@ -55,7 +56,7 @@ fn sorted(lines: impl Iterator<Item = String>) -> String {
     lines.join("\n")
 }
 
-/// A line about a module with its users, the third word, in alphabetic order.
+/// Sorts the users, which are the third word, in a line about a module.
 fn with_sorted_users(line: &str) -> String {
     let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
     if let Some(users) = words.get_mut(2) {
@@ -67,12 +68,12 @@ fn with_sorted_users(line: &str) -> String {
 }
 
 impl Record {
-    /// One section; empty when it is not there.
+    /// Returns the text of a section, or an empty string if it is missing.
     pub(crate) fn section(&self, title: &str) -> &str {
         self.sections.iter().find(|(name, _)| name == title).map_or("", |(_, body)| body)
     }
 
-    /// The same with what depends on the order of loading in an order of its own.
+    /// Returns a copy in which everything that depends on the order of loading is sorted.
     pub(crate) fn sorted(&self) -> Self {
         let sections = self.sections.iter().map(|(title, body)| match title.as_str() {
             "modules" => (title.clone(), sorted(body.lines().map(with_sorted_users))),
@@ -82,7 +83,7 @@ impl Record {
         Self { sections: sections.collect() }
     }
 
-    /// The sections that the other has otherwise.
+    /// Returns the titles of the sections that differ.
     pub(crate) fn differing<'r>(&'r self, other: &'r Self) -> Vec<&'r str> {
         let titles = self.sections.iter().map(|(title, _)| title.as_str());
         titles.filter(|title| self.section(title) != other.section(title)).collect()

@@ -1,4 +1,5 @@
-//! `kmod coldplug` in a tree whose /sys has devices, with the shim in the kernel's place. kmod has nothing of the kind.
+//! `kmod coldplug` in a tree whose /sys has devices, with the shim standing in for the kernel. kmod has no
+//! counterpart.
 
 mod watch;
 
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 use crate::json::{checked, list};
 use crate::modprobe::depmod;
 
-/// A controller, which `bus` needs `core` to drive; two disks, a card with two drivers; what the kernel itself serves, and
-/// what nobody does.
+/// Builds a tree with a controller, driven by `bus`, which needs `core`; two disks; a card with two drivers; a
+/// device with a built-in driver; and a device without a driver.
 pub(crate) fn tree() -> Root {
     let root = Root::new();
     root.module("kernel/core.ko", |m| m.export("core", 1));
@@ -47,7 +48,8 @@ fn coldplug(args: &[&str]) -> Run {
     Run::new("kmod").args(["coldplug", "-S", RELEASE]).args(args)
 }
 
-/// Exit code, output and messages; and the names that were inserted, with the errno where the kernel refused.
+/// Returns the exit code, output and messages, and the names of the modules that were inserted, each with its errno
+/// if the kernel refused it.
 fn run(root: &Root, shim: &Shim, args: &[&str]) -> ((i32, String, String), Vec<String>) {
     let shimmed = shim.run(root, &coldplug(args), Side::Ours);
     let calls = shimmed.calls.lines().map(|call| {
@@ -96,7 +98,7 @@ fn a_dry_run_shows_each_line_once() {
     assert_eq!(run(&root, &living(), &["-n"]).0.1, expected.replace(&insmod("core.ko"), ""));
 }
 
-/// A driver brings in devices, which have needs of their own.
+/// A driver creates new devices, which need drivers themselves.
 #[test]
 fn devices_that_come_with_drivers_are_served_too() {
     let root = tree();
@@ -121,7 +123,7 @@ fn a_failure_is_told_and_does_not_stop_the_rest() {
                 "kmod: ERROR: could not insert 'bus' for {at}/bus: core: Invalid argument\n\
                  kmod: ERROR: could not insert 'card_a' for {at}/card: core: Invalid argument\n"
             ),
-            // What another driver needs too is tried again for it.
+            // `core` is tried again for the other driver that needs it.
             &["core 22", "disk", "core 22", "card-b"][..],
         ),
         (
@@ -131,7 +133,7 @@ fn a_failure_is_told_and_does_not_stop_the_rest() {
             format!("kmod: ERROR: could not insert 'disk' for {at}/bus/disk1: Input/output error\n"),
             &["core", "bus", "disk 5", "card-a", "card-b"],
         ),
-        // It has looked and found nothing.
+        // The driver did not find its hardware, which is not an error.
         ("kernel/disk.ko", libc::ENODEV, 0, String::new(), &["core", "bus", "disk 19", "card-a", "card-b"]),
     ] {
         let shim = Shim::new().answer("finit", failing, errno).living(500);
@@ -141,8 +143,8 @@ fn a_failure_is_told_and_does_not_stop_the_rest() {
     }
 }
 
-/// A device that comes later is another occasion for a driver that has failed: one, and also where it is of a kind that
-/// was seen before.
+/// A driver that has failed is tried once more for each device that appears later, even if a device with the same
+/// modalias was handled before.
 #[test]
 fn what_failed_is_tried_again_for_a_device_that_comes_later() {
     let root = tree();
@@ -175,7 +177,7 @@ fn devices_without_end_have_one() {
     assert_eq!(calls, ["core", "bus", "disk", "card-a"]);
 }
 
-/// Who waits for one driver hears of the others meanwhile.
+/// While one driver hangs, messages about the others appear.
 #[test]
 fn a_driver_that_hangs_hides_nothing() {
     let root = tree();
@@ -189,7 +191,7 @@ fn a_driver_that_hangs_hides_nothing() {
     assert_eq!(answer.triple(), (0, "0\n1\n".to_owned(), String::new()));
 }
 
-/// Whoever makes a device may choose its name.
+/// Device names are not trusted: control characters in them must not reach the terminal.
 #[test]
 fn names_of_devices_are_no_orders_to_a_terminal() {
     let root = tree();
@@ -199,7 +201,7 @@ fn names_of_devices_are_no_orders_to_a_terminal() {
     assert!(answer.2.contains(line), "{answer:?}");
 }
 
-/// Defect 6 on the way through the devices.
+/// The configuration applies to drivers that are found through devices.
 #[test]
 fn the_configuration_keeps_drivers_away() {
     let root = tree();
@@ -226,7 +228,7 @@ fn verbose_tells_what_was_done() {
     assert_eq!(answer, (0, String::new(), expected));
 }
 
-/// Many at a time: one manager, and each module is inserted once.
+/// With many threads, there is one manager, and each module is inserted once.
 #[test]
 fn jobs_end_where_one_ends() {
     let made = || {
@@ -263,7 +265,7 @@ fn events_are_asked_for_only_on_request() {
     let uevent = |path: &str| fs::read_to_string(root.path(format!("sys/devices/{path}/uevent"))).unwrap();
     assert_eq!(uevent("platform"), "DRIVER=x\n");
     run(&root, &living(), &["--trigger"]);
-    // What the kernel takes as a word, a file takes as its new beginning.
+    // A write to the kernel's uevent file is a command; in this regular file it overwrites the beginning.
     assert_eq!((uevent("platform").as_str(), &uevent("pci0/bus/disk3")[..3]), ("addVER=x\n", "add"));
 }
 
@@ -294,7 +296,7 @@ fn what_cannot_begin() {
     assert!(help.code == 0 && help.stdout_text().contains("--trigger"), "{help:?}");
 }
 
-/// The document of a run; and the needs by modalias.
+/// Returns the document of a run, and a function that returns the need with a given modalias.
 fn document(root: &Root, shim: &Shim, args: &[&str]) -> (Value, impl Fn(&str) -> Value + use<>) {
     let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
     let document = checked(&shim.run(root, &coldplug(&args), Side::Ours).answer);
@@ -347,7 +349,7 @@ fn documents_of_dry_runs() {
     assert_eq!(need("dev:disk2")["steps"], json!([]));
 }
 
-/// Modules that nobody can find are no modules that nobody needs.
+/// A failed lookup must not be taken for a device that needs no module.
 #[test]
 fn without_its_indexes_it_fails() {
     let root = tree();
@@ -367,7 +369,7 @@ fn without_its_indexes_it_fails() {
     assert_eq!(answer, (1, String::new(), message));
 }
 
-/// Image-based systems have a meta.pb and no index.
+/// Image-based systems have a meta.pb and no indexes.
 #[test]
 fn a_meta_takes_the_place_of_indexes() {
     let root = tree();

@@ -1,4 +1,4 @@
-//! `kmod coldplug --watch`, with a named pipe in the place of the kernel's events.
+//! `kmod coldplug --watch`, with a named pipe in place of the kernel's uevent socket.
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use oxmod_test_support::{RELEASE, Root, Run, Shim, Side};
 
 use super::{living, run, tree};
 
-/// What `--watch` does while a shell script goes on: its messages and the calls, at the end of the script and its exit
-/// code. `say` sends an event, `heard` waits for a message.
+/// Runs `--watch` while a shell script runs, and returns its messages and calls. In the script, `say` sends an event
+/// and `heard` waits for a message. `--watch` is terminated at the end of the script and must exit successfully.
 fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, Vec<String>) {
     let whole = format!(
         "mkfifo /events || exit; : >/err; sleep 0.05\n\
@@ -49,7 +49,7 @@ fn devices_that_appear_are_served() {
     assert!(told.iter().all(|line| line.starts_with("NOTICE: inserted ")), "{told:?}");
 }
 
-/// What nobody but the kernel may say, what makes no sense, and what wants no driver.
+/// Events from other senders than the kernel, invalid events, and events that do not require a driver.
 #[test]
 fn events_that_mean_nothing() {
     let root = tree();
@@ -82,7 +82,7 @@ fn events_that_mean_nothing() {
     assert_eq!(calls, ["bus", "card-a", "card-b", "core", "disk"]);
 }
 
-/// The kernel keeps only so many messages: after a loss all devices are looked at again.
+/// The kernel's buffer is limited: after a loss of events, all devices are examined again.
 #[test]
 fn lost_events_make_for_another_look() {
     let root = tree();
@@ -102,7 +102,7 @@ fn lost_events_make_for_another_look() {
     );
 }
 
-/// A driver that has failed is tried once for each device that comes, however often the kernel sends its event.
+/// A driver that has failed is tried once per device that appears, even if the kernel sends the event several times.
 #[test]
 fn a_failure_is_told_once_for_a_device() {
     let root = tree();
@@ -128,7 +128,8 @@ fn a_failure_is_told_once_for_a_device() {
     );
 }
 
-/// Indexes and configuration are those of the moment at which a device comes; and of before, where there are none.
+/// The current indexes and configuration are used when a device appears, or the previous ones if they have been
+/// removed.
 #[test]
 fn what_has_changed_counts() {
     let root = tree();
@@ -169,7 +170,8 @@ fn what_has_changed_counts() {
     );
 }
 
-/// SIGTERM lets what has begun come to its end, and begins nothing else; failures before it are not the end's.
+/// After SIGTERM, running operations are completed and no others are started; earlier failures do not affect the
+/// exit code.
 #[test]
 fn a_signal_ends_it_cleanly() {
     let root = tree();
@@ -190,11 +192,11 @@ fn a_signal_ends_it_cleanly() {
     assert!(calls.is_empty(), "{calls:?}");
 }
 
-/// Nobody has to wait for a driver that does not come to its end.
+/// A second signal ends the program even if a driver never finishes loading.
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let root = tree();
-    // It must not outlive the tree.
+    // The command must end before the tree is removed.
     let command = "touch /began; while test -e /began; do sleep 0.05; done";
     root.file("etc/modprobe.d/x.conf", format!("install core {command}\n"));
     let script = format!(
@@ -213,14 +215,14 @@ fn watching_has_no_end_to_show() {
         let message = "kmod: ERROR: --watch cannot be used with --dry-run or --json\n";
         assert_eq!(answer, (1, String::new(), message.into()));
     }
-    // Before anything is loaded.
+    // The error occurs before anything is loaded.
     let root = tree();
     let (answer, calls) = run(&root, &living().events("/nosuch"), &["--watch"]);
     let message = "kmod: ERROR: could not listen for kernel events: No such file or directory\n";
     assert_eq!((answer, calls.len()), ((1, String::new(), message.into()), 0));
 }
 
-/// The kernel's own socket, which anybody may listen to; no shim is between.
+/// Tests the kernel's real socket, without the shim. Any user may listen to it.
 #[test]
 fn the_kernel_can_be_listened_to() {
     let root = tree();

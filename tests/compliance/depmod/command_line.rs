@@ -1,4 +1,4 @@
-//! Options, operands and their errors.
+//! Options, operands and error messages.
 
 use oxmod_test_support::{Module, Root, Run, same};
 
@@ -20,7 +20,7 @@ fn small() -> Root {
     root
 }
 
-/// Every vector runs with the tree as the machine's own file system, so that paths are short and equal.
+/// Each command line runs with the tree as the root file system, so that paths are short and the same on both sides.
 #[test]
 fn every_option_and_error() {
     let root = small();
@@ -111,7 +111,7 @@ fn output_goes_below_another_directory() {
     assert_eq!(written.1.lines().filter(|line| line.ends_with(" 600")).count(), 11, "{written:?}");
 }
 
-/// Lines of System.map and Module.symvers that are nearly right, and what `-P` does to the names in them.
+/// Malformed lines in System.map and Module.symvers, and the effect of `-P` on the symbol names.
 #[test]
 fn odd_lines_of_symbol_files() {
     let root = super::root();
@@ -125,7 +125,7 @@ fn odd_lines_of_symbol_files() {
         let path = path.to_str().unwrap();
         for prefix in [&[][..], &["-P", "_"]] {
             let args = [&["-n", "-e", option, path], prefix].concat();
-            // kmod ends the message with the text of whatever errno is left over.
+            // kmod ends the message with the description of a stale errno.
             same(|side| {
                 let errors = super::depmod(&root, &args, side).0.stderr_text();
                 let errors: Vec<String> =

@@ -1,10 +1,10 @@
-//! depmod.d: search, override, external, exclude, and where the files are.
+//! depmod.d: search, override, external, exclude, and the directories that are read.
 
 use oxmod_test_support::{Module, Root, Run, same};
 
 use super::{depmod, lines, root};
 
-/// Two names in every place: one plain, one with a dash.
+/// Two modules in every directory: one with a plain name, one with a dash.
 fn populated() -> Root {
     let root = root();
     for dir in ["kernel", "updates", "extra", "weak-updates/sub"] {
@@ -89,7 +89,7 @@ fn bad_lines() {
     assert!(lines(&files, "modules.dep").contains(&"extra/k.ko:".to_owned()));
 }
 
-/// The five directories, masking, order by name: inside the sandbox they are the tree's own.
+/// The five default directories, masking, and the order by name. The sandbox makes these directories the tree's own.
 #[test]
 fn the_usual_directories() {
     let root = populated();

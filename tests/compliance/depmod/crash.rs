@@ -1,5 +1,5 @@
-//! A run that does not come to its end: killed at every call that changes the disk, on a full disk, on one that fails.
-//! After each the indexes are whole, readers go on, and the next run repairs everything.
+//! Interrupted runs: depmod is killed at each call that changes the disk, runs out of space, or gets I/O errors.
+//! After each the indexes must be consistent, readers must keep working, and the next run must repair everything.
 //!
 //! `cargo test --test compliance -- --nocapture depmod::crash` prints the counts.
 
@@ -14,15 +14,16 @@ use super::facts::FACTS;
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// btrfs and what it needs of a real kernel, indexed, then changed in such a way that every index will change: an alias
-/// goes over from one module to another, which is there instead of it.
+/// btrfs and its dependencies from a real kernel. The tree is indexed and then changed so that every index changes:
+/// a module is replaced by another one, which has the alias of the first.
 struct Scene {
     root: Root,
     old: Files,
     new: Files,
 }
 
-/// What readers are asked: ours must answer as before or as after, theirs the first question.
+/// The questions that readers ask. Our tools must answer according to the old or the new set; the reference is asked
+/// only the first one.
 const QUESTIONS: [&[&str]; 4] = [
     &["modprobe", "-D", "btrfs"],
     &["modprobe", "-D", "test:moved"],
@@ -68,7 +69,7 @@ impl Scene {
             m.info("softdep", "pre: xor").info("weakdep", "xor")
         });
         fs::remove_file(root.path(root.in_modules("updates/before.ko"))).unwrap();
-        // By itself, so that what is in the tree stays as it is.
+        // The output goes to another directory, so that the tree keeps the old set.
         let elsewhere = Root::new();
         depmod(&elsewhere.path(""));
         let new = made(&elsewhere);
@@ -81,7 +82,7 @@ impl Scene {
         self.root.path(self.root.in_modules(""))
     }
 
-    /// The old set, an hour old, and nothing else.
+    /// Restores the old set, with modification times an hour ago, and removes everything else.
     fn restore(&self) {
         let dir = self.dir();
         for name in hidden(&self.root) {
@@ -104,24 +105,24 @@ impl Scene {
         let dir = if question[0] == "modprobe" { "-d" } else { "-b" };
         let version = if question[0] == "modprobe" { "-S" } else { "-k" };
         let run = Run::new(question[0]).arg(dir).arg(self.root.path("")).args([version, self.root.release()]);
-        // No configuration but what depmod has made.
+        // Use no configuration other than what depmod wrote.
         let run = if question[0] == "modprobe" { run.arg("-C").arg(self.root.path("none")) } else { run };
         run.args(&question[1..]).on(side)
     }
 
-    /// What readers answer, with ours first.
+    /// Returns the answers of the readers, ours first.
     fn answers(&self) -> Vec<Answer> {
         let ours = QUESTIONS.iter().map(|question| self.ask(question, Side::Ours));
         let sides = sides().iter().filter(|&&side| side == Side::Theirs);
         ours.chain(sides.map(|&side| self.ask(QUESTIONS[0], side))).collect()
     }
 
-    /// Every file is the old or the new one. How many are new.
+    /// Checks that each file is either the old or the new one, and returns the number of new ones.
     fn whole(&self, what: &str) -> usize {
         let there = made(&self.root);
         for (name, bytes) in &there {
             let known = *bytes == self.old[name] || *bytes == self.new[name];
-            // The side-car's readers know a part of it from all of it.
+            // The cache may be incomplete, since its readers detect that.
             assert!(known || name == Path::new(FACTS), "{what}: {} is neither old nor new", name.display());
         }
         assert!(there.len() >= 11, "{what}: {:?}", there.keys());
@@ -129,7 +130,7 @@ impl Scene {
     }
 }
 
-/// What depmod made in a tree.
+/// Returns the files that depmod wrote in a tree.
 fn made(root: &Root) -> Files {
     let lists = ["modules.order", "modules.builtin", "modules.builtin.modinfo"].map(Path::new);
     let is_made = |name: &Path| name.to_string_lossy().starts_with("modules.") && !lists.contains(&name);
@@ -138,26 +139,26 @@ fn made(root: &Root) -> Files {
     names.filter(|name| is_made(name)).map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
 }
 
-/// The names in the module directory that begin with a dot.
+/// Returns the names in the module directory that begin with a dot.
 fn hidden(root: &Root) -> Vec<String> {
     let entries = fs::read_dir(root.path(root.in_modules(""))).unwrap().flatten();
     let names = entries.map(|entry| entry.file_name().into_string().unwrap());
     names.filter(|name| name.starts_with('.')).collect()
 }
 
-/// What came of the runs with one kind of fault.
+/// The outcomes of the runs with one kind of fault.
 #[derive(Debug, Default)]
 struct Tally {
     runs: usize,
-    /// Runs behind which all indexes were old, all were new, or some of each.
+    /// Runs after which all indexes were old, all were new, or some of each.
     old: usize,
     new: usize,
     mixed: usize,
-    /// Runs that said that they had failed.
+    /// Runs that reported failure.
     failed: usize,
 }
 
-/// The two sets of answers that are right, before and after.
+/// The two correct sets of answers, before and after.
 struct Right([Vec<Answer>; 2]);
 
 impl Right {
@@ -178,14 +179,14 @@ impl Right {
     }
 }
 
-/// Runs depmod with `fault` and looks at what it leaves. Whether it was killed, and the calls that came through.
+/// Runs depmod with `fault` and checks the result. Returns whether it was killed, and the calls that it made.
 fn trial(scene: &Scene, right: &Right, fault: Fault, tally: &mut Tally) -> (bool, Vec<String>) {
     let (answer, calls) = on_faulty_disk(&scene.depmod(), Side::Ours, fault);
     let what = format!("{fault:?} after {:?}", calls.last());
     let new = scene.whole(&what);
     tally.runs += 1;
     tally.failed += usize::from(answer.code != 0);
-    // The side-car is not one of them.
+    // The cache does not count as an index.
     let indexes = made(&scene.root)
         .iter()
         .filter(|(name, bytes)| *name != Path::new(FACTS) && **bytes == scene.new[*name])
@@ -202,14 +203,14 @@ fn trial(scene: &Scene, right: &Right, fault: Fault, tally: &mut Tally) -> (bool
             assert!(answer.code == 0 && lines <= 1 || answer.code == 1 && lines == 1, "{what}: {answer:?}");
         }
     }
-    // A run that says that it went well has done all of its work; what else may be missing is the side-car.
+    // A run that reports success must have written all indexes; only the cache may be missing.
     assert!(answer.code != 0 || indexes == 11, "{what}: {new} new files, {answer:?}");
     let answers = scene.answers();
     assert!(right.contains(&answers), "{what}: {answers:?}");
     (answer.code == 137, calls)
 }
 
-/// The next run leaves nothing but the new set.
+/// Checks that the next run results in exactly the new set.
 fn repair(scene: &Scene, what: &str) {
     let answer = scene.depmod().on(Side::Ours);
     assert_eq!(answer.triple(), (0, String::new(), String::new()), "{what}");
@@ -239,7 +240,7 @@ fn on_ours(test: impl FnOnce(&Scene, &Right, &[String])) {
     test(&scene, &right, &calls);
 }
 
-/// Each of these faults once, always from the old set on.
+/// Injects each of these faults into a run that starts from the old set.
 fn each_from_the_old_set(
     name: &str,
     scene: &Scene,
@@ -268,7 +269,7 @@ fn killed_at_every_call() {
     });
 }
 
-/// A run that finds a set half in its place is killed too, at every call.
+/// A run that finds a partly published set is killed, too, at each call.
 #[test]
 fn killed_in_the_midst_of_a_repair() {
     on_ours(|scene, right, calls| {
@@ -304,7 +305,7 @@ fn no_room_from_any_call_on() {
     });
 }
 
-/// A single error, and a disk that is dead or read-only from there on.
+/// A single error, and a disk on which all further calls fail or that becomes read-only.
 #[test]
 fn errors_of_the_disk() {
     on_ours(|scene, right, calls| {
@@ -319,7 +320,7 @@ fn errors_of_the_disk() {
     });
 }
 
-/// Without locks it goes on, and sees to what is left all the same.
+/// Without locks, depmod continues and also completes an interrupted publication.
 #[test]
 fn on_a_file_system_without_locks() {
     on_ours(|scene, right, calls| {
@@ -336,7 +337,7 @@ fn on_a_file_system_without_locks() {
     });
 }
 
-/// Where there was nothing before, there is nothing or what is new.
+/// In a tree without indexes, a killed run leaves either no indexes or new ones.
 #[test]
 fn killed_in_the_first_run() {
     on_ours(|scene, _, _| {
@@ -346,7 +347,7 @@ fn killed_in_the_first_run() {
             for name in scene.old.keys() {
                 fs::remove_file(scene.dir().join(name)).unwrap();
             }
-            // Asks for one.
+            // An empty cache makes depmod write one.
             fs::write(scene.dir().join(FACTS), "").unwrap();
             let (answer, calls) = on_faulty_disk(&scene.depmod(), Side::Ours, Fault::Kill(at));
             let mut there = made(&scene.root);
@@ -356,7 +357,7 @@ fn killed_in_the_first_run() {
             tally.runs += 1;
             tally.old += usize::from(there.is_empty());
             tally.mixed += usize::from((1..11).contains(&there.len()));
-            // From the moment on that the set counts, ours sees it.
+            // Our reader sees the set as soon as it is complete.
             let counts = !there.is_empty() || scene.dir().join(".modules-new").exists();
             assert_eq!(scene.ask(QUESTIONS[0], Side::Ours).code == 0, counts, "{what}");
             repair(scene, &what);
@@ -369,7 +370,7 @@ fn killed_in_the_first_run() {
     });
 }
 
-/// Where kmod has been at it after a run of ours had died half-way, what kmod has written holds.
+/// If kmod runs after one of our runs was killed halfway, the indexes written by kmod take precedence.
 #[test]
 fn kmod_after_a_crash() {
     on_ours(|scene, right, calls| {

@@ -1,10 +1,10 @@
-//! Defects of kmod's depmod that ours does not have: each shown on both.
+//! Defects of kmod's depmod that ours does not have. Each test shows both behaviours.
 
 use oxmod_test_support::{Crcs, Module, Root, Run, Side, each, same, sides};
 
 use super::{depmod, lines, root};
 
-/// `depmod -n` under limits: the reference may loop and eat memory until it dies.
+/// Runs `depmod -n` with resource limits, since the reference may loop and allocate memory until it is killed.
 fn limited(root: &Root, side: Side) -> (i32, String) {
     let answer = Run::shell("ulimit -v 1000000; ulimit -t 3; depmod -n -b \"$ROOT\" \"$RELEASE\"")
         .env("ROOT", root.path(""))
@@ -13,7 +13,7 @@ fn limited(root: &Root, side: Side) -> (i32, String) {
     (answer.code, answer.stderr_text())
 }
 
-/// `module:need,need` for each; every module exports a symbol of its own name.
+/// Builds a tree from `(module, needs)` pairs; each module exports a symbol with its own name.
 fn connected(plan: &[(&str, &[&str])]) -> Root {
     let root = root();
     for (name, needs) in plan {
@@ -48,7 +48,7 @@ fn connected_cycles_end() {
                 assert_eq!((code, stderr.lines().count()), (1, 3), "{stderr}");
                 assert!(stderr.ends_with("Found 4 modules in dependency cycles!\n"), "{stderr}");
             }
-            // Killed by a limit, or out of memory: it never counts them.
+            // Killed by a limit or out of memory, without counting the cycles.
             Side::Theirs => assert!(!stderr.contains("Found 4"), "{code} {stderr}"),
         }
     }
@@ -93,7 +93,7 @@ fn a_byte_that_no_index_can_hold_costs_only_its_entry() {
     }
 }
 
-/// Without CRCs kmod takes every string of the table for a symbol, the namespaces included.
+/// Without CRCs, kmod treats each string in the string table as a symbol, including the namespaces.
 #[test]
 fn a_record_without_a_value_does_not_end_the_list() {
     for (side, (answer, files)) in each(|side| {
@@ -190,7 +190,7 @@ fn a_loop_of_links_is_entered_once() {
                 assert!(told.contains("kernel/loop: Too many levels of symbolic links"), "{told}");
                 assert!(dep.starts_with("kernel/a.ko:\n"), "{dep}");
             }
-            // It goes in until it has no more file descriptors.
+            // kmod descends until it runs out of file descriptors.
             Side::Theirs => assert!(told.contains("loop/loop/loop/loop/"), "{told}"),
         }
     }
@@ -207,7 +207,7 @@ fn dangling_links_and_odd_files_are_named() {
         let told = answer.stderr_text();
         assert_eq!((answer.code, told.lines().count()), (0, 2), "{side:?} {told}");
         assert!(told.contains("unsupported file type") && told.contains("kernel/fifo.ko: 10000"), "{told}");
-        // Theirs names the link without its directory.
+        // kmod prints the name of the link without its directory.
         assert_eq!(told.contains("kernel/gone.ko"), side == Side::Ours, "{told}");
         assert_eq!(lines(&files, "modules.dep"), ["kernel/a.ko:"]);
     }

@@ -1,4 +1,4 @@
-//! The side-car, modules.oxmod.bin: used where it can be trusted, harmless where it cannot.
+//! The cache, modules.oxmod.bin: used where it can be trusted, harmless where it cannot.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,14 +12,15 @@ use super::{lines, root};
 
 pub(crate) const FACTS: &str = "modules.oxmod.bin";
 
-/// A tree of three modules that have been as they are for a while, and whose facts are to be kept.
+/// Builds a tree of three modules that have not changed for a while, and an empty cache, which makes depmod write
+/// one.
 pub(crate) fn settled() -> Root {
     let root = unindexed();
     root.file(root.in_modules(FACTS), "");
     root
 }
 
-/// The same before anybody has asked for that.
+/// Builds the same tree without a cache.
 pub(crate) fn unindexed() -> Root {
     let root = root();
     root.module("kernel/base.ko", |m| m.export("base_symbol", 7).alias("alias-of-base"));
@@ -29,7 +30,7 @@ pub(crate) fn unindexed() -> Root {
     root
 }
 
-/// depmod on the tree itself.
+/// Runs depmod on the tree itself.
 pub(crate) fn depmod(root: &Root, args: &[&str], side: Side) -> Answer {
     let run = Run::new("depmod").args(args).arg("-b").arg(root.path("")).arg(root.release());
     let answer = run.on(side);
@@ -41,7 +42,7 @@ pub(crate) fn path(root: &Root, name: &str) -> PathBuf {
     root.path(root.in_modules(name))
 }
 
-/// Inode and time of change of everything that depmod writes, by name.
+/// Returns the name, inode number and change time of each file that depmod writes.
 fn states(root: &Root) -> Vec<(String, u64, i64)> {
     let mut states: Vec<_> = fs::read_dir(path(root, "")).unwrap().flatten().collect();
     states.sort_by_key(fs::DirEntry::file_name);
@@ -52,7 +53,7 @@ fn states(root: &Root) -> Vec<(String, u64, i64)> {
     states.iter().filter(|entry| entry.file_type().unwrap().is_file()).map(state).collect()
 }
 
-/// The files of a full run elsewhere; equal to those in the tree, or the test fails.
+/// Checks that the files in the tree are the same as those of a full run into another directory.
 fn is_complete(root: &Root) {
     let fresh = Root::new();
     let run = Run::new("depmod").arg("--full").arg("-b").arg(root.path("")).arg("-o").arg(fresh.path(""));
@@ -94,7 +95,7 @@ fn only_what_changes_is_written() {
     is_complete(&root);
 }
 
-/// Whatever is in its place: the answer is right, and the next run finds it repaired.
+/// Whatever is in place of the cache, the output is correct and the next run repairs the cache.
 #[test]
 fn damaged_and_foreign_ones_do_no_harm() {
     let root = settled();
@@ -122,13 +123,14 @@ fn damaged_and_foreign_ones_do_no_harm() {
     }
 }
 
-/// Replaces `from` by `to` in the record of a module, checksum and all: a lie that only who reads the file can see.
+/// Replaces `from` by `to` in a module's cached record and fixes the checksum. Only a run that reads the module can
+/// notice.
 pub(crate) fn forge(root: &Root, from: &str, to: &str) {
     let mut bytes = fs::read(path(root, FACTS)).unwrap();
     let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
-    // The list of files ends where the first record begins; records follow each other.
+    // The list of files ends where the first record begins; the records are contiguous.
     let mut start = (64 + number(&bytes, 40)).next_multiple_of(8);
     while start + number(&bytes, start) <= at {
         start += number(&bytes, start);
@@ -154,7 +156,7 @@ fn unchanged_modules_are_not_read_again_unless_asked() {
         let text = depmod(&root, args, Side::Ours).stdout_text();
         assert!(text.contains(expected), "{args:?} {text}");
     }
-    // Before -A or behind it.
+    // `--full` works before and after -A.
     for args in [["--full", "-A"], ["-A", "--full"]] {
         depmod(&root, &args, Side::Ours);
         is_complete(&root);
@@ -162,7 +164,7 @@ fn unchanged_modules_are_not_read_again_unless_asked() {
         depmod(&root, &[], Side::Ours);
     }
     depmod(&root, &["--full"], Side::Ours);
-    // Touched, moved away and back, replaced by itself: no longer the file that was read.
+    // Moving the file away and back changes its change time, so the cached record is no longer valid.
     forge(&root, "alias-of-base", "alias-by-lie.");
     fs::rename(path(&root, "kernel/base.ko"), path(&root, "aside")).unwrap();
     fs::rename(path(&root, "aside"), path(&root, "kernel/base.ko")).unwrap();
@@ -170,12 +172,12 @@ fn unchanged_modules_are_not_read_again_unless_asked() {
     is_complete(&root);
 }
 
-/// A file that changed while, or just before, it was read may change again without showing it.
+/// A file that was modified while depmod read it, or just before, could change again with the same timestamps.
 #[test]
 fn what_changed_just_now_is_read_again() {
     let root = settled();
     let facts = || String::from_utf8_lossy(&fs::read(path(&root, FACTS)).unwrap()).into_owned();
-    // On a busy machine just now may be long ago: then again.
+    // On a slow machine, depmod may start too late to see a recent change: try again.
     let caught = (0..20).any(|_| {
         root.module("kernel/fresh.ko", |m| m.alias("alias-of-fresh"));
         depmod(&root, &[], Side::Ours);
@@ -188,7 +190,7 @@ fn what_changed_just_now_is_read_again() {
     assert!(facts().contains("alias-of-fresh"));
 }
 
-/// A module that could not be read is named in every run.
+/// A module that cannot be read is not cached, so that each run reports it.
 #[test]
 fn flaws_are_not_kept() {
     let root = settled();
@@ -201,7 +203,7 @@ fn flaws_are_not_kept() {
     is_complete(&root);
 }
 
-/// The output directory is where it is kept, under the paths of the tree that was read.
+/// With `-o`, the cache is in the output directory; its paths are relative to the tree that was read.
 #[test]
 fn with_an_output_directory() {
     let root = unindexed();
@@ -215,7 +217,7 @@ fn with_an_output_directory() {
     assert_eq!(fs::metadata(&elsewhere).unwrap().ino(), before);
 }
 
-/// Where it cannot be written but all else is well, nothing is said of a file system that is read-only.
+/// If only the cache cannot be written, the run succeeds. A read-only file system causes no message by default.
 #[test]
 fn it_may_fail_alone() {
     for (side, (out, err)) in each(|side| {
@@ -258,7 +260,7 @@ fn files_given_by_hand_are_taken_from_it_too() {
     is_complete(&root);
 }
 
-/// Images and archives that are to be the same each time they are made must not depend on inodes and times.
+/// Images and archives that must be reproducible must not depend on inode numbers and times.
 #[test]
 fn reproducible_output_has_none() {
     let run = |side: Side| {
@@ -274,7 +276,7 @@ fn reproducible_output_has_none() {
     assert!(!files.contains_key(Path::new(FACTS)) && files.len() == 17, "{:?}", files.keys());
 }
 
-/// Nobody would ever believe it, so each run would read everything.
+/// A cache that belongs to another user is never trusted, so each run would read everything.
 #[test]
 fn a_stranger_s_side_car_is_replaced() {
     let root = settled();
@@ -285,8 +287,8 @@ fn a_stranger_s_side_car_is_replaced() {
     }
 }
 
-/// Tools that make an initial ramdisk or a package run depmod once, on a tree elsewhere: there it would take room for
-/// nothing. The second run there shows that more will come.
+/// Tools that build an initramfs or a package run depmod once, on a tree other than the system's; a cache would
+/// waste space there. A second run indicates that more will follow, and writes the cache.
 #[test]
 fn a_tree_that_is_made_for_an_image_has_none() {
     for (side, there) in each(|side| {
@@ -300,7 +302,7 @@ fn a_tree_that_is_made_for_an_image_has_none() {
     }
 }
 
-/// In the running system the first run leaves it.
+/// On the running system, the first run writes the cache.
 #[test]
 fn the_system_s_own_tree_has_one_at_once() {
     for (side, there) in each(|side| {

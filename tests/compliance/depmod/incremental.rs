@@ -1,5 +1,5 @@
-//! Hundreds of random changes to a tree of real modules: after each, a run that reads only what has changed must leave just
-//! what a run leaves that reads everything.
+//! Hundreds of random changes to a tree of real modules: after each change, a run that reads only what has changed
+//! must produce the same files as a run that reads everything.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,13 +10,13 @@ use oxmod_test_support::{Random, Root, Run, Side, each, kernels, sides};
 
 use super::real::modules;
 
-/// How many steps a test takes, of one to three changes; there are three.
+/// The number of steps per test, each of one to three changes. There are three tests.
 const STEPS: usize = 70;
 
-/// Names of the lists that come with a kernel.
+/// The lists that come with a kernel.
 const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 
-/// What the configuration may be; DIR is a directory of modules outside of the tree.
+/// The configurations to choose from; DIR is a directory of modules outside the tree.
 const CONFIGS: [&str; 6] = [
     "",
     "search updates built-in\n",
@@ -26,14 +26,14 @@ const CONFIGS: [&str; 6] = [
     "search kernel/fs updates built-in\nexclude updates\n",
 ];
 
-/// What a change is called, and how it is made; `None` when it was not possible.
+/// The name of a change, and the function that makes it; the function returns `None` if the change is not possible.
 type Kind = (&'static str, fn(&mut Tree) -> Option<()>);
 
-/// A tree under change.
+/// The tree that the changes are made to.
 struct Tree {
     root: Root,
     random: Random,
-    /// Real modules to take from, by where they belong.
+    /// Real modules to copy from: the path in the tree and the path of the file.
     pool: Vec<(PathBuf, PathBuf)>,
 }
 
@@ -61,7 +61,7 @@ impl Tree {
         fs::write(path, bytes).unwrap();
     }
 
-    /// Every module that is there.
+    /// Returns the modules that exist in the tree.
     fn present(&self) -> Vec<PathBuf> {
         [self.path(""), self.root.path("external")].iter().flat_map(|dir| modules(dir)).collect()
     }
@@ -71,7 +71,7 @@ impl Tree {
         self.random.pick(&present).cloned()
     }
 
-    /// Changes something, and says what.
+    /// Makes a change and returns its description.
     fn change(&mut self) -> String {
         let kinds: [Kind; 14] = [
             ("add", Self::add),
@@ -112,7 +112,7 @@ impl Tree {
         fs::remove_file(self.any_present()?).ok()
     }
 
-    /// Changes a byte of the description, with nothing else: size and inode stay.
+    /// Changes one byte of the description and nothing else: size and inode number remain the same.
     fn edit(&mut self, set_back: bool) -> Option<()> {
         let path = self.any_present()?;
         let before = fs::metadata(&path).ok()?;
@@ -139,7 +139,7 @@ impl Tree {
         fs::rename(from, to).ok()
     }
 
-    /// A file under the name and with the time of another.
+    /// Replaces a module by another one, which gets its name and modification time.
     fn replace(&mut self) -> Option<()> {
         let (victim, other) = (self.any_present()?, self.any_present()?);
         let time = fs::metadata(&victim).ok()?.modified().ok()?;
@@ -190,14 +190,14 @@ impl Tree {
         fs::write(path, bytes).ok()
     }
 
-    /// Runs depmod; whatever it makes goes to `out`.
+    /// Runs depmod with `out` as the output directory.
     fn depmod(&self, args: &[&str], out: &Path, side: Side) -> (i32, String) {
         let run = Run::new("depmod").args(args).arg("-b").arg(self.root.path("")).arg("-o").arg(out);
         let answer = run.arg("-C").arg(self.root.path("conf")).arg(self.root.release()).on(side);
         (answer.code, answer.stderr_text())
     }
 
-    /// What ours says of some of the modules is what the reference says, who reads them.
+    /// Checks that our modinfo reports the same as the reference, which reads the modules.
     fn ask_modinfo(&mut self, what: &str) {
         let present = self.present();
         let some: Vec<_> = (0..20).filter_map(|_| self.random.pick(&present)).collect();
@@ -207,7 +207,7 @@ impl Tree {
         assert!(answers.all(|(_, answer)| answer == first), "{what}: {some:?}");
     }
 
-    /// What depmod made below `out`.
+    /// Returns the files that depmod wrote below `out`.
     fn made(&self, out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let names = fs::read_dir(out.join(self.root.in_modules(""))).unwrap().flatten();
         names
@@ -220,7 +220,7 @@ impl Tree {
     }
 }
 
-/// Small real modules that need each other, plain ones and compressed ones.
+/// Returns small real modules that depend on each other, compressed and uncompressed.
 pub(crate) fn pool() -> Vec<(PathBuf, PathBuf)> {
     let mut pool = Vec::new();
     for (kernel, dirs) in kernels().iter().zip([&["kernel/net", "kernel/fs"][..], &["kernel/sound/soc"]]) {
@@ -233,7 +233,7 @@ pub(crate) fn pool() -> Vec<(PathBuf, PathBuf)> {
     pool
 }
 
-/// Changes a tree again and again. modinfo is asked when the side-car is out of date, and when it is not.
+/// Changes a tree repeatedly. modinfo is asked both with an outdated and with a current cache.
 fn whatever_changes(seed: u64) {
     if !sides().contains(&Side::Ours) {
         return;
@@ -246,7 +246,7 @@ fn whatever_changes(seed: u64) {
         let last = &history[history.len().saturating_sub(6)..];
         let what = format!("seed {seed}, step {step}, {last:?}");
         tree.ask_modinfo(&what);
-        // Now and then kmod has been at it.
+        // Occasionally, kmod's depmod runs in between.
         if tree.random.below(12) == 0 {
             tree.depmod(&[], &tree.root.path(""), Side::Theirs);
         }

@@ -1,4 +1,4 @@
-//! depmod: every output file, every option, its messages, and what it does in trouble.
+//! depmod: every output file, every option, its messages, and its handling of errors.
 
 mod command_line;
 mod configuration;
@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 use bstr::ByteSlice;
 use oxmod_test_support::{Answer, Root, Run, Side};
 
-/// The files that depmod wrote, by name.
+/// The files that depmod wrote, keyed by name.
 #[derive(PartialEq, Eq)]
 struct Files(BTreeMap<PathBuf, Vec<u8>>);
 
-/// Texts as texts, indexes by their length: a failing test has to be read.
+/// Prints text files as text but only the size of binary indexes, to keep the output of failing tests readable.
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, bytes) in &self.0 {
@@ -47,24 +47,24 @@ impl std::ops::Index<&str> for Files {
     }
 }
 
-/// Runs `depmod -b root -o elsewhere ARGS RELEASE` and returns the answer with the files written.
+/// Runs `depmod -b root -o elsewhere ARGS RELEASE` and returns the answer and the files written.
 fn run(root: &Path, release: &str, args: &[&str], side: Side) -> (Answer, Files) {
     let out = Root::for_release(release);
     let answer =
         Run::new("depmod").arg("-b").arg(root).arg("-o").arg(out.path("")).args(args).arg(release).on(side);
     let mut files = out.snapshot(Path::new("lib/modules").join(release));
-    // Ours alone; its own cases are in the module `facts`.
+    // Only our depmod writes the cache; the module `facts` tests it.
     files.remove(Path::new("modules.oxmod.bin"));
     let files = Files(files);
     (answer, files)
 }
 
-/// [`run`] over a tree made by a test.
+/// Does the same as [`run`] with a tree built by a test.
 fn depmod(root: &Root, args: &[&str], side: Side) -> (Answer, Files) {
     run(&root.path(""), root.release(), args, side)
 }
 
-/// A root with the kernel's lists, empty, so that nobody warns of them.
+/// Creates a root with the kernel's lists, empty, so that no warnings about missing lists are printed.
 fn root() -> Root {
     let root = Root::new();
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
@@ -73,7 +73,7 @@ fn root() -> Root {
     root
 }
 
-/// The lines of one of the texts, without its header.
+/// Returns the lines of a text file, without its header.
 fn lines(files: &Files, name: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(&files[name]).into_owned();
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()

@@ -1,9 +1,10 @@
-//! The bar on the terminal: there while a long run reads, gone afterwards, and nowhere else.
+//! The progress bar: shown on a terminal while a long run reads modules, removed afterwards, and never shown
+//! elsewhere.
 
 use oxmod_test_support::{Answer, Kernel, Root, Run, Side, kernels};
 
-/// depmod of trixie's kernel on one processor, which takes seconds; its standard error goes to a terminal of 80 columns
-/// if `terminal`.
+/// Runs depmod for trixie's kernel on one processor, which takes seconds. If `terminal`, standard error is a
+/// terminal of 80 columns.
 fn depmod(options: &str, terminal: bool) -> Answer {
     let kernels = kernels();
     let Kernel { root, release, .. } = kernels.last().expect("a real kernel: run scripts/lab");
@@ -21,13 +22,13 @@ fn a_bar_for_those_who_wait_and_watch() {
     assert_eq!(answer.code, 0, "{answer:?}");
     let screen = answer.stdout_text();
     assert!(screen.contains("depmod: reading modules [="), "{screen}");
-    // Cleared: what comes last says nothing.
+    // The bar has been cleared: the last line is empty.
     let last = screen.rsplit('\r').next().unwrap_or_default();
     assert!(!last.contains("reading"), "{last}");
 
     let answer = depmod("--full", false);
     assert_eq!(answer.triple(), (0, String::new(), String::new()));
-    // What does not take long shows none.
+    // A short run shows no bar.
     let root = Root::new();
     for name in ["one", "two", "three"] {
         root.module(&format!("kernel/{name}.ko"), |m| m);

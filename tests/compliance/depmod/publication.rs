@@ -1,10 +1,10 @@
-//! Writing: what is there afterwards when it cannot be done.
+//! Publishing the set: the state of the files after a failure.
 
 use oxmod_test_support::{Root, Run, Side, each};
 
 use super::root;
 
-/// A tree with a complete old set of files that knows module `old`, and module `new` to be added.
+/// Builds a tree with a complete old set of files that includes module `old`, and more modules to add.
 fn with_old_set() -> Root {
     let root = root();
     root.module("kernel/old.ko", |m| m.alias("old"));
@@ -16,15 +16,14 @@ fn with_old_set() -> Root {
     root
 }
 
-/// Runs `script` inside the tree with the module directory in `$DIR`; prints the exit code, then the
-/// names and sizes of what is in the directory `out`.
+/// Runs `script` inside the tree with the module directory in `$DIR`, and returns both outputs.
 fn scripted(root: &Root, side: Side, script: &str) -> (String, String) {
     let script = format!("cd /; DIR=lib/modules/{}; {script}", root.release());
     let answer = Run::shell(&script).inside(root).on(side);
     (answer.stdout_text(), answer.stderr_text())
 }
 
-/// The old set is copied into a file system that has room for it but not for the new one.
+/// The old set is copied to a file system that has space for it but not for the new one.
 #[test]
 fn a_full_disk_leaves_the_old_set() {
     for (side, (out, err)) in each(|side| {
@@ -75,7 +74,7 @@ fn a_read_only_file_system_is_an_error() {
     }
 }
 
-/// Limited in file size, as by a quota: killed or refused, nothing may be half written.
+/// With a limit on the file size, depmod is killed or fails, and must not leave partly written files.
 #[test]
 fn a_limit_on_file_sizes_leaves_the_old_set() {
     let root = with_old_set();
@@ -89,7 +88,7 @@ fn a_limit_on_file_sizes_leaves_the_old_set() {
     assert!(err.contains("File too large"), "{err}");
 }
 
-/// Two at once, again and again: both succeed and the set is whole.
+/// Two depmods run in parallel, repeatedly: both succeed and the set is complete.
 #[test]
 fn two_at_once() {
     let root = with_old_set();
@@ -103,7 +102,7 @@ fn two_at_once() {
     assert_eq!(err, "");
 }
 
-/// What a killed run left behind goes with the next one; a directory in the way is found before anything is replaced.
+/// A run removes what a killed run left behind. A directory in the way is detected before anything is replaced.
 #[test]
 fn leftovers_and_a_directory_in_the_way() {
     let root = with_old_set();
@@ -119,7 +118,8 @@ fn leftovers_and_a_directory_in_the_way() {
     assert!(err.ends_with("modules.devname: Is a directory\n") && err.lines().count() == 1, "{err}");
 }
 
-/// What was made under a narrow umask is for everybody after the next run, whether or not it says something else.
+/// Files written with a restrictive umask are readable for everyone after the next run, even if their contents did
+/// not change.
 #[test]
 fn a_narrow_umask_is_mended_by_the_next_run() {
     for (side, (out, err)) in each(|side| {

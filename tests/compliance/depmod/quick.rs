@@ -1,4 +1,4 @@
-//! `-A`: whether there is anything to do.
+//! `-A`: decides whether there is anything to do.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -16,8 +16,8 @@ fn depmod(root: &Root, args: &[&str], side: Side) -> Answer {
     answer
 }
 
-/// Whether `depmod -A` left the files that a full run makes after `change`, in a tree whose files are ten minutes old and
-/// whose indexes were made just now.
+/// Returns whether `depmod -A` produced the same files as a full run after `change`, in a tree whose files are ten
+/// minutes old and whose indexes were just written.
 fn noticed(side: Side, change: impl Fn(&Root)) -> bool {
     let root = indexed(side);
     change(&root);
@@ -35,7 +35,7 @@ fn noticed(side: Side, change: impl Fn(&Root)) -> bool {
     made(root.in_modules("")) == made(Path::new("fresh").join(root.in_modules("")))
 }
 
-/// A tree whose files are ten minutes old and whose indexes were made just now.
+/// Builds a tree whose files are ten minutes old and whose indexes were just written.
 fn indexed(side: Side) -> Root {
     let root = root();
     root.module("kernel/a.ko", |m| m).module("kernel/b.ko", |m| m);
@@ -49,22 +49,22 @@ fn indexed(side: Side) -> Root {
     root
 }
 
-/// Waits until a file that is written is later than one written before: ours trusts a file that has been as it is for
-/// 50 milliseconds; the reference compares seconds.
+/// Waits until newly written files have later timestamps than existing ones: our depmod trusts a file that has not
+/// changed for 50 milliseconds; the reference compares seconds.
 fn tick(side: Side) {
     std::thread::sleep(Duration::from_millis(if side == Side::Ours { 80 } else { 1010 }));
 }
 
-/// Sets the modification time of a file of the module directory to ten minutes ago.
+/// Sets the modification time of a file in the module directory to ten minutes ago.
 fn age(root: &Root, path: &str) {
     let file = File::options().write(true).open(root.path(root.in_modules(path))).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_mins(10)).unwrap();
 }
 
-/// What is changed, whether the reference notices it, and how it is done.
+/// The name of a change, whether the reference notices it, and the function that makes it.
 type Case<'a> = (&'a str, bool, &'a dyn Fn(&Root));
 
-/// Each change, and whether the reference notices it. Ours notices all.
+/// Our depmod notices all changes, the reference only some.
 #[test]
 fn changes_are_noticed() {
     let remove =
@@ -86,7 +86,7 @@ fn changes_are_noticed() {
             let mut bytes = fs::read(&path).unwrap();
             let at = bytes.windows(8).position(|window| window == b"license=").unwrap();
             bytes[at..at + 8].copy_from_slice(b"alias=x ");
-            // In place: the inode stays.
+            // The file is overwritten in place, so that its inode number stays the same.
             fs::write(&path, bytes).unwrap();
             File::options()
                 .write(true)
@@ -137,7 +137,7 @@ fn inode(root: &Root, name: &str) -> u64 {
     fs::metadata(root.path(root.in_modules(name))).unwrap().ino()
 }
 
-/// Theirs looks at the input's files even when the output is elsewhere and missing.
+/// kmod looks at the index files of the input directory, even if the output directory is different and empty.
 #[test]
 fn the_output_directory_is_the_one_that_counts() {
     for (side, written) in each(|side| {
@@ -167,7 +167,7 @@ fn a_dry_run_shows_only_what_changed() {
         (fresh, depmod(&root, &["-A", "-n"], side).stdout_text())
     }) {
         assert_eq!(fresh, "", "{side:?}");
-        // The reference shows nothing even then.
+        // The reference prints nothing in this case, either.
         assert_eq!(stale.contains("kernel/b.ko:"), side == Side::Ours, "{side:?}: {stale}");
     }
 }

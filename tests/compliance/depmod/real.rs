@@ -1,6 +1,6 @@
-//! Both real kernels: every file byte for byte, as they are and rearranged.
+//! Both real kernels, as installed and rearranged: every file is compared byte for byte.
 //!
-//! Trees are made of links to the kernels' own files, so that a variant costs nothing.
+//! The trees consist of links to the kernels' files, so that variants are cheap.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,7 @@ use oxmod_test_support::{Kernel, Root, kernels, same};
 
 use super::{Files, lines, run};
 
-/// The kernels; their absence fails the test, since nothing else proves what these prove.
+/// Returns the kernels. Panics if there are none, since no other test covers the same.
 fn real_kernels() -> Vec<Kernel> {
     let kernels = kernels();
     assert_eq!(kernels.len(), 2, "the real kernels are not here: run scripts/lab");
@@ -24,8 +24,8 @@ fn compare(root: &Path, kernel: &Kernel, args: &[&str]) -> (String, String, File
     (answer.stdout_text(), answer.stderr_text(), files)
 }
 
-/// The kernel's symbols: Module.symvers of the headers, and a System.map made of it in `root`, since
-/// Debian ships a stub. Of the map's symbols every thirtieth is missing, so that some needs are unknown.
+/// Returns the paths of the kernel's symbol files: Module.symvers from the headers, and a System.map derived from it
+/// in `root`, since Debian ships a stub. The map lacks every thirtieth symbol, so that some needs are unknown.
 fn symbols(kernel: &Kernel, root: &Root) -> (String, String) {
     let headers = kernel.headers.as_ref().expect("kernel headers: run scripts/lab");
     let symvers = headers.join("Module.symvers");
@@ -71,8 +71,8 @@ fn duplicates_are_told() {
     assert!(err.contains("duplicate module alias"));
 }
 
-/// Every third module moved to updates/, every ninth of them present in both places, others in extra/,
-/// some excluded, some external, one overridden.
+/// Every third module is moved to updates/, every ninth of these exists in both directories; others are in extra/,
+/// some are excluded, some are external, one is overridden.
 #[test]
 fn rearranged() {
     for kernel in real_kernels() {
@@ -92,7 +92,7 @@ fn rearranged() {
             ),
             ("external", format!("external * {}\nsearch external updates\n{excluded}", external.display())),
         ] {
-            // The decoding of the compressed tree takes seconds a run: two variants must do.
+            // Decompressing this tree takes seconds per run, so only two variants are tested.
             if kernel.release.contains("deb13") && !["updates", "external"].contains(&name) {
                 continue;
             }
@@ -112,7 +112,7 @@ fn rearranged() {
     }
 }
 
-/// Links the kernel's modules into `root`; how many stay below kernel/, how many are elsewhere.
+/// Links the kernel's modules into `root`. Returns the number of modules below kernel/ and elsewhere.
 fn rearrange(kernel: &Kernel, root: &Root) -> (usize, usize) {
     let from = kernel.root.join("lib/modules").join(&kernel.release).canonicalize().unwrap();
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
@@ -145,7 +145,7 @@ fn link(target: &Path, link: &Path) {
     symlink(target, link).unwrap();
 }
 
-/// Every module file below `top`, sorted.
+/// Returns all module files below `top`, sorted.
 pub(super) fn modules(top: &Path) -> Vec<PathBuf> {
     let (mut found, mut pending) = (Vec::new(), vec![top.to_path_buf()]);
     while let Some(dir) = pending.pop() {

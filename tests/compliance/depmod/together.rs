@@ -1,4 +1,4 @@
-//! Several depmods at once over a tree that changes, with readers all the time: none of them ever fails.
+//! Several depmods in parallel on a tree that changes, with concurrent readers: none of them may fail.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,13 +8,13 @@ use oxmod_test_support::{Answer, Fault, Root, Run, Side, on_faulty_disk, sides};
 
 use super::root;
 
-/// How often the tree changes, for each number of depmods.
+/// The number of changes to the tree, for each number of depmods.
 const ROUNDS: usize = 25;
 
-/// A tree in which an alias belongs to one of two modules, in turns; the one that it does not belong to is not there.
+/// A tree in which two modules, only one of which exists at any time, take turns in having an alias.
 struct Tree {
     root: Root,
-    /// How many modules besides.
+    /// The number of other modules.
     others: usize,
 }
 
@@ -38,7 +38,7 @@ impl Tree {
         let _ = fs::remove_file(self.root.path(self.root.in_modules(old)));
     }
 
-    /// Renames take their time, so that readers come in between.
+    /// Delays renames, so that readers run in between.
     fn depmod(&self) -> Answer {
         let run = Run::new("depmod").arg("-b").arg(self.root.path("")).arg(self.root.release());
         on_faulty_disk(&run, Side::Ours, Fault::Slow(3)).0
@@ -50,11 +50,11 @@ impl Tree {
         run.arg(self.root.path("none")).args(args).on(side)
     }
 
-    /// Asks one of the questions; what is wrong about the answer.
+    /// Asks one of the questions, and describes what is wrong with the answer, if anything.
     fn read(&self, number: usize, side: Side) -> Option<String> {
         let index = format!("test:{}:x", number % self.others);
         let (args, right) = match number % 3 {
-            // The reference has no way to see a set as a whole, and so need not know whose the alias is.
+            // The reference cannot read a set consistently, and so may not find the module that has the alias.
             0 if side == Side::Ours => {
                 (["-R", "test:moved"], vec!["left\n".to_owned(), "right\n".to_owned()])
             }
@@ -107,7 +107,7 @@ fn together(depmods: usize) {
     println!("{depmods} depmods, {ROUNDS} times: {reads} reads, {} failures", wrong.len());
     assert!(wrong.is_empty(), "{} of {reads}: {}", wrong.len(), wrong[0]);
     assert!(reads > 200, "{reads}");
-    // In the end the indexes are those of the tree as it is.
+    // In the end, the indexes must correspond to the tree.
     let fresh = Root::new();
     let run =
         Run::new("depmod").arg("--full").arg("-b").arg(tree.root.path("")).arg("-o").arg(fresh.path(""));

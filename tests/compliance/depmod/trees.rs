@@ -1,4 +1,4 @@
-//! What stands in the files, for small trees.
+//! The contents of the output files, for small trees.
 
 use oxmod_test_support::{Module, same};
 
@@ -46,9 +46,9 @@ fn dependencies_stand_deepest_last() {
     assert_eq!(answer.stdout_text().lines().filter(|line| line.contains(" needs \"")).count(), 8);
 }
 
-/// Which module owns a symbol that several export, and the order of modules and symbols, are a matter
-/// of hashes: many names of all lengths. Needs lead from odd numbers to half of them, or to one of the
-/// modules that need nothing: no cycles.
+/// The hash order decides which module provides a symbol that several export, and the order of modules and symbols.
+/// This test uses many names of all lengths. Odd-numbered modules depend on the module with half their number, or on
+/// one without dependencies, so there are no cycles.
 #[test]
 fn hash_order_of_many_names() {
     let root = root();
@@ -91,7 +91,7 @@ fn modules_order_moves_modules_to_the_front() {
     assert_eq!(&deps[..4], ["kernel/f_x.ko:", "kernel/b.ko:", "updates/h.ko.xz:", "kernel/e-x.ko:"]);
 }
 
-/// An override compares names up to their first dot; modules.order finds none that has one.
+/// Overrides compare names up to the first dot; an entry of modules.order never matches a name that contains a dot.
 #[test]
 fn names_with_dots_in_the_lists() {
     let root = root();
@@ -122,7 +122,7 @@ fn a_cut_modules_order_is_not_trusted() {
     assert!(answer.stderr_text().ends_with("modules.order:2 corrupted line misses '\\n'\n"), "{answer:?}");
 }
 
-/// 64-bit PowerPC's function descriptors: the dot is dropped of what is needed, not of what is exported.
+/// Function descriptors of 64-bit PowerPC: a leading dot is removed from needed symbols but not from exported ones.
 #[test]
 fn dots_and_prefixes_of_symbols() {
     let root = root();

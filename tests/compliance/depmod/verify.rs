@@ -1,4 +1,5 @@
-//! `depmod --verify` and `--errexit`, which kmod has not: what they find, and that they find nothing where all is well.
+//! `depmod --verify` and `--errexit`, which kmod does not support: they must find each error, and none in correct
+//! files.
 
 use std::fs;
 use std::path::Path;
@@ -48,7 +49,7 @@ fn nothing_is_written() {
     assert!(!elsewhere.exists());
 }
 
-/// A change of a file, and what is found.
+/// A file, a change to it, and the expected report.
 type Case = (&'static str, fn(&mut Vec<u8>), &'static str);
 
 #[test]
@@ -133,7 +134,7 @@ fn the_modules_themselves_are_asked() {
     }
 }
 
-/// A side-car with checksums that are right and strings that are not those of the module.
+/// A cache with valid checksums and strings that differ from those of the module.
 #[test]
 fn a_side_car_that_says_what_is_not_so() {
     let root = settled();
@@ -187,7 +188,7 @@ fn options_that_contradict_each_other() {
     assert!(!path(&root, "modules.dep").exists());
 }
 
-/// Keys that share their beginnings can make a small file hold entries without end.
+/// With keys that share prefixes, a small file can hold an enormous number of long entries.
 #[test]
 fn an_index_of_very_long_keys_is_refused() {
     let root = settled();
@@ -229,10 +230,10 @@ fn errexit_fails_after_the_files_are_written() {
             "{what}: {answer:?}"
         );
         assert!(Path::new(&path(&root, "modules.dep")).exists(), "{what}");
-        // Nor does it pass where there is nothing to write.
+        // A run that has nothing to write fails, too.
         let quick = on(&root, &["-A", "--errexit", "-E", symvers.to_str().unwrap()], Side::Ours);
         assert_eq!(quick.triple(), answer.triple(), "{what}");
-        // Without it the exit code says nothing: the same on both sides.
+        // Without --errexit, the exit code is 0 on both sides.
         for &side in sides() {
             let plain = on(&root, &["-e", "-E", symvers.to_str().unwrap()], side);
             assert_eq!((plain.code, plain.stderr_text()), (0, answer.stderr_text()), "{what} {side:?}");

@@ -1,4 +1,4 @@
-//! Install and remove commands that call modprobe: for others, for themselves, without end.
+//! Install and remove commands that call modprobe: for other modules, for their own module, in endless recursion.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn configured(conf: &str) -> Root {
     root
 }
 
-/// No variable makes a module be loaded past its command.
+/// No environment variable makes modprobe load or remove a module without running its command.
 #[test]
 fn the_environment_opens_no_way_around_a_command() {
     let root = configured("install base exit 1\nremove pre exit 1\n");
@@ -39,7 +39,7 @@ fn the_environment_opens_no_way_around_a_command() {
     }
 }
 
-/// Each runs twice, and ends by itself.
+/// Each command calls modprobe for its own module once, and then ends by itself.
 #[test]
 fn commands_that_find_the_way_out() {
     let root = configured(
@@ -57,7 +57,7 @@ fn commands_that_find_the_way_out() {
     );
 }
 
-/// Theirs is stopped by the command itself, at the fortieth time.
+/// The recursion of the reference is ended by the command itself, on the fortieth run.
 #[test]
 fn a_command_that_goes_round_in_circles() {
     for (conf, args) in [
@@ -89,7 +89,7 @@ fn a_command_that_goes_round_in_circles() {
     }
 }
 
-/// Two commands that call each other, and each twice: what one modprobe ends, no other begins again for long.
+/// Two commands that call each other, each twice: the limit on nesting must also bound the total number of runs.
 #[test]
 fn circles_of_several_commands() {
     let root = configured(
@@ -102,7 +102,7 @@ fn circles_of_several_commands() {
     assert_eq!((code, calls.as_str(), ran), (1, "", 15), "{stderr}");
 }
 
-/// In a document the reason stands in place of the command's exit code.
+/// In a JSON document, the reason replaces the command's exit code.
 #[test]
 fn circles_in_documents() {
     let root = configured("install base true\nremove pre true\n");

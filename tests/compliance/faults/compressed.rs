@@ -1,14 +1,16 @@
-//! Compressed modules: which the kernel is given as they are, and what follows when it cannot unfold one.
+//! Compressed modules: which are passed to the kernel unchanged, and what happens if the kernel cannot decompress
+//! one.
 
 use oxmod_test_support::{Root, Run, Shim};
 
 use super::{Case, ERRNOS, FEW, Seen, all, failed, fine, modprobe, refused, strerror, tree};
 
-/// What the kernel calls its compression, and the module that has it.
+/// The kernel's name for a compression, and the name and file of the module that is compressed with it.
 const KINDS: [(&str, &str, &str); 3] =
     [("zstd", "zstd", "zstd.ko.zst"), ("xz", "xz", "xz.ko.xz"), ("gzip", "gzip", "gzip.ko.gz")];
 
-/// The errnos by which kernels say that they cannot unfold a file, and by which they say many other things.
+/// The errnos with which kernels report that they cannot decompress a file. Each of them can also have another
+/// cause.
 const OF_DECOMPRESSION: [i32; 4] = [libc::EINVAL, libc::ENOMEM, libc::EOPNOTSUPP, libc::ENOEXEC];
 
 fn kernel_with(word: &str) -> Root {
@@ -17,7 +19,8 @@ fn kernel_with(word: &str) -> Root {
     root
 }
 
-/// The reference of Debian has no gzip: it does not know what to do with a file that the kernel does not take.
+/// Debian's build of the reference lacks gzip support, so it cannot load a gzip file that the kernel does not
+/// accept.
 fn theirs(name: &str, expected: &Seen) -> Seen {
     if name == "gzip" { refused(name, libc::ENOSYS, "") } else { expected.clone() }
 }
@@ -67,7 +70,7 @@ fn the_kernel_gets_the_contents_otherwise() {
         });
         all(&root, cases);
     }
-    // No word at all: a kernel that unfolds nothing.
+    // An empty file: the kernel cannot decompress modules.
     let cases = KINDS.map(|(_, name, file)| {
         let ours = fine(&format!("init <{file} \"\" = 0\n"));
         let theirs = theirs(name, &ours);
@@ -76,7 +79,7 @@ fn the_kernel_gets_the_contents_otherwise() {
     all(&tree(), cases);
 }
 
-/// The one that is unfolded here has its checks taken away byte for byte as the reference does it.
+/// modprobe removes the version checks from the decompressed contents, byte for byte as the reference does.
 #[test]
 fn forced_contents() {
     let root = tree();
@@ -110,12 +113,13 @@ fn a_file_that_the_kernel_cannot_unfold_is_unfolded_here() {
                 let message = format!("modprobe: {}", unfolded(file, errno));
                 match answer {
                     0 => (0, String::new(), message, calls),
-                    // It has come meanwhile, by somebody else.
+                    // Another process has loaded the module in the meantime.
                     libc::EEXIST => fine(&calls),
                     answer => refused(name, answer, &calls),
                 }
             };
-            // The second answer is what counts: a module that is wrong in itself is wrong unfolded too.
+            // The second answer is reported: a module that is invalid by itself is still invalid after
+            // decompression.
             FEW.into_iter().chain([0, libc::ENOSYS]).map(move |answer| {
                 let shim = Shim::new().answer("finit", "*", errno).answer("init", "*", answer);
                 Case(shim, modprobe(&[name, "p=1"]), second(answer), theirs.clone())
@@ -153,7 +157,7 @@ fn the_warning_is_quiet_where_warnings_are() {
     );
 }
 
-/// A kernel whose compression has a name that we do not know unfolds nothing of ours, which is no news.
+/// The kernel reports an unknown compression. It cannot decompress any of our files, which is not worth a message.
 #[test]
 fn a_compression_that_nobody_knows() {
     for word in ["lz4\n", "none\n", "\n", ""] {

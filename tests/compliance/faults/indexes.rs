@@ -1,4 +1,4 @@
-//! Indexes whose bytes have changed: what is loaded then.
+//! Damaged indexes: which modules are loaded.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use oxmod_test_support::{Random, Root, Shim, Side, sides};
 use super::{Seen, modprobe, seen};
 use crate::modprobe::depmod;
 
-/// `delta` needs `bravo`; there is a name for each that differs in one letter.
+/// Builds a tree in which `delta` needs `bravo`. For each name there is another one that differs in one letter.
 fn tree() -> Root {
     let root = Root::new();
     root.module("alpha.ko", |m| m);
@@ -20,10 +20,10 @@ fn tree() -> Root {
     root
 }
 
-/// Old bytes and those in their place.
+/// Old bytes and their replacement.
 type Change<'b> = [&'b [u8]; 2];
 
-/// Puts `new` in place of `old`, of the same length, in an index.
+/// Replaces `old` by `new`, which has the same length, in an index.
 #[track_caller]
 fn change(root: &Root, index: &str, old: &[u8], new: &[u8]) {
     let path = root.in_modules(index);
@@ -39,7 +39,7 @@ fn warned(index: &str, text: &str, why: &str, calls: &str) -> Seen {
     (0, String::new(), warning, calls.into())
 }
 
-/// Of theirs the exit code and what it loads count: it prints addresses.
+/// Only the exit code and the calls of the reference are compared, since it prints addresses.
 #[track_caller]
 fn damaged(text: &str, [old, new]: Change<'_>, [module, why, calls]: [&str; 3], theirs: (i32, &str)) {
     let root = tree();
@@ -55,7 +55,7 @@ fn damaged(text: &str, [old, new]: Change<'_>, [module, why, calls]: [&str; 3], 
     }
 }
 
-/// What an index says is held against the key and against the other indexes.
+/// The contents of an index are checked against the key and against the other indexes.
 #[test]
 fn an_answer_that_cannot_be_is_not_followed() {
     let alpha = "finit alpha.ko \"\" 0 = 0\n";
@@ -71,12 +71,12 @@ fn an_answer_that_cannot_be_is_not_followed() {
     damaged(builtin, [b"a\0\0\0", b"o\0\0\0"], ["bravo", wrongly, bravo], (0, ""));
 }
 
-/// How the runs of one side ended.
+/// The results of the runs of one side.
 #[derive(Debug, Default)]
 struct Tally {
     right: usize,
     refused: usize,
-    /// A module was loaded, or shown, that should not be.
+    /// Loaded or printed a wrong module.
     wrong: usize,
     killed: usize,
 }
@@ -95,8 +95,8 @@ impl Tally {
     }
 }
 
-/// Each index cut short or changed, each command that asks it. The library's own tests do the same to thousands of
-/// indexes of real kernels; here it is seen what comes of it in the kernel.
+/// Truncates or changes each index and runs each command that reads it. The library's tests do the same to thousands
+/// of indexes of real kernels; this test checks which calls to the kernel result.
 #[test]
 fn random_damage() {
     let root = tree();

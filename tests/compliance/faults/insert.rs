@@ -1,10 +1,11 @@
-//! modprobe and insmod: what the kernel answers, for the module itself, for what it needs, and for the soft ones.
+//! modprobe and insmod: the kernel's errors for the module itself, for its dependencies and for its soft
+//! dependencies.
 
 use oxmod_test_support::{RELEASE, Run, Shim};
 
 use super::{Case, ERRNOS, FEW, all, failed, fine, modprobe, refused, strerror, tree};
 
-/// A module that has come meanwhile is what was wanted.
+/// If another process has loaded the module in the meantime, modprobe succeeds.
 #[test]
 fn the_kernel_refuses_the_module() {
     let root = tree();
@@ -133,7 +134,7 @@ fn insmod_says_it_in_its_own_words() {
     all(&root, cases);
 }
 
-/// A call that a signal interrupted is made again; a module that always answers so is refused in the end.
+/// A call that is interrupted by a signal is repeated; if it is interrupted every time, loading fails.
 #[test]
 fn interrupted_calls() {
     let root = tree();

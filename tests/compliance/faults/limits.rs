@@ -1,4 +1,4 @@
-//! Too little memory, too few open files: what the tools say, and that nothing is lost.
+//! Too little memory or too few file descriptors: the tools report it, and no file is damaged.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ const COMMANDS: [&str; 4] = [
     "depmod 6.1.0-test",
 ];
 
-/// With enough to read for each of the tools that memory can run out in the middle.
+/// Builds a tree that makes each tool read enough data to run out of memory halfway.
 fn rich() -> Root {
     let root = tree();
     let aliases: Vec<String> = (0..20_000).map(|n| format!("alias name-{n}-of-many base\n")).collect();
@@ -34,7 +34,7 @@ fn limited(root: &Root, limit: &str, command: &str) -> Answer {
     Run::shell(&format!("ulimit -c 0; ulimit {limit}; exec {command}")).inside(root).on(Side::Ours)
 }
 
-/// The indexes. Not what depmod notes for itself, nor temporary files, which its next run removes.
+/// Returns the indexes, without depmod's cache and its temporary files, which the next run removes.
 fn indexes(root: &Root) -> BTreeMap<PathBuf, Vec<u8>> {
     let names = ["dep", "alias", "symbols", "builtin", "builtin.alias", "softdep", "weakdep", "devname"];
     let names: Vec<_> =
@@ -44,7 +44,7 @@ fn indexes(root: &Root) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// Lists the indexes that are not as they were.
+/// Returns the indexes that have changed.
 fn changed(root: &Root, before: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<PathBuf> {
     let now = indexes(root);
     assert_eq!(now.len(), before.len());
@@ -66,7 +66,7 @@ fn without_memory() {
         while enough < 5 {
             let answer = limited(&root, &format!("-v {limit}"), command);
             limit += limit / 50;
-            // With less than this the program cannot be loaded, or not even be run.
+            // With less memory, the program cannot be loaded or not even be started.
             begun |= answer.code < 126;
             match (answer.code, answer.stderr_text()) {
                 _ if !begun => {}
@@ -78,7 +78,7 @@ fn without_memory() {
                     assert!(stderr.lines().count() < 3, "{command} {limit}: {stderr}");
                     denied += usize::from(stderr.ends_with(&told));
                 }
-                // The C library itself gives up when a thread begins and there is not a byte to be had.
+                // The C library itself aborts if it cannot allocate memory when a thread starts.
                 (134, stderr) if stderr.contains("failed to register TLS destructor") => {}
                 _ => panic!("{command} {limit}: {answer:?}"),
             }
@@ -90,7 +90,7 @@ fn without_memory() {
     }
 }
 
-/// What modprobe can do without is told, and missing.
+/// modprobe reports a file that it cannot open and continues without it where possible.
 #[test]
 fn without_descriptors() {
     let root = rich();
@@ -102,7 +102,7 @@ fn without_descriptors() {
             let answer = limited(&root, &format!("-n {limit}"), command);
             let stderr = answer.stderr_text();
             match answer.code {
-                // The dynamic linker needs one too.
+                // The dynamic linker needs a descriptor, too.
                 127 if limit < 4 => {}
                 0 if stderr.is_empty() => assert_eq!(answer.stdout, whole.stdout, "{command} {limit}"),
                 0 if command.starts_with("modprobe") => told += 1,

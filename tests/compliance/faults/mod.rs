@@ -1,5 +1,5 @@
-//! The kernel refuses, files cannot be read, resources run out: what the tools say and do then. A preloaded
-//! library stands in for the kernel, see `oxmod_test_support::Shim`.
+//! Error handling of the tools when the kernel refuses a call, files cannot be read, or resources are exhausted. A
+//! preloaded library stands in for the kernel; see `oxmod_test_support::Shim`.
 
 mod commands;
 mod compressed;
@@ -15,8 +15,9 @@ use oxmod_test_support::{RELEASE, Root, Run, Shim, Shimmed, Side, sides};
 
 use crate::modprobe::depmod;
 
-/// What `init_module(2)`, `finit_module(2)` and `delete_module(2)` document, and what else kernels answer: a
-/// module's own start may return anything. Without `ENOSYS` and `EINTR`, which stand for no refusal.
+/// The errnos that `init_module(2)`, `finit_module(2)` and `delete_module(2)` document, and others that kernels
+/// return: a module's init function may return any errno. `ENOSYS` and `EINTR` are missing, since they do not mean
+/// refusal.
 const ERRNOS: [i32; 29] = [
     libc::EPERM,
     libc::ENOENT,
@@ -49,12 +50,12 @@ const ERRNOS: [i32; 29] = [
     libc::EHWPOISON,
 ];
 
-/// A few of them, one for each way in which they are told apart.
+/// A few of them, one for each case that the tools distinguish.
 const FEW: [i32; 6] =
     [libc::EPERM, libc::ENOENT, libc::ENOMEM, libc::EEXIST, libc::EINVAL, libc::EKEYREJECTED];
 
-/// `top` needs `mid` needs `base`; `soft` needs `base` and stands between `pre` and `post`. One module for each
-/// compression.
+/// Builds a tree in which `top` needs `mid`, which needs `base`; `soft` needs `base` and has the soft dependencies
+/// `pre` and `post`. There is also a module for each compression.
 fn tree() -> Root {
     let root = Root::new();
     root.module("base.ko", |m| m.export("sym_base", 1));
@@ -74,15 +75,15 @@ fn modprobe(args: &[&str]) -> Run {
     Run::new("modprobe").args(["-S", RELEASE]).args(args)
 }
 
-/// An errno in words.
+/// Returns the description of an errno.
 #[allow(unsafe_code)]
 fn strerror(errno: i32) -> String {
-    // SAFETY: the text is the C library's, ends in NUL and lasts until the next call by this thread.
+    // SAFETY: strerror returns a NUL-terminated string, which is valid until this thread's next call.
     let text = unsafe { CStr::from_ptr(libc::strerror(errno)) };
     text.to_string_lossy().into_owned()
 }
 
-/// Exit code, standard output, standard error, calls; `M` is the directory of the modules.
+/// The exit code, standard output, standard error and calls; `M` stands for the directory of the modules.
 type Seen = (i32, String, String, String);
 
 fn seen(shimmed: &Shimmed) -> Seen {
@@ -99,7 +100,7 @@ fn failed(stderr: &str, calls: &str) -> Seen {
     (1, String::new(), stderr.into(), calls.into())
 }
 
-/// What modprobe says when the kernel refuses a module.
+/// Returns what modprobe prints if the kernel refuses a module.
 fn refused(name: &str, errno: i32, calls: &str) -> Seen {
     let words = match errno {
         libc::EEXIST => "Module already in kernel".into(),
@@ -109,7 +110,7 @@ fn refused(name: &str, errno: i32, calls: &str) -> Seen {
     failed(&format!("modprobe: ERROR: could not insert '{name}': {words}\n"), calls)
 }
 
-/// One command, what the kernel answers it, and what is expected of ours and theirs.
+/// A kernel, a command, and the expected results of our tool and of the reference.
 struct Case(Shim, Run, Seen, Seen);
 
 impl Case {
@@ -117,13 +118,13 @@ impl Case {
         Self(shim.clone(), run, expected.clone(), expected)
     }
 
-    /// One kernel for several command lines of modprobe.
+    /// Creates cases with the same kernel for several modprobe command lines.
     fn of_modprobe(shim: &Shim, cases: Vec<(Vec<&str>, Seen)>) -> Vec<Self> {
         cases.into_iter().map(|(args, expected)| Self::same(shim, modprobe(&args), expected)).collect()
     }
 }
 
-/// Runs each case on each side. All that is not as expected is told at once.
+/// Runs each case on each side, and reports all mismatches together.
 #[track_caller]
 fn all(root: &Root, cases: impl IntoIterator<Item = Case>) {
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! modprobe -r and rmmod: what the kernel answers, for the module itself and for what goes with it.
+//! modprobe -r and rmmod: the kernel's errors for the module itself and for modules that are removed with it.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use oxmod_test_support::{Root, Run, Shim, Side};
 
 use super::{Case, ERRNOS, Seen, all, failed, fine, modprobe, seen, strerror, tree};
 
-/// The errnos of `delete_module(2)`, and some that it does not have.
+/// The errnos that `delete_module(2)` documents, and some others.
 const OF_REMOVAL: [i32; 8] = [
     libc::EBUSY,
     libc::EFAULT,
@@ -18,7 +18,7 @@ const OF_REMOVAL: [i32; 8] = [
     libc::EBADMSG,
 ];
 
-/// Everything is loaded.
+/// Builds a tree in which all modules are loaded.
 fn loaded() -> Root {
     let root = tree();
     for name in ["top", "mid", "base", "pre", "soft", "post"] {
@@ -42,7 +42,7 @@ fn calls(flags: &str, answers: &[(&str, i32)]) -> String {
 #[test]
 fn the_kernel_keeps_the_module() {
     let root = loaded();
-    // No kernel answers EEXIST here; the reference takes it for a success.
+    // No kernel returns EEXIST here, and the reference treats it as success.
     let errnos = ERRNOS.into_iter().filter(|&errno| errno != libc::EEXIST);
     let cases = errnos.chain([libc::ENOSYS]).flat_map(|errno| {
         let shim = Shim::new().answer("delete", "top", errno);
@@ -66,7 +66,7 @@ fn the_kernel_keeps_the_module() {
     all(&root, cases);
 }
 
-/// What goes with the module is said to stay, and that is no failure.
+/// If a module that should be removed as well cannot be removed, this is reported but is not a failure.
 #[test]
 fn the_kernel_keeps_what_goes_with_it() {
     let root = loaded();
@@ -106,7 +106,7 @@ fn the_kernel_keeps_a_holder() {
     root.link("sys/module/base/holders/mid", "../../mid");
     let run = || modprobe(&["-r", "--remove-holders", "base"]);
     let cases = OF_REMOVAL.into_iter().flat_map(|errno| {
-        // The holder takes its dependency along, which is then gone.
+        // Removing the holder also tries to remove its dependency, which is the requested module.
         let taken = [("mid", 0), ("base", errno), ("base", errno)];
         [
             (
@@ -130,12 +130,12 @@ fn waiting_for_a_module_in_use() {
     let run = || modprobe(&["-r", "-w", "10000", "pre"]);
     let answers = [("pre", libc::EAGAIN), ("pre", libc::EAGAIN), ("pre", 0)];
     all(&root, [Case::same(&busy, run(), fine(&calls("04000", &answers)))]);
-    // Any other answer is the last.
+    // Any other errno ends the waiting.
     let refused = busy.answer("delete", "#3", libc::EPERM);
     let answers = [("pre", libc::EAGAIN), ("pre", libc::EAGAIN), ("pre", libc::EPERM)];
     let expected = failed(&kept(&["pre"], libc::EPERM), &calls("04000", &answers));
     all(&root, [Case::same(&refused, run(), expected)]);
-    // The reference may wait for ever here.
+    // The reference may wait forever here.
     let always = Shim::new().answer("delete", "*", libc::EAGAIN);
     let (code, _, stderr, log) = seen(&always.run(&root, &modprobe(&["-r", "-w", "500", "pre"]), Side::Ours));
     assert_eq!((code, stderr), (1, kept(&["pre"], libc::EAGAIN)));
@@ -158,7 +158,7 @@ fn rmmod_says_it_twice() {
     all(&root, cases);
 }
 
-/// A call that a signal interrupted is made again.
+/// A call that is interrupted by a signal is repeated.
 #[test]
 fn interrupted_calls() {
     let root = loaded();
@@ -192,8 +192,8 @@ fn interrupted_calls() {
     );
 }
 
-/// Soft dependencies of soft dependencies, further than any stack reaches that is filled at each of them. The
-/// commands are only shown.
+/// A chain of soft dependencies that is too long for a recursive function with a small stack. The commands are only
+/// printed.
 #[test]
 fn a_long_chain_of_soft_dependencies() {
     const LENGTH: usize = 10_000;

@@ -1,4 +1,4 @@
-//! /proc and /sys as no kernel has them, files that cannot be read, file systems that take no more.
+//! Unusual contents of /proc and /sys, files that cannot be read, full and read-only file systems.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use oxmod_test_support::{Root, Run, Shim, Side, differs_because, same};
 
 use super::{Case, all, failed, fine, modprobe, seen, tree};
 
-/// With `base` loaded, and one file of the tree replaced.
+/// Builds a tree in which `base` is loaded and one file is replaced.
 fn loaded_with(path: &str, bytes: &[u8]) -> Root {
     let root = tree();
     root.loaded("base", 16384, 0, &[]);
@@ -18,7 +18,7 @@ fn removals() -> [Run; 2] {
     [modprobe(&["-r", "base"]), Run::new("rmmod").arg("base")]
 }
 
-/// Nothing on it counts, or nothing can be made of it.
+/// Kernel command lines without valid settings.
 #[test]
 fn kernel_command_lines() {
     let endless = vec![b'x'; 1 << 20];
@@ -40,7 +40,7 @@ fn kernel_command_lines() {
     }
 }
 
-/// Modules are removed by what /sys says.
+/// Removal relies on /sys, not on /proc/modules.
 #[test]
 fn lists_of_loaded_modules() {
     let long = [&vec![b'b'; 100_000][..], b" 1 0 - Live 0x0\nbase 16384 0 - Live 0x0\n"].concat();
@@ -60,7 +60,7 @@ fn lists_of_loaded_modules() {
     assert_eq!(answer.1.lines().nth(1), Some("base                   16384  0"));
 }
 
-/// What is no number is told, and the kernel is asked all the same or not at all.
+/// A count that is not a number is reported; whether the kernel is called depends on the tool.
 #[test]
 fn use_counts() {
     let odd = "could not read integer from '/sys/module/base/refcnt': 'Invalid argument'\n";
@@ -112,7 +112,8 @@ fn states_that_nobody_knows() {
     }
 }
 
-/// A file of the configuration, an index and its text, a module: each is named, and what can be done is done.
+/// A configuration file, an index and its text file, a module: each failure is reported, and the command continues
+/// if possible.
 #[test]
 fn files_that_cannot_be_read() {
     let root = tree();
@@ -147,7 +148,7 @@ fn files_that_cannot_be_read() {
     }
 }
 
-/// `kmod static-nodes` where there is no room, and where nothing may be written.
+/// `kmod static-nodes` on a full and on a read-only file system.
 #[test]
 fn file_systems_that_take_no_more() {
     let release = oxmod_test_support::running_release();

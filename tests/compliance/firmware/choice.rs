@@ -1,10 +1,10 @@
-//! Which modules `kmod firmware` is about.
+//! Selecting the modules that `kmod firmware` considers.
 
 use oxmod_test_support::{Root, Run, Side};
 
 use super::{empty_tree, firmware, indexed, ok, tree};
 
-/// Every module asks for a file of its own name.
+/// Builds modules that each request a firmware file with the module's own name.
 fn modules() -> Root {
     let root = empty_tree();
     let asks = |name: &'static str| move |m: oxmod_test_support::Module| m.info("firmware", name);
@@ -25,7 +25,7 @@ fn modules() -> Root {
     root
 }
 
-/// The files for a choice, by their names.
+/// Returns the file names of the selected modules' firmware.
 fn chosen(root: &Root, args: &[&str]) -> String {
     let (code, out, err) = firmware(root, &[&["list"], args].concat());
     assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
@@ -56,7 +56,7 @@ fn the_devices_of_a_machine() {
     assert_eq!(chosen(&root, &["--for-devices"]), "");
     root.file("sys/devices/a/b/modalias", "pci:v1d2\n");
     assert_eq!(chosen(&root, &["--for-devices"]), "alone shunned");
-    // What would not be loaded for a device is not needed for one.
+    // A module that would not be loaded for a device is not needed for one, either.
     root.file("etc/modprobe.d/x.conf", "blacklist shunned\n");
     assert_eq!(chosen(&root, &["--for-devices"]), "alone");
     assert_eq!(chosen(&root, &["--for-devices", "shunned"]), "alone shunned");
@@ -76,7 +76,7 @@ fn what_is_loaded() {
     assert_eq!(run(&["--loaded", "weak"]), ok("/lib/firmware/later\n/lib/firmware/weak\n"));
 }
 
-/// What depmod has left, and the modules themselves, say the same.
+/// The results with and without depmod's cache are the same.
 #[test]
 fn with_and_without_what_depmod_has_left() {
     let root = tree();

@@ -1,4 +1,4 @@
-//! Names that could stand for more than one thing: which counts, and what is told.
+//! Ambiguous names: which meaning is used, and what is reported.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +9,7 @@ use oxmod_test_support::Root;
 use super::fwprune::{fwprune, input, spec};
 use super::{empty_tree, firmware, indexed, ok};
 
-/// The kernel goes into the directory, whatever WHENCE says.
+/// The kernel uses the directory, whatever WHENCE contains.
 #[test]
 fn a_directory_counts_more_than_a_link_of_whence() {
     let root = empty_tree();
@@ -23,7 +23,7 @@ fn a_directory_counts_more_than_a_link_of_whence() {
     assert_eq!(firmware_of(&root), ["file /lib/firmware/wd/x.bin f/wd/x.bin 292"]);
 }
 
-/// A tree for fwprune with a module that asks for this and nothing else.
+/// Builds a tree for fwprune with one module that requests these names.
 fn asking(names: &[&str], list: &str, whence: &str) -> Root {
     let root = input();
     fs::remove_dir_all(root.path(root.in_modules("kernel"))).unwrap();
@@ -36,7 +36,7 @@ fn firmware_of(root: &Root) -> Vec<String> {
     spec(root).into_iter().filter(|line| line.contains(" /lib/firmware/")).collect()
 }
 
-/// That a path ends in a name is a guess; what WHENCE says of it is none.
+/// A path that ends in the name is only a guess; a link in WHENCE is certain.
 #[test]
 fn a_link_of_whence_counts_more_than_an_ending() {
     let list = "/f/LICENSE\n/f/fw/real.bin\n/f/fw/sub/link.bin\n";
@@ -44,7 +44,7 @@ fn a_link_of_whence_counts_more_than_an_ending() {
     assert_eq!(fwprune(&root, &[]), ok(""));
     let linked = ["file /lib/firmware/real.bin /f/fw/real.bin 292", "link /lib/firmware/link.bin real.bin"];
     assert_eq!(firmware_of(&root), linked);
-    // Compressed, which is tried later than the ending would be.
+    // The link takes precedence even if its target is compressed and would be tried later.
     root.file("in/list", list.replace("real.bin", "real.bin.xz"));
     assert_eq!(fwprune(&root, &[]), ok(""));
     assert_eq!(
@@ -54,7 +54,7 @@ fn a_link_of_whence_counts_more_than_an_ending() {
             .replace("k.bin r", "k.bin.xz r")
             .replace("k.bin.xz real.bin", "k.bin.xz real.bin.xz"))
     );
-    // One that leads nowhere is no use.
+    // A link without a target is ignored.
     root.file("in/list", list).file("in/WHENCE", "Link: link.bin -> gone.bin\n");
     assert_eq!(fwprune(&root, &[]), ok(""));
     assert_eq!(firmware_of(&root), ["file /lib/firmware/link.bin /f/fw/sub/link.bin 292"]);
@@ -65,7 +65,7 @@ fn an_ending_that_is_a_file_here_and_a_directory_there() {
     let root = asking(&["b/c"], "/f/a/b\n/f/x/b/c\n", "");
     assert_eq!(fwprune(&root, &[]), ok(""));
     assert_eq!(firmware_of(&root), ["file /lib/firmware/b/c /f/x/b/c 292"]);
-    // Both at once have no place.
+    // If both are requested, they cannot both be in the image.
     let root = asking(&["b", "b/c"], "/f/a/b\n/f/x/b/c\n", "");
     let text = "firmware name /lib/firmware/b is ambiguous: /f/a/b, but also /f/x/b/c\n";
     let (code, _, err) = fwprune(&root, &["-ambiguous=error"]);
@@ -75,12 +75,12 @@ fn an_ending_that_is_a_file_here_and_a_directory_there() {
     assert_eq!((code, err), (1, format!("kmod: WARNING: {text}{lost}")));
 }
 
-/// A place in an image is a file, a link or a directory.
+/// A path in an image is either a file, a link or a directory.
 #[test]
 fn a_file_where_a_directory_has_to_be() {
     for (link, names, taken, other) in [
         (false, ["f", "f/z.bin"], "@/A/f", "@/B/f/z.bin"),
-        // What comes first by name is taken.
+        // The first one in the order of the names is used.
         (false, ["g", "f/z.bin"], "@/B/f/z.bin", "@/A/f"),
         (true, ["f/y.bin", "f/z.bin"], "e", "@/B/f/z.bin"),
     ] {
@@ -104,7 +104,7 @@ fn a_file_where_a_directory_has_to_be() {
         assert_eq!(prune(&["--ambiguous=error"]), error, "{names:?}");
         assert!(!root.path("image").exists());
         assert_eq!(prune(&[]), (0, String::new(), format!("kmod: WARNING: {text}")), "{names:?}");
-        // What has no place is as good as missing.
+        // A file that cannot be placed counts as missing.
         let (code, _, err) = prune(&["--strict", "--ambiguous=first"]);
         let lost = if taken == "@/B/f/z.bin" { names[0] } else { "f/z.bin" };
         let lost = format!(
@@ -114,7 +114,7 @@ fn a_file_where_a_directory_has_to_be() {
     }
 }
 
-/// Each for itself takes the better part of a minute where every line is held against every other.
+/// Each of the two lists takes almost a minute if each line is compared with every other line.
 #[test]
 fn long_lists_take_no_longer_than_they_must() {
     let root = asking(&["7/x.bin", "a"], "", "");
@@ -128,13 +128,13 @@ fn long_lists_take_no_longer_than_they_must() {
     let (code, _, err) = fwprune(&root, &["-ambiguous=first"]);
     assert_eq!((code, err.as_str()), (0, "kmod: WARNING: could not find firmware a for a\n"));
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-    // A line that no path can be is not taken apart.
+    // A line that is too long for a path is rejected without being split.
     root.file("in/list", format!("/f/x\n{}\n", "/a".repeat(2048)));
     let long = "kmod: ERROR: could not read @/in/list: line 2: path too long\n";
     assert_eq!(fwprune(&root, &[]), (1, String::new(), long.into()));
 }
 
-/// Neither output is written when one of them cannot be, or both are one file.
+/// Neither output is written if one of them cannot be written, or if both are the same file.
 #[test]
 fn outputs_that_cannot_both_be_written() {
     let root = input();
@@ -151,7 +151,7 @@ fn outputs_that_cannot_both_be_written() {
     }
 }
 
-/// The name that is told is the one that is there, not one that was only tried.
+/// The message contains the name in the directory, not one that was only tried.
 #[test]
 fn a_link_out_of_the_directory_is_named_as_it_is() {
     let root = empty_tree();

@@ -1,4 +1,4 @@
-//! `kmod fwprune`: the flags and outputs of Monogon's tool of that name, without what is wrong with it.
+//! `kmod fwprune`: the flags and outputs of Monogon's tool of the same name, without its defects.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use oxmod_test_support::{Root, Run, Side};
 
 use super::fsspec;
 
-/// Modules without indexes, a list of firmware, a WHENCE.
+/// Builds a tree with modules without indexes, a list of firmware files, and a WHENCE.
 pub(super) fn input() -> Root {
     let root = Root::new();
     root.file("in/builtin.modinfo", b"in_it.alias=pci:v9*\0in_it.license=GPL\0");
@@ -29,7 +29,7 @@ pub(super) fn input() -> Root {
     root
 }
 
-/// The command on that tree, whose paths are printed as `@`.
+/// Runs the command on that tree, whose paths are printed as `@`.
 pub(super) fn fwprune(root: &Root, args: &[&str]) -> (i32, String, String) {
     let path = |path: &str| root.path(path).display().to_string();
     let modules = path(&root.in_modules("").display().to_string());
@@ -81,7 +81,8 @@ fn modules_their_meta_and_their_firmware() {
         "link /lib/firmware/v/old name.bin.xz packed.bin.xz".to_owned(),
     ];
     assert_eq!(spec(&root), expected);
-    // Dependencies are split, none is made up, and a dash is an underscore; sets of any kind are understood.
+    // Dependencies are split and never invented, dashes become underscores, and all kinds of character sets are
+    // supported.
     let shown = meta(&root, &["show"]);
     for line in [
         "in_it (built in)",
@@ -95,7 +96,7 @@ fn modules_their_meta_and_their_firmware() {
         assert_eq!(meta(&root, &["lookup", modalias]), "top\n", "{modalias}");
     }
     assert_eq!(meta(&root, &["lookup", "pci:v9"]), "in_it\n");
-    // The same again is the same again.
+    // A second run produces the same files.
     let before = (fs::read(root.path("meta.pb")).unwrap(), spec(&root));
     assert_eq!(fwprune(&root, &[]).0, 0);
     assert!((fs::read(root.path("meta.pb")).unwrap(), spec(&root)) == before);
@@ -106,14 +107,14 @@ fn what_is_no_module_is_passed_over() {
     let root = input();
     root.file(root.in_modules("modules.dep"), "").file(root.in_modules("kernel/README"), "x");
     root.link(root.in_modules("kernel/dead"), "nothing").link(root.in_modules("kernel/round"), "../kernel");
-    // The kernel's build tree, which is no part of the modules.
+    // A link to the kernel's build tree, whose files do not count as modules.
     root.file("src/odd.ko", "x").link(root.in_modules("build"), "../../../src");
     let lines = ["kernel/README", "kernel/dead", "kernel/round", "modules.dep"]
         .map(|path| format!("kmod: WARNING: ignoring @/lib/modules/6.1.0-test/{path}: not a module\n"));
     let (code, out, err) = fwprune(&root, &[]);
     assert_eq!((code, out, err.replace("test//", "test/")), (0, String::new(), lines.concat()));
     assert!(!spec(&root).iter().any(|line| line.contains("README")));
-    // What should be a module and is none would fail later: nothing is written.
+    // A file that should be a module but is not one would cause a failure later, so nothing is written.
     fs::remove_file(root.path("meta.pb")).unwrap();
     root.file(root.in_modules("kernel/broken.ko"), "not a module at all");
     let (code, _, err) = fwprune(&root, &[]);
@@ -145,7 +146,7 @@ fn missing_firmware_is_a_warning_or_an_error() {
     assert_eq!(fwprune(&root, &["--strict", "-allow-missing", &allowed]), (0, String::new(), String::new()));
 }
 
-/// The original takes whichever line is last, and says nothing.
+/// The original uses the last matching line and prints nothing.
 #[test]
 fn a_name_that_several_paths_end_in() {
     let root = input();
@@ -162,14 +163,14 @@ fn a_name_that_several_paths_end_in() {
     assert!(spec(&root).contains(&"file /lib/firmware/plain.bin fw/b/plain.bin 292".to_owned()));
     assert_eq!(fwprune(&root, &["--ambiguous", "error"]), (1, String::new(), format!("kmod: ERROR: {text}")));
     assert_eq!(fwprune(&root, &["-ambiguous=first"]), (0, String::new(), String::new()));
-    // Two lines of WHENCE about one link.
+    // Two lines in WHENCE for the same link.
     root.file("in/list", list).file("in/WHENCE", "Link: l.bin -> plain.bin\nLink: l.bin -> real/x\n");
     let (code, _, err) = fwprune(&root, &["--ambiguous=error", "--allow-missing", "/dev/null"]);
     let text = "kmod: ERROR: link l.bin is ambiguous: it leads to plain.bin, but to real/x in WHENCE\n";
     assert!(code == 1 && err.ends_with(text), "{err}");
 }
 
-/// Not all that is listed is below one directory, nor all of it below one called firmware.
+/// The listed paths need not be below one directory, nor below a directory named firmware.
 #[test]
 fn names_of_paths_from_anywhere() {
     let root = input();
@@ -218,7 +219,7 @@ fn flags_that_make_no_sense() {
         (&["--bogus"], "fwprune: unrecognized option '--bogus'\n"),
         (&["-modinfo"], "fwprune: option '--modinfo' requires an argument\n"),
     ] {
-        // An empty value is as good as none, but the one before it counts.
+        // An empty value has no effect: the value of the earlier flag remains.
         let code = i32::from(!message.is_empty());
         assert_eq!(fwprune(&root, args), (code, String::new(), message.into()), "{args:?}");
     }

@@ -1,4 +1,4 @@
-//! `kmod firmware prune`: the image in every form, and copied.
+//! `kmod firmware prune`: the image in each format, and as a copy.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -34,7 +34,7 @@ fn a_list_for_gen_init_cpio() {
         slink /lib/firmware/w x 777 0 0\ndir /lib/firmware/x 755 0 0\n\
         file /lib/firmware/x/real.bin.xz @/lib/firmware/x/real.bin.xz 444 0 0\n";
     assert_eq!(firmware(&root, &["prune", "packed", "-f", "cpio"]), ok(list));
-    // Its lines know no quotes.
+    // The lines of this format do not support quoting.
     root.module("kernel/blank.ko", |m| m.info("firmware", "a b.bin")).file("lib/firmware/a b.bin", "x");
     indexed(&root);
     let refused = "kmod: ERROR: could not describe the image: '/lib/firmware/a b.bin' cannot be written to a list for gen_init_cpio\n";
@@ -67,7 +67,7 @@ fn modules_belong_to_it_if_asked_for() {
         /lib/modules/6.1.0-test/modules.builtin\n/lib/modules/6.1.0-test/modules.builtin.modinfo\n\
         /lib/modules/6.1.0-test/modules.order\n";
     assert_eq!(firmware(&root, &["prune", "--modules", "plain"]), (0, places.into(), MUCH.into()));
-    // What is copied is a tree that depmod can work on.
+    // depmod can process the copied tree.
     let to = root.path("image").display().to_string();
     assert_eq!(
         firmware(&root, &["prune", "--modules", "plain", "--copy-to", &to]),
@@ -79,7 +79,7 @@ fn modules_belong_to_it_if_asked_for() {
     assert_eq!(text, "kernel/plain.ko:\n");
 }
 
-/// A list of modules that others made need not be a good one.
+/// The path of a module in a list written by another program may be invalid.
 #[test]
 fn a_module_from_elsewhere_has_no_place() {
     let root = tree();
@@ -92,7 +92,7 @@ fn a_module_from_elsewhere_has_no_place() {
     assert!(err.contains("kmod: ERROR: could not read @/lib/modules/") && err.ends_with(text), "{err}");
 }
 
-/// A tree whose files are really compressed.
+/// Builds a tree whose files are really compressed.
 fn packed() -> Root {
     let root = empty_tree();
     root.module("kernel/a.ko", |m| {
@@ -134,7 +134,7 @@ fn copied_as_it_is_or_decompressed() {
     }
     assert_eq!(link("plain/lib/firmware/two.bin"), "./real.bin");
     assert_eq!(root.snapshot("plain").len(), 3);
-    // Again, over what is there.
+    // A second run replaces existing files.
     assert_eq!(firmware(&root, &["prune", "--compress", "none", "--copy-to", &plain]), ok(""));
     root.file("lib/firmware/three.bin.xz", "three");
     fs::remove_file(root.path("lib/firmware/three.bin")).unwrap();
@@ -144,7 +144,7 @@ fn copied_as_it_is_or_decompressed() {
     assert_eq!(answer, (1, String::new(), damaged.into()));
 }
 
-/// Only what is decompressed has another name, and what leads there follows.
+/// Only decompressed files are renamed; links to them are adjusted.
 #[test]
 fn names_of_what_is_decompressed() {
     let root = empty_tree();
@@ -169,7 +169,7 @@ fn names_of_what_is_decompressed() {
     }
     let module = format!("/lib/modules/{}/kernel/a.ko", root.release());
     assert!(read(&root, &format!("image{module}")).starts_with(b"\x7fELF"));
-    // What is told is what is there.
+    // The description refers to the files that were written.
     let spec = super::fsspec(&out);
     for line in [
         "file /lib/firmware/y.bin @/image/lib/firmware/y.bin 292".to_owned(),
@@ -179,7 +179,7 @@ fn names_of_what_is_decompressed() {
     ] {
         assert!(spec.contains(&line), "{line}\n{spec:#?}");
     }
-    // Two files of one name: the plain one stays, or nothing is made.
+    // If two files have the same name, the uncompressed one is used, or the command fails.
     root.file("lib/firmware/x.bin.xz", compress(b"other", Compression::Xz));
     fs::remove_file(root.path("lib/firmware/l.bin")).unwrap();
     root.link("lib/firmware/l.bin", "x.bin.xz");
@@ -199,7 +199,7 @@ fn nothing_is_copied_to_elsewhere() {
     assert_eq!((code, out.as_str()), (1, ""));
     assert_eq!(err, "kmod: ERROR: could not copy @/image/lib: dangling symbolic link in @/image\n");
     assert!(root.snapshot("outside").is_empty());
-    // A file where a directory is to be, and a directory where a file is to be.
+    // A file in place of a directory, and a directory in place of a file.
     for (in_the_way, what, why) in [
         ("two/lib/firmware", "", "Not a directory"),
         ("three/lib/firmware/three.bin/x", "/three.bin", "Is a directory"),
@@ -213,7 +213,7 @@ fn nothing_is_copied_to_elsewhere() {
     }
 }
 
-/// Where /lib is a link, as in most images, it is one below the directory.
+/// If /lib is a link in the destination, as in most images, it is resolved relative to the destination.
 #[test]
 fn links_of_the_destination_are_followed() {
     let root = packed();
@@ -224,14 +224,14 @@ fn links_of_the_destination_are_followed() {
         let (code, out, err) = firmware(&root, &args);
         assert_eq!((code, err.as_str()), (0, ""));
         assert_eq!(read(&root, &format!("{top}/usr/lib/firmware/d/one.bin")), b"one");
-        // Where it is for everybody, whatever their root.
+        // The path in the description does not depend on the link.
         let line = format!("file /lib/firmware/e/one.bin @/{top}/usr/lib/firmware/e/one.bin 292");
         assert!(super::fsspec(&out).contains(&line), "{out}");
     }
 }
 
-/// One run is killed, the other may not write long files: nothing half-written stays under a file's name, nor under
-/// another one once a run has come to its end.
+/// One run has been killed, another one is limited in file size: no partial file has the name of a firmware file,
+/// and after a completed run no temporary file remains.
 #[test]
 fn runs_that_are_stopped() {
     let root = packed();
@@ -260,7 +260,7 @@ fn runs_that_are_stopped() {
     assert_eq!(read(&root, "image/lib/firmware/three.bin").len(), 300 << 10);
 }
 
-/// Files of two directories for one place: nobody can know which is meant.
+/// Files in two directories for the same path: it is unknown which is meant.
 #[test]
 fn two_files_for_one_place() {
     let root = empty_tree();
@@ -279,14 +279,14 @@ fn two_files_for_one_place() {
     assert_eq!(prune(&["--ambiguous=error"]), (1, String::new(), format!("kmod: ERROR: {text}")));
 }
 
-/// A disk that fails at any call leaves nothing half-written, and one message.
+/// A full disk results in one message, and no partial file remains.
 #[test]
 fn a_disk_that_is_full() {
     if !Path::new("/dev/full").exists() {
         return;
     }
     let root = packed();
-    // Its own file system, too small for the second file.
+    // A file system that is too small for the second file.
     root.file("lib/firmware/three.bin", vec![b'x'; 3 << 20]).dir("small");
     let script = format!(
         "mount -t tmpfs -o size=1m none {small} && kmod firmware prune -b {top} -k {release} --copy-to {small}; \

@@ -1,4 +1,4 @@
-//! Links of a firmware directory that lead out of it: the kernel follows them, and so does all that asks what it would find.
+//! Links that lead out of the firmware directory: the kernel follows them, so `kmod firmware` must do so as well.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use oxmod_test_support::Root;
 
 use super::{empty_tree, firmware, indexed, ok};
 
-/// A tree with a module that asks for these.
+/// Builds a tree with a module that requests these names.
 fn asking(names: &[&str]) -> Root {
     let root = empty_tree();
     root.module("kernel/a.ko", |m| names.iter().fold(m, |m, name| m.info("firmware", name)));
@@ -40,13 +40,13 @@ fn links_that_lead_elsewhere() {
     ];
     let warnings = lines.map(|line| format!("kmod: WARNING: could not use firmware {line}\n")).concat();
     assert_eq!(firmware(&root, &["list"]), (0, list.into(), warnings.clone() + much));
-    // Nothing below a base directory is outside of it.
+    // No link leads out of the base directory.
     fs::remove_file(root.path("lib/firmware/out")).unwrap();
     root.link("lib/firmware/out", "../../../../../../../../lib/secret");
     assert_eq!(firmware(&root, &["list"]), (0, list.into(), warnings + much));
 }
 
-/// As Debian has regulatory.db.
+/// A link through /etc/alternatives, as Debian has for regulatory.db.
 #[test]
 fn an_alternative() {
     let root = asking(&["reg.db"]);
@@ -56,7 +56,7 @@ fn an_alternative() {
         .file("lib/firmware/reg.db-upstream", "upstream");
     let list = "@/etc/alternatives/reg.db\n@/lib/firmware/reg.db\n@/lib/firmware/reg.db-debian\n";
     assert_eq!(firmware(&root, &["list"]), ok(list));
-    // An image has no alternatives.
+    // The image has no alternatives.
     let to = root.path("image").display().to_string();
     assert_eq!(firmware(&root, &["prune"]), ok("/lib/firmware/reg.db\n/lib/firmware/reg.db-debian\n"));
     assert_eq!(firmware(&root, &["prune", "--copy-to", &to]), ok(""));
@@ -73,7 +73,7 @@ fn an_alternative() {
     assert_eq!(targets, ["/etc/alternatives/reg.db", "/lib/firmware/reg.db-debian"], "as they are written");
 }
 
-/// As NixOS has everything: the directory itself, directories in it, and files in those are links to elsewhere.
+/// As on NixOS: the directory itself, its subdirectories and the files in them are links to other directories.
 #[test]
 fn a_store() {
     let root = asking(&[
@@ -115,7 +115,7 @@ fn a_store() {
     ] {
         assert_eq!(read(&root, &format!("image/lib/firmware/{name}")), text, "{name}");
     }
-    // What is there to be read, for one who reads by these paths.
+    // The list contains each path that must exist for a program that opens the files by these names.
     let (code, out, err) = firmware(&root, &["list"]);
     assert_eq!((code, err.as_str()), (0, ""));
     for line in

@@ -1,5 +1,5 @@
-//! `kmod firmware` over small trees: what is found, in which order, by which names, and what is said of the rest. kmod has
-//! nothing of the kind.
+//! `kmod firmware` on small trees: which files are found, in which order, under which names, and what is reported
+//! about the others. kmod has no counterpart.
 
 mod choice;
 mod conflict;
@@ -11,14 +11,14 @@ mod real;
 
 use oxmod_test_support::{Answer, Root, Run, Side};
 
-/// Indexes the modules of a tree.
+/// Writes the indexes of a tree.
 pub(crate) fn indexed(root: &Root) {
     let run = Run::new("depmod").arg("-b").arg(root.path("")).arg(root.release());
     let answer = run.on(Side::Ours);
     assert_eq!((answer.code, answer.stderr_text()), (0, String::new()));
 }
 
-/// A tree with the lists that depmod wants.
+/// Builds a tree with the lists that depmod expects.
 pub(crate) fn empty_tree() -> Root {
     let root = Root::new();
     root.file("etc/modprobe.d/empty.conf", "");
@@ -28,7 +28,7 @@ pub(crate) fn empty_tree() -> Root {
     root
 }
 
-/// `kmod firmware` on a tree, whose paths are printed as `@`.
+/// Runs `kmod firmware` on a tree, whose paths are printed as `@`.
 pub(crate) fn firmware(root: &Root, args: &[&str]) -> (i32, String, String) {
     let answer = run(root, args).on(Side::Ours);
     let top = root.path("").display().to_string();
@@ -46,7 +46,7 @@ fn ok(text: &str) -> (i32, String, String) {
     (0, text.into(), String::new())
 }
 
-/// A tree in which names are found in every way.
+/// Builds a tree in which names are found in every possible way.
 pub(crate) fn tree() -> Root {
     let root = empty_tree();
     root.module("kernel/plain.ko", |m| m.info("firmware", "plain.bin").info("firmware", "nothing.bin"));
@@ -92,7 +92,7 @@ fn names_are_found_as_the_kernel_finds_them() {
     assert_eq!(firmware(&root, &["list", "-v", "plain"]), (0, plain.into(), named.into()));
 }
 
-/// In the order of the kernel's search: every directory for one suffix, then for the next.
+/// The order of the kernel's search: all directories with one suffix, then all directories with the next suffix.
 #[test]
 fn the_directories_of_the_search() {
     let root = empty_tree();
@@ -108,12 +108,12 @@ fn the_directories_of_the_search() {
         let expected = format!("@/{place}/f\n@/{place}/g.xz\n");
         assert_eq!(firmware(&root, &["list"]), ok(&expected), "{at}");
     }
-    // A suffix that comes earlier counts more than a directory that does.
+    // An earlier suffix takes precedence over an earlier directory.
     root.file("lib/firmware/g.zst", "g");
     assert!(firmware(&root, &["list"]).1.contains("@/lib/firmware/g.zst\n"));
     root.file("lib/firmware/g", "g");
     assert!(firmware(&root, &["list"]).1.contains("@/lib/firmware/g\n"));
-    // Directories that are named take the place of all of them, in their order.
+    // Directories given on the command line replace all the default ones, and are searched in their order.
     let (one, other) = (root.path("one").display().to_string(), root.path("other").display().to_string());
     root.file("other/f", "f").file("one/g.zst", "g").file("other/g.xz", "g");
     let dirs = ["list", "--firmware-dir", &one, "--firmware-dir", &other];
@@ -123,7 +123,7 @@ fn the_directories_of_the_search() {
     assert_eq!(answer.triple(), (1, String::new(), missing));
 }
 
-/// The directory that the kernel is told to search first counts on the running system, and only there.
+/// The directory in the kernel's path parameter is searched first, but only on the running system.
 #[test]
 fn the_parameter_of_the_running_kernel() {
     let root = Root::for_release(&oxmod_test_support::running_release());
@@ -233,7 +233,7 @@ fn files_know_who_asks_for_them() {
     assert_eq!(firmware(&root, &["owners", "-f", "null", &by_path]), ok("@/lib/firmware/reg.db\0"));
     let unknown = "kmod: ERROR: could not find firmware zip\n";
     assert_eq!(firmware(&root, &["owners", "reg.db", "zip"]), (1, String::new(), unknown.into()));
-    // What the kernel's log complains of.
+    // A name for which the kernel logs an error.
     let wanted = "kmod: ERROR: could not find firmware nothing.bin for plain\n";
     assert_eq!(firmware(&root, &["owners", "nothing.bin"]), (1, String::new(), wanted.into()));
 }
@@ -281,7 +281,7 @@ fn command_lines_that_make_no_sense() {
     }
 }
 
-/// A module that cannot be read is told, and all others do not suffer from it.
+/// A module that cannot be read is reported, and the others are processed.
 #[test]
 fn modules_that_cannot_be_read() {
     let root = tree();
@@ -306,7 +306,7 @@ fn modules_that_cannot_be_read() {
     assert!(root.path("image/lib/modules/6.1.0-test/kernel/packed.ko.xz").exists());
 }
 
-/// A tree without indexes: one error, nothing printed.
+/// A tree without indexes: one error, and no output.
 #[test]
 fn a_tree_without_indexes() {
     let bare = Root::new();
@@ -321,7 +321,7 @@ fn a_tree_without_indexes() {
     );
 }
 
-/// The fields of the message that Monogon's builders read.
+/// The fields of the message that Monogon's build tools read.
 const FSSPEC: &str = r#"syntax = "proto3";
 package osbase.build.fsspec;
 message FSSpec {
@@ -337,12 +337,12 @@ message SpecialFile {
 }
 "#;
 
-/// What protoc, an independent reader, makes of prototext: encoded and decoded again, an entry a line.
+/// Encodes and decodes prototext with protoc, an independent implementation, and returns one line per entry.
 pub(crate) fn fsspec(text: &str) -> Vec<String> {
     fsspec_fields(text).into_iter().map(|fields| fields.join(" ")).collect()
 }
 
-/// The same with kind and fields apart.
+/// Does the same, but returns the kind and the fields of each entry separately.
 pub(crate) fn fsspec_fields(text: &str) -> Vec<Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("fsspec.proto"), FSSPEC).unwrap();

@@ -1,4 +1,4 @@
-//! By which names and paths firmware is known, and what counts as being there.
+//! The names and paths that identify a firmware file, and which files count as present.
 
 use oxmod_test_support::{Root, Run, Side};
 
@@ -11,8 +11,8 @@ fn asking(names: &[&str]) -> Root {
     root
 }
 
-/// The kernel reads nothing from an empty file and looks in the next directory, but not for another suffix if that was
-/// the last one. A directory and a link to itself are no better.
+/// The kernel treats an empty file as missing and looks in the next directory, but does not try the next suffix if
+/// the file is in the last directory. The same applies to a directory and to a link to itself.
 #[test]
 fn what_cannot_be_read() {
     let root = asking(&["x.bin", "y.bin"]);
@@ -40,7 +40,8 @@ fn what_cannot_be_read() {
     list(y, "");
 }
 
-/// As modules would ask for it, as it is in an image, or as it is on the disk, however that is written.
+/// A file can be given by the name that modules request, by its path in an image, or by its path on disk in any
+/// spelling.
 #[test]
 fn owners_of_a_file_by_all_its_names() {
     let root = asking(&["u.bin", "said.bin"]);
@@ -62,7 +63,7 @@ fn owners_of_a_file_by_all_its_names() {
     let owners = |name: &str| firmware(&root, &["owners", name, "--whence", &whence]);
     assert_eq!(owners("said.bin"), ok("@/lib/firmware/said.bin.xz: a [drv]\n"));
     assert_eq!(owners("u.bin"), ok("@/lib/firmware/updates/u.bin.xz: a [old]\n"));
-    // From the directory that it is in.
+    // A path relative to the working directory.
     let release = root.release();
     let here =
         Run::new("kmod").cwd(root.path("lib/firmware")).args(["firmware", "owners", "updates/./u.bin.xz"]);
@@ -74,7 +75,7 @@ fn owners_of_a_file_by_all_its_names() {
     );
 }
 
-/// What is printed is a path as one would write it, whatever was typed.
+/// Paths are printed in their shortest form, however they were given.
 #[test]
 fn paths_without_what_is_not_needed() {
     let root = asking(&["x.bin"]);
@@ -94,7 +95,7 @@ fn paths_without_what_is_not_needed() {
     assert!(!prune.1.contains("/./"), "{}", prune.1);
 }
 
-/// A directory is what it is by any path, and a file in two directories of the search is one.
+/// A directory can be given by several paths; a file that is found through two search directories counts once.
 #[test]
 fn a_directory_that_is_given_twice() {
     let root = asking(&["x.bin"]);
@@ -116,7 +117,7 @@ fn a_directory_that_is_given_twice() {
     assert!(code == 0 && err.starts_with(&format!("all: {files} files, ")), "{err}");
 }
 
-/// A line is a name, whatever it ends in.
+/// A line is a complete name, even if it ends in a backslash.
 #[test]
 fn lists_have_no_lines_that_go_on() {
     let root = asking(&["x\\", "y.bin"]);

@@ -1,4 +1,4 @@
-//! The firmware of Debian's packages for Debian's kernels: what is found is what is there, in every form.
+//! Debian's firmware packages for Debian's kernels: exactly the existing files must be found, in each output format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,11 +12,11 @@ use tempfile::TempDir;
 
 use super::fsspec_fields;
 
-/// A kernel, a directory of firmware for it, and what is in there by the names that its modules have for it.
+/// A kernel, its firmware directory, and the files in it by the names that the kernel's modules request.
 struct Real {
     kernel: Kernel,
     dir: PathBuf,
-    /// A base directory with the kernel's modules and what depmod makes of them: nothing else has to read them again.
+    /// A base directory with the kernel's modules, indexes and cache, so that the modules need not be read again.
     indexed: TempDir,
     expected: BTreeMap<String, BTreeSet<String>>,
 }
@@ -39,7 +39,7 @@ fn real() -> &'static [Real] {
     })
 }
 
-/// The modules of a kernel where depmod may write.
+/// Indexes the modules of a kernel in a directory that depmod may write to.
 fn index(kernel: &Kernel) -> TempDir {
     let top = tempfile::tempdir().unwrap();
     let below = Path::new("lib/modules").join(&kernel.release);
@@ -49,7 +49,7 @@ fn index(kernel: &Kernel) -> TempDir {
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         fs::copy(from.join(list), to.join(list)).unwrap();
     }
-    // Where there is none yet, depmod -b leaves none.
+    // depmod -b writes a cache only if there is one already.
     fs::write(to.join("modules.oxmod.bin"), "").unwrap();
     let answer = Run::new("depmod").arg("-b").arg(top.path()).arg(&kernel.release).on(Side::Ours);
     assert_eq!(answer.triple(), (0, String::new(), String::new()));
@@ -63,7 +63,7 @@ fn firmware(real: &Real, args: &[&str]) -> Answer {
     run.arg(&real.kernel.release).on(Side::Ours)
 }
 
-/// What the modules ask for, by modinfo, which reads each of them.
+/// Returns the names that the modules request according to modinfo, which reads each module.
 fn wanted(kernel: &Kernel) -> BTreeSet<String> {
     let run = Run::new("modinfo").args(["--all", "-F", "firmware", "-b"]).arg(&kernel.root);
     let answer = run.args(["-k", &kernel.release]).on(Side::Ours);
@@ -71,7 +71,7 @@ fn wanted(kernel: &Kernel) -> BTreeSet<String> {
     answer.stdout_text().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// The files that a name stands for in a directory: it, or what the shell makes of it.
+/// Returns the files in a directory that a name stands for: the name itself, or its expansion by the shell.
 fn there(dir: &Path, name: &str) -> BTreeSet<String> {
     if dir.join(name).is_file() {
         return BTreeSet::from([name.to_owned()]);
@@ -102,7 +102,7 @@ fn every_name_that_is_there_is_found() {
         let document: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
         let listed = document["firmware"].as_array().unwrap();
         assert_eq!(listed.len(), found.len());
-        // Of names that are no patterns as many are found as are simply there.
+        // Of the names that are not patterns, exactly those that exist are found.
         let plain = |name: &str| !is_pattern(name) && dir.join(name).is_file();
         let exact = listed.iter().filter(|one| plain(one["name"].as_str().unwrap())).count();
         assert_eq!(exact, expected.keys().filter(|name| plain(name)).count());
@@ -111,7 +111,7 @@ fn every_name_that_is_there_is_found() {
             let name = one["name"].as_str().unwrap();
             let places = one["places"].as_array().unwrap();
             let files = places.iter().filter(|place| place["size"].is_u64());
-            // Whatever links lead there: the same files.
+            // The files are the same, possibly reached through links.
             let real = |path: &Path| fs::canonicalize(path).unwrap();
             let files: BTreeSet<PathBuf> =
                 files.map(|file| real(Path::new(file["path"].as_str().unwrap()))).collect();
@@ -137,7 +137,7 @@ fn what_is_copied_opens_by_every_name() {
             names += 1;
         }
         assert!(names > 250, "{names}");
-        // The figures are those of the trees.
+        // The sizes agree with the directory trees.
         let count = |dir: &Path| {
             let script = "find . -type f -printf '%s\\n' | awk '{ n++; s += $1 } END { print n \" files, \" s \" bytes\" }'";
             let output = Command::new("sh").args(["-c", script]).current_dir(dir).output().unwrap();
@@ -149,7 +149,7 @@ fn what_is_copied_opens_by_every_name() {
     }
 }
 
-/// What a description says of an image, as a tree: files are links to where they come from.
+/// Lays out the image that a description specifies: files are links to their sources.
 fn laid_out(spec: &[Vec<String>]) -> TempDir {
     let top = tempfile::tempdir().unwrap();
     for fields in spec {
@@ -164,12 +164,12 @@ fn laid_out(spec: &[Vec<String>]) -> TempDir {
 fn fwprune_on_real_kernels() {
     for Real { kernel, dir, indexed, expected } in real() {
         let out = tempfile::tempdir().unwrap();
-        // Modules that need no decompression are read by themselves.
+        // Modules that need no decompression are read from the kernel's own directory.
         let below = Path::new("lib/modules").join(&kernel.release);
         let lists = indexed.path().join(&below);
         let plain = kernel.suite == "bookworm";
         let modules = if plain { kernel.root.join(&below).join("kernel") } else { lists.clone() };
-        // Links are for WHENCE, which Debian does not ship: here of those that it made of it.
+        // Debian does not ship WHENCE, so one is generated from the links that Debian made from it.
         let find = |arguments: &str| {
             let script = format!("find . {arguments} | LC_ALL=C sort");
             let output = Command::new("sh").args(["-c", &script]).current_dir(dir).output().unwrap();
@@ -206,7 +206,7 @@ fn fwprune_on_real_kernels() {
         assert!(count > 4000, "{count}");
         let verify = Run::new("kmod").args(["meta", "verify", "-f"]).arg(out.path().join("meta.pb"));
         let verified = verify.arg("-d").arg(&modules).on(Side::Ours);
-        // The lists of what is built in are not in there.
+        // The lists of built-in modules are not in these directories.
         assert!(!verified.stdout_text().lines().any(|line| line.ends_with("missing")), "{verified:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! That schema, manual page and documents know the same members.
+//! Checks that the schema, the manual page and the documents agree on the members.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn the_manual_page_has_the_members_of_the_schema() {
     assert_eq!(described, defined);
 }
 
-/// Words that a member is one of.
+/// Collects the values of enumerations.
 fn words(schema: &Value, found: &mut BTreeSet<String>) {
     for (key, value) in schema.as_object().into_iter().flatten() {
         if key == "enum" {
@@ -53,14 +53,14 @@ fn the_manual_page_has_the_words_of_the_schema() {
     }
 }
 
-/// Devices one of whose drivers is forbidden.
+/// Builds a tree with devices, one of whose drivers is forbidden.
 fn forbidden() -> Root {
     let root = coldplug::tree();
     root.file("etc/modprobe.d/x.conf", "forbid disk\n");
     root
 }
 
-/// A tree with firmware, some of it with names that are no text.
+/// Builds a tree with firmware, some of which has names that are not valid UTF-8.
 fn firmware() -> Root {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
@@ -70,7 +70,7 @@ fn firmware() -> Root {
     root
 }
 
-/// A meta.pb and a module more than it has.
+/// Builds a tree with a meta.pb and a module that is missing from it.
 fn meta() -> Root {
     let root = only(false);
     root.module("kernel/more.ko", |m| m);
@@ -81,7 +81,7 @@ fn meta_of(root: &Root, args: &[&str]) -> Run {
     Run::new("kmod").arg("meta").args(args).args(["-k", RELEASE]).inside(root)
 }
 
-/// Runs that together give every member.
+/// Returns command lines whose documents contain every member between them.
 fn runs() -> Vec<(Root, Run)> {
     let run = |root: Root, run: fn(&Root) -> Run| {
         let run = run(&root);
@@ -115,7 +115,7 @@ fn every_member_occurs() {
     assert!(missing.is_empty(), "no test gives {missing:?}");
 }
 
-/// The check itself is checked: what breaks the schema is found.
+/// Tests the check itself: invalid documents must be rejected.
 #[test]
 fn wrong_documents_would_be_found() {
     let good = json!({"oxmod": {"format": "lsmod", "version": 1}, "modules": [], "messages": [], "exit": 0});

@@ -1,11 +1,11 @@
-//! `lsmod --json` and `kmod list --json`, over tables and /sys trees made up for the purpose.
+//! `lsmod --json` and `kmod list --json`, with generated tables of loaded modules and /sys trees.
 
 use oxmod_test_support::{Root, Run, Side, Stream, same};
 use serde_json::{Value, json};
 
 use super::{document, list};
 
-/// A tree with all that the kernel can tell about a module, with as little as it can, and with rubbish.
+/// Builds a tree in which the kernel provides all the data of a module, as little as possible, or invalid data.
 pub(super) fn tree() -> Root {
     let root = Root::new();
     root.loaded("snd_pcm", 192_512, 2, &["snd_hda_intel", "snd_hda_codec"]).loaded("loop", 40_960, 0, &[]);
@@ -51,7 +51,7 @@ fn every_figure() {
     assert_eq!((&modules[3]["size"], &modules[3]["state"]), (&Value::Null, &Value::Null));
 }
 
-/// The row that a module has in the table.
+/// Formats a module as a row of lsmod's table.
 fn row(module: &Value) -> String {
     let number = |name: &str| module[name].as_i64().map_or("-2".into(), |number| number.to_string());
     let name = module["name"].as_str().expect("a name");

@@ -1,6 +1,6 @@
-//! `--json`: the documents, what they say compared with what the tools print without it, and that man/ describes them.
+//! `--json`: the documents are valid, agree with the plain output of the tools, and are described in man/.
 //!
-//! The reference has no such option; its part is the plain answer.
+//! The reference does not support the option; only its plain output is used.
 
 mod documented;
 mod lsmod;
@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use schema::Schema;
 
-/// What ours answers with `--json`: a valid document, on one line, whose `exit` and `messages` are those of the run. The
-/// reference refuses the option.
+/// Returns our `--json` document, after checking that it is valid, on one line, and has the run's `exit` and
+/// `messages`. Checks that the reference rejects the option.
 #[track_caller]
 fn document(run: &Run) -> Value {
     let run = run.clone().arg("--json");
@@ -27,7 +27,7 @@ fn document(run: &Run) -> Value {
     checked(&run.on(Side::Ours))
 }
 
-/// The document of an answer.
+/// Returns the document in an answer.
 #[track_caller]
 pub(crate) fn checked(answer: &Answer) -> Value {
     let text = answer.stdout_text();
@@ -46,7 +46,7 @@ pub(crate) fn checked(answer: &Answer) -> Value {
     document
 }
 
-/// The items of an array.
+/// Returns the items of an array.
 #[track_caller]
 pub(crate) fn list(value: &Value) -> &Vec<Value> {
     value.as_array().unwrap_or_else(|| panic!("not a list: {value}"))

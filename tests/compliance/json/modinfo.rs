@@ -1,4 +1,4 @@
-//! `modinfo --json`, over modules made here and modules of the real kernels.
+//! `modinfo --json` on generated modules and on modules of the real kernels.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{document, list};
 
-/// A tree with a signed module of odd strings, two modules of one alias, a built-in module and no module at all.
+/// Builds a tree with a signed module that has unusual strings, two modules with the same alias, a built-in module
+/// and a file that is not a module.
 pub(super) fn tree() -> Root {
     let root = Root::new();
     let signature = Trailer {
@@ -46,7 +47,7 @@ pub(super) fn modinfo(root: &Root, args: &[&str]) -> Run {
     Run::new("modinfo").args(["-k", RELEASE]).args(args).inside(root)
 }
 
-/// The only module of the only request.
+/// Returns the only module of the only request.
 #[track_caller]
 fn module(root: &Root, args: &[&str]) -> Value {
     document(&modinfo(root, args))["requests"][0]["modules"][0].clone()
@@ -172,7 +173,8 @@ fn failures_are_in_their_places() {
     assert_eq!((&nothing["requests"], &nothing["exit"]), (&json!([]), &json!(1)));
 }
 
-/// What `modinfo -0` says of one module, made out of its object: a text of the reference, hence with its oddities.
+/// Converts the JSON object of a module to what `modinfo -0` prints, including the peculiarities of the reference's
+/// format.
 fn plain(module: &Value) -> (String, BTreeMap<String, Vec<String>>, Vec<String>) {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let mut fields: BTreeMap<String, Vec<String>> = module["fields"]
@@ -196,7 +198,7 @@ fn plain(module: &Value) -> (String, BTreeMap<String, Vec<String>>, Vec<String>)
     (text(&module["filename"]), fields, parameters)
 }
 
-/// The same, read out of what the reference prints.
+/// Parses the reference's output into the same form.
 fn read_plain(records: &str) -> (String, BTreeMap<String, Vec<String>>, Vec<String>) {
     let (mut file, mut fields, mut parameters) = (String::new(), BTreeMap::<_, Vec<_>>::new(), Vec::new());
     for record in records.split_terminator('\0') {

@@ -1,5 +1,5 @@
-//! `modprobe --json`: plans compared with the lines that the reference prints, and what becomes of steps as far as no
-//! kernel is needed; the rest is in tests/vm.
+//! `modprobe --json`: plans are compared with the lines that the reference prints, and outcomes are checked as far
+//! as this is possible without a kernel; tests/vm covers the rest.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::{checked, document, list};
 use crate::modprobe::{depmod, modprobe, tree};
 
-/// The tree with a configuration of every kind, a module that is loaded, and one that no kernel ever sees.
+/// Builds the tree with all kinds of configuration, a loaded module, and modules that fail before the kernel is
+/// called.
 pub(super) fn configured() -> Root {
     let root = tree();
     root.file(
@@ -17,7 +18,7 @@ pub(super) fn configured() -> Root {
         "options a p=1\ninstall h echo to $CMDLINE_OPTS; echo said\ninstall i exit 3\nremove h exit 4\nblacklist e\n\
          softdep c post: i\nsoftdep b pre: h\nalias known a\nalias off-alias off\n",
     );
-    // The kernel decompresses nothing, so that these are found out before it could be asked.
+    // The kernel does not decompress modules, so these errors are detected before the kernel is called.
     root.file(root.in_modules("kernel/torn.ko.xz"), b"\xfd7zXZ\0torn");
     root.file(
         root.in_modules("kernel/gone.ko"),
@@ -29,7 +30,7 @@ pub(super) fn configured() -> Root {
     root
 }
 
-/// The only request.
+/// Returns the only request.
 #[track_caller]
 fn request(run: &Run) -> Value {
     let document = document(run);
@@ -38,7 +39,7 @@ fn request(run: &Run) -> Value {
     requests[0].clone()
 }
 
-/// The steps of its only module.
+/// Returns the steps of the only module in it.
 #[track_caller]
 fn steps(run: &Run) -> Vec<Value> {
     list(&request(run)["modules"][0]["steps"]).clone()
@@ -115,7 +116,7 @@ fn verdicts_without_steps() {
         (&json!("off"), &json!("off_alias"))
     );
     assert_eq!(missing["modules"][0]["steps"][0]["action"], "missing");
-    // A soft dependency that is loaded already.
+    // A soft dependency that is already loaded.
     root.file("etc/modprobe.d/u.conf", "softdep a pre: f\n");
     let steps = steps(&modprobe(&root).args(["-n", "a"]));
     assert_eq!(
@@ -144,7 +145,7 @@ fn names_only() {
     );
 }
 
-/// Commands run for real, and what they print does not come into the document.
+/// Commands are executed, and their output does not appear in the document.
 #[test]
 fn commands_that_are_run() {
     let root = configured();
@@ -240,7 +241,7 @@ fn operands_that_are_nothing() {
     }
 }
 
-/// For options that only ours has.
+/// Returns a document for options that only our modprobe has.
 #[track_caller]
 fn document_of_ours(root: &Root, args: &[&str]) -> Value {
     checked(&modprobe(root).args(args).arg("--json").on(Side::Ours))
@@ -280,7 +281,7 @@ fn removals() {
     assert_eq!(unknown["requests"][0]["error"]["kind"], "not_found");
 }
 
-/// The lines of `-D` that a document stands for: those of its steps, none twice.
+/// Returns the `-D` lines that correspond to a document: those of its steps, without duplicates.
 fn lines(document: &Value) -> String {
     let mut seen = HashSet::new();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -299,7 +300,7 @@ fn lines(document: &Value) -> String {
         .collect()
 }
 
-/// The lines of an answer, none twice, without blanks at their ends.
+/// Returns the lines of an answer without duplicates and without trailing blanks.
 fn unique(text: &str) -> String {
     let mut seen = HashSet::new();
     text.lines()
@@ -332,7 +333,7 @@ fn every_fiftieth_module_of_real_kernels() {
     }
 }
 
-/// `-n` through `MODPROBE_OPTIONS` is no different, and the variable goes on to commands as it was.
+/// `-n` also works in `MODPROBE_OPTIONS`.
 #[test]
 fn by_the_environment() {
     let root = configured();

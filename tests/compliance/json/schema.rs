@@ -1,26 +1,27 @@
-//! Checks documents against man/oxmod-json.schema.json, more strictly than the schema asks for: a member that it does
-//! not name is a fault. Owns the part of JSON Schema 2020-12 that the schema uses; any other keyword is a fault too.
+//! Checks documents against man/oxmod-json.schema.json, more strictly than the schema requires: a member that the
+//! schema does not define is an error. Implements the part of JSON Schema 2020-12 that the schema uses; any other
+//! keyword is an error.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-/// The schema, and which of its members occurred in the documents so far.
+/// The schema, and the members that have occurred in documents so far.
 pub(crate) struct Schema {
     whole: Value,
     seen: BTreeSet<String>,
 }
 
 impl Schema {
-    /// Reads the schema of this source tree.
+    /// Reads the schema from this source tree.
     pub(crate) fn read() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/oxmod-json.schema.json");
         let text = std::fs::read_to_string(path).expect("the schema");
         Self { whole: serde_json::from_str(&text).expect("JSON"), seen: BTreeSet::new() }
     }
 
-    /// What is wrong with a document; nothing if it is valid.
+    /// Returns the errors in a document; the list is empty if the document is valid.
     pub(crate) fn faults(&mut self, document: &Value) -> Vec<String> {
         let whole = self.whole.clone();
         let mut check = Check { whole: &whole, seen: BTreeSet::new(), faults: Vec::new() };
@@ -29,7 +30,7 @@ impl Schema {
         check.faults
     }
 
-    /// Every member that the schema names, as `place/member`, the same member of one definition once.
+    /// Returns each member that the schema defines, as `place/member`. A member of a definition is listed once.
     pub(crate) fn members(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let mut pending = vec![(String::new(), &self.whole)];
@@ -49,13 +50,13 @@ impl Schema {
         found
     }
 
-    /// Those that occurred in documents checked before.
+    /// Returns the members that occurred in the documents checked so far.
     pub(crate) fn seen(&self) -> &BTreeSet<String> {
         &self.seen
     }
 }
 
-/// Definitions are places, `items` is none.
+/// Definitions are part of a place's path, `items` is not.
 fn below(place: &str, key: &str) -> String {
     if key == "items" { place.to_owned() } else { format!("{place}/{key}") }
 }
@@ -163,7 +164,7 @@ fn is(value: &Value, kind: &Value) -> bool {
     }
 }
 
-/// The bytes that lower-case hexadecimal digits stand for.
+/// Decodes lower-case hexadecimal digits.
 pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
@@ -171,7 +172,8 @@ pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     if rest.is_empty() { pairs.iter().map(pair).collect() } else { None }
 }
 
-/// Whether `x_hex` holds the bytes that `x` had to be made readable from, and only where it had to.
+/// Returns whether `x_hex` contains the original bytes of `x`, and exists only if `x` had to be replaced by a
+/// readable form.
 fn stands_for(hex: &Value, text: &Value) -> bool {
     match (hex, text) {
         (Value::String(hex), Value::String(text)) => bytes(hex).is_some_and(|bytes| {

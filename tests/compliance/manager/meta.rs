@@ -1,4 +1,4 @@
-//! Managers over a meta.pb, where there is no index.
+//! Managers that use a meta.pb because there are no indexes.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,14 @@ use oxmod_test_support::{Root, Run, Shim, Side, running_release};
 
 use super::{asked_over, tree};
 
-/// Takes the indexes of a tree away, and leaves a meta.pb in `place`, whose paths are below it.
+/// Removes the indexes of a tree, and writes a meta.pb and the modules it refers to into `place`. Returns the path
+/// of meta.pb.
 fn meta_only(root: &Root, place: &Path) -> String {
     let dir = root.path(root.in_modules(""));
     let path = dir.join("meta.pb");
     let run = Run::new("kmod").args(["meta", "build", "-d"]).arg(&dir).arg("-f").arg(&path);
     assert_eq!(run.on(Side::Ours).triple(), (0, String::new(), String::new()));
-    // For the kernel's part.
+    // The shim reads this file, too.
     fs::copy(dir.join("modules.dep"), root.path("modules.dep")).unwrap();
     let names = fs::read_dir(&dir).unwrap().flatten().map(|entry| entry.file_name());
     for name in names.filter(|name| name.to_string_lossy().starts_with("modules.")) {
@@ -33,7 +34,8 @@ fn meta_only(root: &Root, place: &Path) -> String {
 const SCRIPT: &str = "load c\nload d-x\nload inside\nload nosuch\nload g\ndevice dev:two\ndevice dev:f\ndevice dev:in9\n\
                       device dev:none\nunload c\nunload g\nload a\nrefresh\nunload d_x\nload d-x";
 
-/// In the directory of the kernel, or in the one above it as image-based systems have it; found, or named.
+/// The file is in the module directory, or in the directory above it as on image-based systems; it is found by
+/// default, or given explicitly.
 #[test]
 fn a_meta_answers_like_the_indexes() {
     let conf = "options c x=1\nblacklist e\n";

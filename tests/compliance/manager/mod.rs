@@ -1,5 +1,5 @@
-//! The loading manager of the library, asked from inside a tree with the shim in the kernel's place: modules come
-//! and go in /sys/module there, and each call of the kernel's is written down. kmod has nothing of the kind.
+//! The library's module manager, run inside a tree with the shim standing in for the kernel: modules appear in and
+//! disappear from /sys/module, and each call is logged. kmod has no counterpart.
 
 mod meta;
 mod together;
@@ -11,8 +11,9 @@ use oxmod_test_support::{Root, Run, Shim, Side, running_release};
 
 use worker::{ANSWERS, SCRIPT};
 
-/// A tree for the running kernel, which is the one whose modules the manager takes. `c` needs `b` needs `a`; `d-x` and
-/// `e` serve one device, `f` another, which `inside` serves too; `g` and `h` are soft dependencies of each other.
+/// Builds a tree for the running kernel, whose modules the manager uses. `c` needs `b`, which needs `a`; `d-x` and
+/// `e` are drivers of one device; `f` is a driver of another one, which is also served by the built-in `inside`; `g`
+/// and `h` are soft dependencies of each other.
 fn tree() -> Root {
     let root = Root::for_release(&running_release());
     root.module("kernel/a.ko", |m| m.export("sa", 1));
@@ -34,13 +35,13 @@ fn tree() -> Root {
     root
 }
 
-/// What the manager answers to each line of a script, and which module calls there were: `insert NAME PARAMETERS`
-/// or `remove NAME`, with the errno of those that failed.
+/// Returns the manager's answers to the lines of a script, and the module calls: `insert NAME PARAMETERS` or
+/// `remove NAME`, each with the errno if it failed.
 fn asked(root: &Root, shim: &Shim, script: &str) -> (Vec<String>, Vec<String>) {
     asked_over(root, shim, script, None)
 }
 
-/// The same, of a manager over this meta.pb.
+/// Does the same with a manager that uses this meta.pb.
 fn asked_over(root: &Root, shim: &Shim, script: &str, meta: Option<&str>) -> (Vec<String>, Vec<String>) {
     root.file(SCRIPT, script).file(ANSWERS, "");
     let program = std::env::current_exe().expect("this program");
@@ -56,7 +57,7 @@ fn asked_over(root: &Root, shim: &Shim, script: &str, meta: Option<&str>) -> (Ve
     (answers.lines().map(str::to_owned).collect(), shimmed.calls.lines().map(in_short).collect())
 }
 
-/// A call without what does not matter here.
+/// Returns a call without the details that do not matter here.
 fn in_short(call: &str) -> String {
     let (call, errno) = call.rsplit_once(" = ").expect("an errno");
     let mut words = call.split(' ');
@@ -69,7 +70,7 @@ fn in_short(call: &str) -> String {
     if errno == "0" { text } else { format!("{text} = {errno}") }
 }
 
-/// Answers to a script in a kernel that agrees to everything.
+/// Returns the answers to a script on a kernel for which every call succeeds.
 fn answers(root: &Root, script: &str) -> Vec<String> {
     asked(root, &Shim::new().living(1000), script).0
 }
@@ -109,7 +110,7 @@ fn a_module_comes_with_what_it_needs_and_goes_with_it() {
     );
 }
 
-/// Defect 4: `-` and `_` are one, also in what is needed and in what is removed.
+/// `-` and `_` are equivalent, also in dependencies and when modules are removed.
 #[test]
 fn names_are_normalised() {
     expect(
@@ -120,11 +121,11 @@ fn names_are_normalised() {
     );
 }
 
-/// Defect 1: that a module is there already is no failure, and every other answer is one.
+/// A module that is already loaded is not a failure; every other error is one.
 #[test]
 fn only_eexist_is_no_failure() {
     let script = "load a\nload a\nunload a\nload a";
-    // Somebody else inserts it between the question and the call: shown as coming, then as live.
+    // Another process inserts the module between the check and the call: its state is first "coming", then "live".
     let overtaken = "sh mkdir /sys/module/a; echo coming >/sys/module/a/initstate\n\
                      later echo live >/sys/module/a/initstate\nload a\nload c";
     expect(&tree(), overtaken, &["already a", "loaded b c"], &["insert b", "insert c"]);
@@ -132,20 +133,20 @@ fn only_eexist_is_no_failure() {
         let shim = Shim::new().answer("finit", "#1", errno).living(1000);
         let refused = format!("module a: {} [{errno}]", worker::words(errno));
         let first = format!("insert a = {errno}");
-        // The first is refused, also where the module's own start says that something exists; the next is not.
+        // The first attempt fails, even if the module's own init function returns EEXIST; the next one succeeds.
         let expected = [&refused, "loaded a", "removed a", "loaded a"];
         expect_of(&tree(), &shim, script, &expected, &[&first, "insert a", "remove a", "insert a"]);
     }
 }
 
-/// Defect 1, the other half: a kernel whose /sys is not mounted says EEXIST too.
+/// A kernel whose /sys is not mounted returns EEXIST, too.
 #[test]
 fn eexist_where_no_state_is_shown() {
     let shim = Shim::new().answer("finit", "*", libc::EEXIST);
     expect_of(&tree(), &shim, "load a", &["already a"], &["insert a = 17"]);
 }
 
-/// Defect 6: modprobe.d counts.
+/// The configuration in modprobe.d applies.
 #[test]
 fn the_configuration_is_honoured() {
     let root = tree();
@@ -174,7 +175,7 @@ fn the_configuration_is_honoured() {
     assert_eq!(fs::read_to_string(root.path("ran")).unwrap(), "ran\n");
 }
 
-/// Defect 7: circles of soft dependencies and of what modules need end, and the order is the same each time.
+/// Cycles of soft dependencies and of dependencies end, and the order is the same each time.
 #[test]
 fn circles_end_and_the_order_is_steady() {
     let root = tree();
@@ -186,7 +187,7 @@ fn circles_end_and_the_order_is_steady() {
         let order = answers(&root, "load g\nload d-x\nunload d-x\nunload g\nunload h\nunload e\nunload a");
         assert_eq!(order[..2], ["loaded a h g", "loaded d_x e"]);
     }
-    // No depmod writes such a file.
+    // depmod never writes such a file.
     expect(
         &tree(),
         "sh cd /lib/modules/*/kernel && rm ../modules.dep.bin && \
@@ -197,7 +198,7 @@ fn circles_end_and_the_order_is_steady() {
     );
 }
 
-/// Defect 7: a driver that fails hides none of the others, nor what was loaded for it.
+/// A driver that fails does not hide the other drivers, or the modules that were loaded for it.
 #[test]
 fn a_device_is_gone_on_with_after_a_failure() {
     for (failing, expected) in [
@@ -208,12 +209,13 @@ fn a_device_is_gone_on_with_after_a_failure() {
         let shim = Shim::new().answer("finit", failing, libc::ENODEV).living(1000);
         assert_eq!(asked(&tree(), &shim, "device dev:two").0, [expected]);
     }
-    // And nobody serves this one.
+    // No driver exists for this device.
     assert_eq!(answers(&tree(), "device dev:none\ndevice dev:[x\nload dev:[x").len(), 3);
     assert_eq!(answers(&tree(), "device dev:none\ndevice dev:[x"), ["nothing", "nothing"]);
 }
 
-/// Defect 8: what others do to modules is seen at once, and what is read once, on request.
+/// Changes to modules by other processes are noticed immediately; files that the manager has read are read again on
+/// request.
 #[test]
 fn the_kernel_s_own_state_counts() {
     let root = tree();
@@ -242,7 +244,7 @@ fn the_kernel_s_own_state_counts() {
     );
 }
 
-/// A module that another process has on its way out is waited for, and inserted when it has gone.
+/// The manager waits for a module that another process is removing, and inserts it afterwards.
 #[test]
 fn going_is_not_loaded() {
     let going = "sh mkdir /sys/module/a; echo going >/sys/module/a/initstate\n\
@@ -250,7 +252,7 @@ fn going_is_not_loaded() {
     expect(&tree(), going, &["Going", "loaded a b", "Live"], &["insert a", "insert b"]);
 }
 
-/// Defect 9: what is part of the kernel is answered too.
+/// Built-in drivers of a device are reported, too.
 #[test]
 fn devices_served_by_the_kernel_itself() {
     expect(
@@ -261,7 +263,7 @@ fn devices_served_by_the_kernel_itself() {
     );
 }
 
-/// The file's own faults are told apart from the kernel's judgement.
+/// Errors of a module file are distinguished from errors that the kernel returns.
 #[test]
 fn files_that_are_not_there_or_damaged() {
     let root = tree();
@@ -297,7 +299,7 @@ fn unloading_what_cannot_go() {
     );
 }
 
-/// What was done before something failed is not forgotten.
+/// An error includes what was done before the failure.
 #[test]
 fn a_failure_comes_with_what_was_done() {
     let shim = Shim::new().answer("finit", "kernel/d-x.ko", libc::EIO).living(1000);
@@ -337,7 +339,7 @@ fn what_cannot_be_a_name() {
     }
 }
 
-/// Who waits for an install command hears how it ended.
+/// Threads that wait for an install command get its result.
 #[test]
 fn waiters_get_the_outcome() {
     let root = tree();
@@ -354,7 +356,7 @@ fn waiters_get_the_outcome() {
     assert_eq!(fs::read_to_string(root.path("ran")).unwrap(), "bad\ngood\n");
 }
 
-/// Files that have changed are read again when that is asked for, and only then.
+/// Files that have changed are read again on request, and only then.
 #[test]
 fn changes_are_noticed() {
     let root = tree();

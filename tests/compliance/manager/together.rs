@@ -1,4 +1,4 @@
-//! Many threads, one manager.
+//! Many threads that use one manager.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use super::asked;
 const MODULES: usize = 50;
 const THREADS: usize = 32;
 
-/// Fifty modules, each of which needs up to three of those before it: what one needs, many others need.
+/// Builds a tree of fifty modules, each of which needs up to three earlier ones, so that many dependencies are
+/// shared.
 fn tree() -> Root {
     let root = Root::for_release(&running_release());
     for number in 0..MODULES {
@@ -28,7 +29,7 @@ fn tree() -> Root {
     root
 }
 
-/// The modules that there are in the end, those in reports, and the calls.
+/// Returns the modules that are loaded in the end, those in the reports, and the calls.
 fn end(threads: usize) -> (BTreeSet<String>, Vec<String>, Vec<String>) {
     let root = tree();
     let names: Vec<String> = (0..MODULES).map(|number| format!("m-{number}")).collect();
@@ -40,7 +41,7 @@ fn end(threads: usize) -> (BTreeSet<String>, Vec<String>, Vec<String>) {
     (present, reported, calls)
 }
 
-/// The kernel is asked once for each module, and each is in one report.
+/// There is one call to the kernel per module, and each module is in one report.
 #[test]
 fn threads_end_where_one_ends() {
     let (alone, reported, calls) = end(1);

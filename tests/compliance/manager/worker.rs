@@ -1,4 +1,4 @@
-//! The program that has a manager: this test program itself, started once more inside the tree.
+//! The process that runs the manager: this test program itself, started inside the tree.
 
 use std::ffi::CStr;
 use std::fmt::Write as _;
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use oxmod::ops::ModuleError;
 use oxmod::ops::manager::{Manager, Report};
 
-/// Its place among the tests.
+/// The name of the test that runs the script.
 pub(super) const NAME: &str = "manager::worker::runs_a_script";
-/// What it is asked, a line a question, and where its answers go.
+/// The script, with one request per line, and the file for the answers.
 pub(super) const SCRIPT: &str = "manager-script";
 pub(super) const ANSWERS: &str = "manager-answers";
 
-/// No test where nobody asks: the tests of this directory start it with a script.
+/// Does nothing by default; the other tests of this directory start it with a script.
 #[test]
 fn runs_a_script() {
     let Some(script) = std::env::var_os("OXMOD_MANAGER") else { return };
@@ -60,7 +60,7 @@ fn answer(manager: &Manager, line: &str, children: &mut Vec<Child>) -> Option<St
             assert!(shell(rest).and_then(|mut child| child.wait()).expect("a shell").success());
             return None;
         }
-        // While the next questions are asked.
+        // Runs while the next requests are executed.
         "later" => {
             children.push(shell(&format!("sleep 0.3; {rest}")).expect("a shell"));
             return None;
@@ -79,7 +79,7 @@ fn load(manager: &Manager, name: &str) -> String {
         Err(incomplete) => {
             let mut done = *incomplete.done;
             let others = done.failed.split_off(done.failed.len().min(1));
-            // The first reason of all is the error.
+            // The error is the first of the reasons.
             assert_eq!(done.failed.pop().map(|(_, error)| error.errno()), reasons(&incomplete.error));
             done.failed = others;
             match told(&done).as_str() {
@@ -90,13 +90,13 @@ fn load(manager: &Manager, name: &str) -> String {
     }
 }
 
-/// The errno of what stands in a report: of a name that stands for nothing there is none.
+/// Returns the errno of an error that also appears in the report; a name that cannot be resolved does not.
 fn reasons(error: &ModuleError) -> Option<i32> {
     let in_no_report = matches!(error, ModuleError::NotFound { .. } | ModuleError::Malformed { .. });
     (!in_no_report).then(|| error.errno())
 }
 
-/// So many threads, which all load the same at the same moment: what each is told, the same answers together.
+/// Loads the same name in several threads at the same time. Returns their answers, without duplicates.
 fn at_once(manager: &Manager, arguments: &str) -> String {
     let (threads, name) = arguments.split_once(' ').expect("a number and a name");
     let threads: usize = threads.parse().expect("a number");
@@ -114,8 +114,8 @@ fn at_once(manager: &Manager, arguments: &str) -> String {
     answers.join(" / ")
 }
 
-/// So many threads, which all load all of these, each beginning with another: how often each module is in a
-/// report as loaded.
+/// Loads all the names in each of several threads, each of which starts with a different name. Returns the modules
+/// that the reports list as loaded, with repetitions.
 fn together(manager: &Manager, arguments: &str) -> String {
     let mut words = arguments.split(' ');
     let threads: usize = words.next().and_then(|word| word.parse().ok()).expect("a number");
@@ -171,9 +171,9 @@ fn error(error: ModuleError) -> String {
     format!("{error} [{}]", error.errno())
 }
 
-/// An errno in words.
+/// Returns the description of an errno.
 #[allow(unsafe_code)]
 pub(super) fn words(errno: i32) -> String {
-    // SAFETY: the text is the C library's, ends in NUL and lasts until the next call by this thread.
+    // SAFETY: strerror returns a NUL-terminated string, which is valid until this thread's next call.
     unsafe { CStr::from_ptr(libc::strerror(errno)) }.to_string_lossy().into_owned()
 }

@@ -1,12 +1,13 @@
-//! What goes wrong with the file elsewhere, one test each: lists of dependencies that are never split, unknown ones that
-//! become the first module, names spelled otherwise, patterns with sets, built-in modules that no device leads to, two
-//! files of one name, patterns that take forever. What goes wrong in loading is in the tests of the manager.
+//! Defects that other implementations have with this file, one test each: dependency lists that are not split,
+//! unknown dependencies that become the first module, name normalization, patterns with character sets, built-in
+//! modules that no device finds, two files with the same name, patterns that take exponential time. The manager's
+//! tests cover defects in loading.
 
 use oxmod_test_support::{RELEASE, Root, Run, Side};
 
 use super::{decoded, meta, modules_in};
 
-/// A tree that has the lists that depmod wants.
+/// Builds a tree with the lists that depmod expects.
 fn listed() -> Root {
     let root = Root::new();
     for (list, text) in [
@@ -19,7 +20,7 @@ fn listed() -> Root {
     root
 }
 
-/// What the file has of a module: its path and what it depends on, by another reader.
+/// Builds meta.pb and returns a module's path and dependencies from it, as decoded by an independent reader.
 fn built(root: &Root, name: &str) -> (String, Vec<String>) {
     assert_eq!(meta(root, &["build"]), (0, String::new(), String::new()));
     let file = root.path(root.in_modules("meta.pb"));
@@ -97,7 +98,7 @@ fn of_two_files_of_one_name_depmods_choice_counts() {
     assert_eq!((found(&root, "new:1"), found(&root, "old:1")), ("twice\n".to_owned(), String::new()));
 }
 
-/// Going back for every star would take longer than the world has been there.
+/// Matching with backtracking for each star would practically never finish.
 #[test]
 fn patterns_of_many_stars_take_no_time() {
     let root = listed();
@@ -108,7 +109,7 @@ fn patterns_of_many_stars_take_no_time() {
     assert_eq!(found(&root, &("a".repeat(4000) + "b")), "hostile\n");
 }
 
-/// Which of two there is counts, and what is no module is none; as with indexes.
+/// meta.pb and indexes agree on names that are both built in and a file, and on names that are not modules.
 #[test]
 fn built_in_and_not() {
     let root = listed();
@@ -138,7 +139,7 @@ fn built_in_and_not() {
     }
 }
 
-/// One odd file is no reason to have no file at all.
+/// A single unusual file name must not prevent the file from being written.
 #[test]
 fn names_that_are_no_text_are_left_out() {
     use std::os::unix::ffi::OsStrExt;

@@ -1,5 +1,5 @@
-//! meta.pb: what `depmod --meta` and `kmod meta` make of the real kernels, read by an independent program and compared
-//! with the indexes; and `kmod meta` on small trees. kmod has nothing of the kind.
+//! meta.pb: the output of `depmod --meta` and `kmod meta` for the real kernels, decoded by an independent program
+//! and compared with the indexes; and `kmod meta` on small trees. kmod has no counterpart.
 
 mod defects;
 pub(crate) mod only;
@@ -25,7 +25,7 @@ fn real_kernels() -> Vec<Kernel> {
     kernels
 }
 
-/// Indexes and meta.pb of a kernel, made elsewhere.
+/// Builds the indexes and meta.pb of a kernel in another directory.
 fn made(kernel: &Kernel) -> (Root, Vec<u8>) {
     let out = Root::for_release(&kernel.release);
     let run = Run::new("depmod").args(["--meta", "-b"]).arg(&kernel.root).arg("-o").arg(out.path(""));
@@ -35,7 +35,7 @@ fn made(kernel: &Kernel) -> (Root, Vec<u8>) {
     (out, bytes)
 }
 
-/// The format as others publish it: fields and numbers.
+/// The published format: fields and numbers.
 const SCHEMA: &str = r#"syntax = "proto3";
 package osbase.kmod.spec;
 message Meta { repeated Module modules = 1; RadixNode module_device_matches = 2; }
@@ -47,7 +47,7 @@ message RadixNode {
 }
 "#;
 
-/// What protoc makes of a file, as text.
+/// Decodes a file into text with protoc.
 fn decoded(bytes: &[u8]) -> String {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("meta.proto"), SCHEMA).unwrap();
@@ -67,7 +67,7 @@ fn decoded(bytes: &[u8]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Names, paths and dependencies by name, from that text.
+/// Parses that text into paths and dependencies, keyed by module name.
 fn modules_in(text: &str) -> BTreeMap<String, (String, Vec<String>)> {
     let mut modules: Vec<(String, String, Vec<usize>)> = Vec::new();
     for line in text.lines() {
@@ -109,7 +109,7 @@ fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, ou
     let loadable = modules.values().filter(|(path, _)| !path.is_empty()).count();
     assert_eq!(loadable, text::deps(&dep).count());
     assert!(loadable > 4000 && modules.len() > loadable + 200, "{loadable} of {}", modules.len());
-    // The kernel's build writes down the same dependencies that the symbols tell.
+    // The kernel build records the same dependencies in `depends` that follow from the symbols.
     let dir = kernel.root.join("lib/modules").join(&kernel.release);
     let paths: Vec<String> = text::deps(&dep).map(|dep| dep.path.to_str().unwrap().to_owned()).collect();
     let run = Run::new("modinfo").args(["-F", "depends"]).args(paths.iter().map(|path| dir.join(path)));
@@ -126,7 +126,8 @@ fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, ou
     assert!(edges > 5000, "{edges}");
 }
 
-/// The tree, the index and plain fnmatch over the text: for a device of each alias, the same modules.
+/// For a device of each alias, the tree in meta.pb, the index, and fnmatch with the text file must find the same
+/// modules.
 fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: &[u8]) {
     let every = if exhaustive() { 1 } else { 100 };
     let meta = Meta::open(Box::new(bytes.to_vec())).unwrap();
@@ -156,7 +157,7 @@ fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: 
             assert_eq!(names, matching, "{}", device.as_bstr());
         }
     }
-    // kmod has no list of built-in modules by device but for the text itself.
+    // kmod has no index of built-in modules by device, only the text.
     let builtin =
         fs::read(kernel.root.join("lib/modules").join(&kernel.release).join("modules.builtin.modinfo"));
     for info in modinfo::builtin_aliases(&builtin.unwrap()) {
@@ -231,7 +232,7 @@ fn made_shown_searched_and_verified() {
     }
     let missing = "kmod: ERROR: could not find a module for pci:v3\n";
     assert_eq!(meta(&root, &["lookup", "pci:v3", "pci:v2"]), (1, "in_it\n".into(), missing.into()));
-    // Also where others put it: beside the release directories.
+    // The file is also found above the module directory, where other programs put it.
     fs::rename(root.path(root.in_modules("meta.pb")), root.path("lib/modules/meta.pb")).unwrap();
     assert_eq!(meta(&root, &["lookup", "pci:v2"]), (0, "in_it\n".into(), String::new()));
 }
@@ -261,7 +262,7 @@ fn depmod_writes_it_with_the_indexes() {
     let file = root.path(root.in_modules("meta.pb"));
     assert_eq!(depmod(&[]), (0, String::new(), String::new()));
     assert!(!file.exists());
-    // Nothing has changed, but it is missing.
+    // Nothing has changed, but meta.pb is missing.
     assert_eq!(depmod(&["-A", "--meta"]), (0, String::new(), String::new()));
     let bytes = fs::read(&file).unwrap();
     assert_eq!(meta(&root, &["build", "-f", root.path("again").to_str().unwrap()]).0, 0);
@@ -278,7 +279,7 @@ fn aliases_that_a_tree_cannot_hold() {
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         root.file(root.in_modules(list), "");
     }
-    // A range of neighbours is one range.
+    // Adjacent characters form one range.
     assert_eq!(meta(&root, &["build"]), (0, String::new(), String::new()));
     let many = "[ac]".repeat(11);
     root.module("kernel/some.ko", |m| m.alias("ok:*").alias(&many));
@@ -287,7 +288,7 @@ fn aliases_that_a_tree_cannot_hold() {
     assert_eq!(meta(&root, &["lookup", "ok:1"]), (0, "some\n".into(), String::new()));
 }
 
-/// A device must not be replaced by a file, and what a directory is for nobody knows.
+/// meta.pb must not replace a device or a directory.
 #[test]
 fn what_is_written_and_where() {
     let root = tree();
@@ -311,7 +312,7 @@ fn what_is_written_and_where() {
     assert_eq!(release(by_dir), None);
 }
 
-/// A set that counts but has not been moved yet: its files answer.
+/// A complete set that has not been moved into place yet is already used.
 #[test]
 fn a_file_on_its_way_is_read() {
     let root = tree();
@@ -352,7 +353,7 @@ fn files_that_are_none() {
     }
 }
 
-/// The file of `tree`, changed by hand.
+/// Builds `tree`, changes its meta.pb, and returns the tree and the output of `kmod meta verify`.
 fn changed(change: impl FnOnce(&mut message::Meta)) -> (Root, String) {
     let root = tree();
     assert_eq!(meta(&root, &["build"]).0, 0);
@@ -393,7 +394,7 @@ fn every_change_of_the_file_is_found() {
     assert!(everything.1.contains("other: does not have alias *\n"), "{}", everything.1);
     let without = changed(|meta| meta.builtin_device_matches = None).1;
     assert_eq!(without, "in_it: alias pci:v2* is missing\n");
-    // Cut short where a field ends, it is one with an index that is not its own.
+    // A file that is truncated at the end of a field can be parsed, but its index does not belong to its modules.
     let (root, _) = changed(|_| ());
     let file = root.path(root.in_modules("meta.pb"));
     let whole = fs::read(&file).unwrap();
@@ -401,7 +402,8 @@ fn every_change_of_the_file_is_found() {
     assert_eq!(meta(&root, &["verify"]), (1, "the index does not match the modules\n".into(), String::new()));
 }
 
-/// Files of others say less, and that is no flaw; nor is it where the file is.
+/// Files written by other programs lack some fields, which is not an error. The location of the file does not
+/// matter, either.
 #[test]
 fn files_of_others_are_verified_for_what_they_say() {
     let (root, said) = changed(|meta| {
@@ -426,12 +428,12 @@ fn files_of_others_are_verified_for_what_they_say() {
     let build =
         Run::new("kmod").args(["meta", "build", "-f"]).arg(&above).arg("-d").arg(root.path("lib/modules"));
     assert_eq!(build.on(Side::Ours).code, 0);
-    // Of the lists that are missing there depmod warns too.
+    // Standard error is not compared, since depmod's warnings about the missing lists appear there.
     let (code, said, _) = meta(&root, &["verify"]);
     assert_eq!((code, said), (0, String::new()));
 }
 
-/// Nothing waits for a pipe that is where a file should be, and nothing is left of what could not be written.
+/// A FIFO in place of the file must not block, and a failed write must not leave a partial file.
 #[test]
 fn odd_places() {
     let root = tree();
@@ -442,7 +444,7 @@ fn odd_places() {
     assert_eq!(meta(&root, &["show"]), (1, String::new(), refused));
     fs::remove_file(&file).unwrap();
     let script = "ulimit -f 1; trap '' XFSZ; kmod meta build -b \"$ROOT\" -k \"$RELEASE\"";
-    // Enough for more than the limit.
+    // Enough to exceed the limit.
     let many: Vec<String> = (0..3000).map(|at| format!("pci:v{at:08}d*")).collect();
     root.module("kernel/many.ko", |m| many.iter().fold(m, |m, alias| m.alias(alias)));
     let answer = Run::shell(script).env("ROOT", root.path("")).env("RELEASE", root.release()).on(Side::Ours);

@@ -1,4 +1,4 @@
-//! Roots that have meta.pb and module files, and no index: the tools answer from it as they do from indexes.
+//! Roots with meta.pb and module files but without indexes: the tools give the same answers as with indexes.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,8 @@ use prost::Message as _;
 use super::{made, real_kernels, tree};
 use crate::json::checked;
 
-/// Everything of both kernels, by the library; and the tools' text of all aliases and soft dependencies.
+/// All modules and aliases of both kernels through the library, and the aliases and soft dependencies that the tools
+/// print.
 #[test]
 fn real_kernels_are_the_same_without_indexes() {
     for kernel in real_kernels() {
@@ -29,7 +30,7 @@ fn real_kernels_are_the_same_without_indexes() {
         let source = ConfigSource::Paths(Vec::new());
         let sink = Sink::new(|notice| panic!("{notice:?}"));
         let open = |root: &Root| Context::open(root.path(root.in_modules("")), &source, &sink);
-        // The root's name ends in a slash here, which is no matter.
+        // This root's name ends in a slash, which must not matter.
         let (there, here) = (open(&indexed), open(&only));
         assert!(there.meta_file().is_none() && here.meta_file().is_some());
         assert_eq!(here.config().softdeps.len(), there.config().softdeps.len());
@@ -57,7 +58,7 @@ fn real_kernels_are_the_same_without_indexes() {
     }
 }
 
-/// `modprobe -c`: the same lines, but that a set of several ranges has become several lines.
+/// Compares the output of `modprobe -c`. With meta.pb, a set of several ranges becomes several lines.
 fn the_whole_configuration(release: &str, indexed: &Root, only: &Root) {
     let lines = |root: &Root| {
         let run =
@@ -77,12 +78,12 @@ fn the_whole_configuration(release: &str, indexed: &Root, only: &Root) {
     assert!(lost.iter().all(|line| line.contains('[')), "{lost:?}");
 }
 
-/// The small tree with meta.pb alone; `above` puts it where there is only one kernel.
+/// Builds the small tree with only a meta.pb; `above` puts it in the directory above the module directory.
 pub(crate) fn only(above: bool) -> Root {
     let root = tree();
     let dir = if above { root.path("lib/modules") } else { root.path(root.in_modules("")) };
     let build = Run::new("kmod").args(["meta", "build", "-f"]).arg(dir.join("meta.pb"));
-    // Paths are below the directory that the file is in.
+    // Paths are relative to the directory of the file.
     let build = if above { build.arg("-d").arg(&dir) } else { build.arg("-b").arg(root.path("")) };
     let build = if above { build } else { build.arg(root.release()) };
     if above {
@@ -97,7 +98,7 @@ pub(crate) fn only(above: bool) -> Root {
     root
 }
 
-/// A question about the kernel of the tree.
+/// Creates a command line that asks about the tree's kernel.
 fn asking(tool: &str, args: &[&str]) -> Run {
     match tool {
         "modprobe" if !args.contains(&"-S") => Run::new(tool).args(["-S", RELEASE]).args(args),
@@ -120,7 +121,7 @@ fn modprobe_finds_names_aliases_and_what_is_built_in() {
         let root = only(above);
         root.file("etc/modprobe.d/a.conf", "options base_x a=1\nblacklist other\nalias mine top\n");
         let dir = format!("/lib/modules/{RELEASE}/kernel");
-        // The soft dependency stands behind what the module itself needs, as with kmod.
+        // The soft dependency comes after the module's own dependencies, as with kmod.
         let files = ["base-x.ko a=1", "other.ko", "top.ko.xz"];
         let top = files.map(|file| format!("insmod {dir}/{file} \n")).concat();
         for (args, expected) in [
@@ -141,7 +142,7 @@ fn modprobe_finds_names_aliases_and_what_is_built_in() {
     }
 }
 
-/// The kernel is asked for the same things in the same order as with indexes.
+/// The calls to the kernel are the same, in the same order, as with indexes.
 #[test]
 fn modules_are_loaded_and_removed() {
     let indexed = tree();
@@ -209,7 +210,7 @@ fn the_source_is_visible() {
     }
 }
 
-/// The option counts for the processes of install commands too.
+/// The option also applies to modprobe processes started by install commands.
 #[test]
 fn a_file_chosen_by_hand() {
     let root = only(false);
@@ -235,7 +236,7 @@ fn a_file_chosen_by_hand() {
     }
 }
 
-/// A file of another kernel is used, but not without a word. What has indexes does not ask for it.
+/// A meta.pb of another kernel is used, but with a warning. If there are indexes, meta.pb is not read.
 #[test]
 fn whose_file_it_is() {
     let root = only(false);
@@ -250,7 +251,8 @@ fn whose_file_it_is() {
     assert_eq!(ask(&root, "modprobe", &["-D", "other"]), said(&insmod));
 }
 
-/// Others write names as they come, neither closures nor an index, and circles.
+/// Other programs write names that are not normalized, and files without closures and index, and with dependency
+/// cycles.
 #[test]
 fn files_of_others() {
     let root = Root::new();
@@ -292,7 +294,8 @@ fn files_of_others() {
     }
 }
 
-/// Damage of all kinds: an answer, or an error that names the file; nobody is killed, and no line is that of another name.
+/// Damaged files result in an answer or in an error that names the file, never in a crash or in a line about another
+/// module.
 #[test]
 fn damaged_files() {
     let root = only(false);

@@ -1,4 +1,4 @@
-//! Indexes that are missing, empty, truncated or damaged: the text files beside them answer.
+//! Indexes that are missing, empty, truncated or damaged: modprobe uses the text files instead.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use oxmod_test_support::{Answer, Random, Root, Side, differs_because, each, same
 
 use super::{modprobe, tree};
 
-/// Each index with a question that only it can answer, and the answer.
+/// Each index and its text file with a question that only they can answer, and the answer.
 const QUESTIONS: [(&str, &str, &[&str], &str); 5] = [
     ("modules.dep.bin", "modules.dep", &["-D", "b"], "insmod K/a.ko \ninsmod K/b.ko \n"),
     ("modules.alias.bin", "modules.alias", &["-R", "pci:v1d1"], "d_x\ne\n"),
@@ -47,7 +47,7 @@ fn an_index_that_cannot_be_used_is_replaced_by_its_text() {
             root.file(&path, &sound[..len]);
             let (code, stdout, stderr) = ours(&root, args);
             assert_eq!((code, stdout.as_str()), (0, expected), "{index} cut to {len}");
-            // What lies before the cut may be all that this question needs.
+            // The data before the cut may suffice to answer this question.
             assert!(
                 stderr.is_empty() && len > 20 || stderr.lines().count() == 1,
                 "{index} cut to {len}: {stderr}"
@@ -57,7 +57,7 @@ fn an_index_that_cannot_be_used_is_replaced_by_its_text() {
         fs::remove_file(root.path(&path)).unwrap();
         let (code, stdout, stderr) = ours(&root, args);
         assert_eq!((code, stdout.as_str()), (0, expected), "{index} missing");
-        // Trees of an older depmod lack this one, and that is no news.
+        // Trees of an older depmod lack this index, which is not an error.
         let told = if index == "modules.builtin.alias.bin" {
             String::new()
         } else {
@@ -116,8 +116,8 @@ fn the_whole_dump_comes_from_the_text_when_the_index_breaks_off() {
     }
 }
 
-/// Bytes are changed and ends cut off, always the same way. The reference maps the file and follows
-/// its offsets: it dies of a signal, now and then.
+/// Bytes are changed and ends are cut off, the same way in each run. The reference maps the file and follows its
+/// offsets, so it is sometimes killed by a signal.
 #[test]
 fn damaged_indexes_kill_nobody_here() {
     let root = tree();

@@ -1,10 +1,10 @@
-//! What the kernel command line says to modules.
+//! Module settings on the kernel command line.
 
 use oxmod_test_support::{Root, differs_because, same};
 
 use super::{config_of, modprobe};
 
-/// What both sides make of a command line, as `-c` prints it.
+/// Checks how both sides parse a kernel command line, as printed by `-c`.
 #[track_caller]
 fn reads(text: &[u8], expected: &str) {
     let root = Root::new();

@@ -1,4 +1,4 @@
-//! Which configuration files count, and in which order.
+//! Which configuration files are read, and in which order.
 
 use oxmod_test_support::{Root, Run, Side, differs_because, each, same};
 
@@ -12,7 +12,7 @@ fn root() -> Root {
     root
 }
 
-/// The names that the files blacklist, in the order in which they were read.
+/// Returns the names that the files blacklist, in the order in which the files were read.
 #[track_caller]
 fn order(run: &Run) -> String {
     let answer = same(|side| config_of(side, run));
@@ -70,7 +70,7 @@ fn links_subdirectories_and_dangling_names() {
     root.file("lib/modprobe.d/d.conf", "blacklist shown\n").link("etc/modprobe.d/d.conf", "nowhere");
     let answer = same(|side| {
         let mut answer = config_of(side, &modprobe(&root).arg("-c"));
-        // The reference reports in the order of the directory, which the file system chooses.
+        // The reference reports errors in directory order, which depends on the file system.
         let mut lines: Vec<&[u8]> = answer.stderr.split_inclusive(|&byte| byte == b'\n').collect();
         lines.sort_unstable();
         answer.stderr = lines.concat();
@@ -84,7 +84,7 @@ fn links_subdirectories_and_dangling_names() {
     );
 }
 
-/// Where /lib is a link to /usr/lib, both lead to the same files.
+/// If /lib is a link to /usr/lib, both contain the same files.
 #[test]
 fn a_merged_usr_is_read_once() {
     let root = Root::new();
@@ -97,7 +97,7 @@ fn a_merged_usr_is_read_once() {
         |dir: &str| format!("modprobe: ERROR: Cannot stat directory entry: {dir}/modprobe.d/d.conf\n");
     for (side, answer) in answers {
         assert_eq!(answer.stdout_text(), "blacklist a\n");
-        // Listed difference: what is odd in there is told once.
+        // Listed difference: our modprobe reports an error in this directory only once.
         let again = if side == Side::Ours { String::new() } else { message("/lib") };
         assert_eq!(answer.stderr_text(), message("/usr/lib") + &again);
     }

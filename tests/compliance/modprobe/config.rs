@@ -1,10 +1,10 @@
-//! modprobe.d line by line, seen through `-c` on both sides.
+//! modprobe.d line by line, compared by the output of `-c` on both sides.
 
 use oxmod_test_support::{Root, differs_because, same};
 
 use super::{config_of, modprobe, with_softdep_blank};
 
-/// What both sides make of one configuration file, as `-c` prints it, and how many lines they refuse.
+/// Checks how both sides parse a configuration file, as printed by `-c`, and how many lines they reject.
 #[track_caller]
 fn reads(text: &[u8], expected: &str, refused: usize) {
     let root = Root::new();
@@ -115,7 +115,7 @@ fn both_lists_of_a_soft_dependency_are_separated() {
     root.file("etc/modprobe.d/t.conf", "softdep a pre: b post: c\nsoftdep a pre: b post: c pre: d\n");
     let run = modprobe(&root).arg("-c");
     let ours = "softdep a pre: b post: c\nsoftdep a pre: b d post: c\n";
-    // The second: everything from the first name of a list to its last, whosever it is.
+    // The second line contains everything between a list's first and last name, including names of the other list.
     let theirs = "softdep a pre: bpost: c\nsoftdep a pre: b c dpost: c\n";
     differs_because("-c and soft dependencies", &ours.to_owned(), &theirs.to_owned(), |side| {
         config_of(side, &run).stdout_text()

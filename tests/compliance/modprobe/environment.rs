@@ -1,4 +1,4 @@
-//! `MODPROBE_OPTIONS` and the command line itself.
+//! `MODPROBE_OPTIONS` and the command line.
 
 use oxmod_test_support::{RELEASE, Stream, same};
 

@@ -1,4 +1,4 @@
-//! `forbid` lines of modprobe.d and `--ignore-forbid`, which kmod does not have.
+//! `forbid` lines in modprobe.d and `--ignore-forbid`, which kmod does not support.
 
 use oxmod_test_support::{RELEASE, Root, Side, differs_because, same, sides};
 
@@ -13,14 +13,14 @@ fn with(conf: &str) -> Root {
     root
 }
 
-/// Our answer, with `K` for the directory of the modules and `T` for the file of the configuration.
+/// Returns our answer, with `K` for the directory of the modules and `T` for the configuration file.
 #[track_caller]
 fn ours(root: &Root, args: &[&str]) -> (i32, String, String) {
     let (code, stdout, stderr) = modprobe(root).args(args).on(Side::Ours).triple();
     (code, stdout.replace(&format!("/lib/modules/{RELEASE}/kernel"), "K"), stderr.replace(FILE, "T"))
 }
 
-/// Ours prints nothing but this refusal, however it is asked.
+/// Checks that our modprobe prints only this refusal, for a dry run, -D and -q alike.
 #[track_caller]
 fn refuses(root: &Root, args: &[&str], message: &str) {
     for how in ["-D", "-n", "-nv"] {
@@ -75,7 +75,7 @@ fn kmod_calls_the_line_a_bad_one_and_reads_on() {
     );
 }
 
-/// What modprobe.d(5) advises for programs that load by kmod's library.
+/// The advice of modprobe.d(5) for programs that use libkmod.
 #[test]
 fn an_install_line_stops_those_that_know_no_forbid() {
     let root = with("forbid a why\ninstall a /bin/false\n");
@@ -104,7 +104,8 @@ fn by_name_alias_dependency_and_path() {
     let path = format!("/lib/modules/{RELEASE}/kernel/b.ko");
     refuses(&root, &[&path], "'b': forbidden by T line 3: too old");
     shows(&root, &["-D", "a"], "insmod K/a.ko \n", "");
-    // The forbidden module need not be installed; what is not there at all is not found as ever.
+    // A forbidden module need not be installed. A name that does not exist at all is reported as not found, as
+    // usual.
     let absent =
         ours(&with("forbid zz\nforbid off\ninstall ghost true\nforbid ghost\nalias al off\n"), &["-D", "zz"]);
     assert!(absent.2.starts_with("modprobe: FATAL: Module zz not found"), "{absent:?}");
@@ -124,7 +125,7 @@ fn install_commands_blacklists_and_other_files_do_not_lift_it() {
     refuses(&root, &["ghost"], "'ghost': forbidden by T line 6");
     refuses(&root, &["dd"], "'d_x': forbidden by T line 4");
     refuses(&root, &["i"], "'i': forbidden by /etc/modprobe.d/z.conf line 2");
-    // No command runs either.
+    // The install command does not run, either.
     assert_eq!(
         ours(&root, &["-v", "h"]),
         (1, String::new(), "modprobe: ERROR: could not insert 'h': forbidden by T line 3\n".to_owned())
@@ -167,7 +168,8 @@ fn a_forbidden_soft_dependency_is_passed_over() {
     shows(&root, &["-nv", "g"], &format!("insmod K/g.ko \n{e}"), &warning);
     shows(&root, &["-Dq", "g"], &format!("insmod K/g.ko \n{e}"), "");
     shows(&root, &["-D", "-i", "g"], "insmod K/g.ko \n", "");
-    // With it goes what it needs, when that is what is forbidden, and its own soft dependencies.
+    // A soft dependency is also skipped if one of its dependencies is forbidden, together with its own soft
+    // dependencies.
     let root = with("forbid c\nsoftdep h pre: e i\nsoftdep e pre: f\n");
     shows(
         &root,
@@ -175,10 +177,10 @@ fn a_forbidden_soft_dependency_is_passed_over() {
         "insmod K/i.ko \ninsmod K/h.ko \n",
         &passed("e", "c is forbidden by T line 1"),
     );
-    // A soft dependency that is a dependency too is no soft one.
+    // A module that is both a dependency and a soft dependency is treated as a dependency.
     let root = with("forbid d_x\n");
     refuses(&root, &["e"], "'e': d_x is forbidden by T line 1");
-    // Once for a module and its aliases.
+    // The message appears once for a module and its aliases.
     let root = with("forbid d_x\nsoftdep h pre: dd d-x d_x\n");
     shows(&root, &["-D", "h"], "insmod K/h.ko \n", &passed("d_x", "forbidden by T line 1"));
 }
@@ -197,7 +199,7 @@ fn what_the_kernel_has_is_as_before() {
     shows(&root, &["-nv", "i"], "insmod K/i.ko \n", "");
     let there = "modprobe: ERROR: could not insert 'b': Module already in kernel\n";
     assert_eq!(ours(&root, &["--first-time", "b"]), (1, String::new(), there.to_owned()));
-    // -D plans for a kernel that has nothing loaded yet.
+    // -D plans for a kernel in which nothing is loaded yet.
     let (code, stdout, stderr) = ours(&root, &["-D", "c"]);
     assert_eq!((code, stdout.as_str()), (1, ""));
     assert_eq!(stderr, "modprobe: ERROR: could not insert 'c': b is forbidden by T line 1\n");

@@ -1,5 +1,5 @@
-//! --jobs and --load-list, as far as they show without a kernel: what they read and what they refuse. The reference
-//! does the same with the names as operands.
+//! --jobs and --load-list as far as they can be tested without a kernel: the lists that they read and the errors
+//! that they report. The reference is run with the names as operands.
 
 use oxmod_test_support::{Run, Side, differs_because, same};
 
@@ -8,7 +8,7 @@ use super::{modprobe, tree, without_repetitions};
 /// The item of oxmod-differences(7).
 const OWN: &str = "Options that kmod has not";
 
-/// Plans for what a list names, on our side by the list.
+/// Returns the plan for the names, which our modprobe reads from a list.
 fn plans(side: Side, list: &str, names: &[&str]) -> (i32, String, String) {
     let root = tree();
     root.file("etc/list", list);
@@ -31,7 +31,7 @@ fn a_list_is_as_good_as_operands() {
     }
 }
 
-/// Several lists, and operands, which are modules too.
+/// Several lists can be combined with operands, which are all module names.
 #[test]
 fn lists_and_operands_add_up() {
     let root = tree();
@@ -70,7 +70,7 @@ fn what_they_refuse() {
         ours_only(&[&format!("--jobs={word}"), "a"], 1, &told);
     }
     ours_only(&["--jobs=2"], 1, "modprobe: ERROR: missing parameters. See -h.\n");
-    // No abbreviation, so that none of kmod's comes to mean two.
+    // --jobs cannot be abbreviated, so that no abbreviation of kmod's options becomes ambiguous.
     let root = tree();
     let short = same(|side| modprobe(&root).args(["--job=2", "a"]).on(side).triple());
     assert_eq!(short.0, 1);

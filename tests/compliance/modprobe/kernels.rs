@@ -1,6 +1,6 @@
-//! Every module of the real kernels, on ours and theirs.
+//! Every module of the real kernels, with our modprobe and the reference.
 //!
-//! Skipped with a word where there is no kernel or no reference: `scripts/lab` fetches them.
+//! Skipped with a message if there is no kernel or no reference; `scripts/lab` downloads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{plain_messages, with_softdep_blank, without_repetitions};
 
-/// A kernel with indexes that the reference made, if there is one, else ours.
+/// A kernel with indexes made by the reference if it is installed, otherwise by our depmod.
 struct Indexed {
     dir: TempDir,
     release: String,
@@ -39,9 +39,8 @@ impl Indexed {
         Run::new("modprobe").args(["-C", "/dev/null", "-S", &self.release, "-d"]).arg(self.dir.path())
     }
 
-    /// One line for each module in modules.softdep, with the names of all its lines: what several lines
-    /// mean to us, said so that the reference understands it too. Answers with the modules that had
-    /// several.
+    /// Joins the lines of each module in modules.softdep into one line, which both sides interpret the way our
+    /// modprobe interprets several lines. Returns the modules that had several lines.
     fn merge_softdeps(&self) -> Vec<String> {
         let text = self.text("modules.softdep");
         let mut merged: BTreeMap<&str, (usize, [Vec<&str>; 2])> = BTreeMap::new();
@@ -55,7 +54,7 @@ impl Indexed {
                     ("pre:", _) => list = Some(0),
                     ("post:", _) => list = Some(1),
                     (name, Some(list)) => lists[list].push(name),
-                    // Names before any switch count nowhere.
+                    // Names before the first `pre:` or `post:` are ignored.
                     (_, None) => {}
                 }
             }
@@ -76,7 +75,7 @@ impl Indexed {
         fs::read_to_string(self.dir.path().join("lib/modules").join(&self.release).join(name)).unwrap()
     }
 
-    /// The paths of all modules, relative to the module directory.
+    /// Returns the paths of all modules, relative to the module directory.
     fn modules(&self) -> Vec<String> {
         self.text("modules.dep").lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect()
     }
@@ -92,8 +91,8 @@ fn with_each_kernel(check: impl Fn(&Indexed)) {
     }
 }
 
-/// Runs each command line on both sides, two at a time, and demands equal answers after `tidy`.
-/// Answers with the number of lines of standard output.
+/// Runs each command line on both sides, two in parallel, and asserts that the answers are equal after `tidy`.
+/// Returns the number of lines of standard output.
 fn all_same(runs: &[Run], tidy: impl Fn(Side, Answer) -> Answer + Sync) -> usize {
     let (next, lines) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failures = Mutex::new(Vec::new());
@@ -124,7 +123,7 @@ fn dependencies_of_every_module() {
         let step = if exhaustive() { 1 } else { 3 };
         let runs = modules.iter().step_by(step).map(|path| kernel.modprobe().args(["-D", &name(path)]));
         let runs: Vec<Run> = runs.collect();
-        // Listed difference: the lines of one module add up.
+        // Listed difference: the softdep lines of a module are joined.
         let lines = kernel.text("modules.softdep");
         let several = kernel.merge_softdeps();
         let plans = || -> Vec<Answer> {
@@ -150,7 +149,7 @@ fn dependencies_of_every_module() {
         );
         assert!(runs.len() > 4000 / step && lines > 2 * runs.len());
         if sides().contains(&Side::Theirs) {
-            // Few modules have soft dependencies that are dependencies too.
+            // Few modules have a soft dependency that is also a dependency.
             assert!((1..runs.len() / 4).contains(&repeated), "{repeated}");
         }
     });
@@ -229,7 +228,7 @@ fn symbols_of_every_module() {
     });
 }
 
-/// A string that the pattern matches: wildcards and sets filled in.
+/// Returns a string that the pattern matches, with wildcards and sets filled in.
 fn concrete(pattern: &str, random: &mut Random) -> String {
     let mut bytes = pattern.bytes();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! From names and aliases to modules: `-R` and what is not found.
+//! Resolving names and aliases to modules: `-R`, and names that are not found.
 
 use oxmod_test_support::{Answer, RELEASE, Root, Run, same};
 
@@ -16,21 +16,21 @@ fn the_first_stage_with_a_hit_answers() {
     let root = tree();
     root.file("etc/modprobe.d/t.conf", CONF);
     for (name, expected) in [
-        // Aliases of the configuration, all of them, hide a module of the name.
+        // Aliases in the configuration (all that match) hide a module of the same name.
         ("myal", "c\nb\n"),
         ("my1", "b\n"),
         ("offal", "off\n"),
         ("a-shadow", "e\n"),
         ("h", "a\n"),
-        // Modules, in either spelling.
+        // Module names, in either spelling.
         ("d-x", "d_x\n"),
         ("d_x", "d_x\n"),
         ("symbol:sc", "c\n"),
-        // Commands, by exact key.
+        // Install and remove commands, by exact key.
         ("nofile", "nofile\n"),
         ("glob*", "glob*\n"),
         ("remonly", "remonly\n"),
-        // Aliases of modules, in depmod's order.
+        // Aliases of modules, in the order of depmod's index.
         ("pci:v1d1", "d_x\ne\n"),
         ("pci:v2d1", "d_x\n"),
         ("dd", "d_x\n"),

@@ -1,5 +1,5 @@
-//! modprobe, the half that reads. Owns what its files share: a small tree and the listed differences
-//! that hold everywhere.
+//! modprobe without a kernel: parsing, lookup and planning. Provides a small tree and normalizes the listed
+//! differences that occur in many tests.
 
 mod broken;
 mod cmdline;
@@ -15,7 +15,8 @@ mod show;
 
 use oxmod_test_support::{Answer, RELEASE, Root, Run, Side};
 
-/// Modules `a` to `i` with dependencies, aliases and soft dependencies, two built-in modules, indexes.
+/// Builds a tree with modules `a` to `i` with dependencies, aliases and soft dependencies, two built-in modules, and
+/// indexes.
 ///
 /// `b` needs `a`; `c` needs `b` and `a`; `d-x` needs `a`; `e` needs `c` and `d-x`.
 pub(crate) fn tree() -> Root {
@@ -50,12 +51,12 @@ pub(crate) fn depmod(root: &Root) {
     assert_eq!(answer.code, 0, "{answer:?}");
 }
 
-/// modprobe inside a tree, for its kernel.
+/// Returns a modprobe command line that runs inside a tree, for the tree's kernel.
 pub(crate) fn modprobe(root: &Root) -> Run {
     Run::new("modprobe").args(["-S", RELEASE]).inside(root)
 }
 
-/// The part of `-c` that is configuration.
+/// Returns the part of the output of `-c` that comes from the configuration.
 pub(crate) fn config_of(side: Side, run: &Run) -> Answer {
     let mut answer = plain_messages(side, run.on(side));
     if let Some(end) = find(&answer.stdout, b"\n# End of configuration files.") {
@@ -68,8 +69,8 @@ fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len()).position(|window| window == needle)
 }
 
-/// Listed difference: the reference's library reports configuration errors before the tool has set up
-/// its messages, so they name a C function and not the tool.
+/// Listed difference: the reference's library reports configuration errors before the tool has set up its messages,
+/// so the messages contain the name of a C function instead of the tool's name.
 pub(crate) fn plain_messages(side: Side, mut answer: Answer) -> Answer {
     if side == Side::Theirs {
         let lines = answer.stderr.split_inclusive(|&byte| byte == b'\n').map(|line| {
@@ -85,7 +86,8 @@ pub(crate) fn plain_messages(side: Side, mut answer: Answer) -> Answer {
     answer
 }
 
-/// Listed difference: a dry run prints no line twice. Answers with the number of lines dropped.
+/// Listed difference: our dry run does not print a line twice. Returns the number of lines removed from the
+/// reference's output.
 pub(crate) fn without_repetitions(side: Side, mut answer: Answer) -> (Answer, usize) {
     let mut dropped = 0;
     if side == Side::Theirs {
@@ -103,7 +105,7 @@ pub(crate) fn without_repetitions(side: Side, mut answer: Answer) -> (Answer, us
     (answer, dropped)
 }
 
-/// Listed difference: `-c` separates the two lists of a soft dependency.
+/// Listed difference: our `-c` separates the two lists of a soft dependency with a blank.
 pub(crate) fn with_softdep_blank(side: Side, mut answer: Answer) -> Answer {
     if side == Side::Theirs {
         let lines = answer.stdout.split_inclusive(|&byte| byte == b'\n').map(|line| {

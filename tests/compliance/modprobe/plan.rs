@@ -1,4 +1,4 @@
-//! What would be loaded, in which order, with which parameters: `-D` and `-n -v`.
+//! The plan: which modules are loaded, in which order, with which parameters, as printed by `-D` and `-n -v`.
 
 use oxmod_test_support::{Answer, RELEASE, Root, Run, Side, differs_because, same};
 
@@ -17,7 +17,7 @@ fn configured() -> Root {
     root
 }
 
-/// The answer of both sides, repetitions aside, with `K` for the directory of the modules.
+/// Returns the answer of both sides, without repeated lines, and with `K` for the directory of the modules.
 #[track_caller]
 fn plan(root: &Root, args: &[&str]) -> (i32, String, String) {
     short(&same(|side| without_repetitions(side, modprobe(root).args(args).on(side)).0))
@@ -155,13 +155,13 @@ fn what_the_kernel_has_is_left_out_except_with_show_depends() {
         (1, "modprobe: ERROR: could not insert 'bi': Module already in kernel\n")
     );
     shows(&root, &["-D", "--first-time", "bi"], "builtin bi\n");
-    // Not even what would be needed is loaded when the module itself is there.
+    // If the module itself is loaded, its dependencies are not loaded, either.
     root.loaded("c", 1000, 0, &[]);
     shows(&root, &["-n", "-v", "c"], "");
     shows(&root, &["-n", "-v", "myal"], "");
 }
 
-/// A name on the list of built-in modules says nothing about a file that is asked for.
+/// The list of built-in modules does not matter if a file is requested.
 #[test]
 fn a_file_with_the_name_of_a_built_in_module() {
     let root = tree();
@@ -178,7 +178,7 @@ fn a_file_with_the_name_of_a_built_in_module() {
     assert_eq!((forbidden.code, forbidden.stdout_text()), (1, String::new()));
 }
 
-/// kmod hands the kernel the file of a dependency that the kernel has built in, is refused, and fails.
+/// kmod passes the file of a built-in dependency to the kernel, which rejects it, and fails.
 #[test]
 fn a_dependency_that_is_built_in_and_has_a_file() {
     let root = Root::new();
@@ -250,7 +250,7 @@ fn several_soft_dependency_lines_of_a_module_add_up() {
     };
     let plan = |side| modprobe(&root).args(["-D", "h"]).on(side).stdout_text();
     differs_because(SEVERAL, &steps(&["i", "f", "h", "a", "b"]), &steps(&["i", "h"]), plan);
-    // One line with all of it is the same to both.
+    // A single line with all the names has the same effect on both sides.
     root.file("etc/modprobe.d/t.conf", "softdep h pre: i f post: a b\n");
     assert_eq!(
         same(|side| without_repetitions(side, modprobe(&root).args(["-D", "h"]).on(side)).0).stdout_text(),
@@ -264,13 +264,13 @@ fn the_administrators_soft_dependencies_come_before_the_modules_own() {
     let line = |name: &str| format!("insmod /lib/modules/{RELEASE}/kernel/{name}.ko \n");
     let (with, own) = (["h", "f", "i"].map(line).concat(), ["f", "i"].map(line).concat());
     root.file(root.in_modules("modules.softdep"), "softdep i pre: f\n");
-    // To kmod the name of the file decides, and this one comes after `modules.softdep`.
+    // kmod orders the lines by file name, and this name sorts after `modules.softdep`.
     root.file("etc/modprobe.d/z.conf", "softdep i pre: h\n");
     let plan = |side| modprobe(&root).args(["-D", "i"]).on(side).stdout_text();
     differs_because(SEVERAL, &with, &own, plan);
     std::fs::rename(root.path("etc/modprobe.d/z.conf"), root.path("etc/modprobe.d/a.conf")).unwrap();
     differs_because(SEVERAL, &with, &["h", "i"].map(line).concat(), plan);
-    // A file with the name of depmod's is none of depmod's.
+    // A configuration file that has the name of one of depmod's files is not one of them.
     root.file("etc/modules.weakdep", "softdep i pre: g\n");
     std::fs::remove_file(root.path(root.in_modules("modules.weakdep"))).unwrap();
     let plan = |side| modprobe(&root).args(["-C", "/etc/modules.weakdep", "-D", "i"]).on(side).stdout_text();
@@ -311,7 +311,7 @@ fn install_wins_over_soft_dependencies_of_the_module() {
     differs_because("install command of a module with soft dependencies", &ours, &theirs, |side| {
         modprobe(&root).args(["-D", "h"]).on(side).stdout_text()
     });
-    // With names that lead nowhere there are no soft dependencies: both sides agree.
+    // If the names do not exist, there are no soft dependencies, and both sides agree.
     root.file("etc/modprobe.d/t.conf", "install h /bin/false\nsoftdep h pre: nosuch\n");
     shows(&root, &["-D", "h"], "install /bin/false \n");
 }
@@ -329,7 +329,8 @@ fn nothing_to_do_is_success_without_a_dry_run_too() {
     assert_eq!((code, stderr), (1, [line("a"), line("bi")].concat()));
 }
 
-/// The line of a module has the paths of what it needs; the lines of these are not asked.
+/// A module's line in modules.dep lists the paths of its dependencies; the lines of the dependencies are not
+/// consulted.
 #[test]
 fn dependencies_are_where_the_line_of_the_module_says() {
     let root = tree();
@@ -342,7 +343,7 @@ fn dependencies_are_where_the_line_of_the_module_says() {
         index.insert(name.as_bytes(), line.as_bytes(), 0).unwrap();
     }
     root.file(root.in_modules("modules.dep.bin"), index.write().unwrap());
-    // The reference drops dependencies whose files are not there.
+    // The reference ignores dependencies whose files do not exist.
     root.file("etc/a.ko", "");
     shows(&root, &["-D", "b"], "insmod K/f.ko \ninsmod K/a.ko \ninsmod K/b.ko \n");
     shows(&root, &["-D", "d_x"], "insmod /etc/a.ko \ninsmod K/d-x.ko \n");

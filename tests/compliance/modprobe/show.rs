@@ -1,4 +1,4 @@
-//! `--show-exports` and `--show-modversions` on modules made here; the real kernels are in `kernels`.
+//! `--show-exports` and `--show-modversions` on generated modules; `kernels` tests them on the real kernels.
 
 use oxmod_test_support::{Crcs, differs_because, same};
 

@@ -1,4 +1,5 @@
-//! depmod's side-car: no damage may panic, loop or eat memory; what is found under a path is that path's.
+//! depmod's cache: no damage may cause a panic, an endless loop or excessive memory use, and a record found under a
+//! path must be for that path.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     } else if let Some(record) = Record::view(bytes) {
         walk(&record);
     }
-    // The same bytes as the contents of records that are sound: what goes in comes out.
+    // The same bytes as the contents of valid records must survive encoding and decoding.
     let (path, modinfo) = bytes.split_at(bytes.len() / 3);
     let identity = Identity { size: bytes.len() as u64, ..Identity::default() };
     let contents = Contents { path, identity, modinfo: Some(modinfo), signature: Some(path) };
@@ -27,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     let found = Record::parse(&found).expect("own record");
     assert_eq!((found.path(), found.modinfo(), found.signature()), (path, Some(modinfo), Some(path)));
     assert!(found.exports().eq(symbols()) && found.needs().eq(symbols().take(2)));
-    // And with one byte wrong.
+    // The same with one damaged byte.
     if let Some(&byte) = bytes.first() {
         let mut damaged = file.clone();
         let at = bytes.len().wrapping_mul(31).wrapping_add(usize::from(byte)) % damaged.len();

@@ -1,4 +1,4 @@
-//! The kernel command line, against a second reading of the rules: a state machine over single bytes.
+//! The kernel command line, compared with a second implementation of the rules: a state machine over bytes.
 #![no_main]
 
 use std::path::Path;

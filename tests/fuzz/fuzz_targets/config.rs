@@ -1,8 +1,8 @@
-//! modprobe.d: reading and every question asked of the result.
+//! modprobe.d: the parser, and every query on its result.
 //!
-//! Whatever is read must survive being written and read again: that is what `-c` shows to people who
-//! copy it into a file. Lines with a backslash, `#` or NUL are left out of that, since writing would
-//! have to escape them.
+//! Whatever is parsed must survive being written and parsed again, since users copy the output of `-c` into files.
+//! This is not checked for lines with a backslash, `#`, NUL, vertical tab, form feed or carriage return, which would
+//! have to be escaped.
 #![no_main]
 
 use std::collections::HashSet;
@@ -42,7 +42,7 @@ fn parse(data: &[u8]) -> Config {
     config
 }
 
-/// Every entry as a directive, the lists in their order.
+/// Returns each entry as a directive, with the lists in their order.
 fn texts(config: &Config) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     let mut line = |parts: &[&[u8]]| lines.push(parts.join(&b' '));

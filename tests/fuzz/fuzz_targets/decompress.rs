@@ -1,6 +1,6 @@
-//! The decompressors under a small limit: an answer or an error, never more than the limit, and the same answer from a
-//! decoder that has just failed or succeeded on something else. The blocks of an .xz file one by one are the same as
-//! the file.
+//! The decompressors with a small limit: they return a result or an error, never exceed the limit, and give the same
+//! result when the decoder is reused. Decoding the blocks of an .xz file one by one gives the same result as
+//! decoding the file.
 #![no_main]
 
 use std::cell::RefCell;

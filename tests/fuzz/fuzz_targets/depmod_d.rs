@@ -1,4 +1,4 @@
-//! depmod.d: reading never fails, and no word of it gets lost or grows.
+//! depmod.d: parsing never fails, no word is empty, and the words are together no longer than the input.
 #![no_main]
 
 use std::path::Path;

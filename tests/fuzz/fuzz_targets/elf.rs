@@ -1,4 +1,4 @@
-//! The object reader: whatever is asked of a module's bytes gets an answer or an error, within its limits.
+//! The ELF reader: each query on a module's bytes returns a result or an error, without exceeding its limits.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

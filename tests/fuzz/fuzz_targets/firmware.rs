@@ -1,6 +1,7 @@
-//! WHENCE and a firmware directory: no text may panic, no name lead out of the directory or to what is not there, and no
-//! pattern, however its directory is linked, may take long. The first part up to a NUL is WHENCE; then paths and names,
-//! one a line: `path`, `link -> target`, and `?name` to look up.
+//! WHENCE and a firmware directory: no input may cause a panic, no name may resolve to a path outside of the
+//! directory or to a file that does not exist, and no pattern may take long, whatever links the directory contains.
+//! The part of the input before the first NUL is WHENCE. The rest consists of lines: `path`, `link -> target`, and
+//! `?name` to look up.
 #![no_main]
 
 use bstr::BString;
@@ -50,8 +51,8 @@ fn look_up(catalogue: &Catalogue, files: &[BString], wanted: &[u8], steps: &mut 
     }
 }
 
-/// What leads out of the directory is found to be a directory, a link, a file or nothing; then nothing leads out any
-/// more but what goes up again from such a directory.
+/// Resolves the links that lead out of the directory to a directory, another link, a file, or nothing. Afterwards
+/// only links that lead upwards from such a directory still lead out.
 fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
     for (number, link) in catalogue.leaving().into_iter().enumerate() {
         let node = match number % 4 {
@@ -73,7 +74,8 @@ fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
     }
 }
 
-/// What cannot be described is refused, and what is described is on as many lines as it should be.
+/// Checks that a name that the formats cannot represent is refused, and that the others have the expected number of
+/// lines or blanks.
 fn describe(text: &[u8]) {
     let mut list = cpio::List::default();
     if list.file(text, b"/x", 0o644).is_ok() {
@@ -86,7 +88,7 @@ fn describe(text: &[u8]) {
     }
 }
 
-/// Lines of directories have four blanks.
+/// Lines for directories have four blanks.
 fn directories(text: &[u8]) -> usize {
     text.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"dir ")).count() * 4 % 5
 }

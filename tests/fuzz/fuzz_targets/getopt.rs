@@ -1,7 +1,7 @@
-//! Our rules of getopt against the C library's own getopt_long, in one process.
+//! Our implementation of getopt, compared with the C library's `getopt_long` in the same process.
 //!
-//! The input is a byte that chooses the ordering, then arguments separated by NUL. Both walks must give
-//! the same options with the same values, end at the same kind of error, and leave the same operands.
+//! The input is a byte that selects the ordering, followed by arguments separated by NUL. Both implementations must
+//! return the same options with the same values, fail in the same cases, and leave the same operands.
 #![no_main]
 
 #[path = "../../../src/bin/kmod/cli/getopt.rs"]
@@ -16,7 +16,7 @@ use clap::{Arg, ArgAction, Command};
 use getopt::{Getopt, Ordering};
 use libfuzzer_sys::fuzz_target;
 
-/// struct option of <getopt.h>.
+/// `struct option` from `<getopt.h>`.
 #[repr(C)]
 struct LongOption {
     name: *const c_char,
@@ -38,7 +38,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Id, short letter, old spelling, name, other spelling, whether it takes a value.
+/// ID, short option, old name, name, other name, whether the option takes a value.
 type Row = (&'static str, char, Option<&'static CStr>, &'static CStr, Option<&'static CStr>, bool);
 
 const TABLE: [Row; 7] = [
@@ -51,7 +51,7 @@ const TABLE: [Row; 7] = [
     ("zero", '0', None, c"z", None, false),
 ];
 
-/// What a walk came to: options, then operands or nothing after an error.
+/// The result of a run: the options, then the operands, or `None` after an error.
 type Walk = (Vec<(String, Option<Vec<u8>>)>, Option<Vec<Vec<u8>>>);
 
 fn command() -> Command {

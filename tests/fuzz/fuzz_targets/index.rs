@@ -1,4 +1,5 @@
-//! Binary indexes: no damage may panic, loop or eat memory; what can be read can be written again.
+//! Binary indexes: no damage may cause a panic, an endless loop or excessive memory use, and whatever can be read
+//! can be written.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
     if index.dump(|key, found| entries.push((key.to_vec(), found.priority, found.value.to_vec()))).is_err() {
         return;
     }
-    // A sound writer orders the values of a key; a damaged file need not.
+    // A correct writer sorts the values of a key, but a damaged file may have them in any order.
     let mut builder = Builder::default();
     let mut kept = 0;
     for (key, priority, value) in &entries {

@@ -1,5 +1,5 @@
-//! The protobuf Meta and its patterns: no damage may panic, recurse, loop or eat memory, and what a tree was made of is found.
-//! The first byte tells what the others are.
+//! meta.pb and its patterns: no damage may cause a panic, deep recursion, an endless loop or excessive memory use,
+//! and a tree must find the patterns that it was built from. The first byte selects what the rest is used as.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// A file as it may come.
+/// Uses the bytes as a file.
 fn file(bytes: &[u8]) {
     let Ok(unindexed) = Meta::open_unindexed(Box::new(bytes.to_vec())) else { return };
     let Ok(meta) = Meta::open(Box::new(bytes.to_vec())) else { return };
@@ -28,7 +28,7 @@ fn file(bytes: &[u8]) {
     let _ = meta.patterns(Aliases::Loadable, |pattern, _| drop(example(pattern)));
 }
 
-/// Patterns, one a line, and a key behind the last.
+/// Uses the bytes as patterns, one per line, followed by a key.
 fn tree_of(text: &[u8]) {
     let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
     let Some(Ok(key)) = lines.pop().map(normalize_alias) else { return };

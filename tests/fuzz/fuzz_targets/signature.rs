@@ -1,6 +1,6 @@
-//! The appended signature, trailer and PKCS#7 message.
+//! The appended signature: trailer and PKCS#7 message.
 //!
-//! The input is the end of a file. Where it has no trailer it is taken for a message, under a trailer of our own.
+//! The input is the end of a file. If it has no trailer, it is used as a message and a trailer is appended.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     read(&[bytes, &fields, b"~Module signature appended~\n"].concat());
 });
 
-/// Whether there was a trailer.
+/// Returns whether the file has a trailer.
 fn read(file: &[u8]) -> bool {
     let Some(start) = file.len().checked_sub(Trailer::SIZE) else { return false };
     let (before, tail) = file.split_at(start);

@@ -1,4 +1,4 @@
-//! The text files of a module directory, System.map, Module.symvers; and names and patterns.
+//! The text files of a module directory, System.map and Module.symvers; names and patterns.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = KernelSymbols::from_system_map(data, Some(b'_'), |bad| assert!(bad.line > 0));
     let _ = KernelSymbols::from_symvers(data, None, |bad| assert!(bad.line > 0));
 
-    // A pattern and a text, cut at the first NUL.
+    // A pattern and a string, separated by the first NUL.
     let cut = data.iter().position(|&byte| byte == 0).unwrap_or(data.len());
     let (pattern, rest) = data.split_at(cut);
     let subject = rest.get(1..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The kernel's messages about devices.
+//! The kernel's uevents.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

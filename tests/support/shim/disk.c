@@ -1,17 +1,17 @@
 /*
- * Preloaded into a program, this stands between it and the disk: it counts the calls that change something there, writes
- * them down, and at a chosen one ends the program or lets the call fail.
+ * A preloaded library that intercepts a program's file system calls: it counts and logs the calls that change
+ * something on disk and, at a chosen call, kills the program or makes the call fail.
  *
- * OXMOD_DISK is "LOG FAULT N ERRNO": calls are written to the file LOG, a line each, and from the first on have numbers
- * from 1. FAULT is what happens at call N:
+ * OXMOD_DISK is "LOG FAULT N ERRNO". Calls are appended to the file LOG, one per line; they are numbered from 1. FAULT
+ * is what happens at call N:
  *
  *     none   nothing
- *     kill   SIGKILL before it
- *     tear   SIGKILL after half of what is to be written
- *     once   it fails with ERRNO
- *     full   what needs room fails with ERRNO from there on; a write there writes half before
- *     dead   it and all later ones fail with ERRNO
- *     slow   each rename waits for N milliseconds first
+ *     kill   SIGKILL before the call
+ *     tear   SIGKILL after half of the bytes have been written
+ *     once   the call fails with ERRNO
+ *     full   from call N on, calls that need space fail with ERRNO; if call N is a write, it writes half first
+ *     dead   call N and all later calls fail with ERRNO
+ *     slow   each rename sleeps for N milliseconds first
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static char fault[8];
 static int log_fd = -1, fault_at, fault_errno;
 static atomic_int calls;
 
-/* A test whose library does nothing would prove nothing. */
+/* Aborts on an invalid setting: a test whose faults are silently not injected would prove nothing. */
 __attribute__((constructor)) static void begin(void)
 {
 	const char *setting = getenv("OXMOD_DISK");
@@ -41,7 +41,7 @@ __attribute__((constructor)) static void begin(void)
 		abort();
 }
 
-/* Only a process without children and with one log may count. */
+/* Kills only this process: the program under test must not have children, which would inherit the count and log. */
 static void die(void)
 {
 	kill(getpid(), SIGKILL);
@@ -50,8 +50,8 @@ static void die(void)
 }
 
 /*
- * Counts a call and writes it down. Answers how it goes on: 0 as always, -1 it fails with errno set, 1 it is a write of
- * which only half is done.
+ * Counts and logs a call. Returns 0 if it must proceed, -1 if it must fail (errno is set), 1 if it is a write
+ * that must write only half.
  */
 static int count(const char *call, const char *subject, int needs_room)
 {
@@ -80,7 +80,7 @@ static int count(const char *call, const char *subject, int needs_room)
 	return !strcmp(fault, "tear") && !strcmp(call, "write");
 }
 
-/* The path of an open file; nothing that is not on a disk is counted. */
+/* Stores the path of an open file; returns 0 for anything but a regular file or directory, which is not counted. */
 static int on_disk(int fd, char *path, size_t room)
 {
 	struct stat status;

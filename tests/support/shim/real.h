@@ -1,4 +1,4 @@
-/* What both libraries begin with: names that the program sees, and the functions that they stand before. */
+/* Shared by both libraries: exported symbols, and access to the functions that they override. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -1,17 +1,18 @@
 /*
- * Preloaded into a module tool, this takes the kernel's place: it answers the calls that load and remove modules,
- * writes down what they were given, and makes chosen files impossible to open or read.
+ * A preloaded library that stands in for the kernel: it answers the calls that load and remove modules, logs
+ * their arguments, and makes opening or reading chosen files fail.
  *
- * OXMOD_SHIM names a script of lines with fields between single blanks:
+ * OXMOD_SHIM names a script. Each line consists of fields separated by single spaces:
  *
- *     log PATH                    where calls are written down, a line each
- *     module HASH NAME            what to call an image with this hash (FNV-1a, 64 bits, in hex)
+ *     log PATH                    the file that calls are appended to, one per line
+ *     module HASH NAME            the name to log for an image with this hash (64-bit FNV-1a, in hex)
  *     answer CALL SUBJECT ERRNO   CALL: finit, init, delete; SUBJECT: a name, #N for the Nth such call, or *
  *     open PATH ERRNO
  *     read PATH ERRNO
  *
- * The first answer that fits counts, and where none fits the call succeeds. Nothing reaches the kernel. With lines that
- * state.c tells of, modules come and go in /sys/module, with one that uevent.c tells of there are events. The file tests/support/src/shim.rs writes the script.
+ * The first matching answer applies; without a match the call succeeds. No module call reaches the kernel.
+ * state.c adds lines that make modules appear in /sys/module, uevent.c one that delivers uevents. The script
+ * is written by tests/support/src/shim.rs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* One line of the script, cut into its fields. */
+/* One line of the script, split into its fields. */
 struct line {
 	char *word, *fields[3];
 };
@@ -34,7 +35,7 @@ struct line {
 static struct line script[4096];
 static size_t lines;
 
-/* The script must be there: a test whose shim does nothing would ask the kernel itself. */
+/* Aborts if there is no script: without one, the tests would call the real kernel. */
 __attribute__((constructor)) static void read_script(void)
 {
 	static char text[1 << 20];
@@ -58,7 +59,7 @@ __attribute__((constructor)) static void read_script(void)
 	}
 }
 
-/* The first line that begins with these words; NULL for a word that may be anything. */
+/* Returns the first line with this keyword and first field; NULL matches any first field. */
 static const struct line *find(const char *word, const char *first)
 {
 	for (size_t i = 0; i < lines; i++)
@@ -69,7 +70,7 @@ static const struct line *find(const char *word, const char *first)
 
 static int with_state(const char *call, const char *subject, int verdict);
 
-/* The errno for the call, after writing it down; 0 is success. */
+/* Logs the call and returns 0, or -1 with errno set. */
 static int answer(const char *call, int number, const char *subject, const char *details)
 {
 	const struct line *log = find("log", NULL);
@@ -98,7 +99,7 @@ static int answer(const char *call, int number, const char *subject, const char 
 	return verdict ? -1 : 0;
 }
 
-/* What an image is called: its name in the script, or size and hash. */
+/* Stores the name of an image: its name in the script, or its size and hash. */
 static void name_of(const unsigned char *image, size_t len, char *name, size_t room)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
@@ -178,7 +179,7 @@ EXPORT long syscall(long call, ...)
 	}
 }
 
-/* Whether opening this path fails, with errno set. */
+/* Returns whether opening this path must fail, and sets errno if so. */
 static int refused(const char *path)
 {
 	const struct line *line = find("open", path);
@@ -188,7 +189,7 @@ static int refused(const char *path)
 	return line != NULL;
 }
 
-/* Whether reading the open file fails, with errno set. */
+/* Returns whether reading from this descriptor must fail, and sets errno if so. */
 static int unreadable(int fd)
 {
 	struct stat file, other;
@@ -241,7 +242,7 @@ EXPORT ssize_t read(int fd, void *buffer, size_t len)
 	return unreadable(fd) ? -1 : REAL(read)(fd, buffer, len);
 }
 
-/* The C library's own streams do not come by the functions above. */
+/* stdio streams do not go through the functions above. */
 static ssize_t read_stream(void *cookie, char *buffer, size_t len)
 {
 	return read((int)(intptr_t)cookie, buffer, len);

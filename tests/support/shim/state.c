@@ -1,16 +1,17 @@
 /*
- * The state of modules, for scripts with a line
+ * Module state, for scripts with these lines:
  *
- *     state MICROSECONDS          how long a module is on its way in or out
- *     needs NAME OTHER            NAME is refused (ENOENT) unless OTHER is live, and holds it from then on
+ *     state MICROSECONDS          how long a module stays in state "coming" or "going"
+ *     needs NAME OTHER            loading NAME fails (ENOENT) unless OTHER is live, and then holds OTHER
  *
- * Modules then come and go in /sys/module as they do in a kernel, which also refuses what is there (EEXIST),
- * or what another thread was loading and failed to (EBUSY), and to remove what is held.
+ * Modules then appear in and disappear from /sys/module as in a real kernel. As in a real kernel, loading
+ * fails if the module is already loaded (EEXIST) or if another thread's attempt to load it has just failed
+ * (EBUSY), and removing fails while the module is in use.
  */
 
 static pthread_mutex_t tables = PTHREAD_MUTEX_INITIALIZER;
 
-/* The file of a module in /sys/module; of the directory itself, if `file` is empty. */
+/* Stores the path of a module's file in /sys/module, or of its directory if `file` is empty. */
 static const char *shown(char *path, size_t room, const char *name, const char *file)
 {
 	snprintf(path, room, "/sys/module/%s%s%s", name, *file ? "/" : "", file);
@@ -22,7 +23,7 @@ static void put(const char *name, const char *file, const char *text)
 	char path[512], half[512];
 	int fd;
 
-	/* Who reads sees the old or the new. */
+	/* Readers see either the old or the new contents. */
 	shown(half, sizeof(half), name, ".new");
 	fd = REAL(open)(half, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0 || REAL(write)(fd, text, strlen(text)) != (ssize_t)strlen(text))
@@ -76,7 +77,7 @@ static void vanish(const char *name)
 	remove(shown(path, sizeof(path), name, ""));
 }
 
-/* The next module that this one needs, from a place in the script on. */
+/* Returns the next module that this one needs, starting at line `at` of the script. */
 static const char *next_need(const char *name, size_t *at)
 {
 	while (*at < lines) {
@@ -88,7 +89,7 @@ static const char *next_need(const char *name, size_t *at)
 	return NULL;
 }
 
-/* Another one has it: what this call is answered once that is over. */
+/* Another thread is loading the module: waits for the outcome and returns the errno for this call. */
 static int answer_after(const char *name)
 {
 	char path[512];
@@ -157,7 +158,7 @@ static int go(const char *name, int verdict, int delay)
 	return 0;
 }
 
-/* What a call comes to in such a kernel, which would answer this by itself. */
+/* Returns the errno of the call given the state of the modules; `verdict` is the scripted errno. */
 static int with_state(const char *call, const char *subject, int verdict)
 {
 	const struct line *state = find("state", NULL);

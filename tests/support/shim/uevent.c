@@ -1,10 +1,10 @@
 /*
- * The kernel's events about devices, for scripts with a line
+ * Kernel uevents, for scripts with this line:
  *
  *     events PATH                 a named pipe, each line of which is a message
  *
- * In a line `|` stands for a NUL. One that begins with `!` comes from a process, `lost` is the kernel's word that
- * messages were lost (ENOBUFS).
+ * In such a line, `|` stands for a NUL byte. A line that begins with `!` is sent by a process instead of the
+ * kernel. The line `lost` makes the call fail with ENOBUFS, as when the kernel has dropped messages.
  */
 
 static int events = -1;
@@ -15,7 +15,7 @@ EXPORT int socket(int domain, int type, int protocol)
 
 	if (!line || domain != AF_NETLINK || protocol != NETLINK_KOBJECT_UEVENT)
 		return REAL(socket)(domain, type, protocol);
-	/* For writing too, so that it never ends. */
+	/* Opened for writing too, so that reading never reaches end of file. */
 	events = REAL(open)(line->fields[0], O_RDWR | O_CLOEXEC | (type & SOCK_NONBLOCK ? O_NONBLOCK : 0));
 	return events;
 }

@@ -1,16 +1,16 @@
-//! Runs a scenario on ours and on the reference and judges the answers.
+//! Runs a scenario with our tools and with the reference kmod, and compares the answers.
 //!
-//! `KMOD_UNDER_TEST` = `ours`, `theirs` or `both` (the default) chooses the sides. With one side
-//! alone there is nothing to compare with, so a test also states what it expects.
+//! `KMOD_UNDER_TEST` = `ours`, `theirs` or `both` (the default) selects the sides. A run of one side has
+//! nothing to compare with, so tests must also assert what they expect.
 
 use std::fmt::Debug;
 
 use crate::run::Side;
 
-/// The sides to test.
+/// Returns the sides to test.
 ///
 /// # Panics
-/// When `KMOD_UNDER_TEST` has another value.
+/// If `KMOD_UNDER_TEST` has another value.
 pub fn sides() -> &'static [Side] {
     match std::env::var("KMOD_UNDER_TEST").as_deref() {
         Ok("ours") => &[Side::Ours],
@@ -20,16 +20,16 @@ pub fn sides() -> &'static [Side] {
     }
 }
 
-/// Runs the scenario on each side and returns the answers. A scenario that writes makes its files
-/// anew each time.
+/// Runs the scenario on each side and returns the answers. A scenario that writes must create its files
+/// itself, since it runs once per side.
 pub fn each<T>(scenario: impl Fn(Side) -> T) -> Vec<(Side, T)> {
     sides().iter().map(|&side| (side, scenario(side))).collect()
 }
 
-/// Runs the scenario on each side, demands equal answers, and returns one.
+/// Runs the scenario on each side, asserts that the answers are equal, and returns one of them.
 ///
 /// # Panics
-/// When the answers differ.
+/// If the answers differ.
 #[track_caller]
 pub fn same<T: PartialEq + Debug>(scenario: impl Fn(Side) -> T) -> T {
     let mut answers = each(scenario).into_iter();
@@ -40,11 +40,11 @@ pub fn same<T: PartialEq + Debug>(scenario: impl Fn(Side) -> T) -> T {
     first
 }
 
-/// Runs the scenario on each side and demands of each its own answer; `why` is the line of
-/// oxmod-differences(7) that admits to it.
+/// Runs the scenario on each side and asserts that each gives its own expected answer. `why` is the item of
+/// oxmod-differences(7) that documents the difference.
 ///
 /// # Panics
-/// When an answer is not the expected one, or both sides are expected to answer alike.
+/// If an answer is not the expected one, or if both expected answers are equal.
 #[track_caller]
 pub fn differs_because<T: PartialEq + Debug>(why: &str, ours: &T, theirs: &T, scenario: impl Fn(Side) -> T) {
     assert!(ours != theirs, "no difference: {why}");

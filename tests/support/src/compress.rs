@@ -1,24 +1,24 @@
-//! Compression as kernel packagers do it. Panics on failure: this is for tests.
+//! Compresses module files the way kernel packagers do. Panics on failure, since only tests use it.
 
 use std::io::{Read, Write};
 
 /// How a module file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all: `.ko`.
+    /// Uncompressed: `.ko`.
     None,
     /// gzip: `.ko.gz`.
     Gzip,
-    /// xz with a CRC32 check, which is what the kernel understands: `.ko.xz`.
+    /// xz with a CRC32 check, the only check that the kernel supports: `.ko.xz`.
     Xz,
-    /// xz with a CRC64 check, xz's own default, which kernels do not understand.
+    /// xz with a CRC64 check, the default of xz, which the kernel does not support.
     XzCrc64,
     /// zstd, with the content size in the header: `.ko.zst`.
     Zstd,
 }
 
 impl Compression {
-    /// What a file's name calls for.
+    /// Returns the compression that a file name's suffix stands for.
     pub fn of_name(name: &str) -> Self {
         match name.rsplit('.').next() {
             Some("gz") => Self::Gzip,
@@ -32,7 +32,7 @@ impl Compression {
 /// Compresses `bytes`.
 ///
 /// # Panics
-/// When the codec fails.
+/// If compression fails.
 pub fn compress(bytes: &[u8], how: Compression) -> Vec<u8> {
     match how {
         Compression::None => bytes.to_vec(),
@@ -54,10 +54,10 @@ fn xz(bytes: &[u8], check: xz2::stream::Check) -> Vec<u8> {
     writer.finish().expect("xz")
 }
 
-/// xz with a CRC32 check in blocks of `size` bytes, as `xz -T` cuts large files.
+/// Compresses with xz, using a CRC32 check and blocks of `size` bytes, as `xz -T` does with large files.
 ///
 /// # Panics
-/// When the codec fails.
+/// If compression fails.
 pub fn xz_in_blocks(bytes: &[u8], size: usize) -> Vec<u8> {
     use xz2::stream::{Action, Check, Status, Stream};
     let mut stream = Stream::new_easy_encoder(6, Check::Crc32).expect("xz");
@@ -71,7 +71,7 @@ pub fn xz_in_blocks(bytes: &[u8], size: usize) -> Vec<u8> {
     file
 }
 
-/// Decompresses what looks compressed by its first bytes; `None` for anything else, and for damaged data.
+/// Decompresses data with a known magic; returns `None` for anything else and for damaged data.
 pub(crate) fn expand(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     if bytes.starts_with(b"\x1f\x8b") {

@@ -1,7 +1,8 @@
-//! A preloaded library between a program and the disk: it counts what the program changes there and makes one of these
-//! calls the last one, or one that fails. `shim/disk.c` is the library.
+//! Fault injection for file system calls: a preloaded library counts the calls with which a program changes
+//! the disk, and kills the program at one of them or makes it fail. The library is `shim/disk.c`.
 //!
-//! Only for dynamically linked programs that run on the machine itself, not inside of a tree.
+//! Works only for dynamically linked programs that run directly on the machine, not inside a
+//! [`Root`](crate::Root).
 
 use std::fs;
 
@@ -10,23 +11,24 @@ use crate::shim;
 
 const SOURCE: &str = concat!(include_str!("../shim/real.h"), include_str!("../shim/disk.c"));
 
-/// What goes wrong. Calls have numbers from 1; what is counted are writes, and the creation, making durable, renaming,
-/// locking and removal of files and directories.
+/// The fault to inject. Calls are numbered from 1. Counted are writes, fsync and flock, and calls that
+/// create, rename or remove files and directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
     None,
     /// The program is killed before this call.
     Kill(usize),
-    /// The program is killed in this call, if it is a write, after half of it.
+    /// The program is killed during this call, after half of the bytes, if the call is a write.
     Tear(usize),
     /// This call fails with this errno.
     Once(usize, i32),
-    /// From this call on, the first half of it excepted, there is no room: this is the errno of what needs some.
+    /// From this call on, calls that need space fail with this errno; if this call is a write, it writes half
+    /// first.
     Full(usize, i32),
     /// This call and all later ones fail with this errno.
     Dead(usize, i32),
-    /// Each rename takes so many milliseconds.
+    /// Each rename is delayed by this many milliseconds.
     Slow(usize),
 }
 
@@ -44,11 +46,11 @@ impl Fault {
     }
 }
 
-/// Runs a command over a disk with this fault: its answer, and the calls that came through, each as the call and
-/// the name of the file, such as `rename modules.dep`.
+/// Runs a command with this fault. Returns its answer and the calls that were made, each as the call and the
+/// file name, such as `rename modules.dep`.
 ///
 /// # Panics
-/// When the library cannot be made, or its log not be read.
+/// If the library cannot be compiled, or its log cannot be read.
 pub fn on_faulty_disk(run: &Run, side: Side, fault: Fault) -> (Answer, Vec<String>) {
     let log = tempfile::NamedTempFile::new().expect("a log");
     let (word, at, errno) = fault.words();

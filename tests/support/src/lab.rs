@@ -1,5 +1,5 @@
-//! Where the programs and kernels under test are. `scripts/lab` puts the reference and the kernels
-//! into a cache and describes it in a file of shell assignments; the environment wins over the file.
+//! Locates the programs and kernels under test. `scripts/lab` downloads the reference and the kernels into a
+//! cache and describes them in a file of shell assignments; environment variables override that file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,24 +7,25 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// A real kernel's module tree.
+/// The module tree of a real kernel.
 #[derive(Debug, Clone)]
 pub struct Kernel {
-    /// The Debian suite it comes from.
+    /// The Debian suite that the kernel is from.
     pub suite: &'static str,
-    /// What to give to `-d` or `-b`.
+    /// The argument for `-d` or `-b`.
     pub root: PathBuf,
-    /// What to give to `-S`, or as depmod's operand.
+    /// The argument for `-S`, or depmod's operand.
     pub release: String,
-    /// The headers for this kernel, which hold its Module.symvers.
+    /// The headers for this kernel, which include its Module.symvers.
     pub headers: Option<PathBuf>,
-    /// Debian's firmware for it: the root of the unpacked packages.
+    /// Debian's firmware: the root of the unpacked packages.
     pub firmware: Option<PathBuf>,
-    /// Our own small modules, built for this kernel.
+    /// Our small test modules, built for this kernel.
     pub kbuild: Option<PathBuf>,
 }
 
-/// The multi-call binary of this build: `OXMOD_KMOD`, else the one beside the running test.
+/// Returns the path of our multi-call binary: `OXMOD_KMOD`, or else the one in the build directory of the
+/// running test.
 pub fn ours() -> PathBuf {
     if let Some(path) = std::env::var_os("OXMOD_KMOD") {
         return path.into();
@@ -34,12 +35,12 @@ pub fn ours() -> PathBuf {
     build.join("kmod")
 }
 
-/// The multi-call binary of the reference; `None` where there is none.
+/// Returns the path of the reference's multi-call binary, or `None` if it is not installed.
 pub fn reference() -> Option<PathBuf> {
     setting("OXMOD_REFERENCE").map(|dir| PathBuf::from(dir).join("kmod")).filter(|path| path.exists())
 }
 
-/// The real kernels that are at hand: bookworm's, trixie's, both, or none.
+/// Returns the real kernels that are installed in the lab: bookworm's, trixie's, both, or none.
 pub fn kernels() -> Vec<Kernel> {
     ["bookworm", "trixie"]
         .into_iter()
@@ -55,17 +56,17 @@ pub fn kernels() -> Vec<Kernel> {
         .collect()
 }
 
-/// Whether all of what takes minutes is asked for, as by `OXMOD_EXHAUSTIVE=1`, rather than a share of it.
+/// Returns whether tests that take minutes must check everything (`OXMOD_EXHAUSTIVE=1`) rather than a sample.
 pub fn exhaustive() -> bool {
     std::env::var_os("OXMOD_EXHAUSTIVE").is_some()
 }
 
-/// What `uname -r` says.
+/// Returns the release of the running kernel, as `uname -r` prints it.
 pub fn running_release() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim_end().to_owned()
 }
 
-/// A directory beside the binary with links named like the tools, for `PATH`.
+/// Returns a directory next to the binary with links named after the tools, for `PATH`.
 pub(crate) fn links(binary: &Path) -> PathBuf {
     static MADE: OnceLock<()> = OnceLock::new();
     let parent = binary.parent().unwrap_or(Path::new("/"));
@@ -75,12 +76,12 @@ pub(crate) fn links(binary: &Path) -> PathBuf {
     let dir = parent.join("kmod-links");
     MADE.get_or_init(|| {
         let _ = std::fs::create_dir_all(&dir);
-        // Relative, so that a copied build does not lead to the one that it was copied from.
+        // The link is relative, so that a copied build directory does not refer to the original.
         let target = Path::new("..").join(binary.file_name().unwrap_or_default());
         for name in ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"] {
             let link = dir.join(name);
             if std::fs::read_link(&link).ok().as_ref() != Some(&target) {
-                // Another process may be quicker, with the same result.
+                // Another process may have created the link already, with the same target.
                 let _ = std::fs::remove_file(&link);
                 let _ = symlink(&target, &link);
             }
@@ -94,7 +95,7 @@ fn setting(name: &str) -> Option<OsString> {
     std::env::var_os(name).or_else(|| FILE.get_or_init(read_file).get(name).map(OsString::from))
 }
 
-/// `NAME=value` lines; the values are paths and versions without quotes or blanks.
+/// Parses `NAME=value` lines; the values are paths and versions without quotes or blanks.
 fn read_file() -> BTreeMap<String, String> {
     let cache = || {
         std::env::var_os("XDG_CACHE_HOME")

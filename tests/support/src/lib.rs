@@ -1,14 +1,14 @@
-//! What the tests share. Nothing of the library under test is used here, so that it can't vouch for
+//! Code shared by the tests. It does not use the library under test, so that a bug in the library cannot hide
 //! itself.
 //!
 //! - [`Module`] writes `.ko` files of either class and byte order, [`Root`] writes trees of them.
-//! - [`Run`] is a command line of one of the tools; it runs on [`Side::Ours`] or [`Side::Theirs`],
-//!   if need be inside a [`Root`], where that tree's `/etc`, `/run`, `/proc`, `/sys` and
-//!   `/lib/modules` take the place of the machine's.
-//! - [`Shim`] takes the kernel's place: it answers module calls as told and writes them down.
-//! - [`on_faulty_disk`] runs a command over a disk that fails it at a chosen call.
-//! - [`Random`] makes the same choices in each run.
-//! - [`same`] and [`differs_because`] run a scenario on both and judge the answers.
+//! - [`Run`] is a command line of one of the tools. It runs on [`Side::Ours`] or [`Side::Theirs`], optionally
+//!   inside a [`Root`], whose `/etc`, `/run`, `/proc`, `/sys` and `/lib/modules` then replace those of the
+//!   machine.
+//! - [`Shim`] stands in for the kernel: it answers module calls as scripted and logs them.
+//! - [`on_faulty_disk`] runs a command and injects a fault into a chosen file system call.
+//! - [`Random`] makes pseudo-random choices that are the same in each run.
+//! - [`same`] and [`differs_because`] run a scenario on both sides and compare the answers.
 //!
 //! ```no_run
 //! use oxmod_test_support::{Root, Run, same};

@@ -10,11 +10,11 @@ use tempfile::TempDir;
 use crate::compress::{Compression, compress};
 use crate::elf::Module;
 
-/// The kernel that a root is for unless told otherwise.
+/// The default kernel release of a root.
 pub const RELEASE: &str = "6.1.0-test";
 
-/// A tree of files. Every path is relative to it; parent directories are made. Removed when dropped.
-/// Methods panic on failure: this is for tests.
+/// A tree of files in a temporary directory, which is removed when the value is dropped. Paths are relative
+/// to the tree; missing parent directories are created. Methods panic on failure, since only tests use them.
 #[derive(Debug)]
 pub struct Root {
     dir: TempDir,
@@ -28,31 +28,31 @@ impl Default for Root {
 }
 
 impl Root {
-    /// An empty tree for the kernel [`RELEASE`].
+    /// Creates an empty tree for the kernel [`RELEASE`].
     pub fn new() -> Self {
         Self::for_release(RELEASE)
     }
 
-    /// An empty tree for the kernel `release`.
+    /// Creates an empty tree for the kernel `release`.
     ///
     /// # Panics
-    /// When there is no temporary directory.
+    /// If the temporary directory cannot be created.
     pub fn for_release(release: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("oxmod-root-").tempdir().expect("a temporary directory");
         Self { dir, release: release.into() }
     }
 
-    /// Where a file of this tree is; `""` is the tree itself.
+    /// Returns the absolute path of a file in this tree; `""` is the tree itself.
     pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(relative.as_ref())
     }
 
-    /// The kernel that [`Root::module`] files under.
+    /// Returns the release of the kernel whose module directory [`Root::module`] writes to.
     pub fn release(&self) -> &str {
         &self.release
     }
 
-    /// `lib/modules/RELEASE/relative`, relative to the tree.
+    /// Returns `lib/modules/RELEASE/relative`, relative to the tree.
     pub fn in_modules(&self, relative: &str) -> PathBuf {
         Path::new("lib/modules").join(&self.release).join(relative)
     }
@@ -60,7 +60,7 @@ impl Root {
     /// Writes a file.
     ///
     /// # Panics
-    /// When it can't.
+    /// If the file cannot be written.
     pub fn file(&self, path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> &Self {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a directory");
@@ -68,19 +68,19 @@ impl Root {
         self
     }
 
-    /// Makes a directory.
+    /// Creates a directory.
     ///
     /// # Panics
-    /// When it can't.
+    /// If the directory cannot be created.
     pub fn dir(&self, path: impl AsRef<Path>) -> &Self {
         fs::create_dir_all(self.path(path)).expect("a directory");
         self
     }
 
-    /// Makes a symbolic link to `target`.
+    /// Creates a symbolic link to `target`.
     ///
     /// # Panics
-    /// When it can't.
+    /// If the link cannot be created.
     pub fn link(&self, path: impl AsRef<Path>, target: impl AsRef<Path>) -> &Self {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a directory");
@@ -88,8 +88,8 @@ impl Root {
         self
     }
 
-    /// Writes a module below this kernel's directory, compressed as its name says. `fill` starts from
-    /// a module with a licence, a name and a version magic.
+    /// Writes a module below the module directory, compressed according to its name. `fill` is passed a
+    /// module with a license, a name and a version magic.
     pub fn module(&self, relative: &str, fill: impl FnOnce(Module) -> Module) -> &Self {
         let base = relative.rsplit('/').next().unwrap_or_default();
         let name = base.split('.').next().unwrap_or_default().replace('-', "_");
@@ -99,8 +99,8 @@ impl Root {
         self.file(self.in_modules(relative), compress(&bytes, Compression::of_name(relative)))
     }
 
-    /// A loaded module as the kernel shows it: a line for /proc/modules, which is appended to, and
-    /// its directory in /sys.
+    /// Adds a loaded module as the kernel shows it: appends a line to /proc/modules and creates the directory
+    /// in /sys/module.
     pub fn loaded(&self, name: &str, size: u64, count: u32, holders: &[&str]) -> &Self {
         let modules = self.path("proc/modules");
         let mut table = fs::read_to_string(&modules).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Root {
         self
     }
 
-    /// The contents of every regular file below `path`, by path relative to that.
+    /// Returns the contents of each regular file below `path`, keyed by path relative to it.
     pub fn snapshot(&self, path: impl AsRef<Path>) -> BTreeMap<PathBuf, Vec<u8>> {
         let top = self.path(path);
         let mut found = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! One command line of one of the tools, and what it answers.
+//! Runs a command line of one of the tools and captures its answer.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -12,10 +12,10 @@ use crate::lab;
 use crate::root::Root;
 use crate::sandbox;
 
-/// Whose tool.
+/// The implementation to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// The binary of this build.
+    /// Our binary, from this build.
     Ours,
     /// The reference kmod.
     Theirs,
@@ -24,17 +24,17 @@ pub enum Side {
 /// What a standard stream is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// A pipe that is read to its end.
+    /// A pipe that the test reads until end of file.
     Captured,
-    /// Nothing: the descriptor is closed.
+    /// The descriptor is closed.
     Closed,
-    /// `/dev/full`: every write fails for lack of space.
+    /// `/dev/full`: every write fails with ENOSPC.
     Full,
-    /// A pipe that nobody reads.
+    /// A pipe whose read end is closed.
     Broken,
 }
 
-/// A command line, to be run on either side. `argv[0]` is `/sbin/TOOL` on both.
+/// A command line to run on either side. `argv[0]` is `/sbin/TOOL` on both.
 #[derive(Debug, Clone)]
 pub struct Run {
     argv0: OsString,
@@ -49,10 +49,10 @@ pub struct Run {
     sigpipe: libc::sighandler_t,
 }
 
-/// What a command answered.
+/// The result of a command.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The exit code; 128 + n after signal n.
+    /// The exit code, or 128 + n if signal n killed the command.
     pub code: i32,
     /// Captured standard output.
     pub stdout: Vec<u8>,
@@ -61,17 +61,17 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Standard output, for assertions on text.
+    /// Returns standard output as text.
     pub fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// Standard error, for assertions on text.
+    /// Returns standard error as text.
     pub fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// All of it, for comparison with literals.
+    /// Returns the exit code and both outputs, for comparison with literals.
     pub fn triple(&self) -> (i32, String, String) {
         (self.code, self.stdout_text(), self.stderr_text())
     }
@@ -90,7 +90,7 @@ impl fmt::Debug for Answer {
 }
 
 impl Run {
-    /// `tool` without arguments.
+    /// Creates a command line that runs `tool` without arguments.
     pub fn new(tool: &str) -> Self {
         Self {
             argv0: format!("/sbin/{tool}").into(),
@@ -105,12 +105,12 @@ impl Run {
         }
     }
 
-    /// A script of the shell, which finds the side's tools in its `PATH`.
+    /// Creates a shell script, which finds the tools of the side in its `PATH`.
     pub fn shell(script: &str) -> Self {
         Self { program: Some("/bin/sh".into()), ..Self::new("sh") }.args(["-c", script])
     }
 
-    /// Another `argv[0]`.
+    /// Sets `argv[0]`.
     #[must_use]
     pub fn argv0(mut self, argv0: impl AsRef<OsStr>) -> Self {
         self.argv0 = argv0.as_ref().into();
@@ -131,52 +131,52 @@ impl Run {
         self
     }
 
-    /// Sets a variable. The environment has otherwise only `PATH` and `LC_ALL=C`.
+    /// Sets an environment variable. Other than these, the environment has only `PATH` and `LC_ALL=C`.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().into(), value.as_ref().into()));
         self
     }
 
-    /// The working directory.
+    /// Sets the working directory.
     #[must_use]
     pub fn cwd(mut self, dir: impl AsRef<Path>) -> Self {
         self.cwd = Some(dir.as_ref().into());
         self
     }
 
-    /// Runs with `root` as the file system, see the module `sandbox`.
+    /// Runs the command with `root` as its file system; see the module `sandbox`.
     #[must_use]
     pub fn inside(mut self, root: &Root) -> Self {
         self.root = Some(root.path(""));
         self
     }
 
-    /// Where standard output goes.
+    /// Sets what standard output is connected to.
     #[must_use]
     pub fn stdout(mut self, stream: Stream) -> Self {
         self.stdout = stream;
         self
     }
 
-    /// Where standard error goes.
+    /// Sets what standard error is connected to.
     #[must_use]
     pub fn stderr(mut self, stream: Stream) -> Self {
         self.stderr = stream;
         self
     }
 
-    /// Starts it with SIGPIPE ignored; otherwise the signal has its default action.
+    /// Starts the command with SIGPIPE ignored. By default the signal has its default action.
     #[must_use]
     pub fn ignore_sigpipe(mut self) -> Self {
         self.sigpipe = libc::SIG_IGN;
         self
     }
 
-    /// Runs it.
+    /// Runs the command.
     ///
     /// # Panics
-    /// When the program, the sandbox, or the reference is not there.
+    /// If the program, the sandbox, or the reference is missing.
     pub fn on(&self, side: Side) -> Answer {
         let output = self.command(side).and_then(|mut command| command.output());
         let output = output.unwrap_or_else(|error| panic!("{side:?} {self:?}: {error}"));
@@ -237,7 +237,7 @@ fn close_at_exec(command: &mut Command, descriptor: i32) {
     }
 }
 
-/// However the test runner itself was started.
+/// Sets the action explicitly, since the test runner may have been started with another one.
 #[allow(unsafe_code)]
 fn set_sigpipe(command: &mut Command, action: libc::sighandler_t) {
     // SAFETY: signal is async-signal-safe and changes only the child.

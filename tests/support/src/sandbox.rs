@@ -1,13 +1,13 @@
 //! Runs a program in a mount namespace in which a [`Root`](crate::Root) is `/`.
 //!
-//! The tree itself supplies `/etc`, `/run`, `/proc`, `/sys`, `/usr/lib/modprobe.d`,
-//! `/usr/local`, `/lib/modules` and whatever else module tools read; what is missing from it is
-//! missing for the program. From the machine come the programs and their libraries (`/usr/bin`, the
-//! libraries of `/usr/lib/ARCH-linux-gnu`), the plain devices, and every other top-level directory,
-//! such as `/tmp` and the one with the build. So it works for static and dynamic programs, for root
-//! (a mount namespace is enough) and for others (a user namespace around it).
+//! The tree itself supplies `/etc`, `/run`, `/proc`, `/sys`, `/usr/lib/modprobe.d`, `/usr/local`,
+//! `/lib/modules` and whatever else module tools read; a file that is missing from the tree is missing for
+//! the program. The machine supplies the programs and their libraries (`/usr/bin`, the libraries in
+//! `/usr/lib/ARCH-linux-gnu`), the basic devices, and every other top-level directory, such as `/tmp` and the
+//! one that contains the build. The sandbox works for static and dynamic programs, for root (with a mount
+//! namespace) and for other users (with a user namespace in addition).
 //!
-//! The mount points appear as empty files and directories in the tree; the mounts end with the program.
+//! The mount points remain in the tree as empty files and directories; the mounts end with the program.
 
 use std::fs;
 use std::io;
@@ -18,15 +18,15 @@ use std::process::Command;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-/// What is bound to where, and the ids to map.
+/// The bind mounts to make, and the ID maps to write.
 struct Plan {
     root: PathBuf,
     binds: Vec<(PathBuf, PathBuf)>,
-    /// `None` for root, who needs no user namespace.
+    /// `None` for root, which needs no user namespace.
     maps: Option<[(&'static str, String); 3]>,
 }
 
-/// Top-level names that the tree supplies, or that are put together piece by piece.
+/// Top-level names that the tree supplies, or that are assembled from parts.
 const OWN: [&str; 13] = [
     "usr",
     "lib",
@@ -84,11 +84,12 @@ impl Plan {
         Ok(plan)
     }
 
-    /// A link into /usr is made again; a real directory is bound, except /lib, which has modules.
+    /// Recreates a link into /usr; binds a real directory, except /lib, which contains modules.
     fn program_dir(&mut self, dir: &Path) -> io::Result<()> {
         let own = self.own(dir);
         if let Ok(target) = fs::read_link(dir) {
-            // A tree with files in lib has a real directory there; it then leads where the link led.
+            // A tree with files in lib has a real directory there; the machine's libraries are then bound
+            // into it.
             if own.is_symlink() {
                 return Ok(());
             }
@@ -104,7 +105,7 @@ impl Plan {
         }
     }
 
-    /// The libraries of `dir`: of each architecture, and dynamic linkers.
+    /// Binds the libraries in `dir`: the architecture directories and the dynamic linkers.
     fn libraries(&mut self, dir: &Path) -> io::Result<()> {
         for entry in fs::read_dir(dir)?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -135,7 +136,7 @@ impl Plan {
         self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
     }
 
-    /// In the child: only system calls.
+    /// Enters the sandbox. Runs in the child, between fork and exec.
     fn enter(&self) -> io::Result<()> {
         let none: Option<&str> = None;
         if let Some(maps) = &self.maps {
@@ -152,7 +153,7 @@ impl Plan {
         }
         let cwd = std::env::current_dir();
         nix::unistd::chroot(&self.root)?;
-        // A directory that only the machine has is left for the tree's top.
+        // A working directory that does not exist in the tree is replaced by its root.
         cwd.and_then(std::env::set_current_dir).or_else(|_| std::env::set_current_dir("/"))
     }
 }

@@ -1,7 +1,8 @@
-//! A preloaded library in the kernel's place: module calls are answered by a script and written down, and chosen
-//! files cannot be opened or read. The files of `shim/` are the library; it is compiled here, once a run, by `cc`.
+//! A preloaded library that stands in for the kernel: a script answers module calls, the calls are logged,
+//! and opening or reading chosen files fails. The library consists of the files in `shim/`; `cc` compiles it
+//! once per test run.
 //!
-//! Only for dynamically linked programs, which ours is by default and the reference always.
+//! Works only for dynamically linked programs: our default build, and the reference.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,7 +17,7 @@ use crate::lab;
 use crate::root::Root;
 use crate::run::{Answer, Run, Side};
 
-/// The library's source.
+/// The source of the library.
 const SOURCE: &str = concat!(
     include_str!("../shim/real.h"),
     include_str!("../shim/shim.c"),
@@ -24,61 +25,61 @@ const SOURCE: &str = concat!(
     include_str!("../shim/uevent.c")
 );
 
-/// The script that the library reads, and the calls that it writes down, both at the top of the tree.
+/// The script that the library reads and the log that it writes, both at the top of the tree.
 const SCRIPT: &str = "shim-script";
 const CALLS: &str = "shim-calls";
 
-/// What the kernel is to answer. Whatever is not said succeeds.
+/// The kernel's scripted answers. Calls without an answer succeed.
 #[derive(Debug, Clone, Default)]
 pub struct Shim {
     script: String,
 }
 
-/// What a command answered, and what it asked of the kernel.
+/// The answer of a command, and the calls that it made to the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shimmed {
     /// Exit code and output.
     pub answer: Answer,
-    /// A line a call, such as `finit kernel/a.ko "x=1" 0 = 0`: the call, the module file whose contents (or, behind
-    /// `<`, whose decompressed contents) were handed over, parameters, flags, errno. An image that is in no file
-    /// is called by size and hash.
+    /// One line per call, such as `finit kernel/a.ko "x=1" 0 = 0`: the call, the module file whose contents
+    /// were passed (after `<`: whose decompressed contents were passed), the parameters, the flags, the
+    /// errno. An image that is not the contents of a file in the tree is identified by its size and hash.
     pub calls: String,
 }
 
 impl Shim {
-    /// A kernel that agrees to everything.
+    /// Creates a kernel for which every call succeeds.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The errno for `call` (`finit`, `init` or `delete`) with `subject`: what the log calls the module, `#2` for the
-    /// second such call of a process, or `*`. The first that fits counts; 0 is success.
+    /// Sets the errno for `call` (`finit`, `init` or `delete`) with `subject`: the module as it is named in
+    /// the log, `#2` for the second such call of a process, or `*`. The first match applies; 0 is success.
     #[must_use]
     pub fn answer(self, call: &str, subject: &str, errno: i32) -> Self {
         self.line(format_args!("answer {call} {subject} {errno}"))
     }
 
-    /// Opening this path, as the program spells it, fails.
+    /// Makes opening this path fail. The path must be spelled as the program spells it.
     #[must_use]
     pub fn open(self, path: impl AsRef<Path>, errno: i32) -> Self {
         self.line(format_args!("open {} {errno}", path.as_ref().display()))
     }
 
-    /// Reading from this file fails.
+    /// Makes reading from this file fail.
     #[must_use]
     pub fn read(self, path: impl AsRef<Path>, errno: i32) -> Self {
         self.line(format_args!("read {} {errno}", path.as_ref().display()))
     }
 
-    /// Modules come and go in /sys/module, each after this many microseconds, and need each other as modules.dep
-    /// of the tree says; that at its top, in a tree that is to have no indexes. What is there is refused, as a kernel
-    /// does.
+    /// Makes modules appear in and disappear from /sys/module, each after this many microseconds, with the
+    /// dependencies in the tree's modules.dep. In a tree that must not have indexes, that file is at the top
+    /// of the tree. Loading a module that is already loaded fails, as in the kernel.
     #[must_use]
     pub fn living(self, microseconds: u32) -> Self {
         self.line(format_args!("state {microseconds}"))
     }
 
-    /// The lines of this named pipe are what the kernel tells of its devices, see `shim/uevent.c`.
+    /// Delivers the lines of this named pipe as the kernel's uevents; see `shim/uevent.c`.
     #[must_use]
     pub fn events(self, path: impl AsRef<Path>) -> Self {
         self.line(format_args!("events {}", path.as_ref().display()))
@@ -89,10 +90,10 @@ impl Shim {
         self
     }
 
-    /// Runs the command inside the tree with this kernel.
+    /// Runs the command inside the tree on this kernel.
     ///
     /// # Panics
-    /// When the library cannot be made, or the tree not be written to.
+    /// If the library cannot be compiled, or the tree cannot be written to.
     pub fn run(&self, root: &Root, run: &Run, side: Side) -> Shimmed {
         let mut script = format!("log /{CALLS}\n{}", self.script);
         for (hash, name) in images(root) {
@@ -113,7 +114,7 @@ impl Shim {
     }
 }
 
-/// What modules.dep says, for the library.
+/// Returns the contents of modules.dep as lines for the library.
 fn needs(root: &Root) -> String {
     let name = |path: &str| {
         let base = path.rsplit('/').next().unwrap_or_default();
@@ -131,10 +132,11 @@ fn needs(root: &Root) -> String {
     script
 }
 
-/// The hashes of the module files of a tree, as they are and decompressed, each with the file's name.
+/// Returns the hashes of the tree's module files, compressed and decompressed, each with the name of the
+/// file.
 fn images(root: &Root) -> BTreeMap<u64, String> {
     let mut images = BTreeMap::new();
-    // Modules need not be in the directory of the kernel.
+    // Modules may also be outside of the module directory.
     let tops = [root.in_modules(""), "lib/modules".into()];
     for (path, bytes) in tops.iter().flat_map(|top| root.snapshot(top)) {
         let name = path.display().to_string();
@@ -155,7 +157,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The library compiled from this source. Made anew by each run of the tests, so that it is never an old one.
+/// Returns the library compiled from this source. Each test run compiles it again, so that it is never
+/// outdated.
 pub(crate) fn library(name: &'static str, text: &str) -> PathBuf {
     static MADE: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +178,7 @@ pub(crate) fn library(name: &'static str, text: &str) -> PathBuf {
             .status();
         assert!(status.is_ok_and(|status| status.success()), "no C compiler (cc), or it refuses the shim");
         fs::remove_file(&source).expect("the shim's source");
-        // Another process may have one of the same name open: it keeps what it has.
+        // Renaming leaves a library of this name that another process has open unchanged.
         fs::rename(&made, &library).expect("the shim");
         library
     });

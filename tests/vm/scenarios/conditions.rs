@@ -1,11 +1,11 @@
-//! Where the world is not as usual: no /proc, no /sys, no modules, a full disk, one that may not be written.
+//! Unusual conditions: no /proc, no /sys, no modules, a full disk, a read-only file system.
 
 use super::{Scenario, same};
 
-/// The old set of indexes stays whole.
+/// The previous set of indexes is kept as a whole.
 const PUBLISHED: &str = "The set of files is published as a whole";
 
-/// Theirs is content.
+/// The reference reports success.
 const OUTPUT: &str = "Output that cannot be written is an error";
 
 pub(super) fn all() -> Vec<Scenario> {

@@ -2,15 +2,15 @@
 
 use super::{Scenario, same};
 
-/// A module's own soft dependency does not switch its install command off.
+/// Our tool runs the install command even if the module has soft dependencies of its own.
 const INSTALL_SOFTDEP: &str = "The install command of a module with soft dependencies";
-/// A killed command has failed.
+/// Our tool treats a command that is killed by a signal as failed.
 const KILLED: &str = "Install commands that a signal ends";
-/// What a command prints comes after its announcement.
+/// Our tool prints a command before it runs it, so the command's output follows.
 const FLUSHED: &str = "Steps are announced before they are taken";
-/// The directive is ours alone.
+/// Only our tool supports the directive.
 const FORBID: &str = "Modules can be forbidden";
-/// The first line counts for kmod.
+/// kmod uses only the first line.
 const SEVERAL: &str = "Several softdep or weakdep lines for a module";
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -239,7 +239,7 @@ fn blacklist() -> Vec<Scenario> {
     ]
 }
 
-/// Theirs warns of the line and goes on.
+/// The reference warns about the unknown directive and continues.
 fn forbidden(name: &'static str, script: &'static str, shows: &'static [&'static str]) -> Scenario {
     same(name, script, shows).differs(FORBID, &["code", "stdout", "stderr", "modules"], "ignoring bad line")
 }

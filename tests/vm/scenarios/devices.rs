@@ -1,4 +1,4 @@
-//! Who else asks for modules: coldplug, alias by alias, and the kernel itself.
+//! Other ways in which modules are requested: coldplug, one alias after another, and the kernel itself.
 
 use super::{Scenario, same};
 

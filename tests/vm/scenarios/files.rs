@@ -1,12 +1,12 @@
-//! Module files of every kind: compressed, damaged, signed, of another kernel; insmod with all its options.
+//! Module files of all kinds: compressed, damaged, signed, built for another kernel; insmod with all its options.
 
 use super::{Scenario, same};
 
-/// Debian builds kmod without gzip.
+/// Debian builds kmod without gzip support.
 const GZIP: &str = "Gzip";
-/// We decompress what the kernel cannot.
+/// Our tool decompresses modules that the kernel cannot decompress.
 const REFUSED: &str = "Compressed modules that the kernel refuses";
-/// The words behind an error.
+/// Our error messages are more specific.
 const WHY: &str = "Why a module file cannot be used";
 
 pub(super) fn all() -> Vec<Scenario> {

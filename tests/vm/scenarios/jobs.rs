@@ -1,5 +1,5 @@
-//! modprobe --jobs and --load-list, which the reference has not: it does the same one by one, and the end is
-//! to be the same, messages and all.
+//! modprobe --jobs and --load-list, which the reference does not support: it loads the modules one by one, and the
+//! final state and the messages must be the same.
 
 use super::{Scenario, same};
 

@@ -1,4 +1,5 @@
-//! modprobe and lsmod with --json, which the reference has not: the document says what its -v and its table say.
+//! modprobe and lsmod with --json, which the reference does not support: the document must agree with the
+//! reference's -v output and table.
 
 use super::{Scenario, same};
 

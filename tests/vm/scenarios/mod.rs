@@ -1,5 +1,5 @@
-//! The table of scenarios. Each is a shell script (see guest/prelude for what it has at hand), texts that
-//! must appear in what comes of it on our side, and, if the sides are to differ, where and why.
+//! The table of scenarios. Each has a shell script (guest/prelude lists the functions that it can use), texts that
+//! must appear in our outcome, and, if the sides are expected to differ, where and why.
 
 mod conditions;
 mod config;
@@ -15,32 +15,32 @@ mod remove;
 /// One scenario.
 #[derive(Debug)]
 pub(crate) struct Scenario {
-    /// A file name.
+    /// The name, which is also a file name.
     pub name: &'static str,
-    /// What the guest's shell runs.
+    /// The script that the guest's shell runs.
     pub script: &'static str,
-    /// What ours must show, so that two equal failures are no success.
+    /// Texts that our outcome must contain, so that two equal failures do not pass.
     pub shows: &'static [&'static str],
-    /// Where the sides are not to be alike.
+    /// The expected difference between the sides, if any.
     pub differs: Option<Difference>,
-    /// Modules may come in any order, and so may what the kernel says of them.
+    /// Modules may be loaded in any order, and the kernel's messages may be in any order.
     pub any_order: bool,
-    /// The only suite whose kernel can do it.
+    /// The only suite whose kernel supports the scenario.
     pub only: Option<&'static str>,
 }
 
-/// A difference on purpose.
+/// An intended difference.
 #[derive(Debug)]
 pub(crate) struct Difference {
-    /// The item of oxmod-differences(7).
+    /// The item of oxmod-differences(7) that documents it.
     pub reason: &'static str,
-    /// All sections that differ.
+    /// All the sections that differ.
     pub sections: &'static [&'static str],
-    /// What only theirs shows; empty where that is not sure.
+    /// A text that only the reference's outcome contains; empty if none is certain.
     pub theirs: &'static str,
 }
 
-/// All of them, in the order in which they run.
+/// Returns all scenarios, in the order in which they run.
 pub(crate) fn all() -> Vec<Scenario> {
     let small = [insert::all(), config::all(), files::all(), jobs::all(), json::all(), remove::all()];
     let odd = [conditions::all(), races::all()];
@@ -48,7 +48,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     small.into_iter().chain(odd).chain(real).flatten().collect()
 }
 
-/// A scenario with equal answers.
+/// Creates a scenario in which both sides answer the same.
 fn same(name: &'static str, script: &'static str, shows: &'static [&'static str]) -> Scenario {
     Scenario { name, script, shows, differs: None, any_order: false, only: None }
 }

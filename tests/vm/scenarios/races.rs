@@ -1,5 +1,5 @@
-//! Others at work on the same modules at the same time. A slow module, which takes half a second to start or
-//! to stop, holds a tool where the other is to meet it.
+//! Other processes that work on the same modules at the same time. `ox_slow`, which takes half a second to start and
+//! to stop, keeps a tool busy while the other process acts.
 
 use super::{Scenario, same};
 
@@ -64,7 +64,7 @@ fn states() -> Vec<Scenario> {
     ]
 }
 
-/// What another process does between a tool's steps.
+/// Actions of another process between two steps of a tool.
 fn others() -> Vec<Scenario> {
     vec![
         same(
@@ -125,7 +125,7 @@ fn others() -> Vec<Scenario> {
     ]
 }
 
-/// Tools that are ended half-way.
+/// Tools that are terminated halfway.
 fn signals() -> Vec<Scenario> {
     vec![
         same(

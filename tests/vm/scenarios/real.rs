@@ -1,8 +1,8 @@
-//! Real stacks: loaded, put to use, removed.
+//! Real drivers and file systems: loaded, used, removed.
 
 use super::{Scenario, same};
 
-/// btrfs states its soft dependencies one by one; kmod leaves all but one behind.
+/// btrfs has one softdep line per soft dependency; kmod leaves all but one of these modules loaded.
 const SEVERAL: &str = "Several softdep or weakdep lines for a module";
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -18,7 +18,7 @@ fn file_systems() -> Vec<Scenario> {
             &["raid6_pq", "content of btrfs", "Module btrfs is in use", "rmmod btrfs"],
         )
         .differs(SEVERAL, &["stdout", "modules"], "loaded: crc32c_generic"),
-        // The kernel asks for the file system as it is mounted.
+        // mount makes the kernel request the file system module.
         same(
             "xfs",
             "modprobe loop; mount_disk xfs; lsmod; rmmod xfs; umount_disk; modprobe -r -v xfs; loaded",
@@ -30,7 +30,7 @@ fn file_systems() -> Vec<Scenario> {
              modprobe -r ext4; modprobe -r loop; loaded",
             &["jbd2", "content of ext4", "in use", "loaded:\n"],
         ),
-        // There is no server; but the mount makes the kernel ask for version 4.
+        // There is no server, but the mount makes the kernel request NFS version 4.
         same(
             "nfs",
             "modprobe -v nfs; while read -r line; do case $line in *nfs*) echo $line; esac; done </proc/filesystems; \
@@ -43,7 +43,7 @@ fn file_systems() -> Vec<Scenario> {
 
 fn block() -> Vec<Scenario> {
     vec![
-        // Read through the mapping it is what was written, on the disk below it is not.
+        // The written data can be read through the mapping, and is encrypted on the disk below it.
         same(
             "dm-crypt",
             "key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f; \
@@ -66,7 +66,7 @@ fn block() -> Vec<Scenario> {
 
 fn devices() -> Vec<Scenario> {
     vec![
-        // The processor is AMD's: one of the two is refused.
+        // The emulated processor is from AMD, so kvm-intel is refused.
         same(
             "kvm",
             "modprobe kvm-intel; modprobe kvm-amd; ls /dev/kvm; exec 4<>/dev/kvm; lsmod; modprobe -r kvm-amd; \
@@ -79,7 +79,7 @@ fn devices() -> Vec<Scenario> {
              modprobe -r snd-hda-intel; loaded",
             &["HDA Intel", "controlC0", "snd_hda_codec_generic"],
         ),
-        // The codec's module has a user that /proc/modules does not name: its card.
+        // The sound card uses the codec's module, but /proc/modules does not name this user.
         same(
             "sound-softdeps",
             "printf 'softdep snd-hda-intel pre: ox_base post: snd-hda-codec-generic ox_plain\\noptions snd-hda-intel id=ours\\n' | config; \

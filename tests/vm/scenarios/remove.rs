@@ -2,10 +2,10 @@
 
 use super::{Scenario, same};
 
-/// Theirs dies of a signal.
+/// The reference is killed by a signal.
 const LOOP: &str = "Removal along a loop of soft dependencies";
 
-/// The end of the time is an error.
+/// Our tool treats a timeout as an error.
 const WAIT: &str = "Waiting in vain";
 
 pub(super) fn all() -> Vec<Scenario> {

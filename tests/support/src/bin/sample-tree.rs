@@ -1,5 +1,5 @@
-//! `sample-tree DIR`: writes a small root with a dozen modules, for trying the tools where no real
-//! kernel's modules are at hand. The modules have what tools read and no code; no kernel loads them.
+//! `sample-tree DIR`: writes a small root with a dozen modules, for trying the tools on a machine without
+//! kernel modules. The modules have the sections that the tools read but no code; no kernel loads them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,10 +15,10 @@ use oxmod_test_support::{Compression, Module, compress};
 
 const RELEASE: &str = "6.1.0-sample";
 
-/// Path below the kernel's directory, then what the module says and needs.
+/// A module's path relative to the module directory, and the function that fills it in.
 type Entry = (&'static str, fn(Module) -> Module);
 
-/// In the order of `modules.order`.
+/// Listed in the order of `modules.order`.
 const MODULES: [Entry; 12] = [
     ("kernel/lib/crc-sample.ko", |m| {
         m.info("description", "Checksums").export("crc_sample", 0x1111_0001).alias("crypto-crc-sample")

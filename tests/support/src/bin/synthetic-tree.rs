@@ -1,6 +1,7 @@
 //! `synthetic-tree DIR RELEASE COUNT`: writes COUNT small modules and their `modules.order` below
-//! DIR/lib/modules/RELEASE, to see how the tools grow with their number. They come in groups of fifty that need
-//! each other and nothing else, as deep as real ones, so that twice the modules mean twice the work.
+//! DIR/lib/modules/RELEASE, to measure how the tools scale with the number of modules. The modules form
+//! groups of fifty; dependencies stay within a group and are about as deep as in a real tree, so the work
+//! should grow linearly with COUNT.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use oxmod_test_support::Module;
 
-/// How many modules share a directory and their symbols.
+/// The number of modules in a group, that is, in one directory.
 const GROUP: usize = 50;
 
 fn main() -> ExitCode {
@@ -52,7 +53,8 @@ fn write(dir: &Path, count: usize) -> io::Result<()> {
     fs::write(dir.join("modules.builtin.modinfo"), "")
 }
 
-/// Five symbols, seven aliases, and needs that halve the way to the first module of the group.
+/// Builds module `n`, with five symbols, seven aliases and dependencies that halve the distance to the first
+/// module of its group.
 fn module(n: usize) -> Module {
     let mut module = Module::new()
         .info("license", "GPL")

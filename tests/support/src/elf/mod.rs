@@ -1,5 +1,5 @@
-//! Builds kernel modules: relocatable ELF files with the sections that module tools read and no
-//! code. The same calls give the same bytes.
+//! Builds kernel modules: relocatable ELF files with the sections that module tools read, but without code.
+//! The output is reproducible: the same calls result in the same bytes.
 
 mod write;
 
@@ -10,7 +10,7 @@ use write::{Format, Section, Symbol, Where};
 pub enum Crcs {
     /// Four bytes in a section that `__crc_name` points to: kernels since 5.19.
     InSection,
-    /// The value of an absolute symbol `__crc_name`: kernels before.
+    /// The value of an absolute symbol `__crc_name`: kernels before 5.19.
     Absolute,
     /// No `__crc_` symbols: a kernel without `CONFIG_MODVERSIONS`.
     None,
@@ -23,7 +23,7 @@ struct Export {
     namespace: String,
 }
 
-/// A module to be written. 64 bit little endian x86 unless told otherwise.
+/// A module to build, by default a 64-bit little-endian x86 one.
 #[derive(Debug, Clone)]
 pub struct Module {
     format: Format,
@@ -46,7 +46,7 @@ impl Default for Module {
 }
 
 impl Module {
-    /// An empty module: no `.modinfo`, no symbols.
+    /// Creates an empty module, without `.modinfo` and symbols.
     pub fn new() -> Self {
         Self {
             format: Format { wide: true, big_endian: false, machine: 62 },
@@ -63,14 +63,14 @@ impl Module {
         }
     }
 
-    /// Class, byte order and machine (`e_machine`) of the file.
+    /// Sets the class, byte order and machine (`e_machine`).
     #[must_use]
     pub fn format(mut self, bits: u8, big_endian: bool, machine: u16) -> Self {
         self.format = Format { wide: bits == 64, big_endian, machine };
         self
     }
 
-    /// How the versions of exports are stored.
+    /// Sets how the CRCs of exports are stored.
     #[must_use]
     pub fn crcs(mut self, crcs: Crcs) -> Self {
         self.crcs = crcs;
@@ -84,14 +84,14 @@ impl Module {
         self.modinfo_bytes(&text)
     }
 
-    /// Adds bytes to `.modinfo` as they are.
+    /// Adds raw bytes to `.modinfo`.
     #[must_use]
     pub fn modinfo_bytes(mut self, bytes: &[u8]) -> Self {
         self.modinfo.extend_from_slice(bytes);
         self
     }
 
-    /// Shorthand for an `alias` in `.modinfo`.
+    /// Adds an `alias` to `.modinfo`.
     #[must_use]
     pub fn alias(self, pattern: &str) -> Self {
         self.info("alias", pattern)
@@ -110,63 +110,64 @@ impl Module {
         self
     }
 
-    /// An undefined symbol.
+    /// Adds an undefined symbol.
     #[must_use]
     pub fn need(mut self, name: &str) -> Self {
         self.needs.push((name.into(), false));
         self
     }
 
-    /// A weak undefined symbol.
+    /// Adds a weak undefined symbol.
     #[must_use]
     pub fn need_weak(mut self, name: &str) -> Self {
         self.needs.push((name.into(), true));
         self
     }
 
-    /// A record of `__versions`. The name is cut to what the record holds, without a final NUL then.
+    /// Adds an entry to `__versions`. A name that is too long is truncated to the size of the field, without
+    /// a final NUL.
     #[must_use]
     pub fn version(mut self, name: &str, crc: u64) -> Self {
         self.versions.push((name.into(), crc));
         self
     }
 
-    /// A record of the extended version sections.
+    /// Adds an entry to the extended version sections.
     #[must_use]
     pub fn extended_version(mut self, name: &str, crc: u32) -> Self {
         self.extended.push((name.into(), crc));
         self
     }
 
-    /// A GNU build id note.
+    /// Adds a GNU build ID note.
     #[must_use]
     pub fn build_id(mut self, id: &[u8]) -> Self {
         self.build_id = id.to_vec();
         self
     }
 
-    /// One more section, after all others of its kind.
+    /// Adds a section after the standard ones.
     #[must_use]
     pub fn section(mut self, name: &str, bytes: &[u8]) -> Self {
         self.sections.push((name.into(), bytes.to_vec()));
         self
     }
 
-    /// Leaves `.symtab` and `.strtab` out.
+    /// Omits `.symtab` and `.strtab`.
     #[must_use]
     pub fn without_symtab(mut self) -> Self {
         self.symtab = false;
         self
     }
 
-    /// Bytes after the ELF file, such as a [`crate::Trailer`].
+    /// Appends bytes to the ELF file, such as a [`crate::Trailer`].
     #[must_use]
     pub fn append(mut self, bytes: &[u8]) -> Self {
         self.tail.extend_from_slice(bytes);
         self
     }
 
-    /// The bytes of the file.
+    /// Returns the contents of the file.
     pub fn build(&self) -> Vec<u8> {
         let mut sections = vec![Section::code(".text", &[0xc3; 16])];
         let mut add = |name: &str, bytes: Vec<u8>, align: u64| {
@@ -190,7 +191,7 @@ impl Module {
         for (name, bytes) in &self.sections {
             add(name, bytes.clone(), 1);
         }
-        // Last, since its index is needed by symbols.
+        // This section comes last, because the symbols refer to its index.
         add("__kcrctab", crcs, 4);
         let symbols = self.symbols(sections.len());
         let mut file = self.format.file(sections, self.symtab.then_some(symbols));
@@ -198,7 +199,7 @@ impl Module {
         file
     }
 
-    /// Each exported name and, if it has one, its namespace.
+    /// Returns the name of each export, followed by its namespace if it has one.
     fn export_strings(&self) -> Vec<u8> {
         let mut strings = Vec::new();
         for export in &self.exports {
@@ -246,7 +247,7 @@ impl Module {
                 Crcs::None => {}
             }
             symbols.push(Symbol::new(export.name.clone(), Where::Section(1), at));
-            // The compiler's label of the entry in the export table.
+            // The label that the compiler gives the entry in the export table.
             symbols.push(Symbol::new(format!("__ksymtab_{}", export.name), Where::Section(1), at));
         }
         for (name, weak) in &self.needs {

@@ -1,6 +1,6 @@
-//! Lays out an ELF file: header, section contents, section headers. Knows nothing of modules.
+//! Lays out an ELF file: header, section contents, section headers. Does not know about modules.
 
-/// Class, byte order and machine.
+/// The class, byte order and machine of a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Format {
     pub(crate) wide: bool,
@@ -8,7 +8,7 @@ pub(crate) struct Format {
     pub(crate) machine: u16,
 }
 
-/// A section to be written.
+/// A section to write.
 #[derive(Debug)]
 pub(crate) struct Section {
     name: String,
@@ -32,7 +32,7 @@ impl Section {
     }
 }
 
-/// Where a symbol is.
+/// Where a symbol is defined.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Where {
     Undefined,
@@ -40,7 +40,7 @@ pub(crate) enum Where {
     Section(usize),
 }
 
-/// A global symbol to be written.
+/// A global symbol to write.
 #[derive(Debug)]
 pub(crate) struct Symbol {
     name: String,
@@ -55,7 +55,7 @@ impl Symbol {
     }
 }
 
-/// Strings, one after another, beginning with the empty one.
+/// A string table, which starts with an empty string.
 struct Strings(Vec<u8>);
 
 impl Strings {
@@ -76,7 +76,7 @@ impl Format {
         out.extend(if self.big_endian { value.to_be_bytes() } else { value.to_le_bytes() });
     }
 
-    /// A word of the class: 4 or 8 bytes.
+    /// Appends a word of the file's class: 4 or 8 bytes.
     pub(crate) fn put_word(self, out: &mut Vec<u8>, value: u64) {
         if self.wide {
             out.extend(if self.big_endian { value.to_be_bytes() } else { value.to_le_bytes() });
@@ -85,10 +85,10 @@ impl Format {
         }
     }
 
-    /// The whole file.
+    /// Returns the contents of the file.
     pub(crate) fn file(self, mut sections: Vec<Section>, symbols: Option<Vec<Symbol>>) -> Vec<u8> {
         if let Some(symbols) = symbols {
-            // The null section comes before, .strtab after it.
+            // The sections are preceded by the null section and .symtab is followed by .strtab.
             let strtab = u32::try_from(sections.len() + 2).unwrap_or(0);
             let mut strings = Strings(vec![0]);
             let bytes = self.symbol_table(&symbols, &mut strings);
