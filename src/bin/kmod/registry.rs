@@ -9,6 +9,7 @@ use clap::Command;
 #[cfg(feature = "depmod")]
 use crate::applets::depmod;
 use crate::applets::{insmod, kmod, lsmod, modinfo, modprobe, rmmod};
+use crate::cli::environment;
 use crate::cli::getopt::Ordering::{Permute, RequireOrder};
 use crate::cli::invocation::{Applet, Invocation, Registry, Subcommand};
 use crate::report;
@@ -94,8 +95,7 @@ pub fn main(argv: Vec<OsString>) -> u8 {
         return 1;
     };
     report::out_of_memory(applet.name);
-    let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
-    let ordering = if posix { RequireOrder } else { applet.ordering };
+    let ordering = if environment::is_posixly_correct() { RequireOrder } else { applet.ordering };
     let command = (applet.command)();
     let invocation =
         Invocation { argv0, tool: applet.name, args: argv.collect(), command, ordering, registry: &REGISTRY };

@@ -13,8 +13,10 @@ use std::path::Path;
 use bstr::{BStr, BString, ByteSlice};
 
 use crate::error::{Error, FormatError, Result};
-use crate::sys::module::{State, state};
-use crate::sys::{proc, sysfs};
+use crate::sys::module::state;
+use crate::sys::{module, proc, sysfs};
+
+pub use crate::sys::module::State;
 
 /// A loaded module.
 #[derive(Debug)]
@@ -119,6 +121,11 @@ pub fn details(name: &[u8]) -> Details {
         source_version: attribute(Path::new("srcversion")),
         parameters: names.into_iter().map(parameter).collect(),
     }
+}
+
+/// Whether the kernel has the module of this normalised name, whatever state it is in.
+pub fn is_present(name: &[u8]) -> bool {
+    module::is_present(name)
 }
 
 /// An attribute without the newline at its end.

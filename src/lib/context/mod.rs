@@ -14,6 +14,7 @@ pub mod loaded;
 mod lookup;
 mod meta;
 pub mod module_file;
+mod operand;
 mod stamp;
 
 use std::ffi::{OsStr, OsString};
@@ -35,6 +36,7 @@ use meta::{MetaFile, Place};
 
 pub use crate::formats::index::{Kind as IndexKind, index_of_text};
 pub use lookup::Module;
+pub use operand::{Listed, exists, is_module_file, list, load_list};
 pub use stamp::{Moment, Sources, Stamp};
 
 /// The place of modules below a root, with the slashes that stand around it.
@@ -94,9 +96,16 @@ pub fn module_dir(root: Option<&OsStr>, release: Option<&OsStr>) -> io::Result<P
     path.extend_from_slice(MODULES);
     match release {
         Some(release) => path.extend_from_slice(release.as_bytes()),
-        None => path.extend_from_slice(sys::host::release()?.as_bytes()),
+        None => path.extend_from_slice(running_release()?.as_bytes()),
     }
     Ok(OsString::from_vec(path).into())
+}
+
+/// The running kernel's release, as `uname -r` prints it.
+///
+/// Errors: what uname answers.
+pub fn running_release() -> io::Result<OsString> {
+    sys::host::release()
 }
 
 /// The configuration of depmod from these files and directories; from the default ones if there are none.

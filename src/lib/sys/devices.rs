@@ -14,9 +14,6 @@ use bstr::ByteSlice;
 use super::file;
 use crate::error::{Error, Result};
 
-/// Where the kernel shows its devices.
-pub const DEVICES: &str = "/sys/devices";
-
 /// The devices below `top` with what drivers are found by, a pair for each: devices with several modaliases come
 /// several times, most not at all.
 ///

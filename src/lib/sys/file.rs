@@ -199,6 +199,13 @@ pub fn open_beginning(path: &Path, len: usize) -> io::Result<(File, u64, Vec<u8>
     Ok((file, size, bytes))
 }
 
+/// Opens `path` for writing, empty; creates it if necessary. It may be a pipe or a device.
+///
+/// Errors: whatever open answers.
+pub fn create(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
 fn open_unread(path: &Path) -> io::Result<File> {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer.
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)

@@ -6,6 +6,7 @@
 pub mod devices;
 pub mod dir;
 pub mod entry;
+pub mod environment;
 pub mod file;
 pub mod host;
 pub mod image_dir;

@@ -2,12 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
 
 use bstr::BString;
-use oxmod::error::{Error, FormatError};
-use oxmod::formats::meta::Aliases;
-use oxmod::ops::meta_check::Flaw;
+use oxmod::error::Error;
+use oxmod::ops::meta_check::{Aliases, Flaw};
 use oxmod::text;
 
 use super::{Exit, Report, verbatim, verbatim_path};
@@ -26,11 +24,6 @@ impl Report {
     /// A surplus operand.
     pub fn surplus_operand(&self, operand: &OsStr) -> Exit {
         self.refuse(format_args!("unexpected operand '{}'", verbatim(operand.as_encoded_bytes())))
-    }
-
-    /// A damaged meta.pb.
-    pub fn bad_meta(&self, path: &Path, error: &FormatError) -> Exit {
-        self.unreadable(&Error::new(path, error.clone()))
     }
 
     /// A file that could not be written.

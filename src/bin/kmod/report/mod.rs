@@ -68,6 +68,11 @@ pub fn conclude(tool: &str, outcome: Outcome) -> u8 {
     }
 }
 
+/// Whether the caller closed standard error, so that messages would go nowhere.
+pub fn stderr_was_closed() -> bool {
+    stdio::stderr_was_closed()
+}
+
 /// Sets the message for memory exhaustion, which is printed without allocating.
 pub fn out_of_memory(tool: &'static str) {
     memory::last_words([tool, ": FATAL: Cannot allocate memory\n"]);

@@ -20,9 +20,19 @@ use crate::error::Result;
 use crate::ops::ModuleError;
 use crate::ops::manager::{Manager, Report};
 use crate::ops::probe::Plan;
-use crate::sys::devices;
+use crate::sys::{devices, parallel};
 
 pub use watch::{Failure, Told, Watch};
+
+/// Where the kernel shows its devices.
+pub const DEVICES: &str = "/sys/devices";
+
+/// Has the kernel send the event of each device below `top` again, as if it had just been added. All of them are tried.
+///
+/// Errors: `top` cannot be listed; else the first of the kernel's refusals.
+pub fn trigger(top: &Path) -> Result<()> {
+    devices::trigger(top)
+}
 
 /// Devices that need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +123,26 @@ impl<'m> Coldplug<'m> {
             .load_for_device_if(&need.modalias, |module| self.is_first(&module.name, &mut repeated));
         self.modules().failed.extend(failures(&report).cloned());
         Served { report, repeated }
+    }
+
+    /// Serves needs on up to `jobs` threads, and returns what came of each, in their order. `done` is called by these
+    /// threads as soon as a need is served.
+    pub fn serve_all(
+        &self,
+        needs: &[Need],
+        jobs: usize,
+        done: &(dyn Fn(&Need, &Served) + Sync),
+    ) -> Vec<Served> {
+        parallel::map(
+            jobs,
+            needs,
+            || (),
+            |(), need| {
+                let served = self.serve(need);
+                done(need, &served);
+                served
+            },
+        )
     }
 
     /// What [`serve`](Self::serve) would do; the modules count as dealt with.

@@ -10,14 +10,15 @@ use std::path::Path;
 use super::image::{Entry, Image};
 use crate::error::{Error, FormatError, Result};
 use crate::formats::compress::{Compression, Decompressor};
-use crate::sys::file;
 use crate::sys::image_dir::Deposit;
+use crate::sys::{file, process};
 
 /// Copies all of an image to below `dir`. A file that is decompressed is its copy from then on.
 ///
 /// Errors: a file cannot be read, is not compressed as its name says, or cannot be written. What was copied until then
 /// stays, each file whole.
 pub fn copy(image: &mut Image, dir: &Path) -> Result<()> {
+    process::let_long_files_fail();
     let deposit = Deposit::open(dir)?;
     let mut decompressor = Decompressor::default();
     let mut decoded = Vec::new();

@@ -16,9 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::Error;
-use oxmod::formats::modinfo::{Entry, Parameters};
-use oxmod::name;
-use oxmod::ops::info::{Info, Reader, SIGNATURE_FIELDS};
+use oxmod::ops::info::{Info, Parameters, Reader, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
 
@@ -189,7 +187,7 @@ impl Query<'_> {
         }
         let (what, found) = if self.request.take == Take::Names {
             ("Module name", self.context.lookup_name(operand.as_bytes()))
-        } else if is_module_file(Path::new(operand)) {
+        } else if context::is_module_file(Path::new(operand)) {
             let path = context::absolute(operand).ok();
             ("Module file", path.map(|path| Module::from_file(Path::new(&path))).into_iter().collect())
         } else {
@@ -228,13 +226,11 @@ impl Query<'_> {
         read.inspect_err(|error| self.report.unreadable_module(&module.name, error))
     }
 
-    /// The parameters among a module's strings; says which are none.
-    pub fn parameters<'e>(&self, entries: &[Entry<'e>]) -> Parameters<'e> {
-        let mut parameters = Parameters::default();
-        for &entry in entries {
-            if let Err(bad) = parameters.take(entry) {
-                self.report.bad_parameter_string(bad.0.key, bad.0.value);
-            }
+    /// The parameters of a module; strings that should describe one and do not are reported.
+    pub fn parameters<'i>(&self, info: &'i Info) -> Parameters<'i> {
+        let (parameters, bad) = info.parameters();
+        for entry in bad {
+            self.report.bad_parameter_string(entry.key, entry.value);
         }
         parameters
     }
@@ -244,10 +240,4 @@ impl Query<'_> {
 pub fn is_field<'k>(mut keys: impl Iterator<Item = &'k [u8]>, field: &[u8]) -> impl Fn(&[u8]) -> bool {
     let exact = keys.any(|key| key == field);
     move |key| if exact { key == field } else { key.eq_ignore_ascii_case(field) }
-}
-
-/// Whether an operand is taken for a file: by how it ends, and because it is one.
-fn is_module_file(path: &Path) -> bool {
-    let stem = name::module_file_stem(path.as_os_str().as_bytes());
-    stem.is_some_and(|stem| !stem.is_empty()) && path.is_file()
 }

@@ -9,17 +9,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bstr::BString;
-use oxmod::context::ConfigSource;
+use oxmod::context::{ConfigSource, load_list};
 use oxmod::ops::command::{CommandEnvironment, Output};
 use oxmod::ops::insert::Force;
 use oxmod::ops::probe::ExecuteOptions;
-use oxmod::sys::stdio;
 
-use super::{environment, load_list};
+use super::options_variable::{append, prepend};
+use crate::cli::environment;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{Options, jobs_value};
 use crate::cli::parameters::parameters;
-use crate::report::{Exit, Level, Report};
+use crate::report::{self, Exit, Level, Report};
 
 /// What is to be done; the first that was asked for in this order wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Settings {
         options.jobs = self.jobs;
         options.wait = self.wait;
         options.commands = CommandEnvironment::of_process();
-        options.commands.variables.push((environment::NAME, self.environment.clone()));
+        options.commands.variables.push((environment::MODPROBE_OPTIONS, self.environment.clone()));
         if self.json {
             // Whatever a command prints, the document stays one.
             options.commands.output = Output::Error;
@@ -127,16 +127,16 @@ impl Settings {
 
 /// Reads argv and `MODPROBE_OPTIONS`.
 pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Exit> {
-    let variable = std::env::var_os(environment::NAME);
-    let args = environment::prepend(variable.as_deref(), &invocation.args);
+    let variable = environment::modprobe_options();
+    let args = prepend(variable.as_deref(), &invocation.args);
     let mut settings = Settings { environment: variable.unwrap_or_default(), jobs: 1, ..Settings::default() };
     let mut given = Given::default();
-    let mut use_syslog = stdio::stderr_was_closed();
+    let mut use_syslog = report::stderr_was_closed();
     let mut walk = Options::over(invocation, &args);
     while let Some(option) = walk.next()? {
         if option.id == "syslog" {
             use_syslog = true;
-            environment::append(&mut settings.environment, OsStr::new("-s"));
+            append(&mut settings.environment, OsStr::new("-s"));
         } else {
             given.take(option.id, option.value, &mut settings, report)?;
         }
@@ -155,7 +155,11 @@ impl CommandLine {
     /// What is to be done, with the operands that lists hold before the others.
     pub fn job(self, report: &Report) -> Result<(Job, Settings), Exit> {
         let Self { settings, given, operands } = self;
-        let mut all = load_list::read_all(&given.lists, report)?;
+        let mut all = Vec::new();
+        // A list that cannot be read is the end: half of them may be worse than none.
+        for list in &given.lists {
+            all.extend(load_list(list).map_err(|error| report.unreadable(&error))?);
+        }
         all.extend(operands);
         let job = given.job(all, &settings).ok_or_else(|| report.missing_parameters())?;
         Ok((job, settings))
@@ -185,7 +189,7 @@ impl Given {
             "first-time" => settings.first_time = true,
             "ignore-install" => settings.ignore_commands = true,
             "ignore-forbid" => {
-                environment::append(&mut settings.environment, OsStr::new("--ignore-forbid"));
+                append(&mut settings.environment, OsStr::new("--ignore-forbid"));
                 settings.ignore_forbid = true;
             }
             "use-blacklist" => settings.use_blacklist = true,
@@ -200,24 +204,24 @@ impl Given {
             "show-exports" => self.show_exports = true,
             "config" => {
                 let path = value.unwrap_or_default();
-                environment::append(&mut settings.environment, OsStr::new("-C"));
-                environment::append(&mut settings.environment, &path);
+                append(&mut settings.environment, OsStr::new("-C"));
+                append(&mut settings.environment, &path);
                 settings.config.push(path.into());
             }
             "meta" => {
                 let path = value.unwrap_or_default();
-                environment::append(&mut settings.environment, OsStr::new("--meta"));
-                environment::append(&mut settings.environment, &path);
+                append(&mut settings.environment, OsStr::new("--meta"));
+                append(&mut settings.environment, &path);
                 settings.meta = Some(path.into());
             }
             "dirname" => settings.root = value,
             "set-version" => settings.release = value,
             "quiet" => {
-                environment::append(&mut settings.environment, OsStr::new("-q"));
+                append(&mut settings.environment, OsStr::new("-q"));
                 report.quiet();
             }
             "verbose" => {
-                environment::append(&mut settings.environment, OsStr::new("-v"));
+                append(&mut settings.environment, OsStr::new("-v"));
                 report.louder();
             }
             _ => {}

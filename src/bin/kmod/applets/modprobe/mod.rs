@@ -1,10 +1,9 @@
 //! modprobe: loads a module with all it needs, removes it, or answers questions about it.
 
 mod args;
-mod environment;
 mod json;
 mod load;
-mod load_list;
+mod options_variable;
 mod remove;
 mod show;
 mod text;

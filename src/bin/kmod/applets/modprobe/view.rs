@@ -75,7 +75,6 @@ impl Observer for Watcher<'_> {
         self.view.finished(&Finished { plan: self.first + plan, ..*finished });
         match result {
             Ok(Done::Inserted(insertion)) => self.report.inserted(step, *insertion),
-            Ok(_) => {}
             Err(error) if step.required => {
                 if self.failed.replace(plan) != Some(plan)
                     && let Some(module) = self.modules.get(plan)
@@ -85,7 +84,7 @@ impl Observer for Watcher<'_> {
             }
             // A soft dependency may fail silently, but for its install command.
             Err(ModuleError::Command { error, .. }) => self.report.install_command_failed(step, error),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 

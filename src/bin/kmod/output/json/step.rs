@@ -44,8 +44,8 @@ pub fn failure_of(error: &ModuleError) -> Object {
             CommandError::Status(command, status) => {
                 failure(Kind::Command, "The command failed").set("status", *status).text("command", command)
             }
-            circle => {
-                failure(Kind::Command, "The command runs inside itself").text("command", circle.command())
+            CommandError::Circle(command) => {
+                failure(Kind::Command, "The command runs inside itself").text("command", command)
             }
         },
         ModuleError::Forbidden { forbidden, .. } => {

@@ -13,10 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oxmod::context::Context;
 use oxmod::notice::{Notice, Sink};
-use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
+use oxmod::ops::coldplug::{Coldplug, DEVICES, Foreseen, Need, Served, trigger};
 use oxmod::ops::manager::Manager;
-use oxmod::sys::devices::{self, DEVICES};
-use oxmod::sys::parallel;
 
 use crate::cli::invocation::Invocation;
 
@@ -104,18 +102,11 @@ impl Run<'_> {
                 let fine = fine.into_inner().unwrap_or_else(PoisonError::into_inner);
                 return if fine { Ok(()) } else { Err(Exit::Failure) };
             }
-            let served = parallel::map(
-                self.settings.jobs,
-                &needs,
-                || (),
-                |(), need| {
-                    let served = coldplug.serve(need);
-                    // As it happens: who waits for a driver that hangs is to know of the others. One device at a time.
-                    let mut fine = fine.lock().unwrap_or_else(PoisonError::into_inner);
-                    *fine &= self.report.served(need, &served);
-                    served
-                },
-            );
+            // Reported at once, so that a driver that hangs does not hide what came of the others; one device at a time.
+            let served = coldplug.serve_all(&needs, self.settings.jobs, &|need, served| {
+                let mut fine = fine.lock().unwrap_or_else(PoisonError::into_inner);
+                *fine &= self.report.served(need, served);
+            });
             for (need, served) in needs.iter().zip(&served) {
                 view.served(need, served)?;
             }
@@ -143,6 +134,6 @@ impl Run<'_> {
         if !self.settings.trigger || self.settings.dry_run {
             return Ok(());
         }
-        devices::trigger(self.top).map_err(|error| self.report.not_triggered(&error))
+        trigger(self.top).map_err(|error| self.report.not_triggered(&error))
     }
 }

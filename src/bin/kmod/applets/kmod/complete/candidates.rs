@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 use oxmod::context::loaded;
-use oxmod::context::{ConfigSource, Context, IndexKind, module_dir};
-use oxmod::formats::modinfo::{Parameters, builtin};
+use oxmod::context::{ConfigSource, Context, IndexKind, list, module_dir};
 use oxmod::name;
 use oxmod::notice::Sink;
-use oxmod::ops::info::Reader;
-use oxmod::sys::dir;
+use oxmod::ops::info::{Info, Reader};
 
 use crate::report;
 
@@ -208,16 +206,16 @@ impl<'w> Candidates<'w> {
         let typed_path = OsStr::from_bytes(parent);
         let looked_in =
             base.join(if self.before == 0 { quotes::at_home(typed_path) } else { typed_path.into() });
-        for entry in dir::names(&looked_in).unwrap_or_default() {
-            let name = entry.as_bytes();
+        let is_candidate = |name: &[u8]| {
             let hidden = name.starts_with(b".") && !start.starts_with(b".");
-            if hidden || !name.starts_with(start) || name.iter().any(u8::is_ascii_control) {
-                continue;
-            }
+            !hidden && name.starts_with(start) && !name.iter().any(u8::is_ascii_control)
+        };
+        for entry in list(&looked_in, is_candidate) {
+            let name = entry.name.as_bytes();
             // Neither an option nor somebody's home.
             let here = parent.is_empty() && self.before == 0 && matches!(name.first(), Some(b'-' | b'~'));
             let path = [if here { &b"./"[..] } else { parent }, name].concat();
-            if looked_in.join(&entry).is_dir() {
+            if entry.is_dir {
                 self.push(&[&path[..], b"/"].concat(), "");
             } else if wanted(name) {
                 self.push(&path, "");
@@ -233,10 +231,8 @@ impl<'w> Candidates<'w> {
     /// The kernels that have a module directory.
     fn kernels(&mut self, place: &Place<'_>) {
         let Some(dir) = place.kernels() else { return };
-        for release in dir::names(&dir).unwrap_or_default() {
-            if dir.join(&release).is_dir() {
-                self.offer(release.as_bytes(), "");
-            }
+        for release in list(&dir, |_| true).into_iter().filter(|entry| entry.is_dir) {
+            self.offer(release.name.as_bytes(), "");
         }
     }
 
@@ -276,27 +272,20 @@ impl<'w> Candidates<'w> {
         } else {
             context.lookup(operand.as_bytes()).ok().and_then(|found| found.into_iter().next())
         };
-        let mut parameters = Parameters::default();
         if let Some(module) = found.as_ref().filter(|module| module.builtin) {
-            for entry in builtin(context.builtin_modinfo(), &module.name) {
-                // A parameter that makes no sense is none.
-                let _ = parameters.take(entry);
-            }
-            return self.take(&parameters);
+            return self.take(&Info::builtin(&context, &module.name));
         }
         let path = match found {
             Some(module) => context.path_of(&module.name).unwrap_or_default(),
             None => path,
         };
-        let Ok(info) = Reader::default().read(context.dir(), &path, false) else { return };
-        for entry in info.strings() {
-            let _ = parameters.take(entry);
+        if let Ok(info) = Reader::default().read(context.dir(), &path, false) {
+            self.take(&info);
         }
-        self.take(&parameters);
     }
 
-    fn take(&mut self, parameters: &Parameters<'_>) {
-        for parameter in parameters.iter() {
+    fn take(&mut self, info: &Info) {
+        for parameter in info.parameters().0.iter() {
             let about = String::from_utf8_lossy(parameter.description.or(parameter.kind).unwrap_or_default());
             let begun = [parameter.name, b"="].concat();
             if self.typed().starts_with(&begun) && parameter.kind == Some(b"bool") {

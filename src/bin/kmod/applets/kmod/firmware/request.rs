@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 use clap::{Arg, ArgAction};
-use oxmod::context::absolute;
-use oxmod::formats::firmware::whence::Whence;
-use oxmod::formats::index::text;
-use oxmod::ops::firmware::{Policy, Search, Selection, kernel_path};
-use oxmod::sys::host;
+use oxmod::context::{absolute, running_release};
+use oxmod::ops::firmware::{self as op, Policy, Search, Selection, Whence, kernel_path};
 
+use crate::cli::choice::{choice, policy};
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{Options, flag, value};
 use crate::report::{Exit, Report};
@@ -215,11 +213,14 @@ impl Request {
             self.selection.names.push(operand);
             return Ok(());
         };
-        let text = super::read(&PathBuf::from(OsStr::from_bytes(path)), report)?;
-        let before = self.selection.names.len();
-        self.selection.names.extend(lines(&text));
+        let names = op::names_in(Path::new(OsStr::from_bytes(path)));
+        let names = names.map_err(|error| report.unreadable(&error))?;
         // Nothing at all would stand for everything.
-        if self.selection.names.len() == before { Err(report.nothing_named(path)) } else { Ok(()) }
+        if names.is_empty() {
+            return Err(report.nothing_named(path));
+        }
+        self.selection.names.extend(names);
+        Ok(())
     }
 
     /// What makes sense only along with something else.
@@ -248,7 +249,7 @@ impl Request {
         if !self.firmware_dirs.is_empty() {
             return Search::directories(above, &self.firmware_dirs).map_err(unreadable);
         }
-        let running = host::release().map_err(|error| report.no_release(&error));
+        let running = running_release().map_err(|error| report.no_release(&error));
         let release = self.version.clone().map_or(running, Ok)?;
         // What the running kernel is told concerns no other one.
         let first = if root.is_none() && self.version.is_none() { kernel_path() } else { None };
@@ -278,44 +279,15 @@ impl Request {
     /// The WHENCE, if one is given.
     pub fn whence(&self, report: &Report) -> Result<Option<Whence>, Exit> {
         let Some(path) = &self.whence else { return Ok(None) };
-        let whence = Whence::parse(&super::read(path, report)?);
+        let whence = op::read_whence(path).map_err(|error| report.unreadable(&error))?;
         report.bad_whence_lines(path, &whence.bad_lines);
         Ok(Some(whence))
     }
 
     /// The names and patterns of what may be missing.
     pub fn allowed(&self, report: &Report) -> Result<Vec<BString>, Exit> {
-        allowed(&self.allow, report)
+        op::names_in_all(&self.allow).map_err(|error| report.unreadable(&error))
     }
-}
-
-/// The names and patterns that files have, one a line.
-pub fn allowed(files: &[PathBuf], report: &Report) -> Result<Vec<BString>, Exit> {
-    let mut names = Vec::new();
-    for file in files {
-        names.extend(lines(&super::read(file, report)?));
-    }
-    Ok(names)
-}
-
-/// The lines of a file without blanks around them, empty ones and comments.
-fn lines(text: &[u8]) -> Vec<BString> {
-    text::lines(text).map(|line| BString::from(line.trim_ascii())).filter(|line| !line.is_empty()).collect()
-}
-
-/// The value of an option that takes one of a few words.
-fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &Report) -> Result<T, Exit> {
-    let chosen = choices.iter().find(|(choice, _)| word == *choice).map(|&(_, meaning)| meaning);
-    chosen.ok_or_else(|| {
-        let words: Vec<&str> = choices.iter().map(|&(choice, _)| choice).collect();
-        report.bad_choice(id, word, &words)
-    })
-}
-
-/// What --ambiguous asks for.
-pub fn policy(word: &OsStr, report: &Report) -> Result<Policy, Exit> {
-    let choices = [("error", Policy::Error), ("warn", Policy::Warn), ("first", Policy::First)];
-    choice("ambiguous", word, &choices, report)
 }
 
 fn form(word: &OsStr, report: &Report) -> Result<Form, Exit> {

@@ -9,13 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use clap::Command;
-use oxmod::error::FormatError;
-use oxmod::formats::meta::Meta;
-use oxmod::name;
+use oxmod::error::Error;
 use oxmod::notice::Sink;
 use oxmod::ops::depmod as op;
-use oxmod::ops::meta_check::{self as check, Flaw, Listed, Served};
-use oxmod::sys::publish;
+use oxmod::ops::meta_check::{Flaw, Listed, Served};
+use oxmod::ops::meta_file::{self, MetaFile};
 
 use crate::cli::invocation::Invocation;
 
@@ -122,8 +120,8 @@ fn help(invocation: &Invocation) -> Outcome {
     Err(Exit::Failure)
 }
 
-/// What the file would be if it were made now.
-fn fresh(source: &Source, report: &Report) -> Result<Vec<u8>, Exit> {
+/// The bytes of the file as they would be if it were made now, of the modules in `dir`.
+fn made(source: &Source, dir: &Path, release: &OsStr, report: &Report) -> Result<Vec<u8>, Exit> {
     let progress = Progress::new("kmod: reading modules");
     let sink = Sink::new({
         let report = report.clone();
@@ -133,51 +131,43 @@ fn fresh(source: &Source, report: &Report) -> Result<Vec<u8>, Exit> {
             }
         }
     });
-    let dir = source.dir(report)?;
-    let release = source.release(report)?;
     let config = op::Config { depmod: source.depmod_config(&sink), ..op::Config::default() };
-    let tree = op::Tree { dir: &dir, out: &dir, release: release.as_bytes(), given: None };
-    op::meta(&tree, &config, &sink).map_err(|failure| report.no_output(&dir, &failure))
+    let tree = op::Tree { dir, out: dir, release: release.as_bytes(), given: None };
+    op::meta(&tree, &config, &sink).map_err(|failure| report.no_output(dir, &failure))
 }
 
 fn build(source: &Source, report: &Report) -> Outcome {
-    let bytes = fresh(source, report)?;
+    let bytes = made(source, &source.dir(report)?, &source.release(report)?, report)?;
     let path = source.target(report)?;
     if path == Path::new("-") {
         let mut out = Out::open();
         out.bytes(&bytes)?;
         return out.finish();
     }
-    publish::replace(&path, &bytes).map_err(|error| report.unwritten(&error))
+    meta_file::write(&path, &bytes).map_err(|error| report.unwritten(&error))
 }
 
 fn work(task: Task, source: &Source, operands: &[OsString], report: &Report, view: &mut dyn View) -> Outcome {
-    let (path, bytes) = source.read(report)?;
-    let bad = |error: FormatError| report.bad_meta(&path, &error);
-    let unindexed = Meta::open_unindexed(Box::new(bytes.clone()));
-    let meta = Meta::open(Box::new(bytes)).map_err(bad)?;
-    view.begin(&path, meta.release().map_err(bad)?);
+    let unusable = |error| report.unreadable(&error);
+    let file = source.open(report)?.map_err(unusable)?;
+    view.begin(file.path(), file.release().map_err(unusable)?);
     match task {
-        Task::Show => Listed::all(&meta).map_err(bad)?.iter().try_for_each(|module| view.module(module)),
-        Task::Lookup => lookup(&meta, operands, &bad, report, view),
-        Task::Verify => {
-            verify(&meta, &unindexed.map_err(bad)?, &source.of_file(&path, report)?, &bad, report, view)
-        }
+        Task::Show => file.modules().map_err(unusable)?.iter().try_for_each(|module| view.module(module)),
+        Task::Lookup => lookup(&file, operands, &unusable, report, view),
+        Task::Verify => verify(&file, source, &unusable, report, view),
     }
 }
 
 fn lookup(
-    meta: &Meta,
+    file: &MetaFile,
     modaliases: &[OsString],
-    bad: &dyn Fn(FormatError) -> Exit,
+    unusable: &dyn Fn(Error) -> Exit,
     report: &Report,
     view: &mut dyn View,
 ) -> Outcome {
     let mut outcome = Ok(());
     for modalias in modaliases {
-        // What is no alias matches nothing.
-        let key = name::normalize_alias(modalias.as_bytes());
-        let found = key.map_or_else(|_| Ok(Vec::new()), |key| check::serving(meta, &key)).map_err(bad)?;
+        let found = file.serving(modalias.as_bytes()).map_err(unusable)?;
         view.found(modalias, &found)?;
         if found.is_empty() {
             outcome = Err(report.no_module_for(modalias));
@@ -187,18 +177,21 @@ fn lookup(
 }
 
 fn verify(
-    meta: &Meta,
-    unindexed: &Meta,
+    file: &MetaFile,
     source: &Source,
-    bad: &dyn Fn(FormatError) -> Exit,
+    unusable: &dyn Fn(Error) -> Exit,
     report: &Report,
     view: &mut dyn View,
 ) -> Outcome {
-    let mut flaws = check::check(meta, unindexed).map_err(bad)?;
+    let mut flaws = file.flaws().map_err(unusable)?;
     // Positions that are wrong would mislead the comparison.
     if flaws.is_empty() {
-        let fresh = Meta::open(Box::new(fresh(source, report)?)).map_err(bad)?;
-        flaws = check::compare(meta, &fresh).map_err(bad)?;
+        let made = match file.found_above() {
+            // The modules of every kernel there, and so of no release.
+            Some(above) => made(source, above, OsStr::new(""), report),
+            None => made(source, &source.dir(report)?, &source.release(report)?, report),
+        };
+        flaws = file.differences(made?).map_err(unusable)?;
     }
     flaws.iter().try_for_each(|flaw| view.flaw(flaw))?;
     if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) }

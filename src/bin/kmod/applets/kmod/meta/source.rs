@@ -1,13 +1,12 @@
 //! Which modules and which file `kmod meta` is about.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use oxmod::context::{depmod_config, module_dir};
-use oxmod::formats::config::depmod::DepmodConfig;
-use oxmod::formats::meta::FILE_NAME;
+use oxmod::context::{depmod_config, module_dir, running_release};
 use oxmod::notice::Sink;
-use oxmod::sys::{file, host, publish};
+use oxmod::ops::depmod::DepmodConfig;
+use oxmod::ops::meta_file::{MetaFile, path_in};
 
 use crate::report::{Exit, Report};
 
@@ -45,7 +44,7 @@ impl Source {
         match &self.version {
             Some(version) => Ok(version.clone()),
             None if self.dir.is_some() => Ok(OsString::new()),
-            None => host::release().map_err(|error| report.no_release(&error)),
+            None => running_release().map_err(|error| report.no_release(&error)),
         }
     }
 
@@ -63,34 +62,15 @@ impl Source {
     pub fn target(&self, report: &Report) -> Result<PathBuf, Exit> {
         match &self.file {
             Some(file) => Ok(file.clone()),
-            None => Ok(self.dir(report)?.join(FILE_NAME)),
+            None => Ok(path_in(&self.dir(report)?)),
         }
     }
 
-    /// The same for a file that was found in the directory above: that is the one that its paths are below.
-    pub fn of_file(&self, path: &Path, report: &Report) -> Result<Self, Exit> {
-        if self.file.is_some() || path == self.target(report)? {
-            return Ok(self.clone());
-        }
-        Ok(Self { dir: path.parent().map(Path::to_path_buf), version: None, ..self.clone() })
-    }
-
-    /// The file and its name: in the module directory, or in the one above.
-    pub fn read(&self, report: &Report) -> Result<(PathBuf, Vec<u8>), Exit> {
-        let path = self.target(report)?;
-        let above = path.parent().and_then(Path::parent).map(|dir| dir.join(FILE_NAME));
-        // One that was asked for by name may be a pipe; nobody waits for one that happens to be there.
-        let opened = if self.file.is_some() { file::read } else { file::read_regular };
-        let read = |path: PathBuf| match publish::read(&path, opened) {
-            Ok(bytes) => Ok((path, bytes)),
-            Err(error) => Err(error),
-        };
-        match (read(path), above) {
-            (Err(error), Some(above)) if self.file.is_none() && error.errno() == libc::ENOENT => {
-                // The first of the two is the one to be named.
-                read(above).map_err(|_| report.unreadable(&error))
-            }
-            (read, _) => read.map_err(|error| report.unreadable(&error)),
+    /// The file: the one that is given, or that of the module directory.
+    pub fn open(&self, report: &Report) -> Result<oxmod::error::Result<MetaFile>, Exit> {
+        match &self.file {
+            Some(file) => Ok(MetaFile::open(file)),
+            None => self.dir(report).map(|dir| MetaFile::find(&dir)),
         }
     }
 
