@@ -118,6 +118,34 @@ mod tests {
         }
     }
 
+    /// An option of one of our own commands means the same in each, and its letter means nothing else.
+    #[test]
+    fn our_commands_agree() {
+        let letters = [
+            ("basedir", 'b'),
+            ("set-version", 'k'),
+            ("config", 'C'),
+            ("dry-run", 'n'),
+            ("syslog", 's'),
+            ("verbose", 'v'),
+            ("help", 'h'),
+            ("format", 'f'),
+            ("output", 'o'),
+        ];
+        let mut values = std::collections::HashMap::new();
+        for name in ["coldplug", "firmware", "meta", "static-nodes"] {
+            let Some(subcommand) = REGISTRY.subcommand(name.as_ref()) else { continue };
+            for arg in (subcommand.command)().get_arguments() {
+                let id = arg.get_id().as_str().to_owned();
+                let letter = letters.iter().find(|(long, _)| *long == id).map(|(_, letter)| *letter);
+                assert_eq!(arg.get_short(), letter, "{name} --{id}");
+                let value = arg.get_value_names().map(|names| names.join(" "));
+                let first = values.entry(id.clone()).or_insert_with(|| value.clone());
+                assert_eq!(*first, value, "{name} --{id}");
+            }
+        }
+    }
+
     #[test]
     fn a_name_is_what_follows_the_last_slash() {
         for (argv0, name) in [("/sbin/lsmod", "lsmod"), ("lsmod", "lsmod"), ("lsmod/", ""), ("", "")] {

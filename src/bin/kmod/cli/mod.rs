@@ -9,3 +9,4 @@ pub mod go_flags;
 pub mod invocation;
 pub mod options;
 pub mod parameters;
+pub mod target;

@@ -16,9 +16,9 @@ impl Report {
         self.refuse(format_args!("lookup needs a MODALIAS"))
     }
 
-    /// `build` with `--json`.
-    pub fn no_document(&self) -> Exit {
-        self.refuse(format_args!("--json cannot be used with build"))
+    /// An option that is not valid together with another, or for one command.
+    pub fn not_with(&self, option: &str, other: &str) -> Exit {
+        self.refuse(format_args!("{option} cannot be used with {other}"))
     }
 
     /// A surplus operand.

@@ -19,8 +19,8 @@ use oxmod::error::Error;
 use oxmod::ops::info::{Info, Parameters, Reader, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
-
 use crate::cli::options::{self, Options, flag, value};
+use crate::cli::target::Target;
 use crate::output::stdout::Out;
 use crate::report::{Exit, Level, Outcome, Report};
 
@@ -38,14 +38,9 @@ pub fn command() -> Command {
             value(Some('F'), "field", "FIELD", "Print only the values of this field"),
             value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
             value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
-            options::ours(value(
-                None,
-                "meta",
-                "FILE",
-                "Look modules up in this meta.pb, whatever indexes there are",
-            )),
+            options::ours(options::meta()),
             options::ours(flag(None, "all", "Print every module that modules.dep lists")),
-            options::json(),
+            options::ours(options::json()),
             options::version(),
             options::help(),
         ])
@@ -63,9 +58,7 @@ pub struct Request {
     nul: bool,
     json: bool,
     take: Take,
-    release: Option<OsString>,
-    root: Option<OsString>,
-    meta: Option<PathBuf>,
+    target: Target,
 }
 
 /// What operands are taken for.
@@ -92,9 +85,9 @@ impl Request {
                 "json" => request.json = true,
                 "modname" if request.take == Take::Any => request.take = Take::Names,
                 "all" => request.take = Take::None,
-                "set-version" => request.release = option.value,
-                "basedir" => request.root = option.value,
-                "meta" => request.meta = option.value.map(PathBuf::from),
+                "set-version" => request.target.release = option.value,
+                "basedir" => request.target.basedir = option.value,
+                "meta" => request.target.meta = option.value.map(PathBuf::from),
                 _ => {}
             }
         }
@@ -142,14 +135,9 @@ fn each(
         (Take::Any | Take::Names, true) => return Err(report.missing_module_or_file_name()),
         _ => {}
     }
-    let dir = context::module_dir(request.root.as_deref(), request.release.as_deref())
-        .map_err(|error| report.unknown_release(&error))?;
-    let sink = report.sink();
-    let context = match &request.meta {
-        Some(file) => Context::open_meta(file, dir, &ConfigSource::Nothing, &sink)
-            .map_err(|error| report.unreadable(&error))?,
-        None => Context::open(dir, &ConfigSource::Nothing, &sink),
-    };
+    let dir = request.target.module_dir().map_err(|error| report.unknown_release(&error))?;
+    let context = request.target.open(dir, &ConfigSource::Nothing, &report.sink());
+    let context = context.map_err(|error| report.unreadable(&error))?;
     let mut query = Query { request, context: &context, report, reader: Reader::default() };
     let mut failed = false;
     for operand in if request.take == Take::None { query.all()? } else { operands.to_vec() } {

@@ -5,11 +5,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bstr::BString;
-use oxmod::context::{ConfigSource, load_list};
+use oxmod::context::load_list;
 use oxmod::ops::command::{CommandEnvironment, Output};
 use oxmod::ops::insert::Force;
 use oxmod::ops::probe::ExecuteOptions;
@@ -19,6 +18,7 @@ use crate::cli::environment;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{Options, jobs_value};
 use crate::cli::parameters::parameters;
+use crate::cli::target::Target;
 use crate::report::{self, Exit, Level, Report};
 
 /// What is to be done; the first that was asked for in this order wins.
@@ -58,14 +58,8 @@ pub struct Settings {
     pub use_blacklist: bool,
     /// `--ignore-forbid`.
     pub ignore_forbid: bool,
-    /// `-d`.
-    pub root: Option<OsString>,
-    /// `-S`.
-    pub release: Option<OsString>,
-    /// `--meta`.
-    pub meta: Option<PathBuf>,
-    /// `-C`, in order.
-    pub config: Vec<PathBuf>,
+    /// `-d`, `-S`, `-C`, `--meta`.
+    pub target: Target,
     /// `-f` and its parts.
     pub force: Force,
     /// `-w`: how long to wait for a module in use.
@@ -102,11 +96,6 @@ struct Given {
 }
 
 impl Settings {
-    /// Which configuration counts.
-    pub fn config_source(&self) -> ConfigSource {
-        if self.config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(self.config.clone()) }
-    }
-
     /// How plans are executed and modules removed.
     pub fn execute_options(&self) -> ExecuteOptions {
         let mut options = ExecuteOptions::default();
@@ -206,16 +195,16 @@ impl Given {
                 let path = value.unwrap_or_default();
                 append(&mut settings.environment, OsStr::new("-C"));
                 append(&mut settings.environment, &path);
-                settings.config.push(path.into());
+                settings.target.config.push(path.into());
             }
             "meta" => {
                 let path = value.unwrap_or_default();
                 append(&mut settings.environment, OsStr::new("--meta"));
                 append(&mut settings.environment, &path);
-                settings.meta = Some(path.into());
+                settings.target.meta = Some(path.into());
             }
-            "dirname" => settings.root = value,
-            "set-version" => settings.release = value,
+            "dirname" => settings.target.basedir = value,
+            "set-version" => settings.target.release = value,
             "quiet" => {
                 append(&mut settings.environment, OsStr::new("-q"));
                 report.quiet();

@@ -75,8 +75,9 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
 
 /// The manager of the modules that the options name.
 fn manager(settings: &Settings, sink: Sink, report: &Report) -> Result<Manager, Exit> {
-    let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
-    let (meta, source) = (settings.meta.clone(), settings.config_source());
+    let target = &settings.target;
+    let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
+    let (meta, source) = (target.meta.clone(), target.config_source());
     let open = move || match &meta {
         Some(meta) => Context::open_meta(meta, dir.clone(), &source, &sink),
         None => Context::open_existing(dir.clone(), &source, &sink),

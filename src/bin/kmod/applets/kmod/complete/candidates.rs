@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 use oxmod::context::loaded;
-use oxmod::context::{ConfigSource, Context, IndexKind, list, module_dir};
+use oxmod::context::{Context, IndexKind, list, module_dir};
 use oxmod::name;
 use oxmod::notice::Sink;
 use oxmod::ops::info::{Info, Reader};
 
+use crate::cli::target::Target;
 use crate::report;
 
 use super::quotes::{self, Piece};
@@ -130,7 +131,7 @@ impl<'w> Candidates<'w> {
             ("jobs" | "wait" | "symbol-prefix", _) => return,
             ("set-version", _) => return self.kernels(place),
             (
-                "dirname" | "basedir" | "root" | "modules" | "outdir" | "moduledir" | "dir" | "copy-to"
+                "dirname" | "basedir" | "modules" | "outdir" | "moduledir" | "dir" | "copy-to"
                 | "firmware-dir" | "sysfs",
                 _,
             ) => {
@@ -312,7 +313,12 @@ impl Place<'_> {
     }
 
     fn root(&self) -> Option<PathBuf> {
-        self.values(&["dirname", "basedir", "root"]).next_back().map(quotes::at_home)
+        self.path(&["dirname", "basedir"])
+    }
+
+    /// The last value of these options, as a path.
+    fn path(&self, ids: &[&str]) -> Option<PathBuf> {
+        self.values(ids).next_back().map(quotes::at_home)
     }
 
     /// Whether options are Go's flags, which may begin with a single dash.
@@ -342,23 +348,19 @@ impl Place<'_> {
 
     /// The module directory, or the meta.pb, that the options choose.
     fn context(&self) -> Option<Context> {
-        let root = self.root();
-        let version = self.values(&["set-version"]).next_back();
-        let dir = module_dir(root.as_deref().map(Path::as_os_str), version).ok()?;
-        match self.values(&["meta"]).next_back().map(quotes::at_home) {
-            Some(file) => Context::open_meta(&file, dir, &self.config(), &Sink::none()).ok(),
-            None => Some(Context::open(dir, &self.config(), &Sink::none())),
-        }
-    }
-
-    fn config(&self) -> ConfigSource {
-        let paths: Vec<PathBuf> = self.values(&["config"]).map(quotes::at_home).collect();
-        if paths.is_empty() { ConfigSource::System } else { ConfigSource::Paths(paths) }
+        let target = Target {
+            basedir: self.root().map(PathBuf::into_os_string),
+            release: self.values(&["set-version"]).next_back().map(OsStr::to_owned),
+            dir: self.path(&["dir"]),
+            config: self.values(&["config"]).map(quotes::at_home).collect(),
+            meta: self.path(&["meta"]),
+        };
+        target.open(target.module_dir().ok()?, &target.config_source(), &Sink::none()).ok()
     }
 
     fn firmware(&self) -> PathBuf {
-        let own = self.values(&["firmware-dir"]).next_back().map(quotes::at_home);
-        own.unwrap_or_else(|| self.root().unwrap_or_else(|| "/".into()).join("lib/firmware"))
+        self.path(&["firmware-dir"])
+            .unwrap_or_else(|| self.root().unwrap_or_else(|| "/".into()).join("lib/firmware"))
     }
 }
 

@@ -11,14 +11,13 @@ use std::path::PathBuf;
 
 use bstr::BString;
 use clap::Command;
-use oxmod::context::{ConfigSource, Context, module_dir};
+use oxmod::context::Context;
 use oxmod::ops::firmware::{
     self as op, Chosen, Dead, Image, Made, Place, Present, Search, Selection, Sizes, Survey, Whence,
 };
 
 use crate::cli::invocation::Invocation;
-
-use crate::cli::options::{self, flag, help_text};
+use crate::cli::options::{self, help_text};
 use crate::output::stdout::Out;
 use crate::report::{self, Exit, Level, Outcome, Report};
 
@@ -32,7 +31,10 @@ pub fn command() -> Command {
         .args(request::selection())
         .args(request::places())
         .args(request::answers())
-        .args([flag(Some('v'), "verbose", "Name everything that is missing"), options::help()])
+        .args(options::target())
+        .arg(options::meta())
+        .args(options::syslog_and_verbose())
+        .arg(options::help())
         .after_help(request::EXPLANATION)
 }
 
@@ -125,15 +127,10 @@ struct Known<'a> {
 
 /// Does what is asked. The answer may lack something, in which case the outcome is no success.
 fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit> {
-    let sink = report.sink();
-    let dir = module_dir(request.basedir.as_deref(), request.version.as_deref())
-        .map_err(|error| report.no_working_directory(&error))?;
-    let config = if request.config.is_empty() {
-        ConfigSource::System
-    } else {
-        ConfigSource::Paths(request.config.clone())
-    };
-    let context = Context::open(dir, &config, &sink);
+    let target = &request.target;
+    let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
+    let context = target.open(dir, &target.config_source(), &report.sink());
+    let context = context.map_err(|error| report.unreadable(&error))?;
     let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
     let (needs, unread) = op::needs(&context, &chosen);
     let mut outcome = report.unreadable_inputs(&unread);
