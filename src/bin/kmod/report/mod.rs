@@ -28,12 +28,15 @@ mod firmware;
 mod insmod;
 mod lsmod;
 pub mod meta;
-mod modinfo;
+pub mod modinfo;
 mod modprobe;
 #[cfg(any(feature = "depmod", feature = "meta"))]
 pub mod progress;
+mod reason;
 pub mod static_nodes;
 pub mod verify;
+
+pub use reason::Reason;
 
 /// Why an applet stops early.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Query, Success, is_field};
 use crate::output::json::{self, Format, Kind, List, Object, hex};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Reason, Report};
 
 const FORMAT: Format = Format { name: "modinfo", list: "requests" };
 
@@ -37,11 +37,8 @@ pub fn operand(query: &mut Query<'_>, operand: &OsStr, list: &mut List) -> Succe
         })
         .collect();
     let request = Object::new().text("operand", operand.as_bytes()).objects("modules", modules);
-    let request = if found.is_empty() {
-        request.object("error", json::failure(Kind::NotFound, "Module not found"))
-    } else {
-        request
-    };
+    let request =
+        if found.is_empty() { request.object("error", json::failure(Reason::NotFound)) } else { request };
     list.push(request).map(|()| success)
 }
 

@@ -22,6 +22,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, value};
 use crate::cli::target::Target;
 use crate::output::stdout::Out;
+use crate::report::modinfo::TakenFor;
 use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
@@ -173,19 +174,19 @@ impl Query<'_> {
         if self.request.take == Take::None {
             return vec![Module::named(operand.as_bytes())];
         }
-        let (what, found) = if self.request.take == Take::Names {
-            ("Module name", self.context.lookup_name(operand.as_bytes()))
+        let (taken_for, found) = if self.request.take == Take::Names {
+            (TakenFor::Name, self.context.lookup_name(operand.as_bytes()))
         } else if context::is_module_file(Path::new(operand)) {
             let path = context::absolute(operand).ok();
-            ("Module file", path.map(|path| Module::from_file(Path::new(&path))).into_iter().collect())
+            (TakenFor::File, path.map(|path| Module::from_file(Path::new(&path))).into_iter().collect())
         } else {
             match self.context.lookup(operand.as_bytes()) {
-                Ok(found) => ("Module", found),
-                Err(_) => ("Module alias", Vec::new()),
+                Ok(found) => (TakenFor::Module, found),
+                Err(_) => (TakenFor::Alias, Vec::new()),
             }
         };
         if found.is_empty() {
-            self.report.operand_not_found(what, operand);
+            self.report.operand_not_found(taken_for, operand);
         }
         found
     }

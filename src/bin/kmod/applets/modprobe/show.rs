@@ -4,11 +4,9 @@
 //! Owns the form of the answers, which is kmod's.
 
 use std::ffi::OsStr;
-use std::path::Path;
 
 use bstr::{BStr, ByteSlice};
 use oxmod::context::{Context, IndexKind};
-use oxmod::error::Result as Read;
 use oxmod::ops::symbols::{self, Symbol};
 
 use super::args::Job;
@@ -128,34 +126,31 @@ fn spaced(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome
 
 /// `--show-modversions`: the version of each symbol that a module needs, in the file's order.
 fn modversions(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
-    of_file(context, operand, "modversions", symbols::needed, out, report)
+    let Some(path) = context.file_of(operand) else { return not_found(operand, report) };
+    match symbols::needed(&path) {
+        Ok(symbols) => print(&symbols, out),
+        Err(error) => report.no_modversions(operand, &error).and(Err(Exit::Failure)),
+    }
 }
 
 /// `--show-exports`: the version of each symbol that a module exports, in the file's order.
 fn exports(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
-    of_file(context, operand, "symbols", symbols::exported, out, report)
-}
-
-/// Prints what is read of the file that an operand means. (kmod 34.2 takes files only, later ones names too.)
-fn of_file(
-    context: &Context,
-    operand: &OsStr,
-    what: &str,
-    read: fn(&Path) -> Read<Vec<Symbol>>,
-    out: &mut Out,
-    report: &Report,
-) -> Outcome {
-    let Some(path) = context.file_of(operand) else {
-        return report.not_found(operand).and(Err(Exit::Failure));
-    };
-    match read(&path) {
-        Ok(symbols) => symbols.iter().try_for_each(|symbol| line_of(symbol, out)),
-        Err(error) => report.cannot_show(what, operand, &error).and(Err(Exit::Failure)),
+    let Some(path) = context.file_of(operand) else { return not_found(operand, report) };
+    match symbols::exported(&path) {
+        Ok(symbols) => print(&symbols, out),
+        Err(error) => report.no_exports(operand, &error).and(Err(Exit::Failure)),
     }
 }
 
-fn line_of(symbol: &Symbol, out: &mut Out) -> Outcome {
-    out.print(format_args!("0x{:08x}\t", symbol.crc))?;
-    out.bytes(&symbol.name)?;
-    out.bytes(b"\n")
+/// (kmod 34.2 takes files only, later ones names too.)
+fn not_found(operand: &OsStr, report: &Report) -> Outcome {
+    report.not_found(operand).and(Err(Exit::Failure))
+}
+
+fn print(symbols: &[Symbol], out: &mut Out) -> Outcome {
+    symbols.iter().try_for_each(|symbol| {
+        out.print(format_args!("0x{:08x}\t", symbol.crc))?;
+        out.bytes(&symbol.name)?;
+        out.bytes(b"\n")
+    })
 }
