@@ -29,7 +29,7 @@ fn tree() -> Root {
     root.file(root.in_modules("own.conf"), "alias own0 mine\n").file("lib/firmware/amd/one.bin.xz", "");
     root.loaded("snd_hda_intel", 4096, 0, &[]).loaded("loop", 4096, 0, &[]);
     assert_eq!(Run::new("depmod").arg(RELEASE).inside(&root).on(Side::Ours).code, 0);
-    let meta = Run::new("kmod").args(["meta", "build", "-f", "/meta.pb", RELEASE]).inside(&root);
+    let meta = Run::new("kmod").args(["meta", "build", "-o", "/meta.pb", RELEASE]).inside(&root);
     assert_eq!(meta.on(Side::Ours).code, 0);
     root.dir("other/mods/7.0");
     root.file(root.in_modules("home/at-home.ko"), "");

@@ -198,7 +198,7 @@ fn put_modules(root: &Path, dir: &Path, kernel: &Kernel) {
     }
     let to = root.join(place(kernel));
     image::run(
-        Command::new(ours()).args(["meta", "build", "-d"]).arg(&made).arg("-f").arg(made.join("meta.pb")),
+        Command::new(ours()).args(["meta", "build", "--dir"]).arg(&made).arg("-o").arg(made.join("meta.pb")),
     );
     image::make(&to);
     for name in ["meta.pb", "kernel"] {

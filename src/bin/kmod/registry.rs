@@ -9,6 +9,7 @@ use clap::Command;
 #[cfg(feature = "depmod")]
 use crate::applets::depmod;
 use crate::applets::{insmod, kmod, lsmod, modinfo, modprobe, rmmod};
+use crate::cli::environment;
 use crate::cli::getopt::Ordering::{Permute, RequireOrder};
 use crate::cli::invocation::{Applet, Invocation, Registry, Subcommand};
 use crate::report;
@@ -94,8 +95,7 @@ pub fn main(argv: Vec<OsString>) -> u8 {
         return 1;
     };
     report::out_of_memory(applet.name);
-    let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
-    let ordering = if posix { RequireOrder } else { applet.ordering };
+    let ordering = if environment::is_posixly_correct() { RequireOrder } else { applet.ordering };
     let command = (applet.command)();
     let invocation =
         Invocation { argv0, tool: applet.name, args: argv.collect(), command, ordering, registry: &REGISTRY };
@@ -115,6 +115,34 @@ mod tests {
         }
         for subcommand in REGISTRY.subcommands {
             (subcommand.command)().debug_assert();
+        }
+    }
+
+    /// An option of one of our own commands means the same in each, and its letter means nothing else.
+    #[test]
+    fn our_commands_agree() {
+        let letters = [
+            ("basedir", 'b'),
+            ("set-version", 'k'),
+            ("config", 'C'),
+            ("dry-run", 'n'),
+            ("syslog", 's'),
+            ("verbose", 'v'),
+            ("help", 'h'),
+            ("format", 'f'),
+            ("output", 'o'),
+        ];
+        let mut values = std::collections::HashMap::new();
+        for name in ["coldplug", "firmware", "meta", "static-nodes"] {
+            let Some(subcommand) = REGISTRY.subcommand(name.as_ref()) else { continue };
+            for arg in (subcommand.command)().get_arguments() {
+                let id = arg.get_id().as_str().to_owned();
+                let letter = letters.iter().find(|(long, _)| *long == id).map(|(_, letter)| *letter);
+                assert_eq!(arg.get_short(), letter, "{name} --{id}");
+                let value = arg.get_value_names().map(|names| names.join(" "));
+                let first = values.entry(id.clone()).or_insert_with(|| value.clone());
+                assert_eq!(*first, value, "{name} --{id}");
+            }
         }
     }
 

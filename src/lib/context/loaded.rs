@@ -14,8 +14,10 @@ use bstr::{BStr, BString, ByteSlice};
 
 use crate::error::{Error, FormatError, Result};
 use crate::number;
-use crate::sys::module::{State, state};
-use crate::sys::{file, proc, sysfs};
+use crate::sys::module::state;
+use crate::sys::{file, module, proc, sysfs};
+
+pub use crate::sys::module::State;
 
 /// A loaded module.
 #[derive(Debug)]
@@ -123,6 +125,11 @@ pub fn details(name: &[u8]) -> Details {
         source_version: attribute(Path::new("srcversion")),
         parameters: names.into_iter().map(parameter).collect(),
     }
+}
+
+/// Whether the kernel has the module of this normalised name, whatever state it is in.
+pub fn is_present(name: &[u8]) -> bool {
+    module::is_present(name)
 }
 
 /// An attribute without the newline at its end.

@@ -55,6 +55,7 @@ pub mod loaded;
 mod lookup;
 mod meta;
 pub mod module_file;
+mod operand;
 mod stamp;
 
 use std::ffi::{OsStr, OsString};
@@ -77,6 +78,7 @@ use meta::{MetaFile, Place};
 pub use crate::formats::index::Kind as IndexKind;
 pub use index_of_text::index_of_text;
 pub use lookup::Module;
+pub use operand::{Listed, exists, is_module_file, list, load_list};
 pub use stamp::{Moment, Sources, Stamp};
 
 /// The path of the module directories below a root, with its surrounding slashes.
@@ -136,9 +138,16 @@ pub fn module_dir(root: Option<&OsStr>, release: Option<&OsStr>) -> io::Result<P
     path.extend_from_slice(MODULES);
     match release {
         Some(release) => path.extend_from_slice(release.as_bytes()),
-        None => path.extend_from_slice(sys::host::release()?.as_bytes()),
+        None => path.extend_from_slice(running_release()?.as_bytes()),
     }
     Ok(OsString::from_vec(path).into())
+}
+
+/// Returns the running kernel's release, as `uname -r` prints it.
+///
+/// Errors: those of uname.
+pub fn running_release() -> io::Result<OsString> {
+    sys::host::release()
 }
 
 /// Reads the configuration of depmod from these files and directories, or from the default ones if

@@ -27,12 +27,15 @@
 
 use std::path::Path;
 
+use crate::context::Context;
 use crate::context::cache::Known;
 use crate::context::module_file::Opener;
 use crate::error::{Error, Result};
 use crate::formats::cache::Record;
 use crate::formats::elf::{self, Module, Source};
-use crate::formats::modinfo::{Entry, Signature, Trailer, hex, strings};
+use crate::formats::modinfo::{Trailer, builtin, hex, strings};
+
+pub use crate::formats::modinfo::{Entry, Parameter, Parameters, Signature};
 
 /// The information in a module file.
 #[derive(Debug, Default)]
@@ -81,6 +84,13 @@ impl Info {
         Self::new(section, None)
     }
 
+    /// Of a module that is part of the kernel.
+    pub fn builtin(context: &Context, name: &[u8]) -> Self {
+        let entries = builtin(context.builtin_modinfo(), name);
+        let strings: Vec<[&[u8]; 4]> = entries.map(|entry| [entry.key, b"=", entry.value, b"\0"]).collect();
+        Self::of_strings(strings.as_flattened().concat())
+    }
+
     fn new(section: Vec<u8>, end: Option<&[u8]>) -> Self {
         let signature = end.and_then(Signature::of_end);
         let hexed = signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
@@ -96,6 +106,13 @@ impl Info {
     /// Returns the strings, in the order of the section.
     pub fn strings(&self) -> impl Iterator<Item = Entry<'_>> {
         strings(&self.section)
+    }
+
+    /// Returns the parameters, and the strings that should describe one but lack its name.
+    pub fn parameters(&self) -> (Parameters<'_>, Vec<Entry<'_>>) {
+        let mut parameters = Parameters::default();
+        let bad = self.strings().filter_map(|entry| parameters.take(entry).err()).map(|bad| bad.0).collect();
+        (parameters, bad)
     }
 
     /// Returns the signature, if it was requested and is readable.

@@ -7,9 +7,11 @@ use bstr::{BString, ByteSlice};
 use indexmap::IndexMap;
 
 use crate::error::FormatError;
-use crate::formats::meta::{Aliases, Meta, Module};
+use crate::formats::meta::{Meta, Module};
 use crate::graph::Graph;
 use crate::name::{self, Element};
+
+pub use crate::formats::meta::Aliases;
 
 type Result<T> = std::result::Result<T, FormatError>;
 

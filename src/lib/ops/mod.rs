@@ -12,7 +12,10 @@ pub mod info;
 pub mod insert;
 pub mod manager;
 pub mod meta_check;
+pub mod meta_file;
 pub mod probe;
 pub mod remove;
+pub mod static_nodes;
+pub mod symbols;
 
 pub use error::{Forbidden, ModuleError};

@@ -14,9 +14,6 @@ use bstr::ByteSlice;
 use super::file;
 use crate::error::{Error, Result};
 
-/// The directory where the kernel shows its devices.
-pub const DEVICES: &str = "/sys/devices";
-
 /// Returns the modaliases of the devices below `top`, by which drivers are found, as pairs of device and modalias. A
 /// device with several modaliases occurs several times; most devices have none.
 ///

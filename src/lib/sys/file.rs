@@ -220,6 +220,13 @@ pub fn open_head(path: &Path, len: usize) -> io::Result<(File, Vec<u8>)> {
     Ok((file, head))
 }
 
+/// Opens `path` for writing, empty; creates it if necessary. It may be a pipe or a device.
+///
+/// Errors: whatever open answers.
+pub fn create(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
 fn open_unread(path: &Path) -> io::Result<File> {
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)

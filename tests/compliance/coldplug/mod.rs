@@ -45,7 +45,7 @@ fn device(root: &Root, path: &str, modalias: &str) {
 }
 
 fn coldplug(args: &[&str]) -> Run {
-    Run::new("kmod").args(["coldplug", "-S", RELEASE]).args(args)
+    Run::new("kmod").args(["coldplug", "-k", RELEASE]).args(args)
 }
 
 /// Returns the exit code, output and messages, and the names of the modules that were inserted, each with its errno
@@ -183,7 +183,7 @@ fn a_driver_that_hangs_hides_nothing() {
     let root = tree();
     root.file("etc/modprobe.d/x.conf", "install bus until test -e /go; do sleep 0.05; done\n");
     let script = format!(
-        ": >/err; kmod coldplug -v -S {RELEASE} --jobs 2 2>>/err & pid=$!\n\
+        ": >/err; kmod coldplug -v -k {RELEASE} --jobs 2 2>>/err & pid=$!\n\
          for i in $(seq 600); do grep -q \"'card_b' for\" /err && break; sleep 0.05; done\n\
          grep -c \"'bus' for\" /err; touch /go; wait $pid; code=$?; grep -c \"'bus' for\" /err; exit $code"
     );
@@ -278,7 +278,7 @@ fn what_cannot_begin() {
         answer.2
     };
     assert_eq!(
-        fails(&root, &["-d", "/nowhere"]),
+        fails(&root, &["-b", "/nowhere"]),
         format!("kmod: ERROR: could not read /nowhere/lib/modules/{RELEASE}: No such file or directory\n")
     );
     assert_eq!(fails(&root, &["x"]), "kmod: ERROR: unexpected operand 'x'\n");
@@ -374,7 +374,7 @@ fn without_its_indexes_it_fails() {
 fn a_meta_takes_the_place_of_indexes() {
     let root = tree();
     let dir = root.path(root.in_modules(""));
-    let made = Run::new("kmod").args(["meta", "build", "-d"]).arg(&dir).arg("-f").arg(root.path("own.pb"));
+    let made = Run::new("kmod").args(["meta", "build", "--dir"]).arg(&dir).arg("-o").arg(root.path("own.pb"));
     assert_eq!(made.on(Side::Ours).triple(), (0, String::new(), String::new()));
     let expected = run(&root, &living(), &["-n"]);
     assert_eq!(run(&root, &living(), &["-n", "--meta", "/own.pb"]), expected);

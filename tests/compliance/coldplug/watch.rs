@@ -13,7 +13,7 @@ fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, 
         "mkfifo /events || exit; : >/err; sleep 0.05\n\
          say() {{ echo \"$1\" >/events; }}\n\
          heard() {{ for i in $(seq 600); do grep -q -- \"$1\" /err && return; sleep 0.05; done; cat /err; kill -9 $pid; exit 9; }}\n\
-         kmod coldplug -v -S {RELEASE} --watch {args} 2>>/err & pid=$!\n\
+         kmod coldplug -v -k {RELEASE} --watch {args} 2>>/err & pid=$!\n\
          heard listening\n\
          {script}\n\
          [ -n \"$ended\" ] || kill -TERM $pid 2>/dev/null; wait $pid; code=$?; cat /err; exit $code"
@@ -200,7 +200,7 @@ fn a_second_signal_ends_it_at_once() {
     let command = "touch /began; while test -e /began; do sleep 0.05; done";
     root.file("etc/modprobe.d/x.conf", format!("install core {command}\n"));
     let script = format!(
-        "mkfifo /events; : >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
+        "mkfifo /events; : >/err; kmod coldplug -v -k {RELEASE} --watch 2>>/err & pid=$!\n\
          until test -e /began; do sleep 0.02; done; kill -TERM $pid\n\
          until grep -q shutting /err; do sleep 0.02; done; kill -TERM $pid; wait $pid; code=$?; rm /began; exit $code"
     );
@@ -229,7 +229,7 @@ fn the_kernel_can_be_listened_to() {
     fs::remove_dir_all(root.path("sys/devices")).unwrap();
     root.dir("sys/devices");
     let script = format!(
-        ": >/err; kmod coldplug -v -S {RELEASE} --watch 2>>/err & pid=$!\n\
+        ": >/err; kmod coldplug -v -k {RELEASE} --watch 2>>/err & pid=$!\n\
          until grep -q listening /err; do sleep 0.02; done; kill -INT $pid; wait $pid"
     );
     assert_eq!(Run::shell(&script).inside(&root).on(Side::Ours).triple(), (0, String::new(), String::new()));

@@ -84,3 +84,21 @@ fn with_and_without_what_depmod_has_left() {
     std::fs::remove_file(root.path(root.in_modules("modules.oxmod.bin"))).unwrap();
     assert_eq!(firmware(&root, &["list"]), expected);
 }
+
+/// Modules are found by their directory itself, or by a meta.pb, as they are by root and release.
+#[test]
+fn a_module_directory_and_a_meta() {
+    let root = tree();
+    let (dir, own) = (root.path(root.in_modules("")), root.path("own.pb"));
+    let made = Run::new("kmod").args(["meta", "build", "--dir"]).arg(&dir).arg("-o").arg(&own);
+    assert_eq!(made.on(Side::Ours).triple(), (0, String::new(), String::new()));
+    let expected = firmware(&root, &["list", "packed"]);
+    assert_eq!(firmware(&root, &["list", "packed", "--meta", own.to_str().unwrap()]), expected);
+    let run = |options: &[&str]| {
+        let run = Run::new("kmod").args(["firmware", "list", "packed", "-C", "/dev/null", "-b"]);
+        run.arg(root.path("")).args(options).on(Side::Ours)
+    };
+    let by_dir = run(&["--dir", dir.to_str().unwrap()]);
+    assert_eq!((by_dir.code, by_dir.stdout_text().lines().count()), (0, expected.1.lines().count()));
+    assert_eq!(run(&["-k", "9.9"]).code, 1);
+}

@@ -55,7 +55,7 @@ pub(super) fn spec(root: &Root) -> Vec<String> {
 }
 
 fn meta(root: &Root, args: &[&str]) -> String {
-    let run = Run::new("kmod").arg("meta").args(args).arg("-f").arg(root.path("meta.pb"));
+    let run = Run::new("kmod").arg("meta").args(args).arg("--meta").arg(root.path("meta.pb"));
     let answer = run.on(Side::Ours);
     assert_eq!((answer.code, answer.stderr_text()), (0, String::new()));
     answer.stdout_text()

@@ -204,8 +204,8 @@ fn fwprune_on_real_kernels() {
         let count =
             places.iter().filter(|place| place.starts_with("/lib/modules/") && place.contains(".ko")).count();
         assert!(count > 4000, "{count}");
-        let verify = Run::new("kmod").args(["meta", "verify", "-f"]).arg(out.path().join("meta.pb"));
-        let verified = verify.arg("-d").arg(&modules).on(Side::Ours);
+        let verify = Run::new("kmod").args(["meta", "verify", "--meta"]).arg(out.path().join("meta.pb"));
+        let verified = verify.arg("--dir").arg(&modules).on(Side::Ours);
         // The lists of built-in modules are not in these directories.
         assert!(!verified.stdout_text().lines().any(|line| line.ends_with("missing")), "{verified:?}");
     }

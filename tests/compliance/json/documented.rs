@@ -88,7 +88,7 @@ fn runs() -> Vec<(Root, Run)> {
         (root, run)
     };
     vec![
-        run(forbidden(), |root| Run::new("kmod").args(["coldplug", "-n", "-S", RELEASE]).inside(root)),
+        run(forbidden(), |root| Run::new("kmod").args(["coldplug", "-n", "-k", RELEASE]).inside(root)),
         run(firmware(), |root| firmware::run(root, &["list"])),
         run(firmware(), |root| firmware::run(root, &["missing"])),
         run(firmware(), |root| firmware::run(root, &["prune", "-v"])),

@@ -13,7 +13,7 @@ use super::{asked_over, tree};
 fn meta_only(root: &Root, place: &Path) -> String {
     let dir = root.path(root.in_modules(""));
     let path = dir.join("meta.pb");
-    let run = Run::new("kmod").args(["meta", "build", "-d"]).arg(&dir).arg("-f").arg(&path);
+    let run = Run::new("kmod").args(["meta", "build", "--dir"]).arg(&dir).arg("-o").arg(&path);
     assert_eq!(run.on(Side::Ours).triple(), (0, String::new(), String::new()));
     // The shim reads this file, too.
     fs::copy(dir.join("modules.dep"), root.path("modules.dep")).unwrap();

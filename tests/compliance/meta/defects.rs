@@ -162,7 +162,7 @@ fn a_relative_path_of_the_file_is_the_same_file() {
     let root = listed();
     root.module("kernel/good.ko", |m| m);
     let dir = root.path("lib/modules");
-    let build = Run::new("kmod").args(["meta", "build", "-f", "meta.pb", "-d", "."]).cwd(&dir);
+    let build = Run::new("kmod").args(["meta", "build", "-o", "meta.pb", "--dir", "."]).cwd(&dir);
     assert_eq!(build.on(Side::Ours).code, 0);
     for file in ["meta.pb", "./meta.pb", "../modules/meta.pb", dir.join("meta.pb").to_str().unwrap()] {
         let run = Run::new("modprobe")

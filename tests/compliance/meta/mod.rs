@@ -174,11 +174,11 @@ fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: 
 fn the_file_is_verified(kernel: &Kernel, out: &Root, bytes: &[u8]) {
     let file = out.path(out.in_modules("meta.pb"));
     let verify = |root: &Kernel| {
-        let run = Run::new("kmod").args(["meta", "verify", "-f"]).arg(&file).arg("-b").arg(&root.root);
+        let run = Run::new("kmod").args(["meta", "verify", "--meta"]).arg(&file).arg("-b").arg(&root.root);
         run.arg(&root.release).on(Side::Ours)
     };
     assert_eq!(verify(kernel).triple(), (0, String::new(), String::new()));
-    let again = Run::new("kmod").args(["meta", "build", "-f", "-", "-b"]).arg(&kernel.root);
+    let again = Run::new("kmod").args(["meta", "build", "-o", "-", "-b"]).arg(&kernel.root);
     assert!(again.arg(&kernel.release).on(Side::Ours).stdout == bytes, "not the same bytes again");
     let other = real_kernels().into_iter().find(|other| other.suite != kernel.suite).unwrap();
     let answer = verify(&other);
@@ -265,7 +265,7 @@ fn depmod_writes_it_with_the_indexes() {
     // Nothing has changed, but meta.pb is missing.
     assert_eq!(depmod(&["-A", "--meta"]), (0, String::new(), String::new()));
     let bytes = fs::read(&file).unwrap();
-    assert_eq!(meta(&root, &["build", "-f", root.path("again").to_str().unwrap()]).0, 0);
+    assert_eq!(meta(&root, &["build", "-o", root.path("again").to_str().unwrap()]).0, 0);
     assert!(fs::read(root.path("again")).unwrap() == bytes);
     let refused = "depmod: FATAL: --verify and --meta cannot be used together\n";
     assert_eq!(depmod(&["--verify", "--meta"]), (1, String::new(), refused.into()));
@@ -296,13 +296,13 @@ fn what_is_written_and_where() {
     let taken = root.path("taken").display().to_string();
     for path in ["/dev/null", &taken] {
         let refused = format!("kmod: ERROR: could not write {path}: not a regular file\n");
-        assert_eq!(meta(&root, &["build", "-f", path]), (1, String::new(), refused));
+        assert_eq!(meta(&root, &["build", "-o", path]), (1, String::new(), refused));
     }
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
     let dir = root.path(root.in_modules(""));
-    let run = Run::new("kmod").args(["meta", "build", "-f", "-", "-d"]).arg(&dir).on(Side::Ours);
+    let run = Run::new("kmod").args(["meta", "build", "-o", "-", "--dir"]).arg(&dir).on(Side::Ours);
     assert_eq!((run.code, run.stderr_text()), (0, String::new()));
-    let (by_dir, by_version) = (run.stdout, Run::new("kmod").args(["meta", "build", "-f", "-", "-b"]));
+    let (by_dir, by_version) = (run.stdout, Run::new("kmod").args(["meta", "build", "-o", "-", "-b"]));
     let by_version = by_version.arg(root.path("")).arg(root.release()).on(Side::Ours).stdout;
     let release = |bytes: Vec<u8>| {
         let meta = Meta::open(Box::new(bytes)).unwrap();
@@ -348,6 +348,11 @@ fn files_that_are_none() {
     for (args, message) in [
         (&["lookup"][..], "kmod: ERROR: lookup needs a MODALIAS\n"),
         (&["show", "6.1", "more"], "kmod: ERROR: unexpected operand 'more'\n"),
+        (&["build", "--json"], "kmod: ERROR: --json cannot be used with build\n"),
+        (&["build", "--meta", "x"], "kmod: ERROR: --meta cannot be used with build\n"),
+        (&["verify", "-o", "x"], "kmod: ERROR: --output can only be used with build\n"),
+        (&["build", "--output="], "kmod: ERROR: --output needs a value that is not empty\n"),
+        (&["show", "--dir="], "kmod: ERROR: --dir needs a value that is not empty\n"),
     ] {
         assert_eq!(meta(&root, args), (1, String::new(), message.into()));
     }
@@ -426,7 +431,7 @@ fn files_of_others_are_verified_for_what_they_say() {
     let above = root.path("lib/modules/meta.pb");
     fs::remove_file(root.path(root.in_modules("meta.pb"))).unwrap();
     let build =
-        Run::new("kmod").args(["meta", "build", "-f"]).arg(&above).arg("-d").arg(root.path("lib/modules"));
+        Run::new("kmod").args(["meta", "build", "-o"]).arg(&above).arg("--dir").arg(root.path("lib/modules"));
     assert_eq!(build.on(Side::Ours).code, 0);
     // Standard error is not compared, since depmod's warnings about the missing lists appear there.
     let (code, said, _) = meta(&root, &["verify"]);

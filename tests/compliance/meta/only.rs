@@ -82,9 +82,9 @@ fn the_whole_configuration(release: &str, indexed: &Root, only: &Root) {
 pub(crate) fn only(above: bool) -> Root {
     let root = tree();
     let dir = if above { root.path("lib/modules") } else { root.path(root.in_modules("")) };
-    let build = Run::new("kmod").args(["meta", "build", "-f"]).arg(dir.join("meta.pb"));
+    let build = Run::new("kmod").args(["meta", "build", "-o"]).arg(dir.join("meta.pb"));
     // Paths are relative to the directory of the file.
-    let build = if above { build.arg("-d").arg(&dir) } else { build.arg("-b").arg(root.path("")) };
+    let build = if above { build.arg("--dir").arg(&dir) } else { build.arg("-b").arg(root.path("")) };
     let build = if above { build } else { build.arg(root.release()) };
     if above {
         for list in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {

@@ -8,14 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bstr::ByteSlice;
 use clap::Command;
-use oxmod::context::{absolute, depmod_config};
-use oxmod::formats::config::depmod::DepmodConfig;
+use oxmod::context::{absolute, depmod_config, running_release};
 use oxmod::lock::Mutex;
 use oxmod::notice::{DepmodNotice, Notice, Sink};
 use oxmod::number::{self, Base};
-use oxmod::ops::depmod::{self as op, Config, Keep, KernelSymbols, Last, ModuleFile, Tree};
-use oxmod::sys::{file, host};
+use oxmod::ops::depmod::{
+    self as op, Config, DepmodConfig, GivenError, Keep, KernelSymbols, Last, ModuleFile, SymbolFile, Tree,
+};
 
+use crate::cli::environment;
 use crate::cli::getopt::Opt;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, value};
@@ -201,7 +202,7 @@ impl Typed {
         let release = match operands.next() {
             Some(release) if is_release(release.as_bytes()) => release,
             Some(other) => return Err(report.bad_version(&other)),
-            None => host::release().map_err(|error| report.no_release(&error))?,
+            None => running_release().map_err(|error| report.no_release(&error))?,
         };
         let files = if self.all || operands.len() == 0 { None } else { Some(given_files(operands, report)?) };
         let basedir = self.basedir.as_deref();
@@ -277,26 +278,16 @@ impl Typed {
     /// same output from the same input.
     fn keep(&self, job: &Job) -> Keep {
         let elsewhere = self.basedir.is_some() && self.outdir.is_none();
-        let there = |name: &str| file::exists(&job.out.join(name)).is_ok();
-        let image = elsewhere && !there("modules.dep") && !there("modules.oxmod.bin");
-        if image || std::env::var_os("SOURCE_DATE_EPOCH").is_some() { Keep::Nothing } else { Keep::Facts }
+        let image = elsewhere && !op::has_output(&job.out);
+        if image || environment::is_reproducible() { Keep::Nothing } else { Keep::Facts }
     }
 
     /// `-E` before `-F`.
     fn kernel_symbols(&self, report: &Report, sink: &Sink) -> Result<Option<KernelSymbols>, Exit> {
-        let symvers = self.symvers.is_some();
-        let Some(path) = self.symvers.as_ref().or(self.system_map.as_ref()) else { return Ok(None) };
-        let text = file::read(path).map_err(|error| report.cannot_load(&error))?;
-        let bad = |bad: op::BadLine| {
-            sink.send(&Notice::Depmod(DepmodNotice::BadSymbolLine {
-                path: path.clone(),
-                line: bad.line,
-                text: bad.text,
-                symvers,
-            }));
-        };
-        let read = if symvers { KernelSymbols::from_symvers } else { KernelSymbols::from_system_map };
-        Ok(Some(read(&text, self.prefix, bad)))
+        let symvers = self.symvers.clone().map(SymbolFile::Symvers);
+        let file = symvers.or_else(|| self.system_map.clone().map(SymbolFile::SystemMap));
+        let read = |file: SymbolFile| file.read(self.prefix, sink);
+        file.map(read).transpose().map_err(|error| report.cannot_load(&error))
     }
 }
 
@@ -327,19 +318,11 @@ impl Job {
 
 /// The modules of the operands after the version, which must be absolute paths of existing files.
 fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result<Vec<ModuleFile>, Exit> {
-    let mut files: Vec<ModuleFile> = Vec::new();
-    for path in paths.map(PathBuf::from) {
-        if !path.as_os_str().as_bytes().starts_with(b"/") {
-            return Err(report.not_absolute(&path));
-        }
-        let module = op::module_file(&path);
-        if let Some(first) = files.iter().find(|file| file.name == module.name) {
-            return Err(report.module_given_twice(&module.name, &path, &first.path));
-        }
-        file::exists(&path).map_err(|error| report.no_module(&path, &error))?;
-        files.push(module);
-    }
-    Ok(files)
+    op::given_modules(paths.map(PathBuf::from)).map_err(|error| match error {
+        GivenError::Relative(path) => report.not_absolute(&path),
+        GivenError::Twice { name, first, second } => report.module_given_twice(&name, &second, &first),
+        GivenError::Absent(error) => report.no_module(&error),
+    })
 }
 
 /// Whether a version begins with two numbers and a dot between them, as scanf's `%u.%u` sees it.

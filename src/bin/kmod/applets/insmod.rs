@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use clap::Command;
+use oxmod::context;
 use oxmod::ops::insert::{Force, insert};
-use oxmod::sys::file;
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, flag};
@@ -35,7 +35,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         return Err(report.no_standard_input());
     }
     let path = Path::new(file);
-    file::exists(path).map_err(|error| report.cannot_load_file(path, &error))?;
+    context::exists(path).map_err(|error| report.cannot_load_file(path, &error))?;
     let parameters = parameters(common.operands.get(1..).unwrap_or_default());
     let force = Force { vermagic: common.force, modversions: common.force };
     let insertion =

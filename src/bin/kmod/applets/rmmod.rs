@@ -10,7 +10,6 @@ use oxmod::context::loaded;
 use oxmod::context::{self, ConfigSource, Context};
 use oxmod::name;
 use oxmod::ops::remove::by_kernel;
-use oxmod::sys::{file, module};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, flag};
@@ -56,7 +55,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
 /// A file's name without directory and from its first dot on, or the same of a plain name, except
 /// that what follows a slash in the latter stays.
 fn module_name(operand: &OsStr) -> Vec<u8> {
-    if file::exists(Path::new(operand)).is_ok() {
+    if context::exists(Path::new(operand)).is_ok() {
         return name::from_path(operand.as_bytes()).into_owned();
     }
     let bytes = operand.as_bytes();
@@ -71,7 +70,7 @@ fn removable(name: &[u8], report: &Report) -> bool {
         report.is_builtin(name);
         return false;
     }
-    if !module::is_present(name) {
+    if !loaded::is_present(name) {
         report.is_not_loaded(name);
         return false;
     }

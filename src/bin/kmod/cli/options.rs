@@ -69,8 +69,45 @@ pub fn operands(name: &'static str, help: &'static str) -> Arg {
 pub fn syslog_and_verbose() -> [Arg; 2] {
     [
         flag(Some('s'), "syslog", "Send messages to syslog instead of standard error"),
-        flag(Some('v'), "verbose", "Say more"),
+        flag(Some('v'), "verbose", "Be verbose"),
     ]
+}
+
+/// Which modules our own commands work on, and with which configuration; see [`Target`](crate::cli::target::Target).
+#[cfg(any(feature = "coldplug", feature = "firmware", feature = "meta"))]
+pub fn target() -> [Arg; 4] {
+    [
+        value(Some('b'), "basedir", "ROOT", "Look for lib/modules below ROOT instead of below /"),
+        value(
+            Some('k'),
+            "set-version",
+            "RELEASE",
+            "Work on the modules of this kernel [default: the running one]",
+        ),
+        value(None, "dir", "DIR", "Work on this module directory, whatever ROOT and RELEASE are"),
+        value(
+            Some('C'),
+            "config",
+            "PATH",
+            "Read this configuration file or directory instead of the usual ones",
+        ),
+    ]
+}
+
+/// --meta.
+pub fn meta() -> Arg {
+    value(None, "meta", "FILE", "Look modules up in this meta.pb, whatever indexes there are")
+}
+
+/// --jobs; see [`jobs_value`].
+pub fn jobs(help: &'static str) -> Arg {
+    value(None, "jobs", "N", help)
+}
+
+/// -n of our own commands.
+#[cfg(feature = "coldplug")]
+pub fn dry_run() -> Arg {
+    flag(Some('n'), "dry-run", "Print what would be done, and do nothing")
 }
 
 /// `--jobs` takes a decimal number; zero is one job for each processor.
@@ -84,17 +121,17 @@ pub fn jobs_value(value: &OsStr, report: &Report) -> Result<usize, Exit> {
 
 /// --json.
 pub fn json() -> Arg {
-    ours(flag(None, "json", "Answer with a JSON document, see oxmod-json(5)"))
+    flag(None, "json", "Answer with a JSON document, see oxmod-json(5)")
 }
 
 /// -V.
 pub fn version() -> Arg {
-    flag(Some('V'), "version", "Print the version and leave")
+    flag(Some('V'), "version", "Print the version and exit")
 }
 
 /// -h.
 pub fn help() -> Arg {
-    flag(Some('h'), "help", "Print this help and leave")
+    flag(Some('h'), "help", "Print this help and exit")
 }
 
 /// An applet's walk over its options. -h and -V never come out of it: they are answered at once and

@@ -69,8 +69,8 @@ impl Report {
     }
 
     /// A module file operand that does not exist.
-    pub fn no_module(&self, file: &Path, error: &io::Error) -> Exit {
-        self.end(format_args!("could not create module {}: {}", path(file), io_text(error)))
+    pub fn no_module(&self, error: &Error) -> Exit {
+        self.end(format_args!("could not create module {}: {}", path(&error.path), error.cause))
     }
 
     /// Two module file operands of the same name.

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use bstr::BString;
 use oxmod::error::{Error, FormatError};
-use oxmod::formats::firmware::Dead;
-use oxmod::ops::firmware::{Ambiguity, Missing, Policy, Present, Sizes, Unselected};
+use oxmod::ops::firmware::{Ambiguity, Dead, Missing, Policy, Present, Sizes, Unselected};
 
 use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path};
 
@@ -53,6 +52,14 @@ impl Report {
         self.refuse(format_args!(
             "module {module} is built in and needs firmware {firmware}, possibly before the firmware can be loaded"
         ))
+    }
+
+    /// Files that cannot be read.
+    pub fn unreadable_inputs(&self, errors: &[Error]) -> Outcome {
+        for error in errors {
+            self.unreadable(error);
+        }
+        if errors.is_empty() { Ok(()) } else { Err(Exit::Failure) }
     }
 
     /// A selection of modules that failed.

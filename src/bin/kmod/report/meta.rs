@@ -2,12 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
 
 use bstr::BString;
-use oxmod::error::{Error, FormatError};
-use oxmod::formats::meta::Aliases;
-use oxmod::ops::meta_check::Flaw;
+use oxmod::error::Error;
+use oxmod::ops::meta_check::{Aliases, Flaw};
 use oxmod::text;
 
 use super::{Exit, Report, verbatim, verbatim_path};
@@ -18,19 +16,14 @@ impl Report {
         self.refuse(format_args!("lookup needs a MODALIAS"))
     }
 
-    /// `build` with `--json`.
-    pub fn no_document(&self) -> Exit {
-        self.refuse(format_args!("--json cannot be used with build"))
+    /// An option that is not valid together with another, or for one command.
+    pub fn not_with(&self, option: &str, other: &str) -> Exit {
+        self.refuse(format_args!("{option} cannot be used with {other}"))
     }
 
     /// A surplus operand.
     pub fn surplus_operand(&self, operand: &OsStr) -> Exit {
         self.refuse(format_args!("unexpected operand '{}'", verbatim(operand.as_encoded_bytes())))
-    }
-
-    /// A damaged meta.pb.
-    pub fn bad_meta(&self, path: &Path, error: &FormatError) -> Exit {
-        self.unreadable(&Error::new(path, error.clone()))
     }
 
     /// A file that could not be written.

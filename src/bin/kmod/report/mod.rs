@@ -33,13 +33,16 @@ mod insmod;
 mod lsmod;
 #[cfg(any(feature = "firmware", feature = "meta"))]
 pub mod meta;
-mod modinfo;
+pub mod modinfo;
 mod modprobe;
 #[cfg(any(feature = "depmod", feature = "meta"))]
 pub mod progress;
+mod reason;
 pub mod static_nodes;
 #[cfg(feature = "depmod")]
 pub mod verify;
+
+pub use reason::Reason;
 
 /// Why an applet stops early.
 #[derive(Debug)]
@@ -72,6 +75,11 @@ pub fn conclude(tool: &str, outcome: Outcome) -> u8 {
             1
         }
     }
+}
+
+/// Whether the caller closed standard error, so that messages would go nowhere.
+pub fn stderr_was_closed() -> bool {
+    stdio::stderr_was_closed()
 }
 
 /// Sets the message for memory exhaustion, which is printed without allocating.

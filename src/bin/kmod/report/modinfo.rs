@@ -9,6 +9,19 @@ use oxmod::error::{Cause, Error};
 
 use super::{Exit, Report, io_text, verbatim, verbatim_path};
 
+/// What an operand of modinfo is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenFor {
+    /// With -m: a name.
+    Name,
+    /// A file.
+    File,
+    /// A name or an alias.
+    Module,
+    /// What cannot be a name: its brackets do not match.
+    Alias,
+}
+
 impl Report {
     /// `--all` with operands.
     pub fn all_takes_no_operand(&self) -> Exit {
@@ -30,8 +43,14 @@ impl Report {
         self.refuse(format_args!("no index of modules in {} (run depmod to create it)", verbatim_path(dir)))
     }
 
-    /// An operand, taken for `what`, that does not stand for any module.
-    pub fn operand_not_found(&self, what: &str, operand: &OsStr) {
+    /// An operand that does not stand for any module.
+    pub fn operand_not_found(&self, taken_for: TakenFor, operand: &OsStr) {
+        let what = match taken_for {
+            TakenFor::Name => "Module name",
+            TakenFor::File => "Module file",
+            TakenFor::Module => "Module",
+            TakenFor::Alias => "Module alias",
+        };
         self.error(format_args!("{what} {} not found.", verbatim(operand.as_encoded_bytes())));
     }
 

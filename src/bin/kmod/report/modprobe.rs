@@ -178,8 +178,17 @@ impl Report {
         }
     }
 
-    /// `--show-modversions` or `--show-exports` of a file without them, or of one that is not a module.
-    pub fn cannot_show(&self, what: &str, operand: &OsStr, error: &Error) -> Outcome {
+    /// `--show-modversions` of a file without them, or of one that is not a module.
+    pub fn no_modversions(&self, operand: &OsStr, error: &Error) -> Outcome {
+        self.cannot_show("modversions", operand, error)
+    }
+
+    /// `--show-exports` of a file without them, or of one that is not a module.
+    pub fn no_exports(&self, operand: &OsStr, error: &Error) -> Outcome {
+        self.cannot_show("symbols", operand, error)
+    }
+
+    fn cannot_show(&self, what: &str, operand: &OsStr, error: &Error) -> Outcome {
         let operand = verbatim(operand.as_bytes());
         self.fatal(format_args!("could not get {what} of {operand}: {}", errno_text(error)))
     }

@@ -30,8 +30,8 @@ pub fn bad_devname(line: &[u8]) {
 }
 
 /// A directory for `-o` that cannot be created.
-pub fn no_parent(output: &Path, error: &io::Error) -> Exit {
-    let (shown, why) = (verbatim_path(output), io_text(error));
+pub fn no_parent(output: &Path, error: &Error) -> Exit {
+    let (shown, why) = (verbatim_path(output), errno_text(error));
     bare(format_args!("Error: could not create parent directory for {shown} - {why}."));
     Exit::Failure
 }

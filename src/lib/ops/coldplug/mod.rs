@@ -75,10 +75,20 @@ use crate::lock::Mutex;
 use crate::ops::ModuleError;
 use crate::ops::manager::{Manager, Report};
 use crate::ops::probe::Plan;
-use crate::sys::devices;
+use crate::sys::{devices, parallel};
 
 pub use event::Told;
 pub use watch::{Failure, Watch};
+
+/// Where the kernel shows its devices.
+pub const DEVICES: &str = "/sys/devices";
+
+/// Has the kernel send the event of each device below `top` again, as if it had just been added. All of them are tried.
+///
+/// Errors: `top` cannot be listed; else the first of the kernel's refusals.
+pub fn trigger(top: &Path) -> Result<()> {
+    devices::trigger(top)
+}
 
 /// Devices that need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +180,26 @@ impl<'m> Coldplug<'m> {
             .load_for_device_if(&need.modalias, |module| self.is_first(&module.name, &mut repeated));
         self.modules().failed.extend(failures(&report).cloned());
         Served { report, repeated }
+    }
+
+    /// Serves needs on up to `jobs` threads, and returns the results in the order of `needs`. These threads call `done` as
+    /// soon as a need is served.
+    pub fn serve_all(
+        &self,
+        needs: &[Need],
+        jobs: usize,
+        done: &(dyn Fn(&Need, &Served) + Sync),
+    ) -> Vec<Served> {
+        parallel::map(
+            jobs,
+            needs,
+            || (),
+            |(), need| {
+                let served = self.serve(need);
+                done(need, &served);
+                served
+            },
+        )
     }
 
     /// Returns what [`serve`](Self::serve) would do, and marks the modules as handled.

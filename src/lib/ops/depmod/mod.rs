@@ -51,6 +51,7 @@ mod image;
 mod up_to_date;
 
 mod cache;
+mod inputs;
 mod lists;
 mod meta;
 mod order;
@@ -68,13 +69,14 @@ use bstr::BString;
 use crate::context::cache as side_car;
 use crate::error::Error;
 use crate::formats::cache::FILE_NAME as CACHE_NAME;
-use crate::formats::config::depmod::DepmodConfig;
 use crate::graph::Cycles;
 use crate::notice::{DepmodNotice, Notice, Sink};
 use crate::sys::publish::{self, NewFile, Writer};
 
+pub use crate::formats::config::depmod::DepmodConfig;
 pub use crate::formats::symvers::{BadLine, KernelSymbols};
 pub use image::Output;
+pub use inputs::{GivenError, SymbolFile, given_modules, has_output};
 pub use scan::{BUILD_LINKS, ModuleFile, module_file};
 pub use verify::{Difference, Finding, Wrong};
 

@@ -10,8 +10,8 @@ use std::path::Path;
 use super::image::{Entry, Image};
 use crate::error::{Error, FormatError, Result};
 use crate::formats::compress::{Compression, Decompressor};
-use crate::sys::file;
 use crate::sys::image_dir::Deposit;
+use crate::sys::{file, process};
 
 /// Copies a whole image to the directory `dir`. For a file that is decompressed, the image refers to the
 /// copy afterwards.
@@ -19,6 +19,7 @@ use crate::sys::image_dir::Deposit;
 /// Errors: a file cannot be read, is not compressed as its name says, or cannot be written. Files that were
 /// already copied remain, each complete.
 pub fn copy(image: &mut Image, dir: &Path) -> Result<()> {
+    process::let_long_files_fail();
     let deposit = Deposit::open(dir)?;
     let mut decompressor = Decompressor::default();
     let mut decoded = Vec::new();

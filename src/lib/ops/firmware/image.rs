@@ -15,11 +15,16 @@ use crate::error::{Error, FormatError, Result};
 use crate::formats::firmware::cpio::List;
 use crate::formats::firmware::fsspec::Spec;
 use crate::formats::firmware::{Catalogue, Node, name};
+use crate::formats::meta::FILE_NAME as META_NAME;
 use crate::sys::file;
 
 /// Permissions in an image, as fwprune has them.
 const FIRMWARE_MODE: u32 = 0o444;
 const MODULE_MODE: u32 = 0o555;
+const META_MODE: u32 = 0o444;
+
+/// Where modules are in an image.
+const MODULES: &str = "/lib/modules";
 
 /// An entry of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,9 +111,11 @@ impl Image {
         Ok(())
     }
 
-    /// Adds a file with its own permissions. The source need not exist yet.
-    pub fn add_file(&mut self, path: impl Into<BString>, source: BString, mode: u32) {
-        self.entries.insert(path.into(), Entry::File { source, size: 0, mode, decompress: false });
+    /// Adds the meta.pb of the modules, which need not exist yet.
+    pub fn add_meta(&mut self, source: &Path) {
+        let path = format!("{MODULES}/{META_NAME}");
+        let source = source.as_os_str().as_bytes().into();
+        self.entries.insert(path.into(), Entry::File { source, size: 0, mode: META_MODE, decompress: false });
     }
 
     /// Finds a file or link at a path that would also have to be a directory: only one of them can be in
@@ -232,8 +239,8 @@ pub(super) fn place(path: &[u8]) -> BString {
 /// module directory of `release`, or in /lib/modules if `release` is empty; any other file keeps its path.
 pub fn module_place(dir: &Path, release: &[u8], path: &Path) -> BString {
     let Ok(below) = path.strip_prefix(dir) else { return path.as_os_str().as_bytes().into() };
-    let modules = name::join(b"/lib/modules", release);
-    let modules = if release.is_empty() { "/lib/modules".into() } else { modules };
+    let modules = name::join(MODULES.as_bytes(), release);
+    let modules = if release.is_empty() { MODULES.into() } else { modules };
     name::join(modules.as_bytes(), below.as_os_str().as_bytes())
 }
 

@@ -56,14 +56,18 @@ mod copy;
 mod expand;
 mod gather;
 mod image;
+mod inputs;
 mod need;
 mod prune;
 mod search;
 mod select;
 mod survey;
 
+pub use crate::formats::firmware::Dead;
+pub use crate::formats::firmware::whence::Whence;
 pub use copy::copy;
 pub use image::{Entry, Image, Sizes, depmod_inputs, module_place};
+pub use inputs::{names_in, names_in_all, needs_of_builtin_in, read_whence, write_all};
 pub use need::{Needs, needs, needs_of_builtin, needs_of_files};
 pub use prune::{Files, files};
 pub use search::{Ambiguity, Found, Policy, Search, kernel_path};

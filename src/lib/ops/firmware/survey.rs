@@ -7,6 +7,7 @@ use bstr::BString;
 use super::image::{Image, place};
 use super::need::Needs;
 use super::search::{Ambiguity, Found, Search};
+use crate::formats::firmware::whence::Whence;
 use crate::formats::firmware::{Dead, Node, Steps, name};
 
 /// A requested name for which there are files.
@@ -63,6 +64,37 @@ pub struct Owned {
     pub names: Vec<BString>,
     /// The modules that request it.
     pub modules: Vec<BString>,
+}
+
+impl Owned {
+    /// Whether `file`, a name as modules have it or a path below a firmware directory, means this one.
+    pub fn is_called(&self, file: &[u8]) -> bool {
+        self.names.iter().any(|own| name::matches(name::plain(file).0, own))
+    }
+
+    /// Whether this is where it is on the disk, or where it really is.
+    pub fn is_at(&self, is_path: impl Fn(&BString) -> bool) -> bool {
+        is_path(&self.path) || self.source.iter().any(is_path)
+    }
+
+    /// The drivers that WHENCE has it for, each once.
+    pub fn drivers(&self, whence: &Whence) -> Vec<BString> {
+        let mut drivers: Vec<BString> = Vec::new();
+        for driver in self.names.iter().flat_map(|name| whence.drivers_of(name)) {
+            if !drivers.contains(driver) {
+                drivers.push(driver.clone());
+            }
+        }
+        drivers
+    }
+}
+
+impl Missing {
+    /// Whether `file`, a name or a pattern of names, means this one, or this pattern means it.
+    pub fn is_called(&self, file: &[u8]) -> bool {
+        let file = name::plain(file).0;
+        name::matches(file, &self.name) || name::matches(&self.name, file)
+    }
 }
 
 impl Survey {

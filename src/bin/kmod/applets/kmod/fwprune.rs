@@ -5,30 +5,21 @@
 //! links of directories are understood, and what is ambiguous is told.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 use clap::Command;
-use oxmod::error::Error;
-use oxmod::formats::config::depmod::DepmodConfig;
-use oxmod::formats::firmware::whence::Whence;
 use oxmod::notice::{DepmodNotice, Notice, Sink};
 use oxmod::ops::depmod;
 use oxmod::ops::firmware::{self as op, Files, Image, Made, Policy, Search, Survey};
-use oxmod::sys::{file, process, publish};
 
-use super::firmware::request;
+use crate::cli::choice::policy;
+use crate::cli::go_flags::go_flags;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, value};
 use crate::report::{Exit, Level, Outcome, Report};
-
-/// The mode of meta.pb in the image.
-const META_MODE: u32 = 0o444;
-/// Where modules are in the image.
-const MODULES: &str = "/lib/modules";
 
 /// The table of options.
 pub fn command() -> Command {
@@ -67,27 +58,6 @@ pub fn run(invocation: &Invocation) -> Outcome {
     Job::new(&flags, &report)?.run()
 }
 
-/// Arguments in the spelling of getopt: Go's flags may begin with a single dash, but are never put together.
-pub fn go_flags(command: &Command, args: &[OsString]) -> Vec<OsString> {
-    let mut out = Vec::with_capacity(args.len());
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        let bytes = arg.as_bytes();
-        let name = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")).unwrap_or_default();
-        let (name, value) = name.split_once_str("=").map_or((name, false), |(name, _)| (name, true));
-        let known = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| long.as_bytes() == name);
-        let known = command.get_arguments().find(known);
-        // A letter alone is one of getopt's, a dash no flag at all.
-        let is_long = known.is_some() || name.len() > 1;
-        let dashes: &[u8] = if bytes.starts_with(b"--") || !is_long { b"" } else { b"-" };
-        out.push(OsString::from_vec([dashes, bytes].concat()));
-        if known.is_some_and(|known| known.get_action().takes_values()) && !value {
-            out.extend(rest.next().cloned());
-        }
-    }
-    out
-}
-
 /// The flags as typed.
 #[derive(Debug, Default)]
 struct Flags {
@@ -104,7 +74,7 @@ impl Flags {
             "allow-missing" if value.is_empty() => return Err(report.empty_value(id)),
             "allow-missing" => self.allow.push(value.into()),
             "ambiguous" => {
-                self.policy = request::policy(&value, report)?;
+                self.policy = policy(&value, report)?;
             }
             _ => self.values.push((id.to_owned(), value)),
         }
@@ -156,24 +126,20 @@ impl<'a> Job<'a> {
             let place = op::module_place(self.modules, b"", path);
             image.add_module(place, path).map_err(|error| self.report.unreadable(&error))?;
         }
-        let source = self.out_meta.as_os_str().as_bytes().into();
-        image.add_file(format!("{MODULES}/{}", oxmod::formats::meta::FILE_NAME), source, META_MODE);
+        image.add_meta(self.out_meta);
         let fsspec = image.fsspec().map_err(|error| self.report.unfit_image(&error))?;
-        process::let_long_files_fail();
         let outputs = [(self.out_meta, meta.as_slice()), (self.out_fsspec, fsspec.as_slice())];
-        publish::replace_all(&outputs).map_err(|error| self.report.unwritten(&error))
-    }
-
-    fn read(&self, path: &Path) -> Result<Vec<u8>, Exit> {
-        file::read(path).map_err(|error| self.report.unreadable(&error))
+        op::write_all(&outputs).map_err(|error| self.report.unwritten(&error))
     }
 
     /// What is part of the kernel may ask before there is a file system to answer.
     fn builtin(&self) -> Outcome {
-        let modinfo = self.read(self.modinfo)?;
-        let needs = op::needs_of_builtin(&modinfo);
-        let told = needs.map(|(firmware, module)| self.report.builtin_firmware(&module, &firmware));
-        told.last().map_or(Ok(()), Err)
+        let needs = op::needs_of_builtin_in(self.modinfo);
+        let needs = needs.map_err(|error| self.report.unreadable(&error))?;
+        for (firmware, module) in &needs {
+            self.report.builtin_firmware(module, firmware);
+        }
+        if needs.is_empty() { Ok(()) } else { Err(Exit::Failure) }
     }
 
     /// The firmware of all modules, and the links to it.
@@ -181,18 +147,14 @@ impl<'a> Job<'a> {
         let modules: Vec<(&BString, &PathBuf)> =
             files.modules.iter().map(|(name, path)| (name, path)).collect();
         let (needs, unread) = op::needs_of_files(self.modules, &modules);
-        let mut outcome = Ok(());
-        for error in &unread {
-            outcome = Err(self.report.unreadable(error));
-        }
-        outcome?;
-        let search = Search::listed(&self.read(self.list)?).map_err(|error| Error::new(self.list, error));
-        let mut search = search.map_err(|error| self.report.unreadable(&error))?;
-        let whence = Whence::parse(&self.read(self.whence)?);
+        self.report.unreadable_inputs(&unread)?;
+        let unreadable = |error| self.report.unreadable(&error);
+        let mut search = Search::listed_in(self.list).map_err(unreadable)?;
+        let whence = op::read_whence(self.whence).map_err(unreadable)?;
         self.report.bad_whence_lines(self.whence, &whence.bad_lines);
         let mut ambiguities = search.add_links(&whence);
         let mut survey = Survey::new(&needs, &search);
-        survey.allow(&request::allowed(&self.flags.allow, self.report)?);
+        survey.allow(&op::names_in_all(&self.flags.allow).map_err(unreadable)?);
         let level = if self.flags.strict { Level::Error } else { Level::Warning };
         survey.missing.iter().for_each(|missing| self.report.missing_firmware(level, missing));
         let Made { image, ambiguities: more, lost } = survey.image(&search);
@@ -223,11 +185,8 @@ impl<'a> Job<'a> {
             notice => report.library(notice),
         });
         let dir = self.modules;
-        let config = depmod::Config {
-            depmod: DepmodConfig::default(),
-            builtin_modinfo: Some(self.modinfo.into()),
-            ..depmod::Config::default()
-        };
+        let config =
+            depmod::Config { builtin_modinfo: Some(self.modinfo.into()), ..depmod::Config::default() };
         let tree = depmod::Tree { dir, out: dir, release: b"", given: None };
         let meta = depmod::meta(&tree, &config, &sink);
         let meta = meta.map_err(|failure| self.report.no_output(dir, &failure))?;

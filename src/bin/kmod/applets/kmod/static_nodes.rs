@@ -3,15 +3,12 @@
 //! systemd makes the nodes from the tmpfiles form at boot. Contract: kmod's exact output.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bstr::ByteSlice;
 use clap::Command;
 use oxmod::context;
-use oxmod::formats::index::text::DeviceNode;
-use oxmod::sys::{file, publish};
+use oxmod::ops::static_nodes::{self as op, DeviceNode, StaticNodes, WriteError};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, help_text, value};
@@ -59,37 +56,40 @@ pub fn run(invocation: &Invocation) -> Outcome {
             }
         }
     }
-    let Some(devname) = read()? else { return Ok(()) };
-    let (text, complete) = render(&devname, format);
+    let Some(nodes) = read()? else { return Ok(()) };
+    let (text, complete) = render(&nodes, format);
     match output {
         None => print(&text)?,
-        Some(path) => write(&path, &text)?,
+        Some(path) => op::write(&path, &text).map_err(|error| match error {
+            WriteError::Parent(error) => words::no_parent(&path, &error),
+            WriteError::Create(error) => words::not_created(&path, &error),
+            WriteError::Write(error) => words::not_written(&path, &error),
+        })?,
     }
     if complete { Ok(()) } else { Err(Exit::Failure) }
 }
 
 /// The running kernel's modules.devname; `None`, with a warning, when there is none.
-fn read() -> Result<Option<Vec<u8>>, Exit> {
-    let path = context::module_dir(None, None).unwrap_or_default().join("modules.devname");
-    match publish::read(&path, file::read) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.errno() == libc::ENOENT => {
-            words::no_devname(&path);
-            Ok(None)
-        }
-        Err(error) => Err(words::unreadable_devname(&path, &error)),
+fn read() -> Result<Option<StaticNodes>, Exit> {
+    let dir = context::module_dir(None, None).unwrap_or_default();
+    let path = dir.join(op::FILE_NAME);
+    let nodes = StaticNodes::read(&dir).map_err(|error| words::unreadable_devname(&path, &error))?;
+    if nodes.is_none() {
+        words::no_devname(&path);
     }
+    Ok(nodes)
 }
 
 /// The nodes, and whether every line was understood.
-fn render(devname: &[u8], format: Format) -> (Vec<u8>, bool) {
+fn render(nodes: &StaticNodes, format: Format) -> (Vec<u8>, bool) {
     let (mut text, mut complete) = (Vec::new(), true);
-    for line in devname.lines().filter(|line| !line.starts_with(b"#")) {
-        if let Some(node) = DeviceNode::parse(line) {
-            render_node(&node, format, &mut text);
-        } else {
-            words::bad_devname(line);
-            complete = false;
+    for node in nodes.iter() {
+        match node {
+            Ok(node) => render_node(&node, format, &mut text),
+            Err(line) => {
+                words::bad_devname(line);
+                complete = false;
+            }
         }
     }
     (text, complete)
@@ -128,15 +128,4 @@ fn print(text: &[u8]) -> Outcome {
     let mut out = Out::open();
     out.bytes(text)?;
     out.finish()
-}
-
-/// Writes in place rather than by renaming: the file may be a pipe or a device.
-fn write(path: &Path, text: &[u8]) -> Outcome {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(parent);
-        made.map_err(|error| words::no_parent(path, &error))?;
-    }
-    let file = fs::File::create(path).map_err(|error| words::not_created(path, &error))?;
-    std::io::Write::write_all(&mut &file, text).map_err(|error| words::not_written(path, &error))
 }

@@ -2,8 +2,7 @@
 //!
 //! Owns which of the kernel's figures stand in the answer. What is said about those that cannot be read is lsmod's.
 
-use oxmod::context::loaded::{self, Details, Loaded};
-use oxmod::sys::module::State;
+use oxmod::context::loaded::{self, Details, Loaded, State};
 use serde_json::Value;
 
 use crate::output::json::{self, Format, Object};

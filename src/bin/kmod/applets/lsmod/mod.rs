@@ -18,7 +18,7 @@ use crate::report::{Exit, Level, Outcome, Report};
 pub fn command() -> Command {
     options::table("lsmod", "List the loaded kernel modules", "lsmod [OPTIONS]")
         .args(options::syslog_and_verbose())
-        .args([options::json(), options::version(), options::help()])
+        .args([options::ours(options::json()), options::version(), options::help()])
 }
 
 /// Runs lsmod.

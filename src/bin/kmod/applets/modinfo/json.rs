@@ -8,13 +8,12 @@ use std::os::unix::ffi::OsStrExt;
 
 use indexmap::IndexMap;
 use oxmod::context::Module;
-use oxmod::formats::modinfo::{Entry, Signature, builtin};
-use oxmod::ops::info::SIGNATURE_FIELDS;
+use oxmod::ops::info::{Entry, Info, SIGNATURE_FIELDS, Signature};
 use serde_json::Value;
 
 use super::{Query, Success, is_field};
 use crate::output::json::{self, Format, Kind, List, Object, hex};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Reason, Report};
 
 const FORMAT: Format = Format { name: "modinfo", list: "requests" };
 
@@ -38,11 +37,8 @@ pub fn operand(query: &mut Query<'_>, operand: &OsStr, list: &mut List) -> Succe
         })
         .collect();
     let request = Object::new().text("operand", operand.as_bytes()).objects("modules", modules);
-    let request = if found.is_empty() {
-        request.object("error", json::failure(Kind::NotFound, "Module not found"))
-    } else {
-        request
-    };
+    let request =
+        if found.is_empty() { request.object("error", json::failure(Reason::NotFound)) } else { request };
     list.push(request).map(|()| success)
 }
 
@@ -63,29 +59,24 @@ fn module(query: &mut Query<'_>, module: &Module) -> (Object, bool) {
         return (object, true);
     }
     if module.builtin {
-        let strings: Vec<Entry<'_>> = builtin(query.context.builtin_modinfo(), &module.name).collect();
-        return (contents(query, object, &strings, None), true);
+        return (contents(query, object, &Info::builtin(query.context, &module.name)), true);
     }
     match query.read(module, path.as_deref()) {
-        Ok(info) => (contents(query, object, &info.strings().collect::<Vec<_>>(), info.signature()), true),
+        Ok(info) => (contents(query, object, &info), true),
         Err(error) => (object.object("error", json::file_failure(Kind::Unreadable, &error)), false),
     }
 }
 
 /// Adds everything that was asked for.
-fn contents(
-    query: &Query<'_>,
-    object: Object,
-    strings: &[Entry<'_>],
-    signature: Option<&Signature>,
-) -> Object {
+fn contents(query: &Query<'_>, object: Object, info: &Info) -> Object {
+    let (strings, signature) = (info.strings().collect::<Vec<_>>(), info.signature());
     match query.request.field.as_deref() {
         None => {
-            let object = parameters(query, depends(fields(object, strings), strings), strings);
+            let object = parameters(query, depends(fields(object, &strings), &strings), info);
             object.set("signature", signature.map(|signature| signed(signature, &SIGNATURE_FIELDS)))
         }
-        Some(field) if field.eq_ignore_ascii_case(b"parm") => parameters(query, object, strings),
-        Some(field) => one_field(object, field, strings, signature),
+        Some(field) if field.eq_ignore_ascii_case(b"parm") => parameters(query, object, info),
+        Some(field) => one_field(object, field, &strings, signature),
     }
 }
 
@@ -125,8 +116,8 @@ fn depends(object: Object, strings: &[Entry<'_>]) -> Object {
 }
 
 /// `parameters`, in the order of their first appearance.
-fn parameters(query: &Query<'_>, object: Object, strings: &[Entry<'_>]) -> Object {
-    let known = query.parameters(strings);
+fn parameters(query: &Query<'_>, object: Object, info: &Info) -> Object {
+    let known = query.parameters(info);
     let mut list: Vec<Object> = known
         .iter()
         .map(|parameter| {

@@ -16,14 +16,13 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::Error;
-use oxmod::formats::modinfo::{Entry, Parameters};
-use oxmod::name;
-use oxmod::ops::info::{Info, Reader, SIGNATURE_FIELDS};
+use oxmod::ops::info::{Info, Parameters, Reader, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
-
 use crate::cli::options::{self, Options, flag, value};
+use crate::cli::target::Target;
 use crate::output::stdout::Out;
+use crate::report::modinfo::TakenFor;
 use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
@@ -40,14 +39,9 @@ pub fn command() -> Command {
             value(Some('F'), "field", "FIELD", "Print only the values of this field"),
             value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
             value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
-            options::ours(value(
-                None,
-                "meta",
-                "FILE",
-                "Look modules up in this meta.pb, whatever indexes there are",
-            )),
+            options::ours(options::meta()),
             options::ours(flag(None, "all", "Print every module that modules.dep lists")),
-            options::json(),
+            options::ours(options::json()),
             options::version(),
             options::help(),
         ])
@@ -65,9 +59,7 @@ pub struct Request {
     nul: bool,
     json: bool,
     take: Take,
-    release: Option<OsString>,
-    root: Option<OsString>,
-    meta: Option<PathBuf>,
+    target: Target,
 }
 
 /// What operands are taken for.
@@ -94,9 +86,9 @@ impl Request {
                 "json" => request.json = true,
                 "modname" if request.take == Take::Any => request.take = Take::Names,
                 "all" => request.take = Take::None,
-                "set-version" => request.release = option.value,
-                "basedir" => request.root = option.value,
-                "meta" => request.meta = option.value.map(PathBuf::from),
+                "set-version" => request.target.release = option.value,
+                "basedir" => request.target.basedir = option.value,
+                "meta" => request.target.meta = option.value.map(PathBuf::from),
                 _ => {}
             }
         }
@@ -144,14 +136,9 @@ fn each(
         (Take::Any | Take::Names, true) => return Err(report.missing_module_or_file_name()),
         _ => {}
     }
-    let dir = context::module_dir(request.root.as_deref(), request.release.as_deref())
-        .map_err(|error| report.unknown_release(&error))?;
-    let sink = report.sink();
-    let context = match &request.meta {
-        Some(file) => Context::open_meta(file, dir, &ConfigSource::Nothing, &sink)
-            .map_err(|error| report.unreadable(&error))?,
-        None => Context::open(dir, &ConfigSource::Nothing, &sink),
-    };
+    let dir = request.target.module_dir().map_err(|error| report.unknown_release(&error))?;
+    let context = request.target.open(dir, &ConfigSource::Nothing, &report.sink());
+    let context = context.map_err(|error| report.unreadable(&error))?;
     let mut query = Query { request, context: &context, report, reader: Reader::default() };
     let mut failed = false;
     for operand in if request.take == Take::None { query.all()? } else { operands.to_vec() } {
@@ -187,19 +174,19 @@ impl Query<'_> {
         if self.request.take == Take::None {
             return vec![Module::named(operand.as_bytes())];
         }
-        let (what, found) = if self.request.take == Take::Names {
-            ("Module name", self.context.lookup_name(operand.as_bytes()))
-        } else if is_module_file(Path::new(operand)) {
+        let (taken_for, found) = if self.request.take == Take::Names {
+            (TakenFor::Name, self.context.lookup_name(operand.as_bytes()))
+        } else if context::is_module_file(Path::new(operand)) {
             let path = context::absolute(operand).ok();
-            ("Module file", path.map(|path| Module::from_file(Path::new(&path))).into_iter().collect())
+            (TakenFor::File, path.map(|path| Module::from_file(Path::new(&path))).into_iter().collect())
         } else {
             match self.context.lookup(operand.as_bytes()) {
-                Ok(found) => ("Module", found),
-                Err(_) => ("Module alias", Vec::new()),
+                Ok(found) => (TakenFor::Module, found),
+                Err(_) => (TakenFor::Alias, Vec::new()),
             }
         };
         if found.is_empty() {
-            self.report.operand_not_found(what, operand);
+            self.report.operand_not_found(taken_for, operand);
         }
         found
     }
@@ -228,13 +215,11 @@ impl Query<'_> {
         read.inspect_err(|error| self.report.unreadable_module(&module.name, error))
     }
 
-    /// The parameters among a module's strings; says which are none.
-    pub fn parameters<'e>(&self, entries: &[Entry<'e>]) -> Parameters<'e> {
-        let mut parameters = Parameters::default();
-        for &entry in entries {
-            if let Err(bad) = parameters.take(entry) {
-                self.report.bad_parameter_string(bad.0.key, bad.0.value);
-            }
+    /// The parameters of a module; strings that should describe one and do not are reported.
+    pub fn parameters<'i>(&self, info: &'i Info) -> Parameters<'i> {
+        let (parameters, bad) = info.parameters();
+        for entry in bad {
+            self.report.bad_parameter_string(entry.key, entry.value);
         }
         parameters
     }
@@ -244,10 +229,4 @@ impl Query<'_> {
 pub fn is_field<'k>(mut keys: impl Iterator<Item = &'k [u8]>, field: &[u8]) -> impl Fn(&[u8]) -> bool {
     let exact = keys.any(|key| key == field);
     move |key| if exact { key == field } else { key.eq_ignore_ascii_case(field) }
-}
-
-/// Whether an operand is taken for a file: by how it ends, and because it is one.
-fn is_module_file(path: &Path) -> bool {
-    let stem = name::module_file_stem(path.as_os_str().as_bytes());
-    stem.is_some_and(|stem| !stem.is_empty()) && path.is_file()
 }

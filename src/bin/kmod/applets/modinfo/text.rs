@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use oxmod::context::Module;
-use oxmod::formats::modinfo::{Entry, Parameter, builtin};
+use oxmod::ops::info::{Entry, Info, Parameter};
 
 use super::{Query, Success, is_field};
 use crate::output::stdout::Out;
@@ -45,7 +45,7 @@ impl Printer<'_, '_> {
             self.padded("filename:", shown)?;
         }
         match self.query.read(module, path.as_deref()) {
-            Ok(info) => self.entries(&info.entries().collect::<Vec<_>>()).map(|()| true),
+            Ok(info) => self.contents(&info).map(|()| true),
             Err(_) => Ok(false),
         }
     }
@@ -61,28 +61,27 @@ impl Printer<'_, '_> {
             self.padded("name:", &module.name)?;
             self.padded("filename:", b"(builtin)")?;
         }
-        let strings: Vec<Entry<'_>> = builtin(self.query.context.builtin_modinfo(), &module.name).collect();
-        self.entries(&strings).map(|()| true)
+        self.contents(&Info::builtin(self.query.context, &module.name)).map(|()| true)
     }
 
     /// All fields, or the one asked for.
-    fn entries(&mut self, entries: &[Entry<'_>]) -> Outcome {
+    fn contents(&mut self, info: &Info) -> Outcome {
         match self.query.request.field.as_deref() {
-            None => self.all(entries),
+            None => self.all(info),
             Some(field) if field.eq_ignore_ascii_case(b"parm") => self
                 .query
-                .parameters(entries)
+                .parameters(info)
                 .iter()
                 .try_for_each(|parameter| self.line(&parameter_alone(&parameter))),
             Some(field) => {
-                let wanted = is_field(entries.iter().map(|entry| entry.key), field);
-                entries.iter().filter(|entry| wanted(entry.key)).try_for_each(|entry| self.line(entry.value))
+                let wanted = is_field(info.entries().map(|entry| entry.key), field);
+                info.entries().filter(|entry| wanted(entry.key)).try_for_each(|entry| self.line(entry.value))
             }
         }
     }
 
-    fn all(&mut self, entries: &[Entry<'_>]) -> Outcome {
-        for entry in entries.iter().filter(|entry| !is_parameter(entry)) {
+    fn all(&mut self, info: &Info) -> Outcome {
+        for entry in info.entries().filter(|entry| !is_parameter(entry)) {
             if self.query.request.nul {
                 self.line(&[entry.key, b"=", entry.value].concat())?;
             } else {
@@ -90,7 +89,7 @@ impl Printer<'_, '_> {
                 self.line(&[entry.key, b":", &b" ".repeat(padding), entry.value].concat())?;
             }
         }
-        for parameter in self.query.parameters(entries).iter() {
+        for parameter in self.query.parameters(info).iter() {
             self.padded("parm:", &parameter_in_list(&parameter))?;
         }
         Ok(())

@@ -5,22 +5,22 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bstr::BString;
-use oxmod::context::ConfigSource;
+use oxmod::context::load_list;
 use oxmod::number::{self, Base};
 use oxmod::ops::command::{CommandEnvironment, Output};
 use oxmod::ops::insert::Force;
 use oxmod::ops::probe::ExecuteOptions;
-use oxmod::sys::stdio;
 
-use super::{environment, load_list};
+use super::options_variable::{append, prepend};
+use crate::cli::environment;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{Options, jobs_value};
 use crate::cli::parameters::parameters;
-use crate::report::{Exit, Level, Report};
+use crate::cli::target::Target;
+use crate::report::{self, Exit, Level, Report};
 
 /// What is to be done; the first that was asked for in this order wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +59,8 @@ pub struct Settings {
     pub use_blacklist: bool,
     /// `--ignore-forbid`.
     pub ignore_forbid: bool,
-    /// `-d`.
-    pub root: Option<OsString>,
-    /// `-S`.
-    pub release: Option<OsString>,
-    /// `--meta`.
-    pub meta: Option<PathBuf>,
-    /// `-C`, in order.
-    pub config: Vec<PathBuf>,
+    /// `-d`, `-S`, `-C`, `--meta`.
+    pub target: Target,
     /// `-f` and its parts.
     pub force: Force,
     /// `-w`: how long to wait for a module in use.
@@ -103,11 +97,6 @@ struct Given {
 }
 
 impl Settings {
-    /// Which configuration counts.
-    pub fn config_source(&self) -> ConfigSource {
-        if self.config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(self.config.clone()) }
-    }
-
     /// How plans are executed and modules removed.
     pub fn execute_options(&self) -> ExecuteOptions {
         let mut options = ExecuteOptions::default();
@@ -117,7 +106,7 @@ impl Settings {
         options.jobs = self.jobs;
         options.wait = self.wait;
         options.commands = CommandEnvironment::of_process();
-        options.commands.variables.push((environment::NAME, self.environment.clone()));
+        options.commands.variables.push((environment::MODPROBE_OPTIONS, self.environment.clone()));
         if self.json {
             // Whatever a command prints, the document stays one.
             options.commands.output = Output::Error;
@@ -128,16 +117,16 @@ impl Settings {
 
 /// Reads argv and `MODPROBE_OPTIONS`.
 pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Exit> {
-    let variable = std::env::var_os(environment::NAME);
-    let args = environment::prepend(variable.as_deref(), &invocation.args);
+    let variable = environment::modprobe_options();
+    let args = prepend(variable.as_deref(), &invocation.args);
     let mut settings = Settings { environment: variable.unwrap_or_default(), jobs: 1, ..Settings::default() };
     let mut given = Given::default();
-    let mut use_syslog = stdio::stderr_was_closed();
+    let mut use_syslog = report::stderr_was_closed();
     let mut walk = Options::over(invocation, &args);
     while let Some(option) = walk.next()? {
         if option.id == "syslog" {
             use_syslog = true;
-            environment::append(&mut settings.environment, OsStr::new("-s"));
+            append(&mut settings.environment, OsStr::new("-s"));
         } else {
             given.take(option.id, option.value, &mut settings, report)?;
         }
@@ -156,7 +145,11 @@ impl CommandLine {
     /// What is to be done, with the operands that lists hold before the others.
     pub fn job(self, report: &Report) -> Result<(Job, Settings), Exit> {
         let Self { settings, given, operands } = self;
-        let mut all = load_list::read_all(&given.lists, report)?;
+        let mut all = Vec::new();
+        // A list that cannot be read is the end: half of them may be worse than none.
+        for list in &given.lists {
+            all.extend(load_list(list).map_err(|error| report.unreadable(&error))?);
+        }
         all.extend(operands);
         let job = given.job(all, &settings).ok_or_else(|| report.missing_parameters())?;
         Ok((job, settings))
@@ -186,7 +179,7 @@ impl Given {
             "first-time" => settings.first_time = true,
             "ignore-install" => settings.ignore_commands = true,
             "ignore-forbid" => {
-                environment::append(&mut settings.environment, OsStr::new("--ignore-forbid"));
+                append(&mut settings.environment, OsStr::new("--ignore-forbid"));
                 settings.ignore_forbid = true;
             }
             "use-blacklist" => settings.use_blacklist = true,
@@ -201,24 +194,24 @@ impl Given {
             "show-exports" => self.show_exports = true,
             "config" => {
                 let path = value.unwrap_or_default();
-                environment::append(&mut settings.environment, OsStr::new("-C"));
-                environment::append(&mut settings.environment, &path);
-                settings.config.push(path.into());
+                append(&mut settings.environment, OsStr::new("-C"));
+                append(&mut settings.environment, &path);
+                settings.target.config.push(path.into());
             }
             "meta" => {
                 let path = value.unwrap_or_default();
-                environment::append(&mut settings.environment, OsStr::new("--meta"));
-                environment::append(&mut settings.environment, &path);
-                settings.meta = Some(path.into());
+                append(&mut settings.environment, OsStr::new("--meta"));
+                append(&mut settings.environment, &path);
+                settings.target.meta = Some(path.into());
             }
-            "dirname" => settings.root = value,
-            "set-version" => settings.release = value,
+            "dirname" => settings.target.basedir = value,
+            "set-version" => settings.target.release = value,
             "quiet" => {
-                environment::append(&mut settings.environment, OsStr::new("-q"));
+                append(&mut settings.environment, OsStr::new("-q"));
                 report.quiet();
             }
             "verbose" => {
-                environment::append(&mut settings.environment, OsStr::new("-v"));
+                append(&mut settings.environment, OsStr::new("-v"));
                 report.louder();
             }
             _ => {}

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use oxmod::context::{Context, Module};
+use oxmod::errno;
 use oxmod::ops::ModuleError;
 use oxmod::ops::probe::{Decision, Done, Finished, Observer, Plan, Removal, Step, StepResult};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::{Job, Settings, View};
 use crate::output::json::step::{failure_of, step};
 use crate::output::json::{self, Format, Kind, List, Object, failure, system_failure};
 use crate::output::stdout::Out;
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Reason, Report};
 
 const FORMAT: Format = Format { name: "modprobe", list: "requests" };
 
@@ -62,7 +63,7 @@ impl Document {
         let begun = self.requests.len();
         let rest = self.operands.into_iter().skip(begun);
         self.requests.extend(rest.map(|operand| {
-            let error = failure(Kind::NotTried, "Not tried, after another had failed");
+            let error = failure(Reason::NotTried);
             Request { operand, modules: Vec::new(), error: Some(error) }
         }));
         list.beside(self.head);
@@ -132,8 +133,8 @@ impl View for Document {
 
     fn not_found(&mut self, error: Option<&io::Error>) {
         let error = error.map_or_else(
-            || failure(Kind::NotFound, "Module not found"),
-            |error| system_failure(Kind::NotFound, errno_of(error)),
+            || failure(Reason::NotFound),
+            |error| system_failure(Kind::NotFound, errno::of(error)),
         );
         if let Some(request) = self.request() {
             request.error = Some(error);
@@ -255,8 +256,4 @@ fn outcome(result: &StepResult) -> &'static str {
         Ok(Done::BuiltIn) => "builtin",
         Err(_) => "failed",
     }
-}
-
-fn errno_of(error: &io::Error) -> i32 {
-    error.raw_os_error().unwrap_or(libc::EIO)
 }

@@ -5,12 +5,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use bstr::BStr;
-use oxmod::context::{Context, Module, absolute};
+use oxmod::context::{Context, Module};
 use oxmod::ops::probe::{Decision, Executor, Plan, Request};
-use oxmod::sys::file;
 
 use super::args::Settings;
 use super::view::{View, Watcher};
@@ -60,10 +58,7 @@ impl Loader<'_> {
         view.operand(operand);
         let bytes = operand.as_bytes();
         if bytes.starts_with(b"/") || bytes.starts_with(b"./") {
-            // The path is kept as it was given: modprobe shows it, and the kernel is not asked here.
-            let path = absolute(operand).and_then(|path| file::exists(Path::new(&path)).map(|()| path));
-            let module = path.map(|path| vec![Module::from_file(Path::new(&path))]);
-            return module.map_err(|error| {
+            return Module::in_file(operand).map(|module| vec![module]).map_err(|error| {
                 view.not_found(Some(&error));
                 self.report.no_module_at(operand, &error, self.settings.all)
             });

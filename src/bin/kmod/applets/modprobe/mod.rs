@@ -1,10 +1,9 @@
 //! modprobe: loads a module with all it needs, removes it, or answers questions about it.
 
 mod args;
-mod environment;
 mod json;
 mod load;
-mod load_list;
+mod options_variable;
 mod remove;
 mod show;
 mod text;
@@ -13,12 +12,10 @@ mod view;
 use std::mem::ManuallyDrop;
 
 use bstr::ByteSlice;
-use clap::Command;
-use oxmod::context::{Context, module_dir};
+use clap::{Arg, Command};
 use oxmod::ops::probe::Executor;
 
 use crate::cli::invocation::Invocation;
-
 use crate::cli::options::{self, flag, ours, value};
 use crate::report::{Level, Outcome, Report};
 
@@ -28,13 +25,6 @@ pub use view::View;
 use args::CommandLine;
 use load::Loader;
 use text::Text;
-
-/// Name, value and help of the options with a value that kmod has not.
-const OWN: [(&str, &str, &str); 3] = [
-    ("jobs", "N", "Load up to N modules at a time, 0 for one for each processor"),
-    ("meta", "FILE", "Look modules up in this meta.pb, whatever indexes there are"),
-    ("load-list", "FILE", "Load the modules that FILE names, one a line (- for standard input)"),
-];
 
 /// The table of options.
 pub fn command() -> Command {
@@ -73,10 +63,24 @@ pub fn command() -> Command {
             options::version(),
             options::help(),
         ])
-        .arg(options::json())
-        .arg(ours(flag(None, "ignore-forbid", "Load what the configuration forbids")))
-        .args(OWN.map(|(name, value_name, help)| ours(value(None, name, value_name, help))))
+        .args(own().map(ours))
         .arg(options::operands("MODULE", "Module name, alias, or path starting with / or ./"))
+}
+
+/// The options that kmod has not.
+fn own() -> [Arg; 5] {
+    [
+        options::json(),
+        flag(None, "ignore-forbid", "Load what the configuration forbids"),
+        options::jobs("Load up to N modules in parallel, 0 for one per CPU"),
+        options::meta(),
+        value(
+            None,
+            "load-list",
+            "FILE",
+            "Load the modules that FILE names, one a line (- for standard input)",
+        ),
+    ]
 }
 
 /// Runs modprobe.
@@ -93,15 +97,11 @@ pub fn run(invocation: &Invocation) -> Outcome {
 
 fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     let (job, settings) = line.job(report)?;
-    let dir = module_dir(settings.root.as_deref(), settings.release.as_deref())
-        .map_err(|error| report.no_module_directory(&error))?;
-    let sink = report.sink();
+    let target = &settings.target;
+    let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
+    let context = target.open(dir, &target.config_source(), &report.sink());
     // Given back piece by piece at the end it would take as long as a tenth of the whole run.
-    let context = ManuallyDrop::new(match &settings.meta {
-        Some(file) => Context::open_meta(file, dir, &settings.config_source(), &sink)
-            .map_err(|error| report.unreadable(&error))?,
-        None => Context::open(dir, &settings.config_source(), &sink),
-    });
+    let context = ManuallyDrop::new(context.map_err(|error| report.unreadable(&error))?);
     if let Some(meta) = context.meta_file() {
         report.looks_in(meta);
     }

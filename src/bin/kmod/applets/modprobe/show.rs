@@ -4,16 +4,10 @@
 //! Owns the form of the answers, which is kmod's.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
 use bstr::{BStr, ByteSlice};
-use oxmod::context::module_file::Opener;
-use oxmod::context::{Context, IndexKind, Module};
-use oxmod::error::{Cause, Error, FormatError, FormatKind};
-use oxmod::formats::config::{Command, Config};
-use oxmod::formats::elf;
-use oxmod::sys::file;
+use oxmod::context::{Context, IndexKind};
+use oxmod::ops::symbols::{self, Symbol};
 
 use super::args::Job;
 use crate::output::stdout::Out;
@@ -38,7 +32,7 @@ pub fn answer(context: &Context, job: &Job, out: &mut Out, report: &Report) -> O
 
 /// `-c`: the configuration by directive, then the indexes.
 fn config(context: &Context, out: &mut Out) -> Outcome {
-    directives(context.config(), out)?;
+    directives(context, out)?;
     out.bytes(b"\n# End of configuration files. Dumping indexes now:\n\n")?;
     for kind in [IndexKind::Alias, IndexKind::Symbol] {
         let mut outcome = Ok(());
@@ -75,13 +69,14 @@ fn alias(line: &mut [u8], key: &[u8], value: &[u8]) {
     line[1 + value.len()] = b'\n';
 }
 
-fn directives(config: &Config, out: &mut Out) -> Outcome {
+fn directives(context: &Context, out: &mut Out) -> Outcome {
+    let config = context.config();
     for entry in &config.blacklist {
         line(out, "blacklist", entry.module.as_bstr(), &[])?;
     }
     for (keyword, commands) in [("install", &config.installs), ("remove", &config.removes)] {
-        for Command { pattern, command, .. } in commands {
-            line(out, keyword, pattern.as_bstr(), &[command])?;
+        for entry in commands {
+            line(out, keyword, entry.pattern.as_bstr(), &[&entry.command])?;
         }
     }
     for entry in &config.aliases {
@@ -131,68 +126,31 @@ fn spaced(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome
 
 /// `--show-modversions`: the version of each symbol that a module needs, in the file's order.
 fn modversions(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
-    let Some(path) = file_of(context, operand, report)? else { return Err(Exit::Failure) };
-    let print = |out: &mut Out, module: &elf::Module<'_>| -> Result<Outcome, Cause> {
-        let versions = module.versions()?;
-        if !versions.is_present() {
-            return Err(FormatError::new(FormatKind::Absent, "no symbol versions").into());
-        }
-        let entries = versions.entries()?;
-        Ok(entries.iter().try_for_each(|entry| {
-            symbol(out, entry.crc, entry.name.strip_prefix(b".").unwrap_or(entry.name))
-        }))
-    };
-    with_module(&path, operand, "modversions", out, report, print)
+    let Some(path) = context.file_of(operand) else { return not_found(operand, report) };
+    match symbols::needed(&path) {
+        Ok(symbols) => print(&symbols, out),
+        Err(error) => report.no_modversions(operand, &error).and(Err(Exit::Failure)),
+    }
 }
 
 /// `--show-exports`: the version of each symbol that a module exports, in the file's order.
 fn exports(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
-    let Some(path) = file_of(context, operand, report)? else { return Err(Exit::Failure) };
-    let print = |out: &mut Out, module: &elf::Module<'_>| -> Result<Outcome, Cause> {
-        let links = module.links()?;
-        if links.exports().len() == 0 {
-            return Err(FormatError::new(FormatKind::Absent, "no exported symbols").into());
-        }
-        Ok(links.exports().try_for_each(|export| symbol(out, export.crc, export.name)))
-    };
-    with_module(&path, operand, "symbols", out, report, print)
-}
-
-fn symbol(out: &mut Out, crc: u64, name: &[u8]) -> Outcome {
-    out.print(format_args!("0x{crc:08x}\t"))?;
-    out.bytes(name)?;
-    out.bytes(b"\n")
-}
-
-fn with_module(
-    path: &Path,
-    operand: &OsStr,
-    what: &str,
-    out: &mut Out,
-    report: &Report,
-    print: impl Fn(&mut Out, &elf::Module<'_>) -> Result<Outcome, Cause>,
-) -> Outcome {
-    let mut opener = Opener::default();
-    let printed = opener.open(path).and_then(|file| {
-        elf::Module::parse(&file).and_then(|module| print(out, &module)).map_err(Error::at(path))
-    });
-    match printed {
-        Ok(outcome) => outcome,
-        Err(error) => report.cannot_show(what, operand, &error).and(Err(Exit::Failure)),
+    let Some(path) = context.file_of(operand) else { return not_found(operand, report) };
+    match symbols::exported(&path) {
+        Ok(symbols) => print(&symbols, out),
+        Err(error) => report.no_exports(operand, &error).and(Err(Exit::Failure)),
     }
 }
 
-/// The file that an operand means: one of this path, else that of a module or alias of this name.
 /// (kmod 34.2 takes files only, later ones names too.)
-fn file_of(context: &Context, operand: &OsStr, report: &Report) -> Result<Option<PathBuf>, Exit> {
-    let path = Path::new(operand);
-    if file::exists(path).is_ok() {
-        return Ok(Some(path.to_path_buf()));
-    }
-    let file = |module: Module| context.path_of(&module.name);
-    let found = context.lookup(operand.as_bytes()).unwrap_or_default().into_iter().find_map(file);
-    if found.is_none() {
-        report.not_found(operand)?;
-    }
-    Ok(found)
+fn not_found(operand: &OsStr, report: &Report) -> Outcome {
+    report.not_found(operand).and(Err(Exit::Failure))
+}
+
+fn print(symbols: &[Symbol], out: &mut Out) -> Outcome {
+    symbols.iter().try_for_each(|symbol| {
+        out.print(format_args!("0x{:08x}\t", symbol.crc))?;
+        out.bytes(&symbol.name)?;
+        out.bytes(b"\n")
+    })
 }

@@ -15,7 +15,7 @@ use oxmod::errno;
 use oxmod::error::{Cause, Error};
 
 use crate::output::stdout::Out;
-use crate::report::{Exit, Outcome, Report};
+use crate::report::{Exit, Outcome, Reason, Report};
 
 pub use object::{Object, hex};
 
@@ -103,14 +103,34 @@ impl Kind {
     }
 }
 
-/// An `error` object without anything of the system's.
-pub fn failure(kind: Kind, text: &str) -> Object {
+impl From<Reason> for Kind {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::NotFound | Reason::NoDriver => Self::NotFound,
+            Reason::NotTried => Self::NotTried,
+            Reason::Missing => Self::Missing,
+            Reason::NotLoaded => Self::NotLoaded,
+            Reason::BuiltIn => Self::Builtin,
+            Reason::InUse => Self::InUse,
+            Reason::Forbidden => Self::Forbidden,
+            Reason::CommandFailed | Reason::CommandCircle => Self::Command,
+        }
+    }
+}
+
+/// An `error` object about what has a text of its own.
+pub fn failure(reason: Reason) -> Object {
+    described(reason.into(), reason.text())
+}
+
+/// An `error` object with a text that comes from elsewhere.
+fn described(kind: Kind, text: &str) -> Object {
     Object::new().set("kind", kind.word()).set("text", text)
 }
 
 /// An `error` object about the system's answer.
 pub fn system_failure(kind: Kind, errno: i32) -> Object {
-    failure(kind, &errno::strerror(errno)).set("errno", errno).set("code", errno::name(errno))
+    described(kind, &errno::strerror(errno)).set("errno", errno).set("code", errno::name(errno))
 }
 
 /// An `error` object about a file: the path, the errno, the reason where that lies in the file's bytes.

@@ -6,7 +6,8 @@ use oxmod::ops::ModuleError;
 use oxmod::ops::command::CommandError;
 use oxmod::ops::probe::{Action, Step};
 
-use super::{Kind, Object, failure, file_failure, system_failure};
+use super::{Kind, Object, described, failure, file_failure, system_failure};
+use crate::report::Reason;
 
 /// A step of a plan.
 pub fn step(step: &Step) -> Object {
@@ -27,11 +28,11 @@ pub fn step(step: &Step) -> Object {
 /// An `error` object: why a module was not loaded or not removed.
 pub fn failure_of(error: &ModuleError) -> Object {
     let object = match error {
-        ModuleError::NotFound { .. } => failure(Kind::Missing, "There is no such module"),
+        ModuleError::NotFound { .. } => failure(Reason::Missing),
         ModuleError::AlreadyLoaded { .. } => system_failure(Kind::Loaded, error.errno()),
-        ModuleError::NotLoaded { .. } => failure(Kind::NotLoaded, "Module is not loaded"),
-        ModuleError::BuiltIn { .. } => failure(Kind::Builtin, "Module is built in"),
-        ModuleError::InUse { .. } => failure(Kind::InUse, "Module is in use"),
+        ModuleError::NotLoaded { .. } => failure(Reason::NotLoaded),
+        ModuleError::BuiltIn { .. } => failure(Reason::BuiltIn),
+        ModuleError::InUse { .. } => failure(Reason::InUse),
         ModuleError::Kernel { errno, path, .. } => {
             let object = system_failure(Kind::Refused, *errno);
             match path {
@@ -42,20 +43,18 @@ pub fn failure_of(error: &ModuleError) -> Object {
         ModuleError::File { error, .. } => file_failure(Kind::Unreadable, error),
         ModuleError::Command { error, .. } => match error {
             CommandError::Status(command, status) => {
-                failure(Kind::Command, "The command failed").set("status", *status).text("command", command)
+                failure(Reason::CommandFailed).set("status", *status).text("command", command)
             }
-            CommandError::Circle(command) => {
-                failure(Kind::Command, "The command runs inside itself").text("command", command)
-            }
+            CommandError::Circle(command) => failure(Reason::CommandCircle).text("command", command),
         },
         ModuleError::Forbidden { forbidden, .. } => {
-            let object = failure(Kind::Forbidden, "Module is forbidden").text("module", &forbidden.module);
+            let object = failure(Reason::Forbidden).text("module", &forbidden.module);
             return match &forbidden.reason {
                 Some(reason) => object.text("reason", reason),
                 None => object,
             };
         }
-        other => failure(Kind::Refused, &other.to_string()).set("errno", other.errno()),
+        other => described(Kind::Refused, &other.to_string()).set("errno", other.errno()),
     };
     object.text("module", error.module())
 }

@@ -14,10 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use oxmod::context::Context;
 use oxmod::lock::Mutex;
 use oxmod::notice::{Notice, Sink};
-use oxmod::ops::coldplug::{Coldplug, Foreseen, Need, Served};
+use oxmod::ops::coldplug::{Coldplug, DEVICES, Foreseen, Need, Served, trigger};
 use oxmod::ops::manager::Manager;
-use oxmod::sys::devices::{self, DEVICES};
-use oxmod::sys::parallel;
 
 use crate::cli::invocation::Invocation;
 
@@ -78,8 +76,9 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
 
 /// The manager of the modules that the options name.
 fn manager(settings: &Settings, sink: Sink, report: &Report) -> Result<Manager, Exit> {
-    let dir = settings.dir().map_err(|error| report.no_module_directory(&error))?;
-    let (meta, source) = (settings.meta.clone(), settings.config_source());
+    let target = &settings.target;
+    let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
+    let (meta, source) = (target.meta.clone(), target.config_source());
     let open = move || match &meta {
         Some(meta) => Context::open_meta(meta, dir.clone(), &source, &sink),
         None => Context::open_existing(dir.clone(), &source, &sink),
@@ -105,18 +104,11 @@ impl Run<'_> {
                 let fine = fine.into_inner();
                 return if fine { Ok(()) } else { Err(Exit::Failure) };
             }
-            let served = parallel::map(
-                self.settings.jobs,
-                &needs,
-                || (),
-                |(), need| {
-                    let served = coldplug.serve(need);
-                    // As it happens: who waits for a driver that hangs is to know of the others. One device at a time.
-                    let mut fine = fine.lock();
-                    *fine &= self.report.served(need, &served);
-                    served
-                },
-            );
+            // Reported at once, so that a driver that hangs does not hide the results of the others; one device at a time.
+            let served = coldplug.serve_all(&needs, self.settings.jobs, &|need, served| {
+                let mut fine = fine.lock();
+                *fine &= self.report.served(need, served);
+            });
             for (need, served) in needs.iter().zip(&served) {
                 view.served(need, served)?;
             }
@@ -144,6 +136,6 @@ impl Run<'_> {
         if !self.settings.trigger || self.settings.dry_run {
             return Ok(());
         }
-        devices::trigger(self.top).map_err(|error| self.report.not_triggered(&error))
+        trigger(self.top).map_err(|error| self.report.not_triggered(&error))
     }
 }

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use oxmod::lock::Mutex;
-use oxmod::ops::coldplug::{Told, Watch};
+use oxmod::ops::coldplug::{DEVICES, Told, Watch};
 use oxmod::ops::manager::Manager;
-use oxmod::sys::devices::DEVICES;
 
 use super::options::Settings;
 use crate::report::{Outcome, Report};

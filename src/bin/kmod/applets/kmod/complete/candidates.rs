@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 use oxmod::context::loaded;
-use oxmod::context::{ConfigSource, Context, IndexKind, module_dir};
-use oxmod::formats::modinfo::{Parameters, builtin};
+use oxmod::context::{Context, IndexKind, list, module_dir};
 use oxmod::name;
 use oxmod::notice::Sink;
-use oxmod::ops::info::Reader;
-use oxmod::sys::dir;
+use oxmod::ops::info::{Info, Reader};
 
+use crate::cli::target::Target;
 use crate::report;
 
 use super::quotes::{self, Piece};
@@ -132,7 +131,7 @@ impl<'w> Candidates<'w> {
             ("jobs" | "wait" | "symbol-prefix", _) => return,
             ("set-version", _) => return self.kernels(place),
             (
-                "dirname" | "basedir" | "root" | "modules" | "outdir" | "moduledir" | "dir" | "copy-to"
+                "dirname" | "basedir" | "modules" | "outdir" | "moduledir" | "dir" | "copy-to"
                 | "firmware-dir" | "sysfs",
                 _,
             ) => {
@@ -208,16 +207,16 @@ impl<'w> Candidates<'w> {
         let typed_path = OsStr::from_bytes(parent);
         let looked_in =
             base.join(if self.before == 0 { quotes::at_home(typed_path) } else { typed_path.into() });
-        for entry in dir::names(&looked_in).unwrap_or_default() {
-            let name = entry.as_bytes();
+        let is_candidate = |name: &[u8]| {
             let hidden = name.starts_with(b".") && !start.starts_with(b".");
-            if hidden || !name.starts_with(start) || name.iter().any(u8::is_ascii_control) {
-                continue;
-            }
+            !hidden && name.starts_with(start) && !name.iter().any(u8::is_ascii_control)
+        };
+        for entry in list(&looked_in, is_candidate) {
+            let name = entry.name.as_bytes();
             // Neither an option nor somebody's home.
             let here = parent.is_empty() && self.before == 0 && matches!(name.first(), Some(b'-' | b'~'));
             let path = [if here { &b"./"[..] } else { parent }, name].concat();
-            if looked_in.join(&entry).is_dir() {
+            if entry.is_dir {
                 self.push(&[&path[..], b"/"].concat(), "");
             } else if wanted(name) {
                 self.push(&path, "");
@@ -233,10 +232,8 @@ impl<'w> Candidates<'w> {
     /// The kernels that have a module directory.
     fn kernels(&mut self, place: &Place<'_>) {
         let Some(dir) = place.kernels() else { return };
-        for release in dir::names(&dir).unwrap_or_default() {
-            if dir.join(&release).is_dir() {
-                self.offer(release.as_bytes(), "");
-            }
+        for release in list(&dir, |_| true).into_iter().filter(|entry| entry.is_dir) {
+            self.offer(release.name.as_bytes(), "");
         }
     }
 
@@ -276,27 +273,20 @@ impl<'w> Candidates<'w> {
         } else {
             context.lookup(operand.as_bytes()).ok().and_then(|found| found.into_iter().next())
         };
-        let mut parameters = Parameters::default();
         if let Some(module) = found.as_ref().filter(|module| module.builtin) {
-            for entry in builtin(context.builtin_modinfo(), &module.name) {
-                // A parameter that makes no sense is none.
-                let _ = parameters.take(entry);
-            }
-            return self.take(&parameters);
+            return self.take(&Info::builtin(&context, &module.name));
         }
         let path = match found {
             Some(module) => context.path_of(&module.name).unwrap_or_default(),
             None => path,
         };
-        let Ok(info) = Reader::default().read(context.dir(), &path, false) else { return };
-        for entry in info.strings() {
-            let _ = parameters.take(entry);
+        if let Ok(info) = Reader::default().read(context.dir(), &path, false) {
+            self.take(&info);
         }
-        self.take(&parameters);
     }
 
-    fn take(&mut self, parameters: &Parameters<'_>) {
-        for parameter in parameters.iter() {
+    fn take(&mut self, info: &Info) {
+        for parameter in info.parameters().0.iter() {
             let about = String::from_utf8_lossy(parameter.description.or(parameter.kind).unwrap_or_default());
             let begun = [parameter.name, b"="].concat();
             if self.typed().starts_with(&begun) && parameter.kind == Some(b"bool") {
@@ -323,7 +313,12 @@ impl Place<'_> {
     }
 
     fn root(&self) -> Option<PathBuf> {
-        self.values(&["dirname", "basedir", "root"]).next_back().map(quotes::at_home)
+        self.path(&["dirname", "basedir"])
+    }
+
+    /// The last value of these options, as a path.
+    fn path(&self, ids: &[&str]) -> Option<PathBuf> {
+        self.values(ids).next_back().map(quotes::at_home)
     }
 
     /// Whether options are Go's flags, which may begin with a single dash.
@@ -353,23 +348,19 @@ impl Place<'_> {
 
     /// The module directory, or the meta.pb, that the options choose.
     fn context(&self) -> Option<Context> {
-        let root = self.root();
-        let version = self.values(&["set-version"]).next_back();
-        let dir = module_dir(root.as_deref().map(Path::as_os_str), version).ok()?;
-        match self.values(&["meta"]).next_back().map(quotes::at_home) {
-            Some(file) => Context::open_meta(&file, dir, &self.config(), &Sink::none()).ok(),
-            None => Some(Context::open(dir, &self.config(), &Sink::none())),
-        }
-    }
-
-    fn config(&self) -> ConfigSource {
-        let paths: Vec<PathBuf> = self.values(&["config"]).map(quotes::at_home).collect();
-        if paths.is_empty() { ConfigSource::System } else { ConfigSource::Paths(paths) }
+        let target = Target {
+            basedir: self.root().map(PathBuf::into_os_string),
+            release: self.values(&["set-version"]).next_back().map(OsStr::to_owned),
+            dir: self.path(&["dir"]),
+            config: self.values(&["config"]).map(quotes::at_home).collect(),
+            meta: self.path(&["meta"]),
+        };
+        target.open(target.module_dir().ok()?, &target.config_source(), &Sink::none()).ok()
     }
 
     fn firmware(&self) -> PathBuf {
-        let own = self.values(&["firmware-dir"]).next_back().map(quotes::at_home);
-        own.unwrap_or_else(|| self.root().unwrap_or_else(|| "/".into()).join("lib/firmware"))
+        self.path(&["firmware-dir"])
+            .unwrap_or_else(|| self.root().unwrap_or_else(|| "/".into()).join("lib/firmware"))
     }
 }
 

@@ -96,7 +96,7 @@ fn complete(registry: &Registry, words: &[OsString], word: &OsStr, found: &mut C
     }
     let args: Vec<OsString> = rest.iter().cloned().chain([CURSOR.into()]).collect();
     #[cfg(feature = "firmware")]
-    let args = if place.is_go() { super::fwprune::go_flags(&command, &args) } else { args };
+    let args = if place.is_go() { crate::cli::go_flags::go_flags(&command, &args) } else { args };
     let Ok(pending) = place.read(&command, &args) else { return };
     let typed = word.as_bytes();
     let after = rest.iter().any(|word| word == "--");

@@ -6,6 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use crate::cli::environment;
+
 /// The word without its quotes, as bash and zsh take them off; the last quote may be open still.
 pub fn taken_off(word: &OsStr) -> OsString {
     read(word.as_bytes()).0
@@ -77,9 +79,8 @@ impl Piece {
 
 /// The path that is meant by one that may begin with `~/`.
 pub fn at_home(path: &OsStr) -> PathBuf {
-    let home = || std::env::var_os("HOME").map(PathBuf::from);
     let below = path.as_bytes().strip_prefix(b"~").filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
-    match below.and_then(|rest| Some((home()?, rest))) {
+    match below.and_then(|rest| Some((environment::home()?, rest))) {
         Some((home, rest)) => home.join(OsStr::from_bytes(rest.strip_prefix(b"/").unwrap_or(rest))),
         None => path.into(),
     }

@@ -3,7 +3,7 @@
 //! Owns the tasks and what each of them answers; how that is printed is for [`text`] and [`json`].
 
 mod json;
-pub mod request;
+mod request;
 mod text;
 
 use std::collections::BTreeSet;
@@ -11,17 +11,13 @@ use std::path::PathBuf;
 
 use bstr::BString;
 use clap::Command;
-use oxmod::context::{ConfigSource, Context, module_dir};
-use oxmod::formats::firmware::whence::Whence;
-use oxmod::formats::firmware::{Dead, name};
+use oxmod::context::Context;
 use oxmod::ops::firmware::{
-    self as op, Chosen, Image, Made, Place, Present, Search, Selection, Sizes, Survey,
+    self as op, Chosen, Dead, Image, Made, Place, Present, Search, Selection, Sizes, Survey, Whence,
 };
-use oxmod::sys::{file, process};
 
 use crate::cli::invocation::Invocation;
-
-use crate::cli::options::{self, flag, help_text};
+use crate::cli::options::{self, help_text};
 use crate::output::stdout::Out;
 use crate::report::{self, Exit, Level, Outcome, Report};
 
@@ -35,7 +31,10 @@ pub fn command() -> Command {
         .args(request::selection())
         .args(request::places())
         .args(request::answers())
-        .args([flag(Some('v'), "verbose", "Name everything that is missing"), options::help()])
+        .args(options::target())
+        .arg(options::meta())
+        .args(options::syslog_and_verbose())
+        .arg(options::help())
         .after_help(request::EXPLANATION)
 }
 
@@ -128,21 +127,13 @@ struct Known<'a> {
 
 /// Does what is asked. The answer may lack something, in which case the outcome is no success.
 fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit> {
-    let sink = report.sink();
-    let dir = module_dir(request.basedir.as_deref(), request.version.as_deref())
-        .map_err(|error| report.no_working_directory(&error))?;
-    let config = if request.config.is_empty() {
-        ConfigSource::System
-    } else {
-        ConfigSource::Paths(request.config.clone())
-    };
-    let context = Context::open(dir, &config, &sink);
+    let target = &request.target;
+    let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
+    let context = target.open(dir, &target.config_source(), &report.sink());
+    let context = context.map_err(|error| report.unreadable(&error))?;
     let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
     let (needs, unread) = op::needs(&context, &chosen);
-    let mut outcome = Ok(());
-    for error in &unread {
-        outcome = Err(report.unreadable(error));
-    }
+    let mut outcome = report.unreadable_inputs(&unread);
     let unread = unread.into_iter().map(|error| error.path).collect();
     let mut search = request.search(report)?;
     let whence = request.whence(report)?;
@@ -214,7 +205,6 @@ impl Known<'_> {
                 self.report.ambiguities(&ambiguities, self.request.policy)?;
                 image = plain;
             }
-            process::let_long_files_fail();
             op::copy(&mut image, dir).map_err(|error| self.report.not_copied(&error))?;
         }
         Ok(Answer::Prune(Pruned { image, all }))
@@ -270,9 +260,7 @@ impl Known<'_> {
         let mut unused: BTreeSet<&BString> = self.request.files.iter().collect();
         for owned in self.survey.owners(&self.search) {
             let asked = |file: &&BString| {
-                let is_name = |name: &BString| name::matches(name::plain(file).0, name);
-                let is_path = |path: &BString| self.request.is_path(file, path);
-                is_path(&owned.path) || owned.source.iter().any(is_path) || owned.names.iter().any(is_name)
+                owned.is_at(|path| self.request.is_path(file, path)) || owned.is_called(file)
             };
             let asked: Vec<&BString> = self.request.files.iter().filter(asked).collect();
             if asked.is_empty() && !self.request.files.is_empty() {
@@ -281,31 +269,14 @@ impl Known<'_> {
             for file in asked {
                 unused.remove(file);
             }
-            let drivers = |whence: &Whence| {
-                let mut drivers: Vec<BString> = Vec::new();
-                for driver in owned.names.iter().flat_map(|name| whence.drivers_of(name)) {
-                    if !drivers.contains(driver) {
-                        drivers.push(driver.clone());
-                    }
-                }
-                drivers
-            };
-            let drivers = self.whence.as_ref().map(drivers);
+            let drivers = self.whence.as_ref().map(|whence| owned.drivers(whence));
             owners.push(Owner { path: owned.path, modules: owned.modules, drivers });
         }
         let mut unknown = None;
         for file in unused {
-            let name = name::plain(file).0;
-            let is_it = |missing: &&op::Missing| {
-                name::matches(name, &missing.name) || name::matches(&missing.name, name)
-            };
-            unknown = Some(self.report.no_such_firmware(file, self.survey.missing.iter().find(is_it)));
+            let missing = self.survey.missing.iter().find(|missing| missing.is_called(file));
+            unknown = Some(self.report.no_such_firmware(file, missing));
         }
         unknown.map_or(Ok(Answer::Owners(owners)), Err)
     }
-}
-
-/// Reads a file that an option names.
-fn read(path: &std::path::Path, report: &Report) -> Result<Vec<u8>, Exit> {
-    file::read(path).map_err(|error| report.unreadable(&error))
 }

@@ -5,15 +5,14 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use bstr::BString;
-use clap::{Arg, ArgAction};
+use clap::Arg;
 use oxmod::context::absolute;
-use oxmod::formats::firmware::whence::Whence;
-use oxmod::formats::index::text;
-use oxmod::ops::firmware::{Policy, Search, Selection, kernel_path};
-use oxmod::sys::host;
+use oxmod::ops::firmware::{self as op, Policy, Search, Selection, Whence, kernel_path};
 
+use crate::cli::choice::{choice, policy};
 use crate::cli::invocation::Invocation;
-use crate::cli::options::{Options, flag, value};
+use crate::cli::options::{self, Options, flag, value};
+use crate::cli::target::Target;
 use crate::report::{Exit, Report};
 
 /// Behind the options in the help.
@@ -21,7 +20,7 @@ pub const EXPLANATION: &str = "\
 list prints the files that there are for the chosen modules and the links on the way to them, missing what there \
 is not, owners the modules that ask for a file. prune prints the places in an image of just the files, below \
 /lib/firmware, or copies them.\n\n\
-Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names, \
+Firmware is looked for in lib/firmware below ROOT. Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names, \
 or @FILE, which has one of these a line; what a module depends on, softly and weakly too, is chosen with it.\n\n\
 Formats:\n  plain   a line each\n  null    a NUL behind each, nothing else\n  \
 fsspec  of prune: prototext for Monogon's image builders\n  cpio    of prune: a list for gen_init_cpio\n  \
@@ -62,9 +61,7 @@ pub enum Form {
 pub struct Request {
     pub task: Task,
     pub form: Form,
-    pub basedir: Option<OsString>,
-    pub version: Option<OsString>,
-    pub config: Vec<PathBuf>,
+    pub target: Target,
     pub selection: Selection,
     pub sys: PathBuf,
     pub files: Vec<BString>,
@@ -80,18 +77,15 @@ pub struct Request {
     for_devices: bool,
 }
 
-/// The options whose value names something and so is not empty. An empty base directory is none.
-const NAMES: [&str; 6] = ["sysfs", "set-version", "firmware-dir", "whence", "allow-missing", "copy-to"];
+/// The options whose value names something and so is not empty.
+const NAMES: [&str; 5] = ["sysfs", "firmware-dir", "whence", "allow-missing", "copy-to"];
 
 /// Which modules.
-pub fn selection() -> [Arg; 6] {
+pub fn selection() -> [Arg; 3] {
     [
         flag(None, "for-devices", "Choose the modules for the devices of this machine"),
         flag(None, "loaded", "Choose the modules that are loaded"),
         value(None, "sysfs", "DIR", "Look for devices below DIR [default: /sys]"),
-        value(Some('b'), "basedir", "DIR", "Look for lib/modules and lib/firmware below DIR"),
-        value(Some('k'), "set-version", "VERSION", "Kernel version [default: the running one]"),
-        value(Some('C'), "config", "PATH", "Read this modprobe.d instead of the usual ones"),
     ]
 }
 
@@ -102,7 +96,7 @@ pub fn places() -> [Arg; 5] {
             None,
             "firmware-dir",
             "DIR",
-            "Look for firmware in DIR itself, not in updates/ or VERSION/ there; may be given again",
+            "Look for firmware in DIR itself, not in updates/ or RELEASE/ there; may be given again",
         ),
         value(None, "whence", "FILE", "Take the links of this WHENCE for ones that are there"),
         value(None, "ambiguous", "HOW", "error, warn or first [default: warn]"),
@@ -115,7 +109,7 @@ pub fn places() -> [Arg; 5] {
 pub fn answers() -> [Arg; 6] {
     [
         value(Some('f'), "format", "FORMAT", "One of those below [default: plain]"),
-        flag(None, "json", "The same as --format json").action(ArgAction::SetTrue),
+        options::json(),
         value(None, "copy-to", "DIR", "Of prune: copy everything to below DIR, links as links"),
         value(None, "compress", "HOW", "What is copied stays compressed: keep or none [default: keep]"),
         flag(None, "modules", "Of prune: the chosen modules belong to the image too"),
@@ -158,9 +152,7 @@ impl Request {
         Self {
             task: Task::List,
             form: Form::Plain,
-            basedir: None,
-            version: None,
-            config: Vec::new(),
+            target: Target::default(),
             selection: Selection::default(),
             sys: "/sys".into(),
             files: Vec::new(),
@@ -185,9 +177,6 @@ impl Request {
             "for-devices" => self.for_devices = true,
             "loaded" => self.selection.loaded = true,
             "sysfs" => self.sys = value.into(),
-            "basedir" => self.basedir = Some(value),
-            "set-version" => self.version = Some(value),
-            "config" => self.config.push(value.into()),
             "firmware-dir" => self.firmware_dirs.push(value.into()),
             "whence" => self.whence = Some(value.into()),
             "ambiguous" => self.policy = policy(&value, report)?,
@@ -201,6 +190,8 @@ impl Request {
             }
             "modules" => self.with_modules = true,
             "summary" => self.summary = true,
+            "syslog" => report.use_syslog(),
+            id if self.target.take(id, &value, report)? => {}
             _ => report.louder(),
         }
         Ok(())
@@ -215,11 +206,14 @@ impl Request {
             self.selection.names.push(operand);
             return Ok(());
         };
-        let text = super::read(&PathBuf::from(OsStr::from_bytes(path)), report)?;
-        let before = self.selection.names.len();
-        self.selection.names.extend(lines(&text));
+        let names = op::names_in(Path::new(OsStr::from_bytes(path)));
+        let names = names.map_err(|error| report.unreadable(&error))?;
         // Nothing at all would stand for everything.
-        if self.selection.names.len() == before { Err(report.nothing_named(path)) } else { Ok(()) }
+        if names.is_empty() {
+            return Err(report.nothing_named(path));
+        }
+        self.selection.names.extend(names);
+        Ok(())
     }
 
     /// What makes sense only along with something else.
@@ -243,22 +237,15 @@ impl Request {
     /// The directories in which firmware is looked for.
     pub fn search(&self, report: &Report) -> Result<Search, Exit> {
         let unreadable = |error| report.unreadable(&error);
-        let root = self.root();
-        let above = root.map_or(Path::new("/"), Path::new);
+        let above = self.target.root().map_or(Path::new("/"), Path::new);
         if !self.firmware_dirs.is_empty() {
             return Search::directories(above, &self.firmware_dirs).map_err(unreadable);
         }
-        let running = host::release().map_err(|error| report.no_release(&error));
-        let release = self.version.clone().map_or(running, Ok)?;
+        let release = self.target.release().map_err(|error| report.no_module_directory(&error))?;
         // What the running kernel is told concerns no other one.
-        let first = if root.is_none() && self.version.is_none() { kernel_path() } else { None };
-        let above = absolute(above.as_os_str()).map_err(|error| report.no_working_directory(&error))?;
+        let first = if self.target.is_running_system() { kernel_path() } else { None };
+        let above = absolute(above.as_os_str()).map_err(|error| report.no_module_directory(&error))?;
         Search::system(Path::new(&above), release.as_bytes(), first.as_deref()).map_err(unreadable)
-    }
-
-    /// The base directory.
-    fn root(&self) -> Option<&OsStr> {
-        self.basedir.as_deref().filter(|root| !root.is_empty())
     }
 
     /// Whether an operand is the path of a file, however it is written, from here or from the base directory.
@@ -267,7 +254,8 @@ impl Request {
             absolute(path.as_os_str()).map(|path| PathBuf::from(path).components().collect::<PathBuf>())
         };
         let (operand, path) = (Path::new(OsStr::from_bytes(operand)), Path::new(OsStr::from_bytes(path)));
-        let below = self.root().and_then(|root| Some(Path::new(root).join(operand.strip_prefix("/").ok()?)));
+        let root = self.target.root();
+        let below = root.and_then(|root| Some(Path::new(root).join(operand.strip_prefix("/").ok()?)));
         let Ok(path) = tidy(path) else { return false };
         [Some(operand), below.as_deref()]
             .into_iter()
@@ -278,44 +266,15 @@ impl Request {
     /// The WHENCE, if one is given.
     pub fn whence(&self, report: &Report) -> Result<Option<Whence>, Exit> {
         let Some(path) = &self.whence else { return Ok(None) };
-        let whence = Whence::parse(&super::read(path, report)?);
+        let whence = op::read_whence(path).map_err(|error| report.unreadable(&error))?;
         report.bad_whence_lines(path, &whence.bad_lines);
         Ok(Some(whence))
     }
 
     /// The names and patterns of what may be missing.
     pub fn allowed(&self, report: &Report) -> Result<Vec<BString>, Exit> {
-        allowed(&self.allow, report)
+        op::names_in_all(&self.allow).map_err(|error| report.unreadable(&error))
     }
-}
-
-/// The names and patterns that files have, one a line.
-pub fn allowed(files: &[PathBuf], report: &Report) -> Result<Vec<BString>, Exit> {
-    let mut names = Vec::new();
-    for file in files {
-        names.extend(lines(&super::read(file, report)?));
-    }
-    Ok(names)
-}
-
-/// The lines of a file without blanks around them, empty ones and comments.
-fn lines(text: &[u8]) -> Vec<BString> {
-    text::lines(text).map(|line| BString::from(line.trim_ascii())).filter(|line| !line.is_empty()).collect()
-}
-
-/// The value of an option that takes one of a few words.
-fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &Report) -> Result<T, Exit> {
-    let chosen = choices.iter().find(|(choice, _)| word == *choice).map(|&(_, meaning)| meaning);
-    chosen.ok_or_else(|| {
-        let words: Vec<&str> = choices.iter().map(|&(choice, _)| choice).collect();
-        report.bad_choice(id, word, &words)
-    })
-}
-
-/// What --ambiguous asks for.
-pub fn policy(word: &OsStr, report: &Report) -> Result<Policy, Exit> {
-    let choices = [("error", Policy::Error), ("warn", Policy::Warn), ("first", Policy::First)];
-    choice("ambiguous", word, &choices, report)
 }
 
 fn form(word: &OsStr, report: &Report) -> Result<Form, Exit> {

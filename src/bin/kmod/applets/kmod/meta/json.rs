@@ -9,9 +9,9 @@ use std::path::Path;
 use oxmod::ops::meta_check::{Flaw, Listed, Served};
 
 use super::{Task, View};
-use crate::output::json::{self, Format, Kind, List, Object, failure};
+use crate::output::json::{self, Format, List, Object, failure};
 use crate::report::meta::flaw;
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Reason, Report};
 
 /// Writes the document about what `work` tells.
 pub fn answer(task: Task, report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
@@ -49,7 +49,7 @@ impl View for List {
         let request =
             Object::new().text("operand", modalias.as_bytes()).objects("modules", modules.iter().map(served));
         self.push(if modules.is_empty() {
-            request.object("error", failure(Kind::NotFound, "No module for this device"))
+            request.object("error", failure(Reason::NoDriver))
         } else {
             request
         })

@@ -1,48 +1,42 @@
 //! `kmod meta`: makes, shows, searches and checks a meta.pb.
 
 mod json;
-mod source;
 mod text;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Command;
-use oxmod::error::FormatError;
-use oxmod::formats::meta::Meta;
-use oxmod::name;
+use oxmod::context::depmod_config;
+use oxmod::error::Error;
 use oxmod::notice::Sink;
 use oxmod::ops::depmod as op;
-use oxmod::ops::meta_check::{self as check, Flaw, Listed, Served};
-use oxmod::sys::publish;
+use oxmod::ops::meta_check::{Flaw, Listed, Served};
+use oxmod::ops::meta_file::{self, MetaFile, path_in};
 
 use crate::cli::invocation::Invocation;
-
 use crate::cli::options::{self, Options, help_text, value};
+use crate::cli::target::Target;
 use crate::output::stdout::Out;
 use crate::report::progress::Progress;
 use crate::report::{self, Exit, Level, Outcome, Report};
 
-use source::Source;
-
 /// The table of options.
 pub fn command() -> Command {
-    let usage = "kmod meta build [OPTIONS] [VERSION]\n       kmod meta show [OPTIONS] [VERSION]\n       \
-                 kmod meta lookup [OPTIONS] MODALIAS...\n       kmod meta verify [OPTIONS] [VERSION]";
+    let usage = "kmod meta build [OPTIONS] [RELEASE]\n       kmod meta show [OPTIONS] [RELEASE]\n       \
+                 kmod meta lookup [OPTIONS] MODALIAS...\n       kmod meta verify [OPTIONS] [RELEASE]";
+    let meta = "Use this meta.pb [default: that of the module directory, or of the one above]";
+    let output = "Of build: write to FILE, or - [default: meta.pb in the module directory]";
     options::table("meta", "Make, show, search and check the meta.pb of image-based systems", usage)
-        .args([
-            value(Some('b'), "basedir", "DIR", "Work on the modules below DIR instead of /"),
-            value(Some('k'), "set-version", "VERSION", "Kernel version [default: the running one]"),
-            value(Some('d'), "dir", "DIR", "The module directory itself, instead of one below lib/modules"),
-            value(Some('f'), "file", "FILE", "This file [default: meta.pb of that directory, or of the one above]"),
-            value(Some('C'), "config", "PATH", "Read this depmod.d instead of the usual ones"),
-            options::json(),
-            options::help(),
-        ])
+        .args(options::target())
+        .args([options::meta().help(meta), value(Some('o'), "output", "FILE", output), options::json()])
+        .args(options::syslog_and_verbose())
+        .arg(options::help())
         .after_help(
             "build makes the file of the modules themselves, show prints what is in it, lookup prints the modules for \
-             a device, and verify says what is wrong with it, by itself and against the modules.",
+             a device, and verify says what is wrong with it, by itself and against the modules. RELEASE is the same as \
+             --set-version RELEASE.",
         )
 }
 
@@ -69,15 +63,53 @@ pub trait View {
     fn flaw(&mut self, flaw: &Flaw) -> Outcome;
 }
 
+/// The options, as typed.
+#[derive(Default)]
+struct Settings {
+    target: Target,
+    output: Option<PathBuf>,
+    json: bool,
+}
+
+impl Settings {
+    fn take(&mut self, id: &str, value: OsString, report: &Report) -> Outcome {
+        match id {
+            "output" if value.is_empty() => return Err(report.empty_value(id)),
+            "output" => self.output = Some(value.into()),
+            "json" => self.json = true,
+            "syslog" => report.use_syslog(),
+            id if self.target.take(id, &value, report)? => {}
+            _ => report.louder(),
+        }
+        Ok(())
+    }
+
+    /// What makes no sense for a task; `None` is that of making a file.
+    fn check(&self, task: Option<Task>, report: &Report) -> Outcome {
+        match task {
+            None if self.json => Err(report.not_with("--json", "build")),
+            None if self.target.meta.is_some() => Err(report.not_with("--meta", "build")),
+            Some(_) if self.output.is_some() => Err(report.only_with("--output", "build")),
+            _ => Ok(()),
+        }
+    }
+
+    fn module_dir(&self, report: &Report) -> Result<PathBuf, Exit> {
+        self.target.module_dir().map_err(|error| report.no_module_directory(&error))
+    }
+
+    fn release(&self, report: &Report) -> Result<OsString, Exit> {
+        self.target.release().map_err(|error| report.no_module_directory(&error))
+    }
+}
+
 /// Runs `kmod meta`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
-    let mut source = Source::default();
-    let mut json = false;
+    let mut settings = Settings::default();
     let mut argv = Options::anywhere(invocation);
     while let Some(option) = argv.next()? {
-        json |= option.id == "json";
-        source.take(option.id, option.value.unwrap_or_default());
+        settings.take(option.id, option.value.unwrap_or_default(), &report)?;
     }
     let mut operands = argv.operands();
     if operands.is_empty() {
@@ -97,19 +129,19 @@ pub fn run(invocation: &Invocation) -> Outcome {
     };
     match (task, operands.as_slice()) {
         (Some(Task::Lookup), []) => return Err(report.no_modalias()),
-        (Some(Task::Lookup), _) => {}
+        (Some(Task::Lookup), _) | (_, []) => {}
         (_, [_, surplus, ..]) => return Err(report.surplus_operand(surplus)),
-        (_, version) => source = source.of(version.first()),
+        (_, [release]) => settings.target.release = Some(release.clone()),
     }
+    settings.check(task, &report)?;
     match task {
-        None if json => Err(report.no_document()),
-        None => build(&source, &report),
-        Some(task) if json => {
-            json::answer(task, &report, |view| work(task, &source, &operands, &report, view))
+        None => build(&settings, &report),
+        Some(task) if settings.json => {
+            json::answer(task, &report, |view| work(task, &settings, &operands, &report, view))
         }
         Some(task) => {
             let mut out = Out::open();
-            let outcome = work(task, &source, &operands, &report, &mut out);
+            let outcome = work(task, &settings, &operands, &report, &mut out);
             out.finish().and(outcome)
         }
     }
@@ -122,8 +154,8 @@ fn help(invocation: &Invocation) -> Outcome {
     Err(Exit::Failure)
 }
 
-/// What the file would be if it were made now.
-fn fresh(source: &Source, report: &Report) -> Result<Vec<u8>, Exit> {
+/// The bytes of the file as they would be if it were made now, of the modules in `dir`.
+fn made(settings: &Settings, dir: &Path, release: &OsStr, report: &Report) -> Result<Vec<u8>, Exit> {
     let progress = Progress::new("kmod: reading modules");
     let sink = Sink::new({
         let report = report.clone();
@@ -133,51 +165,55 @@ fn fresh(source: &Source, report: &Report) -> Result<Vec<u8>, Exit> {
             }
         }
     });
-    let dir = source.dir(report)?;
-    let release = source.release(report)?;
-    let config = op::Config { depmod: source.depmod_config(&sink), ..op::Config::default() };
-    let tree = op::Tree { dir: &dir, out: &dir, release: release.as_bytes(), given: None };
-    op::meta(&tree, &config, &sink).map_err(|failure| report.no_output(&dir, &failure))
+    let config =
+        op::Config { depmod: depmod_config(&settings.target.config, &sink), ..op::Config::default() };
+    let tree = op::Tree { dir, out: dir, release: release.as_bytes(), given: None };
+    op::meta(&tree, &config, &sink).map_err(|failure| report.no_output(dir, &failure))
 }
 
-fn build(source: &Source, report: &Report) -> Outcome {
-    let bytes = fresh(source, report)?;
-    let path = source.target(report)?;
+fn build(settings: &Settings, report: &Report) -> Outcome {
+    let dir = settings.module_dir(report)?;
+    let bytes = made(settings, &dir, &settings.release(report)?, report)?;
+    let path = settings.output.clone().unwrap_or_else(|| path_in(&dir));
     if path == Path::new("-") {
         let mut out = Out::open();
         out.bytes(&bytes)?;
         return out.finish();
     }
-    publish::replace(&path, &bytes).map_err(|error| report.unwritten(&error))
+    meta_file::write(&path, &bytes).map_err(|error| report.unwritten(&error))
 }
 
-fn work(task: Task, source: &Source, operands: &[OsString], report: &Report, view: &mut dyn View) -> Outcome {
-    let (path, bytes) = source.read(report)?;
-    let bad = |error: FormatError| report.bad_meta(&path, &error);
-    let unindexed = Meta::open_unindexed(Box::new(bytes.clone()));
-    let meta = Meta::open(Box::new(bytes)).map_err(bad)?;
-    view.begin(&path, meta.release().map_err(bad)?);
+fn work(
+    task: Task,
+    settings: &Settings,
+    operands: &[OsString],
+    report: &Report,
+    view: &mut dyn View,
+) -> Outcome {
+    let unusable = |error| report.unreadable(&error);
+    let file = match &settings.target.meta {
+        Some(file) => MetaFile::open(file),
+        None => MetaFile::find(&settings.module_dir(report)?),
+    };
+    let file = file.map_err(unusable)?;
+    view.begin(file.path(), file.release().map_err(unusable)?);
     match task {
-        Task::Show => Listed::all(&meta).map_err(bad)?.iter().try_for_each(|module| view.module(module)),
-        Task::Lookup => lookup(&meta, operands, &bad, report, view),
-        Task::Verify => {
-            verify(&meta, &unindexed.map_err(bad)?, &source.of_file(&path, report)?, &bad, report, view)
-        }
+        Task::Show => file.modules().map_err(unusable)?.iter().try_for_each(|module| view.module(module)),
+        Task::Lookup => lookup(&file, operands, &unusable, report, view),
+        Task::Verify => verify(&file, settings, &unusable, report, view),
     }
 }
 
 fn lookup(
-    meta: &Meta,
+    file: &MetaFile,
     modaliases: &[OsString],
-    bad: &dyn Fn(FormatError) -> Exit,
+    unusable: &dyn Fn(Error) -> Exit,
     report: &Report,
     view: &mut dyn View,
 ) -> Outcome {
     let mut outcome = Ok(());
     for modalias in modaliases {
-        // What is no alias matches nothing.
-        let key = name::normalize_alias(modalias.as_bytes());
-        let found = key.map_or_else(|_| Ok(Vec::new()), |key| check::serving(meta, &key)).map_err(bad)?;
+        let found = file.serving(modalias.as_bytes()).map_err(unusable)?;
         view.found(modalias, &found)?;
         if found.is_empty() {
             outcome = Err(report.no_module_for(modalias));
@@ -187,18 +223,21 @@ fn lookup(
 }
 
 fn verify(
-    meta: &Meta,
-    unindexed: &Meta,
-    source: &Source,
-    bad: &dyn Fn(FormatError) -> Exit,
+    file: &MetaFile,
+    settings: &Settings,
+    unusable: &dyn Fn(Error) -> Exit,
     report: &Report,
     view: &mut dyn View,
 ) -> Outcome {
-    let mut flaws = check::check(meta, unindexed).map_err(bad)?;
+    let mut flaws = file.flaws().map_err(unusable)?;
     // Positions that are wrong would mislead the comparison.
     if flaws.is_empty() {
-        let fresh = Meta::open(Box::new(fresh(source, report)?)).map_err(bad)?;
-        flaws = check::compare(meta, &fresh).map_err(bad)?;
+        let made = match file.found_above() {
+            // The modules of every kernel there, and so of no release.
+            Some(above) => made(settings, above, OsStr::new(""), report),
+            None => made(settings, &settings.module_dir(report)?, &settings.release(report)?, report),
+        };
+        flaws = file.differences(made?).map_err(unusable)?;
     }
     flaws.iter().try_for_each(|flaw| view.flaw(flaw))?;
     if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) }

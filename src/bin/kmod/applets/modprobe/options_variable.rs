@@ -9,9 +9,6 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// The name of the variable.
-pub const NAME: &str = "MODPROBE_OPTIONS";
-
 /// The words of the variable followed by the arguments of the command line.
 pub fn prepend(variable: Option<&OsStr>, args: &[OsString]) -> Vec<OsString> {
     let mut words = split(variable.unwrap_or_default().as_bytes());

@@ -1,0 +1,22 @@
+//! Options whose value is one of a few words.
+
+use std::ffi::OsStr;
+
+use oxmod::ops::firmware::Policy;
+
+use crate::report::{Exit, Report};
+
+/// What the word for the option `id` means.
+pub fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &Report) -> Result<T, Exit> {
+    let chosen = choices.iter().find(|(choice, _)| word == *choice).map(|&(_, meaning)| meaning);
+    chosen.ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|&(choice, _)| choice).collect();
+        report.bad_choice(id, word, &words)
+    })
+}
+
+/// What `--ambiguous` asks for.
+pub fn policy(word: &OsStr, report: &Report) -> Result<Policy, Exit> {
+    let choices = [("error", Policy::Error), ("warn", Policy::Warn), ("first", Policy::First)];
+    choice("ambiguous", word, &choices, report)
+}

@@ -1,0 +1,89 @@
+//! What depmod reads besides the module directory: modules given one by one, the kernel's symbols; and whether it has
+//! written to a directory before.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+
+use super::scan::{ModuleFile, module_file};
+use super::{CACHE_NAME, tell};
+use crate::error::{Error, Result};
+use crate::formats::symvers::{BadLine, KernelSymbols};
+use crate::notice::{DepmodNotice, Sink};
+use crate::sys::file;
+
+/// Why modules that are given one by one are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum GivenError {
+    /// The path is relative.
+    #[error("{}: not an absolute path", .0.display())]
+    Relative(PathBuf),
+    /// Two files are of one module, or the same one is given twice.
+    #[error("module {name} is given twice: {} and {}", first.display(), second.display())]
+    Twice {
+        /// The module.
+        name: BString,
+        /// The file that was given first.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
+    /// There is no such file.
+    #[error(transparent)]
+    Absent(Error),
+}
+
+/// The modules in these files.
+///
+/// Errors: those of [`GivenError`], in the order of the files.
+pub fn given_modules(
+    paths: impl IntoIterator<Item = PathBuf>,
+) -> std::result::Result<Vec<ModuleFile>, GivenError> {
+    let mut files: Vec<ModuleFile> = Vec::new();
+    for path in paths {
+        if !path.as_os_str().as_bytes().starts_with(b"/") {
+            return Err(GivenError::Relative(path));
+        }
+        let module = module_file(&path);
+        if let Some(first) = files.iter().find(|file| file.name == module.name) {
+            return Err(GivenError::Twice { name: module.name, first: first.path.clone(), second: path });
+        }
+        file::exists(&path).map_err(|error| GivenError::Absent(Error::new(&path, error)))?;
+        files.push(module);
+    }
+    Ok(files)
+}
+
+/// A file that lists the kernel's own symbols.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SymbolFile {
+    /// `-E`: Module.symvers, which has versions.
+    Symvers(PathBuf),
+    /// `-F`: System.map.
+    SystemMap(PathBuf),
+}
+
+impl SymbolFile {
+    /// Reads the symbols; `prefix` is a character that the architecture puts before each. Lines of another form are
+    /// reported to `sink`.
+    ///
+    /// Errors: the file cannot be read.
+    pub fn read(&self, prefix: Option<u8>, sink: &Sink) -> Result<KernelSymbols> {
+        let (path, symvers) = match self {
+            Self::Symvers(path) => (path, true),
+            Self::SystemMap(path) => (path, false),
+        };
+        let text = file::read(path)?;
+        let bad = |BadLine { line, text }| {
+            tell(sink, DepmodNotice::BadSymbolLine { path: path.clone(), line, text, symvers });
+        };
+        let read = if symvers { KernelSymbols::from_symvers } else { KernelSymbols::from_system_map };
+        Ok(read(&text, prefix, bad))
+    }
+}
+
+/// Whether depmod has written to a module directory before.
+pub fn has_output(dir: &Path) -> bool {
+    ["modules.dep", CACHE_NAME].iter().any(|name| file::exists(&dir.join(name)).is_ok())
+}

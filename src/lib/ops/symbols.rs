@@ -1,0 +1,53 @@
+//! The symbols of one module file with their versions: those that it needs, and those that it exports.
+//!
+//! Contract: kmod's `kmod_module_get_versions` and `kmod_module_get_symbols`. Must not compare versions.
+
+use std::path::Path;
+
+use bstr::BString;
+
+use crate::context::module_file::Opener;
+use crate::error::{Error, FormatError, FormatKind, Result};
+use crate::formats::elf::{self, Module};
+
+/// A symbol and its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name.
+    pub name: BString,
+    /// Its CRC; 0 where it has none.
+    pub crc: u64,
+}
+
+/// The versions of the symbols that a module needs, in the file's order; names without the dot of function descriptors.
+///
+/// Errors: those of [`Opener::open`]; the file is not a module; absent where it has no versions.
+pub fn needed(path: &Path) -> Result<Vec<Symbol>> {
+    of_module(path, |module| {
+        let versions = module.versions()?;
+        if !versions.is_present() {
+            return Err(FormatError::new(FormatKind::Absent, "no symbol versions").into());
+        }
+        let symbol = |name: &[u8], crc| Symbol { name: name.strip_prefix(b".").unwrap_or(name).into(), crc };
+        Ok(versions.entries()?.iter().map(|entry| symbol(entry.name, entry.crc)).collect())
+    })
+}
+
+/// The symbols that a module exports, in the file's order.
+///
+/// Errors: those of [`Opener::open`]; the file is not a module; absent where it exports none.
+pub fn exported(path: &Path) -> Result<Vec<Symbol>> {
+    of_module(path, |module| {
+        let links = module.links()?;
+        if links.exports().len() == 0 {
+            return Err(FormatError::new(FormatKind::Absent, "no exported symbols").into());
+        }
+        Ok(links.exports().map(|export| Symbol { name: export.name.into(), crc: export.crc }).collect())
+    })
+}
+
+fn of_module(path: &Path, read: impl FnOnce(&Module<'_>) -> elf::Result<Vec<Symbol>>) -> Result<Vec<Symbol>> {
+    let mut opener = Opener::default();
+    let file = opener.open(path)?;
+    Module::parse(&file).and_then(|module| read(&module)).map_err(Error::at(path))
+}
