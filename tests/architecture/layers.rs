@@ -3,7 +3,6 @@
 //! Owns the rules of CONTRIBUTING.md about imports. Must not read files.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::imports::{Crate, Import};
 
@@ -15,43 +14,6 @@ const BASICS: [&str; 4] = ["error", "lock", "memory", "path_walk"];
 const SHARED_FORMATS: [&str; 2] = ["source", "varint"];
 /// The parts of `sys` that have to do with the process itself, which all of the program but applets may use.
 const PROCESS: [&str; 6] = ["environment", "errno", "host", "memory", "stdio", "syslog"];
-
-/// What applets still import of `sys`, of the formats and of other applets. Each entry must be needed; there are to be none.
-const NOT_YET: &[(&str, &str)] = &[
-    ("applets/depmod.rs", "formats"),
-    ("applets/depmod.rs", "sys"),
-    ("applets/insmod.rs", "sys"),
-    ("applets/kmod/coldplug/mod.rs", "sys"),
-    ("applets/kmod/coldplug/watch.rs", "sys"),
-    ("applets/kmod/complete/candidates.rs", "formats"),
-    ("applets/kmod/complete/candidates.rs", "sys"),
-    ("applets/kmod/complete/mod.rs", "applets"),
-    ("applets/kmod/firmware/mod.rs", "formats"),
-    ("applets/kmod/firmware/mod.rs", "sys"),
-    ("applets/kmod/firmware/request.rs", "formats"),
-    ("applets/kmod/firmware/request.rs", "sys"),
-    ("applets/kmod/fwprune.rs", "applets"),
-    ("applets/kmod/fwprune.rs", "formats"),
-    ("applets/kmod/fwprune.rs", "sys"),
-    ("applets/kmod/meta/mod.rs", "formats"),
-    ("applets/kmod/meta/mod.rs", "sys"),
-    ("applets/kmod/meta/source.rs", "formats"),
-    ("applets/kmod/meta/source.rs", "sys"),
-    ("applets/kmod/static_nodes.rs", "formats"),
-    ("applets/kmod/static_nodes.rs", "sys"),
-    ("applets/lsmod/json.rs", "sys"),
-    ("applets/modinfo/json.rs", "formats"),
-    ("applets/modinfo/mod.rs", "formats"),
-    ("applets/modinfo/text.rs", "formats"),
-    ("applets/modprobe/args.rs", "sys"),
-    ("applets/modprobe/json.rs", "formats"),
-    ("applets/modprobe/load.rs", "sys"),
-    ("applets/modprobe/load_list.rs", "formats"),
-    ("applets/modprobe/load_list.rs", "sys"),
-    ("applets/modprobe/show.rs", "formats"),
-    ("applets/modprobe/show.rs", "sys"),
-    ("applets/rmmod.rs", "sys"),
-];
 
 /// The wrong imports of the library's files.
 pub(crate) fn library(library: &Crate) -> Vec<String> {
@@ -92,14 +54,9 @@ fn of_library(from: &[&str], to: &[&str]) -> Option<&'static str> {
     (!allowed).then_some("it is in no layer below")
 }
 
-/// The wrong imports of the program's files, and the entries of [`NOT_YET`] that nothing needs.
+/// The wrong imports of the program's files.
 pub(crate) fn program(program: &Crate) -> Vec<String> {
-    program_except(program, NOT_YET)
-}
-
-/// The same, but for pairs of a file and the part of the library that it may import.
-pub(crate) fn program_except(program: &Crate, exceptions: &[(&str, &str)]) -> Vec<String> {
-    let (mut wrong, mut needed) = (Vec::new(), BTreeSet::new());
+    let mut wrong = Vec::new();
     for (module, file) in &program.files {
         for import in &file.imports {
             let (shown, why) = match import {
@@ -108,24 +65,9 @@ pub(crate) fn program_except(program: &Crate, exceptions: &[(&str, &str)]) -> Ve
                     (format!("oxmod::{}", path.join("::")), of_program(&strs(module), &strs(path)))
                 }
             };
-            let Some(why) = why else { continue };
-            let what = match import {
-                Import::Inside(target) => target.first(),
-                Import::Library(path) => path.first(),
-            };
-            let is_exception = |(path, room): &&(&str, &str)| {
-                file.path == Path::new(path) && what.is_some_and(|what| what == room)
-            };
-            match exceptions.iter().find(is_exception) {
-                Some(exception) => _ = needed.insert(exception),
-                None => wrong.push(format!("{}: {shown}: {why}", file.path.display())),
-            }
+            wrong.extend(why.map(|why| format!("{}: {shown}: {why}", file.path.display())));
         }
     }
-    let unneeded = exceptions.iter().filter(|exception| !needed.contains(exception));
-    wrong.extend(
-        unneeded.map(|(path, what)| format!("{path}: does not import {what} any more, strike it out")),
-    );
     wrong
 }
 

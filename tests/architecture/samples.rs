@@ -94,7 +94,7 @@ fn wrong_imports_of_the_program_are_found() {
         ("output/mod.rs", "use oxmod::sys::file;"),
         ("report/mod.rs", "use crate::cli::options;"),
     ] {
-        assert_eq!(layers::program_except(&program(path, text), &[]).len(), 1, "{path}: {text}");
+        assert_eq!(layers::program(&program(path, text)).len(), 1, "{path}: {text}");
     }
 }
 
@@ -109,17 +109,8 @@ fn right_imports_of_the_program_are_not() {
         ("report/mod.rs", "use oxmod::sys::{errno, stdio}; use oxmod::formats::meta;"),
         ("registry.rs", "use crate::applets::kmod::meta; use crate::report;"),
     ] {
-        assert_eq!(layers::program_except(&program(path, text), &[]), [""; 0], "{path}: {text}");
+        assert_eq!(layers::program(&program(path, text)), [""; 0], "{path}: {text}");
     }
-}
-
-#[test]
-fn an_exception_must_be_needed() {
-    let exceptions = [("applets/lsmod.rs", "sys")];
-    let needed = program("applets/lsmod.rs", "use oxmod::sys;");
-    assert_eq!(layers::program_except(&needed, &exceptions), [""; 0]);
-    let unneeded = program("applets/lsmod.rs", "use oxmod::context;");
-    assert_eq!(layers::program_except(&unneeded, &exceptions).len(), 1);
 }
 
 #[test]

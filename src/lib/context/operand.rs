@@ -47,7 +47,7 @@ pub fn exists(path: &Path) -> io::Result<()> {
 /// Whether `path` is a regular file whose name is that of a module's file.
 pub fn is_module_file(path: &Path) -> bool {
     let stem = name::module_file_stem(path.as_os_str().as_bytes());
-    stem.is_some_and(|stem| !stem.is_empty()) && path.is_file()
+    stem.is_some_and(|stem| !stem.is_empty()) && file::is_file(path)
 }
 
 /// The names in a list of modules to be loaded, as modules-load.d(5) has them; `-` is standard input.
@@ -70,7 +70,7 @@ pub struct Listed {
 /// The entries of a directory whose names are wanted, in no particular order; none if it cannot be listed.
 pub fn list(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Vec<Listed> {
     let names = dir::names(directory).unwrap_or_default().into_iter();
-    let entry = |name: OsString| Listed { is_dir: directory.join(&name).is_dir(), name };
+    let entry = |name: OsString| Listed { is_dir: file::is_dir(&directory.join(&name)), name };
     names.filter(|name| wanted(name.as_bytes())).map(entry).collect()
 }
 

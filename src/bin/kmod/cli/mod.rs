@@ -8,5 +8,7 @@ pub mod getopt;
 pub mod go_flags;
 pub mod invocation;
 pub mod options;
+#[cfg(any(feature = "coldplug", feature = "firmware", feature = "meta"))]
+pub mod own_options;
 pub mod parameters;
 pub mod target;

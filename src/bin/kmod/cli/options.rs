@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use oxmod::sys::host;
 use oxmod::sys::stdio::Stdout;
 
-use crate::cli::getopt::{Getopt, Opt, Ordering};
+use crate::cli::getopt::{Getopt, Opt};
 use crate::cli::invocation::Invocation;
 use crate::output::stdout::Out;
 use crate::report::{self, Exit, Outcome, Report};
@@ -73,27 +73,6 @@ pub fn syslog_and_verbose() -> [Arg; 2] {
     ]
 }
 
-/// Which modules our own commands work on, and with which configuration; see [`Target`](crate::cli::target::Target).
-#[cfg(any(feature = "coldplug", feature = "firmware", feature = "meta"))]
-pub fn target() -> [Arg; 4] {
-    [
-        value(Some('b'), "basedir", "ROOT", "Look for lib/modules below ROOT instead of below /"),
-        value(
-            Some('k'),
-            "set-version",
-            "RELEASE",
-            "Work on the modules of this kernel [default: the running one]",
-        ),
-        value(None, "dir", "DIR", "Work on this module directory, whatever ROOT and RELEASE are"),
-        value(
-            Some('C'),
-            "config",
-            "PATH",
-            "Read this configuration file or directory instead of the usual ones",
-        ),
-    ]
-}
-
 /// --meta.
 pub fn meta() -> Arg {
     value(None, "meta", "FILE", "Look modules up in this meta.pb, whatever indexes there are")
@@ -102,12 +81,6 @@ pub fn meta() -> Arg {
 /// --jobs; see [`jobs_value`].
 pub fn jobs(help: &'static str) -> Arg {
     value(None, "jobs", "N", help)
-}
-
-/// -n of our own commands.
-#[cfg(feature = "coldplug")]
-pub fn dry_run() -> Arg {
-    flag(Some('n'), "dry-run", "Print what would be done, and do nothing")
 }
 
 /// `--jobs` takes a decimal number; zero is one job for each processor.
@@ -148,9 +121,10 @@ impl<'a> Options<'a> {
     }
 
     /// Over the arguments of `invocation`, with options behind operands too.
+    #[cfg(any(feature = "coldplug", feature = "firmware", feature = "meta"))]
     pub fn anywhere(invocation: &'a Invocation) -> Self {
         let Invocation { argv0, command, args, .. } = invocation;
-        Self { getopt: Getopt::new(command, argv0, args, Ordering::Permute), command }
+        Self { getopt: Getopt::new(command, argv0, args, crate::cli::getopt::Ordering::Permute), command }
     }
 
     /// Over `args`, which need not be what the program was started with.

@@ -9,8 +9,9 @@ use oxmod::ops::coldplug::{Failure, Foreseen, Need, Served};
 use oxmod::ops::command::CommandError;
 use oxmod::ops::probe::Decision;
 
+use super::escaped::{escaped, escaped_path};
 use super::modprobe::kernel_answer;
-use super::{Exit, Level, Report, escaped, escaped_path, io_text, verbatim, verbatim_path};
+use super::{Exit, Level, Report, io_text, verbatim, verbatim_path};
 
 impl Report {
     /// A device directory that cannot be opened.

@@ -1,6 +1,5 @@
 //! The messages of `kmod firmware` and `kmod fwprune`.
 
-use std::ffi::OsStr;
 use std::path::Path;
 
 use bstr::BString;
@@ -10,27 +9,6 @@ use oxmod::ops::firmware::{Ambiguity, Dead, Missing, Policy, Present, Sizes, Uns
 use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path};
 
 impl Report {
-    /// An option with a value that is not one of `choices`.
-    pub fn bad_choice(&self, option: &str, word: &OsStr, choices: &[&str]) -> Exit {
-        let (word, choices) = (verbatim(word.as_encoded_bytes()), choices.join(", "));
-        self.refuse(format_args!("invalid value '{word}' for --{option} (expected one of {choices})"))
-    }
-
-    /// An option with an empty value.
-    pub fn empty_value(&self, option: &str) -> Exit {
-        self.refuse(format_args!("--{option} needs a value that is not empty"))
-    }
-
-    /// An operand that does not name anything.
-    pub fn empty_operand(&self, what: &str, operand: &[u8]) -> Exit {
-        self.refuse(format_args!("invalid {what} '{}': the name is empty", verbatim(operand)))
-    }
-
-    /// An option that is valid only together with another, or for one command.
-    pub fn only_with(&self, option: &str, other: &str) -> Exit {
-        self.refuse(format_args!("{option} can only be used with {other}"))
-    }
-
     /// A file that should list modules, and is empty.
     pub fn nothing_named(&self, path: &[u8]) -> Exit {
         self.refuse(format_args!("{} does not name any module", verbatim(path)))

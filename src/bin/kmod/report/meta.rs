@@ -16,16 +16,6 @@ impl Report {
         self.refuse(format_args!("lookup needs a MODALIAS"))
     }
 
-    /// An option that is not valid together with another, or for one command.
-    pub fn not_with(&self, option: &str, other: &str) -> Exit {
-        self.refuse(format_args!("{option} cannot be used with {other}"))
-    }
-
-    /// A surplus operand.
-    pub fn surplus_operand(&self, operand: &OsStr) -> Exit {
-        self.refuse(format_args!("unexpected operand '{}'", verbatim(operand.as_encoded_bytes())))
-    }
-
     /// A file that could not be written.
     pub fn unwritten(&self, error: &Error) -> Exit {
         self.refuse(format_args!("could not write {}: {}", verbatim_path(&error.path), error.cause))

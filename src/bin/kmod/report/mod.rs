@@ -11,7 +11,6 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -25,8 +24,12 @@ use oxmod::text::{self, verbatim, verbatim_path};
 
 #[cfg(feature = "coldplug")]
 mod coldplug;
+#[cfg(any(feature = "coldplug", feature = "firmware", feature = "meta"))]
+mod command_line;
 #[cfg(any(feature = "depmod", feature = "firmware", feature = "meta"))]
 mod depmod;
+#[cfg(any(feature = "coldplug", feature = "complete"))]
+mod escaped;
 #[cfg(feature = "firmware")]
 mod firmware;
 mod insmod;
@@ -42,6 +45,8 @@ pub mod static_nodes;
 #[cfg(feature = "depmod")]
 pub mod verify;
 
+#[cfg(feature = "complete")]
+pub use escaped::escaped;
 pub use reason::Reason;
 
 /// Why an applet stops early.
@@ -278,6 +283,7 @@ pub fn invalid_command(word: &OsStr) {
 }
 
 /// A command that is missing or unknown.
+#[cfg(feature = "firmware")]
 pub fn missing_or_invalid_command() {
     bare(format_args!("missing or invalid command"));
 }
@@ -298,52 +304,9 @@ fn io_text(error: &io::Error) -> String {
     errno::strerror(errno::of(error))
 }
 
-/// [`escaped`], of a path.
-pub fn escaped_path(path: &Path) -> Escaped<'_> {
-    Escaped(path.as_os_str().as_encoded_bytes())
-}
-
-/// Like [`verbatim`], for names of any origin, such as those of devices: bytes that could move a terminal's cursor or begin
-/// another line are shown as `\x1b`.
-pub fn escaped<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Escaped<'_> {
-    Escaped(bytes.as_ref())
-}
-
-/// See [`escaped`].
-pub struct Escaped<'a>(&'a [u8]);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for part in chunk.valid().split_inclusive(char::is_control) {
-                let end = part.char_indices().next_back().filter(|(_, letter)| letter.is_control());
-                let (plain, control) = part.split_at(end.map_or(part.len(), |(at, _)| at));
-                verbatim(plain).fmt(f)?;
-                control.bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-            }
-            // A terminal that does not use UTF-8 takes some of these for controls.
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn controls_are_shown() {
-        for (bytes, shown) in [
-            (&b"plain"[..], "plain"),
-            (b"", ""),
-            (b"a\nb\x1b[2J\x7f", "a\\x0ab\\x1b[2J\\x7f"),
-            ("\u{e9}\u{9b}x".as_bytes(), "\u{e9}\\xc2\\x9bx"),
-            (b"\xff\x9b", "\\xff\\x9b"),
-        ] {
-            assert_eq!(text::bytes(format_args!("{}", escaped(bytes))), shown.as_bytes());
-        }
-    }
 
     #[test]
     fn a_hidden_fatal_message_does_not_end_the_program() {

@@ -6,6 +6,7 @@ pub enum Reason {
     /// An operand stands for no module.
     NotFound,
     /// No module serves the device.
+    #[cfg(feature = "meta")]
     NoDriver,
     /// An earlier failure ended the run.
     NotTried,
@@ -30,6 +31,7 @@ impl Reason {
     pub const fn text(self) -> &'static str {
         match self {
             Self::NotFound => "Module not found",
+            #[cfg(feature = "meta")]
             Self::NoDriver => "No module for this device",
             Self::NotTried => "Not tried, after another had failed",
             Self::Missing => "There is no such module",

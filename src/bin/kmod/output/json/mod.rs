@@ -106,7 +106,9 @@ impl Kind {
 impl From<Reason> for Kind {
     fn from(reason: Reason) -> Self {
         match reason {
-            Reason::NotFound | Reason::NoDriver => Self::NotFound,
+            Reason::NotFound => Self::NotFound,
+            #[cfg(feature = "meta")]
+            Reason::NoDriver => Self::NotFound,
             Reason::NotTried => Self::NotTried,
             Reason::Missing => Self::Missing,
             Reason::NotLoaded => Self::NotLoaded,

@@ -6,6 +6,7 @@ use clap::Command;
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, jobs_value};
+use crate::cli::own_options;
 use crate::cli::target::Target;
 use crate::report::{Exit, Report};
 
@@ -14,13 +15,13 @@ pub fn command() -> Command {
     let usage = "kmod coldplug [OPTIONS]";
     options::table("coldplug", "Load the drivers of the devices that are there", usage)
         .args([
-            options::dry_run(),
+            own_options::dry_run(),
             options::json(),
             options::jobs("Serve up to N devices in parallel, 0 for one per CPU"),
             flag(None, "watch", "Then go on with the devices that appear, until SIGTERM or SIGINT"),
             flag(None, "trigger", "Then have the kernel send the event of every device again"),
         ])
-        .args(options::target())
+        .args(own_options::target())
         .arg(options::meta())
         .args(options::syslog_and_verbose())
         .arg(options::help())

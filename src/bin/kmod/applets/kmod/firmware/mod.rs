@@ -18,6 +18,7 @@ use oxmod::ops::firmware::{
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, help_text};
+use crate::cli::own_options;
 use crate::output::stdout::Out;
 use crate::report::{self, Exit, Level, Outcome, Report};
 
@@ -31,7 +32,7 @@ pub fn command() -> Command {
         .args(request::selection())
         .args(request::places())
         .args(request::answers())
-        .args(options::target())
+        .args(own_options::target())
         .arg(options::meta())
         .args(options::syslog_and_verbose())
         .arg(options::help())

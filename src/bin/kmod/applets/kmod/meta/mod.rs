@@ -17,6 +17,7 @@ use oxmod::ops::meta_file::{self, MetaFile, path_in};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, help_text, value};
+use crate::cli::own_options;
 use crate::cli::target::Target;
 use crate::output::stdout::Out;
 use crate::report::progress::Progress;
@@ -29,7 +30,7 @@ pub fn command() -> Command {
     let meta = "Use this meta.pb [default: that of the module directory, or of the one above]";
     let output = "Of build: write to FILE, or - [default: meta.pb in the module directory]";
     options::table("meta", "Make, show, search and check the meta.pb of image-based systems", usage)
-        .args(options::target())
+        .args(own_options::target())
         .args([options::meta().help(meta), value(Some('o'), "output", "FILE", output), options::json()])
         .args(options::syslog_and_verbose())
         .arg(options::help())

@@ -1,0 +1,58 @@
+//! Names of any origin in messages, such as those of devices: nothing in them reaches a terminal as a control character.
+
+use std::fmt;
+#[cfg(feature = "coldplug")]
+use std::path::Path;
+
+use oxmod::text::verbatim;
+
+/// [`escaped`], of a path.
+#[cfg(feature = "coldplug")]
+pub fn escaped_path(path: &Path) -> Escaped<'_> {
+    Escaped(path.as_os_str().as_encoded_bytes())
+}
+
+/// Like [`verbatim`], for names of any origin, such as those of devices: bytes that could move a terminal's cursor or begin
+/// another line are shown as `\x1b`.
+pub fn escaped<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Escaped<'_> {
+    Escaped(bytes.as_ref())
+}
+
+/// See [`escaped`].
+pub struct Escaped<'a>(&'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for part in chunk.valid().split_inclusive(char::is_control) {
+                let end = part.char_indices().next_back().filter(|(_, letter)| letter.is_control());
+                let (plain, control) = part.split_at(end.map_or(part.len(), |(at, _)| at));
+                verbatim(plain).fmt(f)?;
+                control.bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+            }
+            // A terminal that does not use UTF-8 takes some of these for controls.
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oxmod::text;
+
+    use super::escaped;
+
+    #[test]
+    fn controls_are_shown() {
+        for (bytes, shown) in [
+            (&b"plain"[..], "plain"),
+            (b"", ""),
+            (b"a\nb\x1b[2J\x7f", "a\\x0ab\\x1b[2J\\x7f"),
+            ("\u{e9}\u{9b}x".as_bytes(), "\u{e9}\\xc2\\x9bx"),
+            (b"\xff\x9b", "\\xff\\x9b"),
+        ] {
+            assert_eq!(text::bytes(format_args!("{}", escaped(bytes))), shown.as_bytes());
+        }
+    }
+}
