@@ -1,13 +1,12 @@
 //! The messages of modinfo.
 
 use std::ffi::OsStr;
-use std::io;
 use std::path::Path;
 
 use oxmod::errno::strerror;
 use oxmod::error::{Cause, Error};
 
-use super::{Exit, Report, io_text, verbatim, verbatim_path};
+use super::{Exit, Report, verbatim, verbatim_path};
 
 /// What an operand of modinfo is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +30,6 @@ impl Report {
     /// modinfo without operands.
     pub fn missing_module_or_file_name(&self) -> Exit {
         self.refuse(format_args!("missing module or filename."))
-    }
-
-    /// A module directory whose path cannot be determined.
-    pub fn unknown_release(&self, error: &io::Error) -> Exit {
-        self.refuse(format_args!("{}", io_text(error)))
     }
 
     /// A request for all modules of a directory without modules.dep.

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::event::{Tell, Told};
 use super::queue::Queue;
+use crate::errno;
 use crate::error::Error;
 use crate::formats::uevent::Event;
 use crate::ops::manager::Manager;
@@ -35,7 +36,7 @@ pub enum Failure {
     #[error(transparent)]
     NoDevices(Error),
     /// The kernel's events cannot be received, or no worker could be started.
-    #[error(transparent)]
+    #[error("could not listen for kernel events: {}", errno::strerror(errno::of(.0)))]
     Deaf(io::Error),
     /// A worker thread panicked.
     #[error("a worker thread panicked")]

@@ -136,7 +136,7 @@ fn each(
         (Take::Any | Take::Names, true) => return Err(report.missing_module_or_file_name()),
         _ => {}
     }
-    let dir = request.target.module_dir().map_err(|error| report.unknown_release(&error))?;
+    let dir = request.target.module_dir().map_err(|error| report.no_module_directory(&error))?;
     let context = request.target.open(dir, &ConfigSource::Nothing, &report.sink());
     let context = context.map_err(|error| report.unreadable(&error))?;
     let mut query = Query { request, context: &context, report, reader: Reader::default() };
