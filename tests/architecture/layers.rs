@@ -7,13 +7,18 @@ use std::collections::BTreeSet;
 use super::imports::{Crate, Import};
 
 /// The vocabulary of the library, which everything above it may use.
-const VOCABULARY: [&str; 8] = ["error", "graph", "lock", "memory", "name", "notice", "number", "path_walk"];
+const VOCABULARY: [&str; 10] =
+    ["errno", "error", "graph", "lock", "memory", "name", "notice", "number", "path_walk", "text"];
 /// The part of it that does without any knowledge of modules.
 const BASICS: [&str; 4] = ["error", "lock", "memory", "path_walk"];
 /// The formats that other formats may use.
 const SHARED_FORMATS: [&str; 2] = ["source", "varint"];
-/// The parts of `sys` that have to do with the process itself, which all of the program but applets may use.
-const PROCESS: [&str; 6] = ["environment", "errno", "host", "memory", "stdio", "syslog"];
+/// The parts of `sys` that have to do with the process itself, and who uses them.
+const OF_PROCESS: [(&str, &[&str]); 3] = [
+    ("report", &["memory", "stdio", "syslog"]),
+    ("output", &["stdio"]),
+    ("cli", &["environment", "host", "stdio"]),
+];
 
 /// The wrong imports of the library's files.
 pub(crate) fn library(library: &Crate) -> Vec<String> {
@@ -109,7 +114,11 @@ fn of_program(from: &[&str], path: &[&str]) -> Option<&'static str> {
     let in_applet = from.first() == Some(&"applets");
     match path {
         _ if from.is_empty() => None,
-        ["sys", part, ..] if !in_applet && PROCESS.contains(part) => None,
+        ["sys", part, ..]
+            if OF_PROCESS.iter().any(|(room, parts)| from[0] == *room && parts.contains(part)) =>
+        {
+            None
+        }
         ["sys", ..] => Some("only the library uses sys"),
         ["formats", ..] if in_applet => Some("applets use the context and the operations"),
         _ => None,

@@ -92,6 +92,7 @@ fn wrong_imports_of_the_program_are_found() {
         ("applets/lsmod.rs", "use oxmod::{context, sys::stdio};"),
         ("applets/lsmod.rs", "fn f() { oxmod::formats::elf::parse() }"),
         ("output/mod.rs", "use oxmod::sys::file;"),
+        ("output/mod.rs", "use oxmod::sys::syslog;"),
         ("report/mod.rs", "use crate::cli::options;"),
     ] {
         assert_eq!(layers::program(&program(path, text)).len(), 1, "{path}: {text}");
@@ -106,7 +107,7 @@ fn right_imports_of_the_program_are_not() {
             "use crate::cli::options; use crate::report::Report; use oxmod::{context, ops::probe};",
         ),
         ("applets/kmod/mod.rs", "pub mod meta; pub use meta::run;"),
-        ("report/mod.rs", "use oxmod::sys::{errno, stdio}; use oxmod::formats::meta;"),
+        ("report/mod.rs", "use oxmod::sys::{memory, stdio}; use oxmod::formats::meta;"),
         ("registry.rs", "use crate::applets::kmod::meta; use crate::report;"),
     ] {
         assert_eq!(layers::program(&program(path, text)), [""; 0], "{path}: {text}");
