@@ -1,7 +1,7 @@
 //! One meta.pb as a file: found, shown, searched, checked, written.
 //!
 //! Owns which file is meant and what is asked of it; making the bytes is depmod's, the checks are those of
-//! [`meta_check`](super::meta_check).
+//! [`meta_check`].
 
 use std::path::{Path, PathBuf};
 
