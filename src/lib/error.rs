@@ -70,6 +70,17 @@ pub enum Cause {
     Format(#[from] FormatError),
 }
 
+impl Cause {
+    /// Turns the cause into a problem of the bytes, for formats that treat a file which cannot be read as damaged.
+    #[cold]
+    pub fn into_format_error(self) -> FormatError {
+        match self {
+            Self::Io(error) => FormatError::malformed(format!("it cannot be read: {error}")),
+            Self::Format(error) => error,
+        }
+    }
+}
+
 /// A failure with the path that it concerns, named once.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {cause}", path.display())]

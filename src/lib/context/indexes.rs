@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, FormatError};
 use crate::formats::index::{Builder, Index, Match, text};
+use crate::formats::source::Source;
 use crate::name;
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
 
-use super::block_file::Stored;
+use super::block_file::BlockFile;
 
 /// Which index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +78,7 @@ struct Slot {
     text: PathBuf,
     staged: bool,
     /// The binary index; `None` when it cannot be read.
-    stored: OnceCell<Option<Stored>>,
+    stored: OnceCell<Option<BlockFile>>,
     /// An index made from the text after the stored one had failed; `None` without a text.
     rebuilt: OnceCell<Option<Vec<u8>>>,
 }
@@ -183,7 +184,7 @@ impl<'a> Indexes<'a> {
         mut question: impl FnMut(&Index<'s>) -> Result<T, FormatError>,
     ) -> Option<T> {
         let slot = self.slot(kind);
-        let mut over = |stored: &'s Stored| question(&Index::over(stored)?);
+        let mut over = |stored: &'s BlockFile| question(&Index::over(stored)?);
         if slot.rebuilt.get().is_none() {
             match slot.stored().and_then(|stored| over(stored).map_err(Error::at(&slot.binary))) {
                 Ok(found) => return Some(found),
@@ -224,7 +225,8 @@ impl<'a> Indexes<'a> {
 
     /// No index and no text either: silence for what depmod itself leaves out or writes empty.
     fn without_text(&self, slot: &Slot, error: Error) {
-        let empty = slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(Stored::is_empty));
+        let empty =
+            slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(|stored| stored.size() == 0));
         if !empty && !is_absent(&error) {
             (self.sink)(&Notice::Unreadable(error));
         }
@@ -245,10 +247,10 @@ impl Slot {
     }
 
     /// The binary index; the error that opening gave is told once, then `ENOENT`.
-    fn stored(&self) -> Result<&Stored, Error> {
+    fn stored(&self) -> Result<&BlockFile, Error> {
         let mut failure = None;
         let stored = self.stored.get_or_init(|| {
-            self.read(&self.binary, Stored::open).map_err(|error| failure = Some(error)).ok()
+            self.read(&self.binary, BlockFile::open).map_err(|error| failure = Some(error)).ok()
         });
         match (stored, failure) {
             (Some(stored), _) => Ok(stored),

@@ -18,7 +18,7 @@ use crate::notice::{Notice, Sink};
 use crate::sys::{file, publish};
 
 use super::IndexKind;
-use super::block_file::Stored;
+use super::block_file::BlockFile;
 
 /// The longest line of modules.dep that is made, in bytes; those of real kernels have some thousand.
 const LONGEST_LINE: usize = 1 << 20;
@@ -68,7 +68,7 @@ impl<'a> MetaFile<'a> {
     /// Opens the file; one that is of another kernel than `dir` by its name is worth a word.
     pub(super) fn open(place: &Place, dir: &Path, sink: Sink<'a>) -> Self {
         let path = place.file.clone();
-        let stored = publish::read(&path, Stored::open);
+        let stored = publish::read(&path, BlockFile::open);
         let opened = stored.and_then(|stored| Meta::open(Box::new(stored)).map_err(Error::at(&path)));
         let meta = opened.map_err(|error| sink(&Notice::Unusable(error))).ok();
         let count = meta.as_ref().map_or(0, Meta::len);

@@ -6,6 +6,7 @@
 //! decompression lead to that second try, and its answer is the one that counts: a module that is
 //! wrong in itself is refused again.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,7 +15,7 @@ use std::path::Path;
 use crate::context::module_file::Opener;
 use crate::error::{Error, FormatError, Result};
 use crate::formats::compress::Compression;
-use crate::formats::elf::{self, Source};
+use crate::formats::elf;
 use crate::sys::module;
 
 /// Which of the kernel's checks to pass over.
@@ -69,15 +70,16 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Way> {
 /// Reads the whole object into memory and hands it over.
 fn insert_image(path: &Path, parameters: &std::ffi::CStr, force: Force) -> Result<()> {
     let mut opener = Opener::default();
-    let source = opener.open(path)?;
+    let file = opener.open(path)?;
+    let source = file.source();
     let whole = 0..source.size();
     source.announce(std::slice::from_ref(&whole));
-    let mut image = source.bytes(0, source.size()).map_err(Error::at(path))?.into_owned();
+    let mut image = Cow::Borrowed(source.read_at(0, source.size()).map_err(Error::at(path))?);
     if force.vermagic {
-        elf::without_vermagic(&mut image).map_err(Error::at(path))?;
+        elf::without_vermagic(image.to_mut()).map_err(Error::at(path))?;
     }
     if force.modversions {
-        elf::without_versions(&mut image).map_err(Error::at(path))?;
+        elf::without_versions(image.to_mut()).map_err(Error::at(path))?;
     }
     module::insert_image(&image, parameters).map_err(Error::at(path))
 }

@@ -12,7 +12,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Assembled, Bytes, Digest, Facts, Made, Role, assemble};
+pub use file::{Assembled, Digest, Facts, Made, Role, assemble};
 pub use record::{Contents, Identity, Record, Symbol, encode};
 
 /// The file's name, in the directory of the indexes.

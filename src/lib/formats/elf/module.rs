@@ -13,9 +13,9 @@ use goblin::elf::header::{
 use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
 use goblin::elf::{header, header::Header};
 
-use super::source::Source;
 use super::{Result, malformed};
 use crate::error::{Cause, FormatError, FormatKind};
+use crate::formats::source::Source;
 
 /// A parsed object over its source. Cheap: one small allocation for the section table.
 pub struct Module<'s> {
@@ -25,7 +25,7 @@ pub struct Module<'s> {
     sections: Vec<SectionHeader>,
     /// Where the section headers begin in the file.
     table: u64,
-    names: Cow<'s, [u8]>,
+    names: &'s [u8],
 }
 
 impl<'s> Module<'s> {
@@ -52,7 +52,7 @@ impl<'s> Module<'s> {
     /// The bytes of the section called `name`: the first of that name; `None` without one.
     ///
     /// Errors: malformed when the section reaches beyond the file's end; else what the source answered.
-    pub fn section(&self, name: &str) -> Result<Option<Cow<'s, [u8]>>> {
+    pub fn section(&self, name: &str) -> Result<Option<&'s [u8]>> {
         self.find(name).map(|index| self.contents(index)).transpose()
     }
 
@@ -67,7 +67,7 @@ impl<'s> Module<'s> {
     }
 
     /// Where the bytes of the section called `name` begin in the file, and the bytes.
-    pub(super) fn section_with_offset(&self, name: &str) -> Result<Option<(usize, Cow<'s, [u8]>)>> {
+    pub(super) fn section_with_offset(&self, name: &str) -> Result<Option<(usize, &'s [u8])>> {
         let Some(index) = self.find(name) else { return Ok(None) };
         let offset = self.sections.get(index).and_then(|section| usize::try_from(section.sh_offset).ok());
         Ok(Some((
@@ -85,7 +85,7 @@ impl<'s> Module<'s> {
     /// The bytes of `.modinfo`: `key=value` strings, each ended by NUL.
     ///
     /// Errors: absent without such a section, or when it reaches beyond the file's end; else what the source answered.
-    pub fn modinfo(&self) -> Result<Cow<'s, [u8]>> {
+    pub fn modinfo(&self) -> Result<&'s [u8]> {
         let absent = |reason| Cause::Format(FormatError::new(FormatKind::Absent, reason));
         match self.section(".modinfo") {
             Ok(section) => section.ok_or_else(|| absent(Cow::Borrowed("no .modinfo section"))),
@@ -100,25 +100,9 @@ impl<'s> Module<'s> {
     }
 
     /// The bytes of section number `index`, nothing for one that occupies no file space.
-    pub(super) fn contents(&self, index: usize) -> Result<Cow<'s, [u8]>> {
+    pub(super) fn contents(&self, index: usize) -> Result<&'s [u8]> {
         let section = self.sections.get(index).ok_or_else(|| malformed("section number out of range"))?;
         contents(self.source, section)
-    }
-
-    /// How many bytes of the file section number `index` claims.
-    pub(super) fn size_of(&self, index: usize) -> Option<u64> {
-        self.sections.get(index).map(|section| section.sh_size)
-    }
-
-    /// `len` bytes at `offset` of section number `index`.
-    pub(super) fn part(&self, index: usize, offset: u64, len: u64) -> Result<Cow<'s, [u8]>> {
-        let outside = || malformed("a symbol is outside of its section");
-        let section = self.sections.get(index).ok_or_else(outside)?;
-        let end =
-            offset.checked_add(len).filter(|&end| end <= section.sh_size && section.sh_type != SHT_NOBITS);
-        let start = end.and(section.sh_offset.checked_add(offset)).ok_or_else(outside)?;
-        check_range(self.source, start, len).map_err(|()| outside())?;
-        self.source.bytes(start, len)
     }
 
     fn is_called(&self, section: &SectionHeader, name: &str) -> bool {
@@ -129,7 +113,7 @@ impl<'s> Module<'s> {
 
 fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
     let available = source.size().min(header::header64::SIZEOF_EHDR as u64);
-    let bytes = source.bytes(0, available)?;
+    let bytes = source.read_at(0, available)?;
     if bytes.len() <= SIZEOF_IDENT || !bytes.starts_with(ELFMAG) {
         return Err(FormatError::new(FormatKind::NotThisFormat, "not an ELF object").into());
     }
@@ -140,8 +124,8 @@ fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
     };
     // The two layouts differ, goblin has a parser for each; both turn into the common `Header`.
     let (container, parsed) = match bytes.get(EI_CLASS) {
-        Some(&ELFCLASS32) => (Container::Little, header::header32::Header::parse(&bytes).map(Header::from)),
-        Some(&ELFCLASS64) => (Container::Big, header::header64::Header::parse(&bytes).map(Header::from)),
+        Some(&ELFCLASS32) => (Container::Little, header::header32::Header::parse(bytes).map(Header::from)),
+        Some(&ELFCLASS64) => (Container::Big, header::header64::Header::parse(bytes).map(Header::from)),
         _ => return Err(malformed("unknown ELF class")),
     };
     let header = parsed.map_err(|_| malformed("truncated ELF header"))?;
@@ -160,20 +144,20 @@ fn read_sections(source: &dyn Source, header: &Header, ctx: Ctx) -> Result<Vec<S
     let len = entry.checked_mul(count).map_or(u64::MAX, |len| len as u64);
     check_range(source, header.e_shoff, len)
         .map_err(|()| malformed("section headers reach beyond the end of the file"))?;
-    let table = source.bytes(header.e_shoff, len)?;
-    SectionHeader::parse_from(&table, 0, count, ctx).map_err(|_| malformed("truncated section headers"))
+    let table = source.read_at(header.e_shoff, len)?;
+    SectionHeader::parse_from(table, 0, count, ctx).map_err(|_| malformed("truncated section headers"))
 }
 
-fn contents<'s>(source: &'s dyn Source, section: &SectionHeader) -> Result<Cow<'s, [u8]>> {
+fn contents<'s>(source: &'s dyn Source, section: &SectionHeader) -> Result<&'s [u8]> {
     if section.sh_type == SHT_NOBITS || section.sh_size == 0 {
-        return Ok(Cow::Borrowed(&[]));
+        return Ok(&[]);
     }
     check_range(source, section.sh_offset, section.sh_size)
         .map_err(|()| malformed("a section reaches beyond the end of the file"))?;
-    source.bytes(section.sh_offset, section.sh_size)
+    source.read_at(section.sh_offset, section.sh_size)
 }
 
-/// Whether the range is wholly inside the source, before anything is allocated for it.
+/// Whether the range is wholly inside the source.
 fn check_range(source: &dyn Source, offset: u64, len: u64) -> std::result::Result<(), ()> {
     match offset.checked_add(len) {
         Some(end) if end <= source.size() => Ok(()),

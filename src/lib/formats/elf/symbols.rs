@@ -3,8 +3,6 @@
 //! Owns access to `.symtab` and `.strtab`. Must not collect: a table of 40,000 symbols is walked once, and
 //! only the names that a caller asks for are looked at.
 
-use std::borrow::Cow;
-
 use goblin::container::Ctx;
 use goblin::elf::sym::{Sym, Symtab};
 
@@ -14,8 +12,8 @@ use crate::error::{Cause, FormatError, FormatKind};
 
 /// `.symtab` and `.strtab` of one object.
 pub(super) struct SymbolTable<'s> {
-    symbols: Cow<'s, [u8]>,
-    names: Cow<'s, [u8]>,
+    symbols: &'s [u8],
+    names: &'s [u8],
     ctx: Ctx,
 }
 
@@ -49,7 +47,7 @@ impl SymbolTable<'_> {
     /// `None` for an empty table, which goblin takes for an error.
     fn table(&self) -> Option<Symtab<'_>> {
         let count = self.symbols.len() / Sym::size(self.ctx.container);
-        Symtab::parse(&self.symbols, 0, count, self.ctx).ok()
+        Symtab::parse(self.symbols, 0, count, self.ctx).ok()
     }
 
     /// The bytes from the start of the symbol's name to the end of the name table.

@@ -5,7 +5,6 @@
 //! for names that do not fit): section `__version_ext_names`, strings ended by NUL, and `__version_ext_crcs`, one
 //! u32 for each of them. Must not judge the versions; comparing them is the kernel's and depmod's business.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use goblin::container::{Ctx, Endian};
@@ -27,9 +26,9 @@ pub struct Version<'a> {
 
 /// The version sections of one module.
 pub struct Versions<'s> {
-    basic: Cow<'s, [u8]>,
-    extended_names: Cow<'s, [u8]>,
-    extended_crcs: Cow<'s, [u8]>,
+    basic: &'s [u8],
+    extended_names: &'s [u8],
+    extended_crcs: &'s [u8],
     ctx: Ctx,
     present: bool,
 }

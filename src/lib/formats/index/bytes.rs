@@ -1,7 +1,7 @@
-//! Reading of an index: from a slice or through [`Bytes`].
+//! Reading of an index: from a slice or through a [`Source`].
 
-use crate::error::FormatError;
-use crate::formats::source::Bytes;
+use crate::error::{Cause, FormatError};
+use crate::formats::source::Source;
 
 use super::node::outside;
 
@@ -9,25 +9,29 @@ use super::node::outside;
 #[derive(Clone, Copy)]
 pub(super) enum Data<'a> {
     Memory(&'a [u8]),
-    Source(&'a dyn Bytes),
+    Source(&'a dyn Source),
 }
 
 impl<'a> Data<'a> {
     pub(super) fn len(self) -> usize {
         match self {
             Self::Memory(bytes) => bytes.len(),
-            Self::Source(source) => source.len(),
+            Self::Source(source) => usize::try_from(source.size()).unwrap_or(usize::MAX),
         }
     }
 
     fn at(self, offset: usize, least: usize) -> Result<&'a [u8], FormatError> {
         match self {
             Self::Memory(bytes) => bytes.get(offset..).ok_or_else(outside),
-            Self::Source(source) => source.at(offset, least),
+            Self::Source(source) => {
+                source.read_from(offset as u64, least as u64).map_err(Cause::into_format_error)
+            }
         }
     }
 
     /// The bytes from `offset` on, at least `least` of them unless the file ends: perhaps in `buffer`.
+    // Called seldom, from a loop that has no registers to spare.
+    #[inline(never)]
     pub(super) fn window<'b>(
         self,
         offset: usize,
@@ -39,7 +43,9 @@ impl<'a> Data<'a> {
     {
         match self {
             Self::Memory(bytes) => bytes.get(offset..).ok_or_else(outside),
-            Self::Source(source) => source.window(offset, least, buffer),
+            Self::Source(source) => {
+                source.window(offset as u64, least as u64, buffer).map_err(Cause::into_format_error)
+            }
         }
     }
 

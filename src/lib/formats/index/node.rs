@@ -8,7 +8,7 @@
 
 use crate::error::FormatError;
 
-use super::bytes::{Cursor, Data};
+use super::bytes::Cursor;
 use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_RESERVED, FLAG_VALUES, HEADER_LEN, OFFSET_MASK};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -42,16 +42,16 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The node that the header leads to; `None` in an index without entries.
+    /// The node that the header leads to, by a reference that ends at `place`; `None` in an index without entries.
     #[inline]
-    pub(super) fn root(data: Data<'a>, reference: u32) -> Result<Option<Self>> {
-        let at = offset(reference);
+    pub(super) fn root(place: Cursor<'a>, reference: u32) -> Result<Option<Self>> {
+        let (data, at) = (place.data, offset(reference));
         // That of no index with anything behind its header.
         if data.len() == HEADER_LEN && (reference == 0 || reference as usize == HEADER_LEN) {
             return Ok(None);
         }
-        if at == HEADER_LEN {
-            return Self::at(data.from(at), reference, data.len()).map(Some);
+        if at == place.at {
+            return Self::at(place, reference, data.len()).map(Some);
         }
         let root = Self::at(data.from(at), reference, UNKNOWN)?;
         // Written last.

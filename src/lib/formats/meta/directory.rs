@@ -9,7 +9,7 @@ use std::ops::Range;
 use prost::Message;
 
 use crate::error::FormatError;
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 
 use super::message::Index;
 use super::module::Module;
@@ -39,16 +39,16 @@ impl Directory {
     }
 
     /// Whether a file begins with something like an index, be it believed or not.
-    pub(super) fn is_claimed(source: &dyn Bytes) -> Result<bool> {
-        Ok(source.at(0, KEY.len())?.starts_with(&KEY))
+    pub(super) fn is_claimed(source: &dyn Source) -> Result<bool> {
+        Ok(wire::read_from(source, 0, KEY.len())?.starts_with(&KEY))
     }
 
     /// The index that a file begins with, and where the modules end.
-    pub(super) fn find(source: &dyn Bytes) -> Result<Option<(Self, usize)>> {
+    pub(super) fn find(source: &dyn Source) -> Result<Option<(Self, usize)>> {
         if !Self::is_claimed(source)? {
             return Ok(None);
         }
-        let Some((_, Value::Bytes(index))) = Fields::of(source, 0..source.len()).next()? else {
+        let Some((_, Value::Bytes(index))) = Fields::of(source, 0..wire::size(source)).next()? else {
             return Ok(None);
         };
         let mut fields = Fields::of(source, index);
@@ -65,7 +65,7 @@ impl Directory {
                 _ => {}
             }
         }
-        if size != source.len() {
+        if size != wire::size(source) {
             return Ok(None);
         }
         if places.len() % 4 != 0 || names.len() != 2 * places.len() || end > size {
@@ -95,7 +95,7 @@ impl Directory {
     }
 
     /// Where the field of a module begins.
-    pub(super) fn place(&self, source: &dyn Bytes, position: u32) -> Result<Option<usize>> {
+    pub(super) fn place(&self, source: &dyn Source, position: u32) -> Result<Option<usize>> {
         let position = position as usize;
         match self {
             Self::Stored { places, .. } if position < self.len() => {
@@ -108,7 +108,7 @@ impl Directory {
     }
 
     /// The positions of the modules whose name has the hash of `name`, ascending.
-    pub(super) fn alike(&self, source: &dyn Bytes, name: &[u8]) -> Result<Vec<u32>> {
+    pub(super) fn alike(&self, source: &dyn Source, name: &[u8]) -> Result<Vec<u32>> {
         let wanted = hash(name);
         let names = match self {
             Self::Seen { hashes, .. } => {
@@ -144,7 +144,7 @@ impl Directory {
     }
 
     /// The lines of modules.softdep and modules.weakdep, if they are stored.
-    pub(super) fn lines(&self, source: &dyn Bytes) -> Result<Option<Vec<u8>>> {
+    pub(super) fn lines(&self, source: &dyn Source) -> Result<Option<Vec<u8>>> {
         let Self::Stored { lines, .. } = self else { return Ok(None) };
         let mut text = Vec::new();
         for line in lines {
@@ -188,8 +188,8 @@ pub(super) fn indexed(
     Ok(bytes)
 }
 
-fn fixed<const N: usize>(source: &dyn Bytes, at: usize) -> Result<[u8; N]> {
-    let bytes = source.at(at, N)?.first_chunk().copied();
+fn fixed<const N: usize>(source: &dyn Source, at: usize) -> Result<[u8; N]> {
+    let bytes = wire::read_from(source, at, N)?.first_chunk().copied();
     bytes.ok_or_else(|| FormatError::malformed("its index ends too early"))
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::error::{FormatError, FormatKind};
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 
 use super::MAX_DEPTH;
 use super::message::Kind;
@@ -25,7 +25,7 @@ const MOST_STRANGE: usize = 64;
 /// a normalised modalias, and a `-` of a literal counts as `_`: a `-` that is still in the key, within brackets, is no `_`.
 ///
 /// Errors: malformed for what is no tree, limit for one that is too deep or where the answer would take too long.
-pub fn search(source: &dyn Bytes, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
+pub fn search(source: &dyn Source, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
     let mut search = Search::default();
     for tree in trees {
         search.reached.push(Node::root(source, tree)?);
@@ -52,13 +52,13 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// The root of a tree.
-    pub(super) fn root(source: &'a dyn Bytes, tree: &Range<usize>) -> Result<Self> {
+    pub(super) fn root(source: &'a dyn Source, tree: &Range<usize>) -> Result<Self> {
         Self::parse(source, tree.clone(), 0)
     }
 
     /// Reads as far as the first field that is about what is below: others behind it would be out of order, and no
     /// program that is known writes them so.
-    fn parse(source: &'a dyn Bytes, range: Range<usize>, depth: usize) -> Result<Self> {
+    fn parse(source: &'a dyn Source, range: Range<usize>, depth: usize) -> Result<Self> {
         if depth > MAX_DEPTH {
             return Err(FormatError::new(FormatKind::Limit, "the tree is too deep"));
         }

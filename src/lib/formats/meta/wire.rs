@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::error::FormatError;
-use crate::formats::source::Bytes;
+use crate::error::{Cause, FormatError};
+use crate::formats::source::Source;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -20,9 +20,19 @@ pub(super) enum Value {
     Fixed64,
 }
 
+/// The size of the file, in bytes.
+pub(super) fn size(source: &dyn Source) -> usize {
+    usize::try_from(source.size()).unwrap_or(usize::MAX)
+}
+
+/// The bytes from `offset` on, at least `least` unless the file ends.
+pub(super) fn read_from(source: &dyn Source, offset: usize, least: usize) -> Result<&[u8]> {
+    source.read_from(offset as u64, least as u64).map_err(Cause::into_format_error)
+}
+
 /// The bytes of a string.
-pub(super) fn string<'a>(source: &'a dyn Bytes, range: &Range<usize>) -> Result<&'a [u8]> {
-    source.at(range.start, range.len())?.get(..range.len()).ok_or_else(truncated)
+pub(super) fn string<'a>(source: &'a dyn Source, range: &Range<usize>) -> Result<&'a [u8]> {
+    read_from(source, range.start, range.len())?.get(..range.len()).ok_or_else(truncated)
 }
 
 /// The number of a field whose value is that of another kind.
@@ -33,7 +43,7 @@ pub(super) fn of_other_kind() -> FormatError {
 /// The fields of a message, one after another.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
-    source: &'a dyn Bytes,
+    source: &'a dyn Source,
     at: usize,
     end: usize,
     /// What is at hand of the bytes from `at` on; more than up to `end` perhaps.
@@ -41,7 +51,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(source: &'a dyn Bytes, range: Range<usize>) -> Self {
+    pub(super) fn of(source: &'a dyn Source, range: Range<usize>) -> Self {
         Self { source, at: range.start, end: range.end, near: &[] }
     }
 
@@ -51,7 +61,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Where the message is that they are the fields of.
-    pub(super) fn source(&self) -> &'a dyn Bytes {
+    pub(super) fn source(&self) -> &'a dyn Source {
         self.source
     }
 
@@ -114,7 +124,7 @@ impl<'a> Fields<'a> {
             return Err(truncated());
         }
         if self.near.is_empty() {
-            self.near = self.source.at(self.at, 1)?;
+            self.near = read_from(self.source, self.at, 1)?;
         }
         let (&byte, rest) = self.near.split_first().ok_or_else(truncated)?;
         (self.at, self.near) = (self.at + 1, rest);
@@ -129,7 +139,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The numbers of one field of a repeated number, packed or not.
-pub(super) fn numbers(source: &dyn Bytes, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
+pub(super) fn numbers(source: &dyn Source, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
     let number = |value: u64| {
         u32::try_from(value).map_err(|_| FormatError::malformed("a position of more than 32 bits"))
     };

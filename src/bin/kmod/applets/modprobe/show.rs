@@ -174,7 +174,7 @@ fn with_module(
 ) -> Outcome {
     let mut opener = Opener::default();
     let printed = opener.open(path).and_then(|file| {
-        elf::Module::parse(&file).and_then(|module| print(out, &module)).map_err(Error::at(path))
+        elf::Module::parse(file.source()).and_then(|module| print(out, &module)).map_err(Error::at(path))
     });
     match printed {
         Ok(outcome) => outcome,
