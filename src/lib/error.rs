@@ -78,6 +78,17 @@ pub enum Cause {
     Format(#[from] FormatError),
 }
 
+impl Cause {
+    /// Converts the cause to an error of the format, for formats that treat an unreadable file as damaged.
+    #[cold]
+    pub fn into_format_error(self) -> FormatError {
+        match self {
+            Self::Io(_) => FormatError::malformed(format!("it cannot be read: {self}")),
+            Self::Format(error) => error,
+        }
+    }
+}
+
 /// A failure with the path that it concerns, named once.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {cause}", path.display())]

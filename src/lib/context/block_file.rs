@@ -1,133 +1,94 @@
-//! An index file on the disk, read block by block as questions lead there.
+//! Files on disk that are read in blocks, on demand.
 //!
-//! Joins [`sys::file`] to [`Bytes`]. Each block is read once and kept; what a reader
-//! has been shown never changes, and a file that is cut short meanwhile only looks damaged.
+//! Joins [`sys::file`](crate::sys::file) to the [`BlockCache`]: [`FileReader`] reads ranges of any open file, and a
+//! [`BlockFile`] is a file used for lookups. Must not interpret what is read.
 
-use std::cell::OnceCell;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Cause, Error, FormatError, FormatKind};
-use crate::formats::source::Bytes;
-use crate::sys::file;
+use crate::formats::source::{BlockCache, ReadAt};
+use crate::sys::file::{self, Stat};
 
-/// Distance of the blocks' beginnings, in bytes.
-const BLOCK: usize = 16 << 10;
-/// How far a block reaches into the next one: what begins in a block and is no longer than this is in it.
-const OVERLAP: usize = 2 << 10;
+/// The distance between the starts of two adjacent blocks of a [`BlockFile`], 16 KiB.
+const BLOCK: u64 = 16 << 10;
+/// The length of a block, 18 KiB. It overlaps the next one by 2 KiB, so that whatever starts in a block and is at most that
+/// long is in it.
+const BLOCK_LEN: usize = 18 << 10;
 
-/// How much is read at once where all of a file is wanted: memory that is used again costs less than reading in larger
-/// pieces would save.
-const WINDOW: usize = 64 << 10;
+/// The number of bytes per read when a whole file is scanned, 64 KiB. Larger reads would save less than it costs to use
+/// new memory for them.
+const WINDOW: u64 = 64 << 10;
 
-/// An open index file.
+/// Reads ranges of an open file.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(super) struct FileReader {
     file: File,
-    size: usize,
-    blocks: Box<[OnceCell<Vec<u8>>]>,
-    /// All of it, if that was no more than a block, or once something was longer than the overlap.
-    whole: OnceCell<Vec<u8>>,
+    size: u64,
+    /// Returns the range to read for a requested range. It must contain that range and may extend past the end of the
+    /// file.
+    widen: fn(Range<u64>) -> Range<u64>,
 }
 
-impl Stored {
-    /// Opens the file and reads its first block, where every walk begins.
-    ///
-    /// Errors: whatever open, pread and fstat answer; limit above 1 GiB.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let (file, size, first) = file::open_beginning(path, BLOCK + OVERLAP).map_err(Error::at(path))?;
-        let size = usize::try_from(size).ok().filter(|&size| size as u64 <= file::MAX_FILE_SIZE);
-        let size = size.ok_or_else(|| {
-            Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB"))
-        })?;
-        let blocks = (0..size.div_ceil(BLOCK)).map(|_| OnceCell::new()).collect();
-        let mut stored = Self { file, size, blocks, whole: OnceCell::new() };
-        if first.len() == size {
-            stored.whole = first.into();
-        } else if let Some(block) = stored.blocks.first_mut() {
-            *block = first.into();
-        }
-        Ok(stored)
-    }
-
-    /// Whether the file was empty when it was opened.
-    pub(super) fn is_empty(&self) -> bool {
-        self.size == 0
-    }
-
-    /// Whether it is what `path` leads to now; not if that cannot be told.
-    pub(super) fn is_at(&self, path: &Path) -> bool {
-        file::stat(path)
-            .is_ok_and(|there| file::stat_open(&self.file).is_ok_and(|here| here.inode == there.inode))
-    }
-
-    fn read(&self, offset: usize, len: usize, bytes: &mut Vec<u8>) -> Result<(), FormatError> {
-        let len = len.min(self.size.saturating_sub(offset));
-        file::read_range(&self.file, offset as u64, len as u64, bytes)
-            .map_err(|error| FormatError::malformed(format!("it cannot be read: {}", Cause::from(error))))
-    }
-
-    /// The bytes from block number `block` on, with the overlap.
-    fn block(&self, block: usize) -> Result<&[u8], FormatError> {
-        let Some(cell) = self.blocks.get(block) else { return Ok(&[]) };
-        self.kept(cell, block * BLOCK, BLOCK + OVERLAP)
-    }
-
-    fn kept<'s>(
-        &'s self,
-        cell: &'s OnceCell<Vec<u8>>,
-        offset: usize,
-        len: usize,
-    ) -> Result<&'s [u8], FormatError> {
-        if cell.get().is_none() {
-            let mut bytes = Vec::new();
-            self.read(offset, len, &mut bytes)?;
-            cell.get_or_init(|| bytes);
-        }
-        Ok(cell.get().map_or(&[], Vec::as_slice))
+impl FileReader {
+    /// Makes a reader of the first `size` bytes of `file`. `widen` selects what is read together; see [`ReadAt::block`].
+    pub(super) fn new(file: File, size: u64, widen: fn(Range<u64>) -> Range<u64>) -> Self {
+        Self { file, size, widen }
     }
 }
 
-impl Bytes for Stored {
-    fn len(&self) -> usize {
+impl ReadAt for FileReader {
+    fn size(&self) -> u64 {
         self.size
     }
 
-    fn at(&self, offset: usize, least: usize) -> Result<&[u8], FormatError> {
-        let from = |bytes: &'_ [u8], start: usize| offset.checked_sub(start).filter(|&at| at <= bytes.len());
-        if let Some(whole) = self.whole.get() {
-            return Ok(from(whole, 0).map_or(&[], |at| &whole[at..]));
-        }
-        let block = offset / BLOCK;
-        // Nearly always.
-        if let Some(piece) = self.blocks.get(block).and_then(OnceCell::get)
-            && let Some(bytes) = piece.get(offset % BLOCK..)
-            && bytes.len() >= least
-        {
-            return Ok(bytes);
-        }
-        let piece = self.block(block)?;
-        let there = piece.len().saturating_sub(offset % BLOCK);
-        if there < least && self.size.saturating_sub(offset) > there {
-            let whole = self.kept(&self.whole, 0, self.size)?;
-            return Ok(from(whole, 0).map_or(&[], |at| &whole[at..]));
-        }
-        Ok(from(piece, block * BLOCK).map_or(&[], |at| &piece[at..]))
+    fn block(&self, wanted: Range<u64>) -> Range<u64> {
+        let block = (self.widen)(wanted);
+        block.start..block.end.min(self.size)
     }
 
-    fn window<'a>(
-        &'a self,
-        offset: usize,
-        least: usize,
-        buffer: &'a mut Vec<u8>,
-    ) -> Result<&'a [u8], FormatError> {
-        // Has been read when the file was opened.
-        if offset < BLOCK && offset + least <= BLOCK || self.whole.get().is_some() {
-            return self.at(offset, least);
-        }
-        self.read(offset, least.max(WINDOW), buffer)?;
-        Ok(buffer)
+    fn read_at(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Cause> {
+        Ok(file::append_range(&self.file, range.start, range.end.saturating_sub(range.start), bytes)?)
     }
+
+    fn window(&self) -> Option<u64> {
+        Some(WINDOW)
+    }
+}
+
+/// An open file for lookups: an index, a meta.pb, a modules.oxmod.bin.
+pub(super) type BlockFile = BlockCache<FileReader>;
+
+impl BlockFile {
+    /// Opens the file and reads its first block, where every lookup starts.
+    ///
+    /// Errors: those of open, pread and fstat; limit above 1 GiB.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let (file, size, first) = file::open_beginning(path, BLOCK_LEN).map_err(Error::at(path))?;
+        if size > file::MAX_FILE_SIZE {
+            return Err(Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB")));
+        }
+        Ok(Self::new(FileReader::new(file, size, block), first, Vec::new()))
+    }
+
+    /// Returns the status of the open file.
+    ///
+    /// Errors: those of fstat.
+    pub(super) fn stat(&self) -> std::io::Result<Stat> {
+        file::stat_open(&self.reader().file)
+    }
+
+    /// Whether `path` still refers to this file; false if that cannot be determined.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        file::stat(path).is_ok_and(|there| self.stat().is_ok_and(|here| here.inode == there.inode))
+    }
+}
+
+/// Returns the block in which `wanted` starts, extended if `wanted` ends after it.
+fn block(wanted: Range<u64>) -> Range<u64> {
+    let start = wanted.start / BLOCK * BLOCK;
+    start..wanted.end.max(start + BLOCK_LEN as u64)
 }
 
 #[cfg(test)]
@@ -149,16 +110,16 @@ mod tests {
             builder.insert(key.as_bytes(), value.as_bytes(), 0).unwrap();
         }
         let bytes = builder.write().unwrap();
-        assert!(bytes.len() > 20 * BLOCK);
+        assert!(bytes.len() as u64 > 20 * BLOCK);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("modules.test.bin");
         std::fs::write(&path, &bytes).unwrap();
-        let stored = Stored::open(&path).unwrap();
+        let stored = BlockFile::open(&path).unwrap();
         let index = Index::over(&stored).unwrap();
         let (key, value) = &entries[1234];
         assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()));
-        let read = stored.blocks.iter().filter(|block| block.get().is_some()).count();
-        assert!(read < stored.blocks.len() / 2, "{read} blocks for one look-up");
+        let (read, blocks) = (stored.kept().0, bytes.len() as u64 / BLOCK);
+        assert!((read as u64) < blocks / 2, "{read} blocks for one look-up");
         for (key, value) in &entries {
             assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()), "{key}");
         }
@@ -171,7 +132,7 @@ mod tests {
         assert_eq!(all.len(), entries.len());
         assert_eq!(all, dumped(&Index::parse(&bytes).unwrap()).unwrap());
         // Cut short behind our back: damaged, not dead.
-        let again = Stored::open(&path).unwrap();
+        let again = BlockFile::open(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 3]).unwrap();
         let index = Index::over(&again).unwrap();
         let failures = entries.iter().filter(|(key, _)| index.get(key.as_bytes()).is_err()).count();

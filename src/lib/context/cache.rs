@@ -3,24 +3,21 @@
 //! Owns the choice of the side-car for a path, whose side-car is believed, and the comparison with the file as it is now:
 //! what is handed out is true of it. Must not interpret a record. See modules.oxmod.bin(5).
 
-use std::borrow::Cow;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::RefCell;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bstr::ByteSlice;
 
-use crate::formats::cache::{Bytes, FILE_NAME, Facts, Identity, MAKER, Record};
+use crate::formats::cache::{FILE_NAME, Facts, Identity, MAKER, Record};
+use crate::formats::source::{ReadAt, Source};
 use crate::sys::file::{self, Stat};
 use crate::sys::host;
 
 use super::MODULES;
-
-/// After how many reads the rest of a side-car is read in one go: they were not for one module.
-const FEW: u32 = 32;
+use super::block_file::BlockFile;
 
 /// What is known of the modules in any number of module directories.
 #[derive(Default)]
@@ -30,7 +27,7 @@ pub struct Known {
 }
 
 struct SideCar {
-    facts: Facts<Stored>,
+    facts: Facts<BlockFile>,
     /// The only user who can have written it, besides root.
     writer: u32,
 }
@@ -47,8 +44,8 @@ impl Known {
             return None;
         }
         let record = side_car.facts.find(below)?;
-        let same = Record::view(&record)?.identity() == identity_of(&module);
-        same.then(|| record.into_owned())
+        let same = Record::view(record)?.identity() == identity_of(&module);
+        same.then(|| record.to_vec())
     }
 
     fn side_car(&self, dir: &Path) -> Option<Rc<SideCar>> {
@@ -64,27 +61,25 @@ impl Known {
 
 impl SideCar {
     fn open(dir: &Path) -> Option<Self> {
-        let (file, size, writer) = open(dir)?;
-        let stored = Stored { file, size, reads: Cell::new(0), whole: OnceCell::new() };
-        Some(Self { facts: Facts::open(stored, MAKER).ok()?, writer })
+        let (file, writer) = open(dir)?;
+        Some(Self { facts: Facts::open(file, MAKER).ok()?, writer })
     }
 }
 
 /// The bytes of the side-car in `dir`, if there is one that was written by whom the caller believes in all things: root,
 /// or the caller itself.
 pub fn read(dir: &Path) -> Option<Vec<u8>> {
-    let (file, size, _) = open(dir).filter(|&(.., writer)| is_believed(writer))?;
+    let (file, _) = open(dir).filter(|&(_, writer)| is_believed(writer))?;
     let mut bytes = Vec::new();
-    file::read_range(&file, 0, size, &mut bytes).ok()?;
+    file.reader().read_at(0..file.size(), &mut bytes).ok()?;
     Some(bytes)
 }
 
-/// A side-car, its size, and the only user besides root who can have written it. `None` when anybody may have.
-fn open(dir: &Path) -> Option<(File, u64, u32)> {
-    let (file, size) =
-        file::open(&dir.join(FILE_NAME)).ok().filter(|&(_, size)| size <= file::MAX_FILE_SIZE)?;
-    let stat = file::stat_open(&file).ok().filter(|stat| !stat.shared)?;
-    Some((file, size, stat.owner))
+/// A side-car, and the only user besides root who can have written it. `None` when anybody may have.
+fn open(dir: &Path) -> Option<(BlockFile, u32)> {
+    let file = BlockFile::open(&dir.join(FILE_NAME)).ok()?;
+    let stat = file.stat().ok().filter(|stat| !stat.shared)?;
+    Some((file, stat.owner))
 }
 
 fn is_believed(writer: u32) -> bool {
@@ -113,45 +108,6 @@ fn split<'p>(dir: &Path, path: &'p Path) -> Option<(&'p Path, &'p [u8])> {
     }
     let parent = bytes.find(MODULES)? + MODULES.len();
     at(parent + bytes.get(parent..)?.iter().position(|&byte| byte == b'/')?)
-}
-
-/// A side-car on the disk.
-#[derive(Debug)]
-struct Stored {
-    file: File,
-    size: u64,
-    reads: Cell<u32>,
-    whole: OnceCell<Vec<u8>>,
-}
-
-impl Stored {
-    /// All of it, if that is worth while.
-    fn whole(&self) -> Option<&Vec<u8>> {
-        self.reads.set(self.reads.get().saturating_add(1));
-        if self.reads.get() > FEW && self.whole.get().is_none() {
-            let mut bytes = Vec::new();
-            file::read_range(&self.file, 0, self.size, &mut bytes).ok()?;
-            self.whole.get_or_init(|| bytes);
-        }
-        self.whole.get()
-    }
-}
-
-impl Bytes for Stored {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn get(&self, offset: u64, len: usize) -> Option<Cow<'_, [u8]>> {
-        if let Some(whole) = self.whole() {
-            let start = usize::try_from(offset).ok()?;
-            return whole.get(start..start.checked_add(len)?).map(Cow::Borrowed);
-        }
-        offset.checked_add(len as u64).filter(|&end| end <= self.size)?;
-        let mut bytes = Vec::new();
-        file::read_range(&self.file, offset, len as u64, &mut bytes).ok()?;
-        (bytes.len() == len).then_some(Cow::Owned(bytes))
-    }
 }
 
 #[cfg(test)]

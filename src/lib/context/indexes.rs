@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, FormatError};
 use crate::formats::index::{Index, Kind};
+use crate::formats::source::Source;
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
 
 use bstr::BString;
 
-use super::block_file::Stored;
+use super::block_file::BlockFile;
 use super::index_of_text::index_of_text;
 
 /// The indexes of a module directory.
@@ -48,7 +49,7 @@ struct Slot {
     text: PathBuf,
     staged: bool,
     /// The binary index; `None` when it cannot be read.
-    stored: OnceCell<Option<Stored>>,
+    stored: OnceCell<Option<BlockFile>>,
     /// The index made from the text after the binary one had failed; `None` if the text could not be used
     /// either.
     rebuilt: OnceCell<Option<Vec<u8>>>,
@@ -168,7 +169,7 @@ impl Indexes {
         mut question: impl FnMut(&Index<'s>) -> Result<T, FormatError>,
     ) -> Option<T> {
         let slot = self.slot(kind);
-        let mut over = |stored: &'s Stored| question(&Index::over(stored)?);
+        let mut over = |stored: &'s BlockFile| question(&Index::over(stored)?);
         if slot.rebuilt.get().is_none() {
             match slot.stored().and_then(|stored| over(stored).map_err(Error::at(&slot.binary))) {
                 Ok(found) => return Some(found),
@@ -211,7 +212,8 @@ impl Indexes {
     /// Reports that neither index nor text can be used, except for files that depmod itself omits or writes
     /// empty.
     fn without_text(&self, slot: &Slot, error: Error) {
-        let empty = slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(Stored::is_empty));
+        let empty =
+            slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(|stored| stored.size() == 0));
         if !empty && !is_absent(&error) {
             self.sink.send(&Notice::Unreadable(error));
         }
@@ -233,10 +235,10 @@ impl Slot {
 
     /// Returns the binary index. If it cannot be opened, the error is returned once, and `ENOENT`
     /// afterwards.
-    fn stored(&self) -> Result<&Stored, Error> {
+    fn stored(&self) -> Result<&BlockFile, Error> {
         let mut failure = None;
         let stored = self.stored.get_or_init(|| {
-            self.read(&self.binary, Stored::open).map_err(|error| failure = Some(error)).ok()
+            self.read(&self.binary, BlockFile::open).map_err(|error| failure = Some(error)).ok()
         });
         match (stored, failure) {
             (Some(stored), _) => Ok(stored),

@@ -20,7 +20,7 @@ use crate::sys::{file, publish};
 
 use super::IndexKind;
 use super::backend::Backend;
-use super::block_file::Stored;
+use super::block_file::BlockFile;
 use super::indexes::read_builtin_modinfo;
 
 /// The maximum length in bytes of a modules.dep line that is generated; those of real kernels have a few
@@ -79,7 +79,7 @@ impl MetaFile {
     ///
     /// Errors: it cannot be read, or is damaged.
     pub(super) fn open(place: &Place, dir: &Path, sink: &Sink) -> error::Result<Self> {
-        let stored = publish::read(&place.file, Stored::open)?;
+        let stored = publish::read(&place.file, BlockFile::open)?;
         let meta = Meta::open(Box::new(stored)).map_err(Error::at(&place.file))?;
         let file = Self::over(place, Some(meta), sink);
         let release = file.ask(Meta::release).flatten().unwrap_or_default();

@@ -32,8 +32,9 @@ use crate::context::cache::Known;
 use crate::context::module_file::Opener;
 use crate::error::{Error, Result};
 use crate::formats::cache::Record;
-use crate::formats::elf::{self, Module, Source};
+use crate::formats::elf::{self, Module};
 use crate::formats::modinfo::{Trailer, builtin, hex, strings};
+use crate::formats::source::Source;
 
 pub use crate::formats::modinfo::{Entry, Parameter, Parameters, Signature};
 
@@ -67,7 +68,7 @@ impl Reader {
             return Ok(info);
         }
         let file = self.opener.open(path)?;
-        Info::read_source(&file, with_signature).map_err(Error::at(path))
+        Info::read_source(file.source(), with_signature).map_err(Error::at(path))
     }
 }
 
@@ -98,9 +99,9 @@ impl Info {
     }
 
     fn read_source(source: &dyn Source, with_signature: bool) -> elf::Result<Self> {
-        let section = Module::parse(source)?.modinfo()?.into_owned();
+        let section = Module::parse(source)?.modinfo()?.to_vec();
         let end = if with_signature { signature_bytes(source)? } else { None };
-        Ok(Self::new(section, end.as_deref()))
+        Ok(Self::new(section, end))
     }
 
     /// Returns the strings, in the order of the section.
@@ -135,12 +136,12 @@ impl Info {
 
 /// Returns the signature data at the end of a module together with the trailer that follows it; `None` if
 /// the module is not signed.
-pub(super) fn signature_bytes(source: &dyn Source) -> elf::Result<Option<Vec<u8>>> {
+pub(super) fn signature_bytes(source: &dyn Source) -> elf::Result<Option<&[u8]>> {
     let size = source.size();
     let Some(end) = size.checked_sub(Trailer::SIZE as u64) else { return Ok(None) };
-    let tail = source.bytes(end, Trailer::SIZE as u64)?;
-    let Some(trailer) = Trailer::parse(&tail, size) else { return Ok(None) };
+    let tail = source.read_at(end, Trailer::SIZE as u64)?;
+    let Some(trailer) = Trailer::parse(tail, size) else { return Ok(None) };
     let located = trailer.data_size().and_then(|len| Some((end.checked_sub(len)?, len)));
     let Some((start, len)) = located else { return Ok(None) };
-    Ok(Some(source.bytes(start, len + Trailer::SIZE as u64)?.into_owned()))
+    source.read_at(start, len + Trailer::SIZE as u64).map(Some)
 }

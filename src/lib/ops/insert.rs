@@ -6,6 +6,7 @@
 //! decompression can cause lead to that second attempt, and its result is the one that is returned: a
 //! module that is itself invalid is refused again.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::io;
 use std::path::Path;
@@ -13,7 +14,8 @@ use std::path::Path;
 use crate::context::module_file::Opener;
 use crate::error::{Error, FormatError};
 use crate::formats::compress::Compression;
-use crate::formats::elf::{self, Source};
+use crate::formats::elf;
+use crate::formats::source::Source;
 use crate::sys::{file, module};
 
 /// The checks of the kernel that are to be skipped.
@@ -83,24 +85,24 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion,
             },
         }
     }
-    let image = image(path, force).map_err(InsertError::File)?;
+    let mut opener = Opener::default();
+    let file = opener.open(path).map_err(InsertError::File)?;
+    let image = image(file.source(), force).map_err(|cause| InsertError::File(Error::new(path, cause)))?;
     module::insert_image(&image, &parameters)
         .map_err(|error| InsertError::Kernel(Error::new(path, error)))?;
     Ok(insertion)
 }
 
 /// Returns the whole object, decompressed, without the data for the checks that are to be skipped.
-fn image(path: &Path, force: Force) -> crate::error::Result<Vec<u8>> {
-    let mut opener = Opener::default();
-    let source = opener.open(path)?;
+fn image(source: &dyn Source, force: Force) -> elf::Result<Cow<'_, [u8]>> {
     let whole = 0..source.size();
     source.announce(std::slice::from_ref(&whole));
-    let mut image = source.bytes(0, source.size()).map_err(Error::at(path))?.into_owned();
+    let mut image = Cow::Borrowed(source.read_at(0, source.size())?);
     if force.vermagic {
-        elf::without_vermagic(&mut image).map_err(Error::at(path))?;
+        elf::without_vermagic(image.to_mut())?;
     }
     if force.modversions {
-        elf::without_versions(&mut image).map_err(Error::at(path))?;
+        elf::without_versions(image.to_mut())?;
     }
     Ok(image)
 }

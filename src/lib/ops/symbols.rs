@@ -49,5 +49,5 @@ pub fn exported(path: &Path) -> Result<Vec<Symbol>> {
 fn of_module(path: &Path, read: impl FnOnce(&Module<'_>) -> elf::Result<Vec<Symbol>>) -> Result<Vec<Symbol>> {
     let mut opener = Opener::default();
     let file = opener.open(path)?;
-    Module::parse(&file).and_then(|module| read(&module)).map_err(Error::at(path))
+    Module::parse(file.source()).and_then(|module| read(&module)).map_err(Error::at(path))
 }

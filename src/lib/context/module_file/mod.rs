@@ -1,27 +1,26 @@
 //! Opening a module file, compressed or not, as the bytes of one ELF object.
 //!
-//! Owns the joining of [`sys`](crate::sys)'s files and codecs to [`elf`]'s [`Source`]: of a plain file and of an .xz file
-//! of several blocks only what is asked for is read and decoded, any other compressed file is decoded into a buffer that
-//! is kept for the next one. Must not interpret the object.
+//! Owns the combination of [`sys`](crate::sys)'s files and the codecs to a [`Source`]. An uncompressed file and an .xz file
+//! with several blocks are read and decoded on demand; any other compressed file is decoded into a buffer that is reused
+//! for the next one. Must not interpret the object.
 //!
 //! As in kmod, the compression is known by the file's first bytes, not by its name, and a file of less than six bytes
 //! is refused as malformed.
 
-mod blocked;
-mod plain;
+mod xz;
 
-use std::borrow::Cow;
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::error::{Error, FormatError, FormatKind, Result};
+use crate::error::{Cause, Error, FormatError, FormatKind, Result};
 use crate::formats::compress::{Blocks, Compression, Decompressor};
-use crate::formats::elf::{self, Source};
+use crate::formats::source::{BlockCache, Source};
 use crate::sys::file;
 
-use blocked::Blocked;
-use plain::{Plain, Spare};
+use super::block_file::FileReader;
+use xz::XzReader;
 
 /// Files up to this size are read whole: that costs less than asking for their parts.
 const SMALL: u64 = 32 << 10;
@@ -29,6 +28,10 @@ const SMALL: u64 = 32 << 10;
 const HEAD: u64 = 64;
 /// From which size on an .xz file may be worth taking apart into blocks, 64 KiB. Blocks of 3 MiB hardly ever take less.
 const BLOCKS_FROM: u64 = 64 << 10;
+/// How much of an uncompressed file is read before and after a requested range. The first such range is the section table,
+/// and the section names and the signature are next to it.
+const BEFORE: u64 = 1 << 10;
+const AFTER: u64 = 2 << 10;
 
 /// Opens module files one after another, reusing decoder and buffers. Keep one a thread.
 #[derive(Default)]
@@ -37,7 +40,8 @@ pub struct Opener {
     /// The raw file: whole if it is small or compressed, else its first bytes.
     raw: Vec<u8>,
     decoded: Vec<u8>,
-    spare: Spare,
+    /// The buffers for blocks of uncompressed files.
+    buffers: Cell<Vec<Vec<u8>>>,
     threads: Option<usize>,
 }
 
@@ -45,12 +49,13 @@ pub struct Opener {
 pub struct ModuleFile<'o> {
     contents: Contents<'o>,
     compression: Option<Compression>,
+    buffers: &'o Cell<Vec<Vec<u8>>>,
 }
 
 enum Contents<'o> {
     Memory(&'o [u8]),
-    Plain(Plain<'o>),
-    Blocked(Blocked),
+    Plain(BlockCache<FileReader>),
+    Xz(BlockCache<XzReader>),
 }
 
 impl Opener {
@@ -67,7 +72,7 @@ impl Opener {
         self.open_inner(path).map_err(Error::at(path))
     }
 
-    fn open_inner(&mut self, path: &Path) -> elf::Result<ModuleFile<'_>> {
+    fn open_inner(&mut self, path: &Path) -> std::result::Result<ModuleFile<'_>, Cause> {
         let (file, size) = file::open(path)?;
         if size > file::MAX_FILE_SIZE {
             return Err(FormatError::new(FormatKind::Limit, "file is larger than 1 GiB").into());
@@ -78,11 +83,12 @@ impl Opener {
         }
         let compression = Compression::detect(&self.raw);
         let contents = match compression {
-            None if size > SMALL => Contents::Plain(Plain::new(file, size, &self.raw, &self.spare)),
+            None if size > SMALL => Contents::Plain(self.plain(file, size)),
             None => Contents::Memory(&self.raw),
             Some(compression) => {
                 if let Some(blocks) = find_blocks(&file, size, compression)? {
-                    Contents::Blocked(Blocked::new(file, blocks, self.threads))
+                    let reader = XzReader::new(file, blocks, self.threads);
+                    Contents::Xz(BlockCache::new(reader, Vec::new(), Vec::new()))
                 } else {
                     let filled = self.raw.len() as u64;
                     file::append_range(&file, filled, size.saturating_sub(filled), &mut self.raw)?;
@@ -91,7 +97,16 @@ impl Opener {
                 }
             }
         };
-        Ok(ModuleFile { contents, compression })
+        Ok(ModuleFile { contents, compression, buffers: &self.buffers })
+    }
+
+    fn plain(&self, file: File, size: u64) -> BlockCache<FileReader> {
+        let mut buffers = self.buffers.take();
+        let mut first = buffers.pop().unwrap_or_default();
+        first.clear();
+        first.extend_from_slice(&self.raw);
+        let around = |range: Range<u64>| range.start.saturating_sub(BEFORE)..range.end.saturating_add(AFTER);
+        BlockCache::new(FileReader::new(file, size, around), first, buffers)
     }
 }
 
@@ -112,25 +127,20 @@ impl ModuleFile<'_> {
         self.compression
     }
 
-    fn source(&self) -> &dyn Source {
+    /// Returns the decoded bytes of the object.
+    pub fn source(&self) -> &dyn Source {
         match &self.contents {
             Contents::Memory(bytes) => bytes,
-            Contents::Plain(plain) => plain,
-            Contents::Blocked(blocked) => blocked,
+            Contents::Plain(cache) => cache,
+            Contents::Xz(cache) => cache,
         }
     }
 }
 
-impl Source for ModuleFile<'_> {
-    fn size(&self) -> u64 {
-        self.source().size()
-    }
-
-    fn bytes(&self, offset: u64, len: u64) -> elf::Result<Cow<'_, [u8]>> {
-        self.source().bytes(offset, len)
-    }
-
-    fn announce(&self, ranges: &[Range<u64>]) {
-        self.source().announce(ranges);
+impl Drop for ModuleFile<'_> {
+    fn drop(&mut self) {
+        if let Contents::Plain(cache) = &mut self.contents {
+            self.buffers.set(cache.take_buffers());
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! The cache file around its records: header, list of related files, hash table.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Record, crc, u32_at, u64_at};
 use crate::error::{FormatError, FormatKind};
+use crate::formats::source::Source;
 
 const MAGIC: &[u8; 8] = b"OXMODULE";
 /// The format version. It changes with the layout, and also when a new version of the program would record other data
@@ -23,25 +23,6 @@ const RUN: u64 = 8;
 const MAX_RUNS: u64 = 256;
 /// The maximum size of the list of files, in bytes.
 const MAX_FILES: u32 = 64 << 10;
-
-/// Access to the bytes of a file.
-pub trait Bytes {
-    /// The size of the file in bytes.
-    fn size(&self) -> u64;
-    /// Returns `len` bytes at `offset`; `None` if the file ends before that or cannot be read.
-    fn get(&self, offset: u64, len: usize) -> Option<Cow<'_, [u8]>>;
-}
-
-impl Bytes for &[u8] {
-    fn size(&self) -> u64 {
-        self.len() as u64
-    }
-
-    fn get(&self, offset: u64, len: usize) -> Option<Cow<'_, [u8]>> {
-        let start = usize::try_from(offset).ok()?;
-        <[u8]>::get(self, start..start.checked_add(len)?).map(Cow::Borrowed)
-    }
-}
 
 /// A fingerprint of a file's contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,8 +139,8 @@ fn insert(table: &mut [u8], hash: u32, length: usize, offset: u64) {
 
 /// An open cache.
 #[derive(Debug)]
-pub struct Facts<B> {
-    bytes: B,
+pub struct Facts<S> {
+    source: S,
     count: u32,
     slots: u32,
     table: u64,
@@ -168,35 +149,36 @@ pub struct Facts<B> {
     head: Vec<u8>,
 }
 
-impl<B: Bytes> Facts<B> {
+impl<S: Source> Facts<S> {
     /// Opens a file written by version `maker` of the program.
     ///
     /// Errors: not this format for another kind of file; unsupported for another version of the format or of the
     /// program; malformed if the header or the size is wrong.
-    pub fn open(bytes: B, maker: &str) -> Result<Self, FormatError> {
+    pub fn open(source: S, maker: &str) -> Result<Self, FormatError> {
         let damaged = || FormatError::malformed("file is damaged or truncated");
-        let header = bytes.get(0, HEADER).ok_or_else(damaged)?.into_owned();
+        let header = source.read_at(0, HEADER as u64).map_err(|_| damaged())?.to_vec();
         if !header.starts_with(MAGIC) {
             return Err(FormatError::new(FormatKind::NotThisFormat, "not an oxmod cache"));
         }
         if u32_at(&header, 8) != Some(VERSION) || !header.ends_with(&maker_field(maker)) {
             return Err(FormatError::new(FormatKind::Unsupported, "written by another version"));
         }
-        Self::checked(bytes, &header).ok_or_else(damaged)
+        Self::checked(source, &header).ok_or_else(damaged)
     }
 
-    fn checked(bytes: B, header: &[u8]) -> Option<Self> {
+    fn checked(source: S, header: &[u8]) -> Option<Self> {
         let (narrow, wide) = (|at| u32_at(header, at), |at| u64_at(header, at));
         let files = narrow(40).filter(|&len| len <= MAX_FILES)?;
-        let head = bytes.get(0, (HEADER + files as usize).next_multiple_of(8))?.into_owned();
+        let head = (HEADER as u64 + u64::from(files)).next_multiple_of(8);
+        let head = source.read_at(0, head).ok()?.to_vec();
         let (slots, table) = (narrow(28)?, wide(32)?);
         let end = table.checked_add(u64::from(slots).checked_mul(SLOT as u64)?)?;
         let sound = crc(head.get(16..)?) == narrow(12)?
-            && wide(16)? == bytes.size()
-            && end == bytes.size()
+            && wide(16)? == source.size()
+            && end == source.size()
             && slots.is_power_of_two();
         let symbol_prefix = narrow(44).filter(|&prefix| prefix != 0).map(|prefix| prefix.to_le_bytes()[0]);
-        sound.then_some(Self { count: narrow(24)?, slots, table, symbol_prefix, head, bytes })
+        sound.then_some(Self { count: narrow(24)?, slots, table, symbol_prefix, head, source })
     }
 
     /// The number of records.
@@ -230,10 +212,10 @@ impl<B: Bytes> Facts<B> {
     }
 
     /// The records in order, up to the first one that cannot be read. They are not verified.
-    pub fn records(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         let mut offset = self.head.len() as u64;
         std::iter::from_fn(move || {
-            let length = u32_at(&self.bytes.get(offset, 4)?, 0).filter(|&length| length > 0)?;
+            let length = u32_at(self.source.read_at(offset, 4).ok()?, 0).filter(|&length| length > 0)?;
             let record = self.record(offset, length)?;
             offset = offset.checked_add(u64::from(length))?;
             Some(record)
@@ -241,14 +223,14 @@ impl<B: Bytes> Facts<B> {
     }
 
     /// Finds the record whose [`Record::path`] is `path` and verifies its checksum.
-    pub fn find(&self, path: &[u8]) -> Option<Cow<'_, [u8]>> {
+    pub fn find(&self, path: &[u8]) -> Option<&[u8]> {
         let hash = crc(path);
         let mask = u64::from(self.slots) - 1;
         let mut slot = u64::from(hash) & mask;
         for _ in 0..MAX_RUNS {
             let run = RUN.min(mask + 1 - slot);
-            let len = usize::try_from(run).ok()?.checked_mul(SLOT)?;
-            let slots = self.bytes.get(self.table.checked_add(slot * SLOT as u64)?, len)?;
+            let at = self.table.checked_add(slot * SLOT as u64)?;
+            let slots = self.source.read_at(at, run * SLOT as u64).ok()?;
             for entry in slots.chunks_exact(SLOT) {
                 let (found, length) = (u32_at(entry, 0)?, u32_at(entry, 4)?);
                 if length == 0 {
@@ -256,7 +238,7 @@ impl<B: Bytes> Facts<B> {
                 }
                 if found == hash {
                     let record = self.record(u64_at(entry, 8)?, length)?;
-                    if Record::parse(&record).is_ok_and(|record| record.path() == path) {
+                    if Record::parse(record).is_ok_and(|record| record.path() == path) {
                         return Some(record);
                     }
                 }
@@ -266,12 +248,12 @@ impl<B: Bytes> Facts<B> {
         None
     }
 
-    fn record(&self, offset: u64, length: u32) -> Option<Cow<'_, [u8]>> {
+    fn record(&self, offset: u64, length: u32) -> Option<&[u8]> {
         let inside: Range<u64> = self.head.len() as u64..self.table;
         let end = offset.checked_add(u64::from(length))?;
         if !inside.contains(&offset) || end > inside.end {
             return None;
         }
-        self.bytes.get(offset, length as usize)
+        self.source.read_at(offset, u64::from(length)).ok()
     }
 }

@@ -13,7 +13,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Assembled, Bytes, Digest, Facts, Made, Role, assemble};
+pub use file::{Assembled, Digest, Facts, Made, Role, assemble};
 pub use record::{Contents, Identity, Record, Symbol, encode};
 
 /// The name of the cache in the module directory.

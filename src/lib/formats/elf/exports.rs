@@ -7,18 +7,16 @@
 //! into the strings is a name if the one before it does not point into the strings. kmod treats every string as a
 //! symbol; this module does so only if there is neither source of information. Must not look at needs.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::sym::Sym;
 
 use super::module::Module;
-use super::source::range;
 use super::symbols::{Budget, SymbolTable, until_nul};
 use super::versions::number;
-use super::{Result, malformed};
+use super::{Result, malformed, range};
 
 const STRINGS: &str = "__ksymtab_strings";
 
@@ -47,7 +45,7 @@ impl Module<'_> {
         let (mut namespaces, mut budget) = (Vec::new(), Budget::default());
         for symbol in table.iter() {
             let Some(name) = table.name_onwards(&symbol)?.strip_prefix(b"__kstrtabns_") else { continue };
-            let namespace = until_nul(from(&strings, symbol.st_value));
+            let namespace = until_nul(from(strings, symbol.st_value));
             if !namespace.is_empty() {
                 namespaces.push((budget.copy(until_nul(name))?, budget.copy(namespace)?));
             }
@@ -60,11 +58,25 @@ impl Module<'_> {
         let Some(strings) = self.section(STRINGS)? else { return Ok(Vec::new()) };
         let mut real = table.map_or_else(|| Ok(HashSet::new()), named_by_symbols)?;
         if real.is_empty() {
-            real = self.named_by_relocations(table, &strings)?;
+            real = self.named_by_relocations(table, strings)?;
         }
         let tells = !real.is_empty();
         let all = strings.split(|&byte| byte == 0).filter(|name| !name.is_empty());
         Ok(all.filter(|name| !tells || real.remove(*name)).map(<[u8]>::to_vec).collect())
+    }
+
+    /// Returns the CRC for a `__crc_` symbol: its value if it is absolute, else the 4 bytes at that offset of its section.
+    ///
+    /// A section is requested once for each of its symbols. That does not copy it, because the source keeps what it has
+    /// read, and its memory is bounded even if the headers of many sections claim the whole file.
+    pub(super) fn crc(&self, symbol: &Sym) -> Result<u64> {
+        let section = symbol.st_shndx;
+        if section == SHN_ABS as usize || section == SHN_UNDEF as usize {
+            return Ok(symbol.st_value);
+        }
+        let crc = range(self.contents(section)?, symbol.st_value, 4);
+        crc.map(|crc| number(crc, self.ctx.le))
+            .ok_or_else(|| malformed("CRC of an exported symbol is outside its section"))
     }
 
     fn named_by_relocations(
@@ -80,7 +92,7 @@ impl Module<'_> {
                     continue;
                 };
                 let targets = Targets { table, section, entries, is_rela, module: self };
-                names.extend(targets.names(&relocations, strings)?);
+                names.extend(targets.names(relocations, strings)?);
             }
         }
         Ok(names)
@@ -105,7 +117,7 @@ struct Targets<'a, 's> {
     /// The index of the section `__ksymtab_strings`.
     section: usize,
     /// The contents of the export table, which hold the addends of relocations without explicit addends.
-    entries: Cow<'s, [u8]>,
+    entries: &'s [u8],
     is_rela: bool,
 }
 
@@ -132,7 +144,7 @@ impl Targets<'_, '_> {
     fn string_offset(&self, symbol: usize, addend: Option<i64>, at: u64) -> Option<u64> {
         let symbol = self.table.get(symbol).filter(|symbol| symbol.st_shndx == self.section)?;
         let in_place = || {
-            let word = range(&self.entries, at, 4).map_or(0, |bytes| number(bytes, self.module.ctx.le));
+            let word = range(self.entries, at, 4).map_or(0, |bytes| number(bytes, self.module.ctx.le));
             // A 32-bit two's complement addend, stored in the low half.
             i64::from(u32::try_from(word).unwrap_or(0).cast_signed())
         };
@@ -143,43 +155,4 @@ impl Targets<'_, '_> {
 /// Returns the bytes from `offset` on; an empty slice if that is out of range.
 fn from(bytes: &[u8], offset: u64) -> &[u8] {
     usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default()
-}
-
-/// The largest section that is kept for the next CRC, and the number of sections that are kept. Real tables have up to
-/// 16 KiB, and a module has one or two. Of a larger section, only the four bytes of each CRC are read, so headers that
-/// all claim the whole file do no harm.
-const MAX_TABLE: u64 = 64 << 10;
-const MAX_TABLES: usize = 16;
-
-/// Reads the CRCs that `__crc_` symbols point to and keeps the contents of the tables for the following symbols.
-pub(super) struct Crcs<'a, 's> {
-    module: &'a Module<'s>,
-    tables: HashMap<usize, Cow<'s, [u8]>>,
-}
-
-impl<'a, 's> Crcs<'a, 's> {
-    pub(super) fn new(module: &'a Module<'s>) -> Self {
-        Self { module, tables: HashMap::new() }
-    }
-
-    /// Returns the CRC for `symbol`: its value if it is absolute, else the 4 bytes at that offset of its section.
-    pub(super) fn of(&mut self, symbol: &Sym) -> Result<u64> {
-        let section = symbol.st_shndx;
-        if section == SHN_ABS as usize || section == SHN_UNDEF as usize {
-            return Ok(symbol.st_value);
-        }
-        let endian = self.module.ctx.le;
-        if self.module.size_of(section).is_some_and(|size| size > MAX_TABLE) {
-            return Ok(number(&self.module.part(section, symbol.st_value, 4)?, endian));
-        }
-        if !self.tables.contains_key(&section) {
-            if self.tables.len() >= MAX_TABLES {
-                self.tables.clear();
-            }
-            self.tables.insert(section, self.module.contents(section)?);
-        }
-        let crc = self.tables.get(&section).and_then(|table| range(table, symbol.st_value, 4));
-        crc.map(|crc| number(crc, endian))
-            .ok_or_else(|| malformed("CRC of an exported symbol is outside its section"))
-    }
 }

@@ -14,7 +14,7 @@ use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK, Sym};
 
 use super::Result;
-use super::exports::{Crcs, Export};
+use super::exports::Export;
 use super::module::Module;
 use super::symbols::{MAX_NAMES, SymbolTable, too_many_names, until_nul};
 use super::versions::Version;
@@ -124,12 +124,11 @@ impl Module<'_> {
     }
 
     fn walk(&self, table: &SymbolTable<'_>, versions: &mut Claims<'_>, links: &mut Links) -> Result<()> {
-        let mut crcs = Crcs::new(self);
         for symbol in table.iter() {
             let name = table.name_onwards(&symbol)?;
             if let Some(exported) = name.strip_prefix(b"__crc_") {
                 let span = links.intern(until_nul(exported))?;
-                links.exports.push((span, crcs.of(&symbol)?));
+                links.exports.push((span, self.crc(&symbol)?));
             }
             if self.is_needed(&symbol) {
                 let name = until_nul(name);

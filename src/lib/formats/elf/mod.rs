@@ -2,7 +2,7 @@
 //!
 //! Owns the reading of an ELF32 or ELF64 object of either byte order, section by section, with goblin's types for the
 //! header, section headers, symbols and relocations. Must not read files (a [`Source`] provides the bytes of any
-//! range), and must not hold more of the object than the requested section.
+//! range), and must not read more of the object than the sections that are needed.
 //!
 //! Contract: the rules for modules in the kernel's `kernel/module/main.c` and `scripts/mod/modpost.c`, and what kmod's
 //! tools accept: `e_shentsize` must match the class, the section name table must end in NUL, and the first section with
@@ -14,7 +14,6 @@ mod force;
 mod links;
 mod module;
 mod note;
-mod source;
 mod symbols;
 #[cfg(test)]
 mod tests;
@@ -24,15 +23,23 @@ pub use exports::Export;
 pub use force::{without_vermagic, without_versions};
 pub use links::{Bind, LINK_SECTIONS, Links, Need};
 pub use module::Module;
-pub use source::Source;
 pub use versions::{Version, Versions};
 
-use crate::error::Cause;
+use crate::error::{Cause, FormatError};
+#[cfg(doc)]
+use crate::formats::source::Source;
 
 /// The result of reading an object; the error is a failure of the [`Source`] or a flaw in the format.
 pub type Result<T> = std::result::Result<T, Cause>;
 
 /// Makes the error for a malformed object.
 fn malformed(reason: &'static str) -> Cause {
-    Cause::Format(crate::error::FormatError::malformed(reason))
+    Cause::Format(FormatError::malformed(reason))
+}
+
+/// `bytes[offset..offset + len]`, if that is inside.
+fn range(bytes: &[u8], offset: u64, len: u64) -> Option<&[u8]> {
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(usize::try_from(len).ok()?)?;
+    bytes.get(start..end)
 }

@@ -13,9 +13,9 @@ use goblin::elf::header::{
 use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
 use goblin::elf::{header, header::Header};
 
-use super::source::Source;
 use super::{Result, malformed};
 use crate::error::{Cause, FormatError, FormatKind};
+use crate::formats::source::Source;
 
 /// A parsed object on top of its source. Cheap: one small allocation for the section table.
 pub struct Module<'s> {
@@ -25,7 +25,7 @@ pub struct Module<'s> {
     sections: Vec<SectionHeader>,
     /// The offset of the section headers in the file.
     table: u64,
-    names: Cow<'s, [u8]>,
+    names: &'s [u8],
 }
 
 impl<'s> Module<'s> {
@@ -52,7 +52,7 @@ impl<'s> Module<'s> {
     /// Returns the contents of the first section called `name`; `None` if there is none.
     ///
     /// Errors: malformed if the section extends past the end of the file; errors of the source.
-    pub fn section(&self, name: &str) -> Result<Option<Cow<'s, [u8]>>> {
+    pub fn section(&self, name: &str) -> Result<Option<&'s [u8]>> {
         self.find(name).map(|index| self.contents(index)).transpose()
     }
 
@@ -67,7 +67,7 @@ impl<'s> Module<'s> {
     }
 
     /// Returns the file offset and the contents of the section called `name`.
-    pub(super) fn section_with_offset(&self, name: &str) -> Result<Option<(usize, Cow<'s, [u8]>)>> {
+    pub(super) fn section_with_offset(&self, name: &str) -> Result<Option<(usize, &'s [u8])>> {
         let Some(index) = self.find(name) else { return Ok(None) };
         let offset = self.sections.get(index).and_then(|section| usize::try_from(section.sh_offset).ok());
         Ok(Some((offset.ok_or_else(|| malformed("a section is outside the file"))?, self.contents(index)?)))
@@ -82,7 +82,7 @@ impl<'s> Module<'s> {
     /// Returns the contents of `.modinfo`: `key=value` strings, each terminated by NUL.
     ///
     /// Errors: absent if there is no such section or it extends past the end of the file; errors of the source.
-    pub fn modinfo(&self) -> Result<Cow<'s, [u8]>> {
+    pub fn modinfo(&self) -> Result<&'s [u8]> {
         let absent = |reason| Cause::Format(FormatError::new(FormatKind::Absent, reason));
         match self.section(".modinfo") {
             Ok(section) => section.ok_or_else(|| absent(Cow::Borrowed("no .modinfo section"))),
@@ -97,25 +97,9 @@ impl<'s> Module<'s> {
     }
 
     /// Returns the contents of the section at `index`; an empty slice if it does not occupy space in the file.
-    pub(super) fn contents(&self, index: usize) -> Result<Cow<'s, [u8]>> {
+    pub(super) fn contents(&self, index: usize) -> Result<&'s [u8]> {
         let section = self.sections.get(index).ok_or_else(|| malformed("section index out of range"))?;
         contents(self.source, section)
-    }
-
-    /// Returns the size in bytes that the header of the section at `index` claims.
-    pub(super) fn size_of(&self, index: usize) -> Option<u64> {
-        self.sections.get(index).map(|section| section.sh_size)
-    }
-
-    /// Returns `len` bytes at `offset` of the section at `index`.
-    pub(super) fn part(&self, index: usize, offset: u64, len: u64) -> Result<Cow<'s, [u8]>> {
-        let outside = || malformed("a symbol is outside its section");
-        let section = self.sections.get(index).ok_or_else(outside)?;
-        let end =
-            offset.checked_add(len).filter(|&end| end <= section.sh_size && section.sh_type != SHT_NOBITS);
-        let start = end.and(section.sh_offset.checked_add(offset)).ok_or_else(outside)?;
-        check_range(self.source, start, len).map_err(|()| outside())?;
-        self.source.bytes(start, len)
     }
 
     fn is_called(&self, section: &SectionHeader, name: &str) -> bool {
@@ -126,7 +110,7 @@ impl<'s> Module<'s> {
 
 fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
     let available = source.size().min(header::header64::SIZEOF_EHDR as u64);
-    let bytes = source.bytes(0, available)?;
+    let bytes = source.read_at(0, available)?;
     if bytes.len() <= SIZEOF_IDENT || !bytes.starts_with(ELFMAG) {
         return Err(FormatError::new(FormatKind::NotThisFormat, "not an ELF object").into());
     }
@@ -137,8 +121,8 @@ fn read_header(source: &dyn Source) -> Result<(Header, Ctx)> {
     };
     // The two layouts differ and goblin has a parser for each; both convert to the common `Header`.
     let (container, parsed) = match bytes.get(EI_CLASS) {
-        Some(&ELFCLASS32) => (Container::Little, header::header32::Header::parse(&bytes).map(Header::from)),
-        Some(&ELFCLASS64) => (Container::Big, header::header64::Header::parse(&bytes).map(Header::from)),
+        Some(&ELFCLASS32) => (Container::Little, header::header32::Header::parse(bytes).map(Header::from)),
+        Some(&ELFCLASS64) => (Container::Big, header::header64::Header::parse(bytes).map(Header::from)),
         _ => return Err(malformed("unknown ELF class")),
     };
     let header = parsed.map_err(|_| malformed("truncated ELF header"))?;
@@ -157,20 +141,20 @@ fn read_sections(source: &dyn Source, header: &Header, ctx: Ctx) -> Result<Vec<S
     let len = entry.checked_mul(count).map_or(u64::MAX, |len| len as u64);
     check_range(source, header.e_shoff, len)
         .map_err(|()| malformed("section headers reach beyond the end of the file"))?;
-    let table = source.bytes(header.e_shoff, len)?;
-    SectionHeader::parse_from(&table, 0, count, ctx).map_err(|_| malformed("truncated section headers"))
+    let table = source.read_at(header.e_shoff, len)?;
+    SectionHeader::parse_from(table, 0, count, ctx).map_err(|_| malformed("truncated section headers"))
 }
 
-fn contents<'s>(source: &'s dyn Source, section: &SectionHeader) -> Result<Cow<'s, [u8]>> {
+fn contents<'s>(source: &'s dyn Source, section: &SectionHeader) -> Result<&'s [u8]> {
     if section.sh_type == SHT_NOBITS || section.sh_size == 0 {
-        return Ok(Cow::Borrowed(&[]));
+        return Ok(&[]);
     }
     check_range(source, section.sh_offset, section.sh_size)
         .map_err(|()| malformed("a section reaches beyond the end of the file"))?;
-    source.bytes(section.sh_offset, section.sh_size)
+    source.read_at(section.sh_offset, section.sh_size)
 }
 
-/// Checks that the range is inside the source, before anything is allocated for it.
+/// Checks that the range is inside the source.
 fn check_range(source: &dyn Source, offset: u64, len: u64) -> std::result::Result<(), ()> {
     match offset.checked_add(len) {
         Some(end) if end <= source.size() => Ok(()),

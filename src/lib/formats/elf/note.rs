@@ -4,10 +4,9 @@
 //! descriptor}`, with name and descriptor padded to 4 bytes. The build id is the descriptor of the note of type 3 whose
 //! name is `GNU`.
 
-use super::Result;
 use super::module::Module;
-use super::source::range;
 use super::versions::number;
+use super::{Result, range};
 
 const NT_GNU_BUILD_ID: u64 = 3;
 
@@ -18,7 +17,7 @@ impl Module<'_> {
     pub fn build_id(&self) -> Result<Option<Vec<u8>>> {
         let Some(notes) = self.section(".note.gnu.build-id")? else { return Ok(None) };
         let mut offset = 0;
-        while let Some(note) = self.note(&notes, offset) {
+        while let Some(note) = self.note(notes, offset) {
             if note.kind == NT_GNU_BUILD_ID && note.name == b"GNU\0" && !note.descriptor.is_empty() {
                 return Ok(Some(note.descriptor.to_vec()));
             }

@@ -3,8 +3,6 @@
 //! Owns access to `.symtab` and `.strtab`. Must not collect symbols: a table of 40,000 symbols is walked once, and only
 //! the names that a caller needs are read.
 
-use std::borrow::Cow;
-
 use goblin::container::Ctx;
 use goblin::elf::sym::{Sym, Symtab};
 
@@ -14,8 +12,8 @@ use crate::error::{Cause, FormatError, FormatKind};
 
 /// The sections `.symtab` and `.strtab` of one object.
 pub(super) struct SymbolTable<'s> {
-    symbols: Cow<'s, [u8]>,
-    names: Cow<'s, [u8]>,
+    symbols: &'s [u8],
+    names: &'s [u8],
     ctx: Ctx,
 }
 
@@ -49,7 +47,7 @@ impl SymbolTable<'_> {
     /// Returns goblin's view of the table; `None` for an empty table, which goblin reports as an error.
     fn table(&self) -> Option<Symtab<'_>> {
         let count = self.symbols.len() / Sym::size(self.ctx.container);
-        Symtab::parse(&self.symbols, 0, count, self.ctx).ok()
+        Symtab::parse(self.symbols, 0, count, self.ctx).ok()
     }
 
     /// Returns the bytes from the start of the symbol's name to the end of the name table.

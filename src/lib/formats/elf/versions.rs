@@ -5,7 +5,6 @@
 //! names that do not fit) is the section `__version_ext_names` with NUL-terminated strings, and `__version_ext_crcs`
 //! with a u32 for each of them. Must not compare versions, which is up to the kernel and depmod.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use goblin::container::{Ctx, Endian};
@@ -27,9 +26,9 @@ pub struct Version<'a> {
 
 /// The version sections of one module.
 pub struct Versions<'s> {
-    basic: Cow<'s, [u8]>,
-    extended_names: Cow<'s, [u8]>,
-    extended_crcs: Cow<'s, [u8]>,
+    basic: &'s [u8],
+    extended_names: &'s [u8],
+    extended_crcs: &'s [u8],
     ctx: Ctx,
     present: bool,
 }

@@ -1,31 +1,35 @@
-//! Access to the bytes of an index, in a slice or through [`Bytes`].
+//! Access to the bytes of an index, in a slice or through a [`Source`].
 
-use crate::error::FormatError;
-use crate::formats::source::Bytes;
+use crate::error::{Cause, FormatError};
+use crate::formats::source::Source;
 
 /// Either kind, cheap to copy.
 #[derive(Clone, Copy)]
 pub(super) enum Data<'a> {
     Memory(&'a [u8]),
-    Source(&'a dyn Bytes),
+    Source(&'a dyn Source),
 }
 
 impl<'a> Data<'a> {
     pub(super) fn len(self) -> usize {
         match self {
             Self::Memory(bytes) => bytes.len(),
-            Self::Source(source) => source.len(),
+            Self::Source(source) => usize::try_from(source.size()).unwrap_or(usize::MAX),
         }
     }
 
     fn at(self, offset: usize, least: usize) -> Result<&'a [u8], FormatError> {
         match self {
             Self::Memory(bytes) => bytes.get(offset..).ok_or_else(outside),
-            Self::Source(source) => source.at(offset, least),
+            Self::Source(source) => {
+                source.read_from(offset as u64, least as u64).map_err(Cause::into_format_error)
+            }
         }
     }
 
     /// Returns the bytes from `offset` on, at least `least` of them unless the file ends before that. May use `buffer`.
+    // Rarely called, from a loop that needs all registers.
+    #[inline(never)]
     pub(super) fn window<'b>(
         self,
         offset: usize,
@@ -37,7 +41,9 @@ impl<'a> Data<'a> {
     {
         match self {
             Self::Memory(bytes) => bytes.get(offset..).ok_or_else(outside),
-            Self::Source(source) => source.window(offset, least, buffer),
+            Self::Source(source) => {
+                source.window(offset as u64, least as u64, buffer).map_err(Cause::into_format_error)
+            }
         }
     }
 

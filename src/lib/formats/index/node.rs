@@ -8,7 +8,7 @@
 
 use crate::error::FormatError;
 
-use super::bytes::{Cursor, Data, outside};
+use super::bytes::{Cursor, outside};
 use super::{FLAG_CHILDREN, FLAG_PREFIX, FLAG_RESERVED, FLAG_VALUES, HEADER_LEN, OFFSET_MASK};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -42,16 +42,17 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Decodes the node that the header points to; `None` for an index without entries.
+    /// Decodes the node that the header points to, with the reference that ends at `place`; `None` for an index without
+    /// entries.
     #[inline]
-    pub(super) fn root(data: Data<'a>, reference: u32) -> Result<Option<Self>> {
-        let at = offset(reference);
+    pub(super) fn root(place: Cursor<'a>, reference: u32) -> Result<Option<Self>> {
+        let (data, at) = (place.data, offset(reference));
         // The header alone is an empty index, with either root reference.
         if data.len() == HEADER_LEN && (reference == 0 || reference as usize == HEADER_LEN) {
             return Ok(None);
         }
-        if at == HEADER_LEN {
-            return Self::at(data.from(at), reference, data.len()).map(Some);
+        if at == place.at {
+            return Self::at(place, reference, data.len()).map(Some);
         }
         let root = Self::at(data.from(at), reference, UNKNOWN)?;
         // The root was written last.

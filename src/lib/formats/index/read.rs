@@ -3,14 +3,14 @@
 //! Trusts nothing: offsets are checked, walks are bounded by the key or by the size of the file (a damaged file may
 //! contain loops), and nothing recurses.
 
-use crate::error::{FormatError, FormatKind};
+use crate::error::{Cause, FormatError, FormatKind};
 use crate::name::fnmatch;
 
 use super::bytes::Data;
 use super::node::{self, Children, Node, Value};
 use super::pass;
 use super::{HEADER_LEN, MAGIC, Match, VERSION_MAJOR};
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -32,7 +32,7 @@ impl<'a> Index<'a> {
     ///
     /// Errors: [`FormatKind::NotThisFormat`] for another magic or major version, or a file shorter than the header;
     /// [`FormatKind::Malformed`] for a root outside the file.
-    pub fn over(source: &'a dyn Bytes) -> Result<Self> {
+    pub fn over(source: &'a dyn Source) -> Result<Self> {
         Self::new(Data::Source(source))
     }
 
@@ -53,7 +53,8 @@ impl<'a> Index<'a> {
             let reason = format!("major version is {major} instead of {VERSION_MAJOR}");
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
-        Ok(Self { data, root: Node::root(data, header.be32()?)? })
+        let reference = header.be32()?;
+        Ok(Self { data, root: Node::root(header, reference)? })
     }
 
     /// Returns the first value stored under exactly `key`.
@@ -139,7 +140,7 @@ impl<'a> Index<'a> {
             }
             // This order jumps back and forth in the file, so read the file as a whole first.
             (_, Data::Source(source)) => {
-                let bytes = source.window(0, source.len(), &mut buffer)?;
+                let bytes = source.window(0, source.size(), &mut buffer).map_err(Cause::into_format_error)?;
                 Index::parse(bytes)?.dump(visit)
             }
         }

@@ -50,19 +50,25 @@ fn dumps_in_byte_order() {
 /// A source that returns no more bytes than requested.
 struct Narrow<'a>(&'a [u8]);
 
-impl Bytes for Narrow<'_> {
-    fn len(&self) -> usize {
-        self.0.len()
+impl Source for Narrow<'_> {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
     }
 
-    fn at(&self, offset: usize, least: usize) -> Result<&[u8]> {
-        let end = self.0.len().min(offset + least);
+    fn read_from(&self, offset: u64, least: u64) -> std::result::Result<&[u8], Cause> {
+        let offset = usize::try_from(offset).unwrap();
+        let end = self.0.len().min(offset + usize::try_from(least).unwrap());
         Ok(self.0.get(offset..end).unwrap_or_default())
     }
 
-    fn window<'a>(&'a self, offset: usize, least: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    fn window<'a>(
+        &'a self,
+        offset: u64,
+        least: u64,
+        buffer: &'a mut Vec<u8>,
+    ) -> std::result::Result<&'a [u8], Cause> {
         buffer.clear();
-        buffer.extend_from_slice(self.at(offset, least)?);
+        buffer.extend_from_slice(self.read_from(offset, least)?);
         Ok(buffer)
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use prost::Message;
 
 use crate::error::FormatError;
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 
 use super::message::{Index, Meta};
 use super::module::Module;
@@ -40,16 +40,16 @@ impl Directory {
     }
 
     /// Whether the file begins with an index field, valid or not.
-    pub(super) fn is_claimed(source: &dyn Bytes) -> Result<bool> {
-        Ok(source.at(0, KEY.len())?.starts_with(&KEY))
+    pub(super) fn is_claimed(source: &dyn Source) -> Result<bool> {
+        Ok(wire::read_from(source, 0, KEY.len())?.starts_with(&KEY))
     }
 
     /// Returns the index at the start of the file, if it is valid, and the offset at which the modules end.
-    pub(super) fn find(source: &dyn Bytes) -> Result<Option<(Self, usize)>> {
+    pub(super) fn find(source: &dyn Source) -> Result<Option<(Self, usize)>> {
         if !Self::is_claimed(source)? {
             return Ok(None);
         }
-        let Some((_, Value::Bytes(index))) = Fields::of(source, 0..source.len()).next()? else {
+        let Some((_, Value::Bytes(index))) = Fields::of(source, 0..wire::size(source)).next()? else {
             return Ok(None);
         };
         let mut fields = Fields::of(source, index);
@@ -66,7 +66,7 @@ impl Directory {
                 _ => {}
             }
         }
-        if size != source.len() {
+        if size != wire::size(source) {
             return Ok(None);
         }
         if places.len() % 4 != 0 || names.len() != 2 * places.len() || end > size {
@@ -96,7 +96,7 @@ impl Directory {
     }
 
     /// Returns the offset of a module's field.
-    pub(super) fn place(&self, source: &dyn Bytes, position: u32) -> Result<Option<usize>> {
+    pub(super) fn place(&self, source: &dyn Source, position: u32) -> Result<Option<usize>> {
         let position = position as usize;
         match self {
             Self::Stored { places, .. } if position < self.len() => {
@@ -109,7 +109,7 @@ impl Directory {
     }
 
     /// Returns the positions of the modules whose name has the same hash as `name`, in ascending order.
-    pub(super) fn alike(&self, source: &dyn Bytes, name: &[u8]) -> Result<Vec<u32>> {
+    pub(super) fn alike(&self, source: &dyn Source, name: &[u8]) -> Result<Vec<u32>> {
         let wanted = hash(name);
         let names = match self {
             Self::Seen { hashes, .. } => {
@@ -145,7 +145,7 @@ impl Directory {
     }
 
     /// Returns the lines of modules.softdep and modules.weakdep, if they are stored.
-    pub(super) fn lines(&self, source: &dyn Bytes) -> Result<Option<Vec<u8>>> {
+    pub(super) fn lines(&self, source: &dyn Source) -> Result<Option<Vec<u8>>> {
         let Self::Stored { lines, .. } = self else { return Ok(None) };
         let mut text = Vec::new();
         for line in lines {
@@ -203,8 +203,8 @@ fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<Strin
     Ok(bytes)
 }
 
-fn fixed<const N: usize>(source: &dyn Bytes, at: usize) -> Result<[u8; N]> {
-    let bytes = source.at(at, N)?.first_chunk().copied();
+fn fixed<const N: usize>(source: &dyn Source, at: usize) -> Result<[u8; N]> {
+    let bytes = wire::read_from(source, at, N)?.first_chunk().copied();
     bytes.ok_or_else(|| FormatError::malformed("truncated index"))
 }
 

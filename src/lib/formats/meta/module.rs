@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{FormatError, FormatKind};
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 
 use super::wire::{self, Fields, Value};
 use super::{LONGEST_NAME, LONGEST_PATH};
@@ -24,7 +24,7 @@ impl<'a> Module<'a> {
     /// Decodes name and path.
     ///
     /// Errors: malformed.
-    pub(super) fn parse(source: &'a dyn Bytes, range: Range<usize>) -> Result<Self> {
+    pub(super) fn parse(source: &'a dyn Source, range: Range<usize>) -> Result<Self> {
         let mut fields = Fields::of(source, range);
         let mut module = Self { name: b"", path: b"", fields };
         while let Some((number, value)) = fields.next()? {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::error::{FormatError, FormatKind};
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 
 use super::MAX_DEPTH;
 use super::message::Kind;
@@ -26,7 +26,7 @@ const MOST_STRANGE: usize = 64;
 /// brackets, does not.
 ///
 /// Errors: malformed for an invalid tree; limit for a tree that is too deep or a search that takes too long.
-pub fn search(source: &dyn Bytes, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
+pub fn search(source: &dyn Source, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
     let mut search = Search::default();
     for tree in trees {
         search.reached.push(Node::root(source, tree)?);
@@ -53,13 +53,13 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// Decodes the root of a tree.
-    pub(super) fn root(source: &'a dyn Bytes, tree: &Range<usize>) -> Result<Self> {
+    pub(super) fn root(source: &'a dyn Source, tree: &Range<usize>) -> Result<Self> {
         Self::parse(source, tree.clone(), 0)
     }
 
     /// Decodes the fields up to the first child or module. A field of the node after that would be out of order, and no
     /// known program writes one.
-    fn parse(source: &'a dyn Bytes, range: Range<usize>, depth: usize) -> Result<Self> {
+    fn parse(source: &'a dyn Source, range: Range<usize>, depth: usize) -> Result<Self> {
         if depth > MAX_DEPTH {
             return Err(FormatError::new(FormatKind::Limit, "the tree is too deep"));
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::error::{FormatError, FormatKind};
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 use crate::name;
 
 use super::directory::Directory;
@@ -26,7 +26,7 @@ pub enum Aliases {
 
 /// A file and the locations of its parts.
 pub struct Meta {
-    source: Box<dyn Bytes + Send>,
+    source: Box<dyn Source + Send>,
     directory: Directory,
     /// Several trees count as one with the branches of all.
     device_trees: Vec<Range<usize>>,
@@ -38,7 +38,7 @@ impl Meta {
     /// Locates the parts of the file. Their contents are read on demand.
     ///
     /// Errors: the file cannot be read; malformed; not this format if the file does not contain any known field.
-    pub fn open(source: Box<dyn Bytes + Send>) -> Result<Self> {
+    pub fn open(source: Box<dyn Source + Send>) -> Result<Self> {
         let stored = Directory::find(&*source)?;
         let (directory, start) = stored.unwrap_or_else(|| (Directory::new(), 0));
         Self::read(source, directory, start)
@@ -47,14 +47,14 @@ impl Meta {
     /// Does the same as [`Meta::open`], but ignores the index.
     ///
     /// Errors: those of [`Meta::open`].
-    pub fn open_unindexed(source: Box<dyn Bytes + Send>) -> Result<Self> {
+    pub fn open_unindexed(source: Box<dyn Source + Send>) -> Result<Self> {
         Self::read(source, Directory::new(), 0)
     }
 
-    fn read(source: Box<dyn Bytes + Send>, mut directory: Directory, start: usize) -> Result<Self> {
+    fn read(source: Box<dyn Source + Send>, mut directory: Directory, start: usize) -> Result<Self> {
         let (mut device_trees, mut builtin_trees) = (Vec::new(), Vec::new());
         let mut release = None;
-        let mut fields = Fields::of(&*source, start..source.len());
+        let mut fields = Fields::of(&*source, start..wire::size(&*source));
         let mut place = start;
         while let Some(field) = fields.next()? {
             match field {
@@ -131,7 +131,7 @@ impl Meta {
     pub fn module(&self, position: u32) -> Result<Module<'_>> {
         let place = self.directory.place(&*self.source, position)?;
         let place = place.ok_or_else(|| FormatError::malformed("module position out of range"))?;
-        match Fields::of(&*self.source, place..self.source.len()).next()? {
+        match Fields::of(&*self.source, place..wire::size(&*self.source)).next()? {
             Some((1, Value::Bytes(module))) => Module::parse(&*self.source, module),
             _ => Err(FormatError::malformed("index entry does not point to a module")),
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{FormatError, FormatKind};
-use crate::formats::source::Bytes;
+use crate::formats::source::Source;
 
 use super::message::Kind;
 use super::search::Node;
@@ -20,7 +20,7 @@ const LEAST: usize = 1 << 20;
 ///
 /// Errors: malformed, limit.
 pub(super) fn patterns(
-    source: &dyn Bytes,
+    source: &dyn Source,
     tree: &Range<usize>,
     visit: &mut dyn FnMut(&[u8], u32),
 ) -> Result<()> {

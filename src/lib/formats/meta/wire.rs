@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::error::FormatError;
-use crate::formats::source::Bytes;
+use crate::error::{Cause, FormatError};
+use crate::formats::source::Source;
 use crate::formats::varint;
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -21,9 +21,19 @@ pub(super) enum Value {
     Fixed64,
 }
 
+/// Returns the size of the file in bytes.
+pub(super) fn size(source: &dyn Source) -> usize {
+    usize::try_from(source.size()).unwrap_or(usize::MAX)
+}
+
+/// Returns the bytes from `offset` on, at least `least` of them unless the file ends before that.
+pub(super) fn read_from(source: &dyn Source, offset: usize, least: usize) -> Result<&[u8]> {
+    source.read_from(offset as u64, least as u64).map_err(Cause::into_format_error)
+}
+
 /// Returns the bytes of a string.
-pub(super) fn string<'a>(source: &'a dyn Bytes, range: &Range<usize>) -> Result<&'a [u8]> {
-    source.at(range.start, range.len())?.get(..range.len()).ok_or_else(truncated)
+pub(super) fn string<'a>(source: &'a dyn Source, range: &Range<usize>) -> Result<&'a [u8]> {
+    read_from(source, range.start, range.len())?.get(..range.len()).ok_or_else(truncated)
 }
 
 /// The error for a field whose wire type does not match its number.
@@ -34,7 +44,7 @@ pub(super) fn of_other_kind() -> FormatError {
 /// An iterator over the fields of a message.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
-    source: &'a dyn Bytes,
+    source: &'a dyn Source,
     at: usize,
     end: usize,
     /// The bytes from `at` on that are available without another access; may extend past `end`.
@@ -42,7 +52,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(source: &'a dyn Bytes, range: Range<usize>) -> Self {
+    pub(super) fn of(source: &'a dyn Source, range: Range<usize>) -> Self {
         Self { source, at: range.start, end: range.end, near: &[] }
     }
 
@@ -52,7 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The source of the message.
-    pub(super) fn source(&self) -> &'a dyn Bytes {
+    pub(super) fn source(&self) -> &'a dyn Source {
         self.source
     }
 
@@ -108,7 +118,7 @@ impl<'a> Fields<'a> {
             return Err(truncated());
         }
         if self.near.is_empty() {
-            self.near = self.source.at(self.at, 1)?;
+            self.near = read_from(self.source, self.at, 1)?;
         }
         let (&byte, rest) = self.near.split_first().ok_or_else(truncated)?;
         (self.at, self.near) = (self.at + 1, rest);
@@ -123,7 +133,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Calls `each` with the numbers in one occurrence of a repeated field, packed or not.
-pub(super) fn numbers(source: &dyn Bytes, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
+pub(super) fn numbers(source: &dyn Source, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
     let number = |value: u64| {
         u32::try_from(value).map_err(|_| FormatError::malformed("module position is larger than 32 bits"))
     };

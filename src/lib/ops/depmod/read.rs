@@ -109,8 +109,8 @@ impl<'o, 'f> Task<'o, 'f> {
     fn new(dir: &Path, file: &'f ModuleFile, old: Option<&'o Facts<&'o [u8]>>, now: (i64, u32)) -> Self {
         let identity = identity(&file.path);
         let record = old.and_then(|facts| facts.find(short_path(dir, &file.path)));
-        let same = |bytes: &Cow<'o, [u8]>| Record::view(bytes).map(|record| record.identity()) == identity;
-        let old = record.filter(|record| identity.is_some() && same(record));
+        let same = |bytes: &[u8]| Record::view(bytes).map(|record| record.identity()) == identity;
+        let old = record.filter(|record| identity.is_some() && same(record)).map(Cow::Borrowed);
         Self { file, identity, settled: identity.is_some_and(|identity| is_settled(&identity, now)), old }
     }
 
@@ -166,18 +166,18 @@ impl Read {
     /// Reads as much as possible. Symbols and strings are independent: if one is damaged, the other may be
     /// intact.
     fn file(&mut self, path: &Path, opener: &mut Opener) -> Result<(), Cause> {
-        let source = opener.open(path).map_err(|error| error.cause)?;
-        let module = Module::parse(&source)?;
+        let file = opener.open(path).map_err(|error| error.cause)?;
+        let module = Module::parse(file.source())?;
         module.announce(&[&[".modinfo"][..], &LINK_SECTIONS].concat());
         let links = module.links();
         match module.modinfo() {
-            Ok(section) => self.modinfo = Some(section.into_owned()),
+            Ok(section) => self.modinfo = Some(section.to_vec()),
             // A module without strings is unusual but valid.
             Err(Cause::Format(error)) if error.kind == FormatKind::Absent => {}
             Err(error) => return Err(error),
         }
         self.links = links?;
-        self.signature = info::signature_bytes(&source)?;
+        self.signature = info::signature_bytes(file.source())?.map(<[u8]>::to_vec);
         Ok(())
     }
 

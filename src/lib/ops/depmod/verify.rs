@@ -187,7 +187,7 @@ fn side_car_wrong(out: &Path, known: &[Known<'_>]) -> Option<Wrong> {
         let found = facts.find(fresh.path());
         let same_file =
             |found: &[u8]| Record::view(found).map(|found| found.identity()) == Some(fresh.identity());
-        found.is_some_and(|found| same_file(&found) && *found != *bytes)
+        found.is_some_and(|found| same_file(found) && found != bytes)
     };
     let wrong: Vec<BString> = known
         .iter()
