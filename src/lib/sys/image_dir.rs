@@ -176,7 +176,7 @@ impl Tree for Inside<'_> {
                 Ok(answer)
             }
             Err(Errno::ENOENT) if of.is_some() => {
-                let why = format!("it is a link that leads nowhere in {}", self.top.path.display());
+                let why = format!("dangling symbolic link in {}", self.top.path.display());
                 Err(Error::new(link, FormatError::malformed(why)))
             }
             Err(errno) => Err(Error::new(path, io::Error::from(errno))),

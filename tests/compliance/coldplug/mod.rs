@@ -358,7 +358,7 @@ fn without_its_indexes_it_fails() {
     fs::remove_file(index("modules.alias")).unwrap();
     let (answer, _) = run(&root, &living(), &[]);
     assert_eq!(answer.0, 1);
-    assert!(answer.2.contains("modules.alias.bin: the file is shorter than a header\n"), "{answer:?}");
+    assert!(answer.2.contains("modules.alias.bin: the file is shorter than the header\n"), "{answer:?}");
     for name in ["modules.dep", "modules.dep.bin"] {
         fs::remove_file(index(name)).unwrap();
     }
