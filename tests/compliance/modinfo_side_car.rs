@@ -197,7 +197,7 @@ fn all_modules() {
         "{none}"
     );
     depmod(&root, &[], Side::Ours);
-    assert!(refused(&root, &["--all", "base"]).contains("takes no operand"));
+    assert!(refused(&root, &["--all", "base"]).contains("cannot be used with operands"));
     for args in [&[][..], &["-F", "alias"], &["-n"], &["-0"], &["-m", "-F", "NAME"], &["--json"]] {
         let each = |modules: &[&str]| {
             let run = Run::new("modinfo").arg("-b").arg(root.path("")).args(["-k", root.release()]);
