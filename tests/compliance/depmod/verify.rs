@@ -142,7 +142,7 @@ fn a_side_car_that_says_what_is_not_so() {
     let bytes = fs::read(path(&root, FACTS)).unwrap();
     let facts = Facts::open(&bytes[..], MAKER).unwrap();
     let found = facts.find(b"kernel/base.ko").unwrap();
-    let record = Record::parse(&found).unwrap();
+    let record = Record::parse(found).unwrap();
     let contents = Contents {
         path: record.path(),
         identity: record.identity(),

@@ -1,7 +1,7 @@
 //! The block cache: a [`Source`] over anything that can read a range into a buffer.
 //!
 //! Owns the decision which ranges are read together, and the blocks that were read. Blocks are not dropped or moved while
-//! the cache exists, so callers can borrow from them without copying. Memory is bounded: see [`FEW`].
+//! the cache exists, so callers can borrow from them without copying. Memory is bounded: at most 32 blocks are kept.
 
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -84,7 +84,7 @@ pub(crate) fn append(bytes: &mut Vec<u8>, part: &[u8], more: u64) -> Result<(), 
 
 /// Blocks of a file, each read when it is first needed.
 ///
-/// It holds at most three times the size of the file, and at most [`FEW`] blocks.
+/// It holds at most three times the size of the file, and at most 32 blocks.
 pub struct BlockCache<R> {
     reader: R,
     /// The blocks in the order in which they were read. Boxed, since their owners are moved.
