@@ -28,8 +28,6 @@ impl<'a> Data<'a> {
     }
 
     /// Returns the bytes from `offset` on, at least `least` of them unless the file ends before that. May use `buffer`.
-    // Rarely called, from a loop that needs all registers.
-    #[inline(never)]
     pub(super) fn window<'b>(
         self,
         offset: usize,

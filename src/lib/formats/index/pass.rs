@@ -15,6 +15,8 @@ type Result<T> = std::result::Result<T, FormatError>;
 const ROOM: usize = 256;
 
 /// Calls `visit` with each key and value of an index whose root, the node of `reference`, follows the header.
+// Not inlined: in its caller, the loop would have fewer registers.
+#[inline(never)]
 pub(super) fn dump(data: Data<'_>, reference: u32, mut visit: impl FnMut(&[u8], Match<'_>)) -> Result<()> {
     let mut pass = Pass::new(reference, data.len());
     let mut buffer = Vec::new();
