@@ -1,7 +1,8 @@
-//! What depmod has left to be known of modules, in the side-cars beside their indexes.
+//! Lookups in the caches of module directories: what depmod has read from each module.
 //!
-//! Owns the choice of the side-car for a path, whose side-car is believed, and the comparison with the file as it is now:
-//! what is handed out is true of it. Must not interpret a record. See modules.oxmod.bin(5).
+//! Owns the choice of the cache for a module's path, the decision whose caches are trusted, and the comparison of a
+//! record with the module file as it is now: a record that is handed out describes the current file. Must not interpret
+//! records. See modules.oxmod.bin(5).
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -19,74 +20,79 @@ use crate::sys::host;
 use super::MODULES;
 use super::block_file::BlockFile;
 
-/// What is known of the modules in any number of module directories.
+/// The caches of any number of module directories, each opened at its first use.
 #[derive(Default)]
-pub struct Known {
-    /// The side-cars that have been asked for, `None` where there is none to be believed.
-    opened: RefCell<Vec<(PathBuf, Option<Rc<SideCar>>)>>,
+pub struct Caches {
+    /// By module directory; `None` where there is no trusted cache.
+    opened: RefCell<Vec<(PathBuf, Option<Rc<Cache>>)>>,
 }
 
-struct SideCar {
+struct Cache {
     facts: Facts<BlockFile>,
-    /// The only user who can have written it, besides root.
+    /// The only user, besides root, who can have written it.
     writer: u32,
 }
 
-impl Known {
-    /// The record of the module file `path`, if it is still the file that was read; for [`Record::view`]. `dir` is the
-    /// module directory in question; other paths are looked for in theirs if it is a `lib/modules/VERSION`.
-    pub fn of(&self, dir: &Path, path: &Path) -> Option<Vec<u8>> {
+impl Caches {
+    /// Calls `answer` with the record of the module file `path` and returns its result; `None` if there is no record, or
+    /// the file has changed since it was read. `dir` is the module directory; the cache for a path outside it is that of
+    /// the `lib/modules/VERSION` in the path.
+    pub fn record<T>(
+        &self,
+        dir: &Path,
+        path: &Path,
+        answer: impl FnOnce(&Record<'_>) -> Option<T>,
+    ) -> Option<T> {
         let (dir, below) = split(dir, path)?;
-        let side_car = self.side_car(dir)?;
+        let cache = self.cache(dir)?;
         let module = file::stat(path).ok()?;
-        // Whoever owns the module may say what is in it.
-        if side_car.writer != module.owner && !is_believed(side_car.writer) {
+        // The owner of a module may also decide what its record says.
+        if cache.writer != module.owner && !is_trusted(cache.writer) {
             return None;
         }
-        let record = side_car.facts.find(below)?;
-        let same = Record::view(record)?.identity() == identity_of(&module);
-        same.then(|| record.to_vec())
+        let record = Record::view(cache.facts.find(below)?)?;
+        if record.identity() == identity_of(&module) { answer(&record) } else { None }
     }
 
-    fn side_car(&self, dir: &Path) -> Option<Rc<SideCar>> {
+    fn cache(&self, dir: &Path) -> Option<Rc<Cache>> {
         let mut opened = self.opened.borrow_mut();
-        if let Some((_, known)) = opened.iter().find(|(of, _)| of == dir) {
-            return known.clone();
+        if let Some((_, cache)) = opened.iter().find(|(of, _)| of == dir) {
+            return cache.clone();
         }
-        let side_car = SideCar::open(dir).map(Rc::new);
-        opened.push((dir.into(), side_car.clone()));
-        side_car
+        let cache = Cache::open(dir).map(Rc::new);
+        opened.push((dir.into(), cache.clone()));
+        cache
     }
 }
 
-impl SideCar {
+impl Cache {
     fn open(dir: &Path) -> Option<Self> {
         let (file, writer) = open(dir)?;
         Some(Self { facts: Facts::open(file, MAKER).ok()?, writer })
     }
 }
 
-/// The bytes of the side-car in `dir`, if there is one that was written by whom the caller believes in all things: root,
-/// or the caller itself.
+/// Reads the whole cache in `dir`; `None` if there is none, or another user than root or the caller may have written it.
 pub fn read(dir: &Path) -> Option<Vec<u8>> {
-    let (file, _) = open(dir).filter(|&(_, writer)| is_believed(writer))?;
+    let (file, _) = open(dir).filter(|&(_, writer)| is_trusted(writer))?;
     let mut bytes = Vec::new();
     file.reader().read_at(0..file.size(), &mut bytes).ok()?;
     Some(bytes)
 }
 
-/// A side-car, and the only user besides root who can have written it. `None` when anybody may have.
+/// Opens the cache in `dir` and returns the only user, besides root, who can have written it; `None` if other users may
+/// have.
 fn open(dir: &Path) -> Option<(BlockFile, u32)> {
     let file = BlockFile::open(&dir.join(FILE_NAME)).ok()?;
     let stat = file.stat().ok().filter(|stat| !stat.shared)?;
     Some((file, stat.owner))
 }
 
-fn is_believed(writer: u32) -> bool {
+fn is_trusted(writer: u32) -> bool {
     writer == 0 || writer == host::user()
 }
 
-/// The identity of what `path` leads to; `None` when it cannot be examined.
+/// Returns the identity of the file at `path`; `None` if it cannot be examined.
 pub fn identity(path: &Path) -> Option<Identity> {
     file::stat(path).ok().as_ref().map(identity_of)
 }
@@ -95,7 +101,7 @@ fn identity_of(stat: &Stat) -> Identity {
     Identity { size: stat.size, inode: stat.inode, modified: stat.modified, changed: stat.changed }
 }
 
-/// The module directory that `path` is in, and the path below it.
+/// Splits `path` into its module directory and the path below that.
 fn split<'p>(dir: &Path, path: &'p Path) -> Option<(&'p Path, &'p [u8])> {
     let bytes = path.as_os_str().as_bytes();
     let at = |len: usize| {
@@ -115,15 +121,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_are_told_from_paths() {
-        let told = |dir: &str, path: &'static str| {
+    fn paths_are_split_at_the_module_directory() {
+        let split_at = |dir: &str, path: &'static str| {
             split(Path::new(dir), Path::new(path)).map(|(dir, below)| (dir.to_str().unwrap(), below))
         };
-        assert_eq!(told("/m/6.1", "/m/6.1/kernel/a.ko"), Some(("/m/6.1", &b"kernel/a.ko"[..])));
-        assert_eq!(told("/m/6.1", "/m/6.10/a.ko"), None);
-        assert_eq!(told("/m/6.1", "/r//lib/modules/6.2/a.ko"), Some(("/r//lib/modules/6.2", &b"a.ko"[..])));
+        assert_eq!(split_at("/m/6.1", "/m/6.1/kernel/a.ko"), Some(("/m/6.1", &b"kernel/a.ko"[..])));
+        assert_eq!(split_at("/m/6.1", "/m/6.10/a.ko"), None);
+        assert_eq!(
+            split_at("/m/6.1", "/r//lib/modules/6.2/a.ko"),
+            Some(("/r//lib/modules/6.2", &b"a.ko"[..]))
+        );
         for path in ["/a.ko", "/lib/modules/a.ko", "/m/6.1", "a.ko", ""] {
-            assert_eq!(told("/m/6.1", path), None, "{path}");
+            assert_eq!(split_at("/m/6.1", path), None, "{path}");
         }
     }
 }

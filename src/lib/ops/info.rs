@@ -28,7 +28,7 @@
 use std::path::Path;
 
 use crate::context::Context;
-use crate::context::cache::Known;
+use crate::context::cache::Caches;
 use crate::context::module_file::Opener;
 use crate::error::{Error, Result};
 use crate::formats::cache::Record;
@@ -54,7 +54,7 @@ pub const SIGNATURE_FIELDS: [&[u8]; 5] = [b"sig_id", b"signer", b"sig_key", b"si
 #[derive(Default)]
 pub struct Reader {
     opener: Opener,
-    known: Known,
+    caches: Caches,
 }
 
 impl Reader {
@@ -64,7 +64,7 @@ impl Reader {
     /// Errors: those of [`Opener::open`] and [`Module::parse`]; absent if there is no `.modinfo` section. A
     /// signature that cannot be read is not an error: its fields are missing.
     pub fn read(&mut self, dir: &Path, path: &Path, with_signature: bool) -> Result<Info> {
-        if let Some(info) = self.known.of(dir, path).and_then(|record| Info::known(&record, with_signature)) {
+        if let Some(info) = self.caches.record(dir, path, |record| Info::known(record, with_signature)) {
             return Ok(info);
         }
         let file = self.opener.open(path)?;
@@ -74,8 +74,7 @@ impl Reader {
 
 impl Info {
     /// `None` for a module without `.modinfo`: reading the file then returns the right error.
-    fn known(record: &[u8], with_signature: bool) -> Option<Self> {
-        let record = Record::view(record)?;
+    fn known(record: &Record<'_>, with_signature: bool) -> Option<Self> {
         let end = if with_signature { record.signature() } else { None };
         Some(Self::new(record.modinfo()?.to_vec(), end))
     }
