@@ -1,10 +1,10 @@
-//! Opening a module file, compressed or not, as the bytes of one ELF object.
+//! Module files, compressed or not, as the bytes of one ELF object.
 //!
-//! Owns the combination of [`sys`](crate::sys)'s files and the codecs to a [`Source`]. An uncompressed file and an .xz file
-//! with several blocks are read and decoded on demand; any other compressed file is decoded into a buffer that is reused
-//! for the next one. Must not interpret the object.
+//! Connects files and codecs to a [`Source`]. Of an uncompressed file, and of an .xz file with several blocks, only the
+//! requested parts are read and decoded; any other compressed file is decoded into a buffer that is reused for the next
+//! one. Must not interpret the object.
 //!
-//! As in kmod, the compression is known by the file's first bytes, not by its name, and a file of less than six bytes
+//! As in kmod, the compression is detected by the file's first bytes, not by its name, and a file of less than six bytes
 //! is refused as malformed.
 
 mod xz;
@@ -22,22 +22,22 @@ use crate::sys::file;
 use super::block_file::FileReader;
 use xz::XzReader;
 
-/// Files up to this size are read whole: that costs less than asking for their parts.
+/// The size in bytes up to which a file is read whole, which is faster than reading its parts.
 const SMALL: u64 = 32 << 10;
-/// How much of a larger one is read when it is opened: enough for the ELF header.
+/// The number of bytes of a larger file that are read when it is opened: the ELF header.
 const HEAD: u64 = 64;
-/// From which size on an .xz file may be worth taking apart into blocks, 64 KiB. Blocks of 3 MiB hardly ever take less.
+/// The size in bytes from which on an .xz file is searched for blocks. Files with blocks of 3 MiB are hardly ever smaller.
 const BLOCKS_FROM: u64 = 64 << 10;
-/// How much of an uncompressed file is read before and after a requested range. The first such range is the section table,
-/// and the section names and the signature are next to it.
+/// The number of bytes of an uncompressed file that are read before and after a requested range. The section table is
+/// requested first; the section names are before it, and the signature is after it.
 const BEFORE: u64 = 1 << 10;
 const AFTER: u64 = 2 << 10;
 
-/// Opens module files one after another, reusing decoder and buffers. Keep one a thread.
+/// Opens module files one after another, reusing decoder and buffers. Keep one per thread.
 #[derive(Default)]
 pub struct Opener {
     decompressor: Decompressor,
-    /// The raw file: whole if it is small or compressed, else its first bytes.
+    /// The contents of a small or compressed file, the first bytes of any other file.
     raw: Vec<u8>,
     decoded: Vec<u8>,
     /// The buffers for blocks of uncompressed files.
@@ -45,7 +45,7 @@ pub struct Opener {
     threads: Option<usize>,
 }
 
-/// The bytes of an open module; valid until its [`Opener`] opens the next.
+/// An open module file; valid until its [`Opener`] opens the next one.
 pub struct ModuleFile<'o> {
     contents: Contents<'o>,
     compression: Option<Compression>,
@@ -59,15 +59,15 @@ enum Contents<'o> {
 }
 
 impl Opener {
-    /// How many threads may work on one file; by default as many as there are processors.
+    /// Sets how many threads may decode one file; by default, one per CPU.
     pub fn use_threads(&mut self, threads: usize) {
         self.threads = Some(threads);
     }
 
     /// Opens `path` and, if it is compressed, decodes it.
     ///
-    /// Errors: whatever open, fstat and read answer (`EISDIR` for a directory); malformed for less than six bytes or
-    /// damaged compressed data; limit above 1 GiB, on the disk or decoded.
+    /// Errors: those of open, fstat and read (`EISDIR` for a directory); malformed for less than six bytes or damaged
+    /// compressed data; limit above 1 GiB, on disk or decoded.
     pub fn open(&mut self, path: &Path) -> Result<ModuleFile<'_>> {
         self.open_inner(path).map_err(Error::at(path))
     }
@@ -122,12 +122,12 @@ fn find_blocks(file: &File, size: u64, compression: Compression) -> std::io::Res
 }
 
 impl ModuleFile<'_> {
-    /// The format that the file on the disk is compressed in, `None` for a plain one.
+    /// Returns the format that the file is compressed in; `None` for an uncompressed one.
     pub fn compression(&self) -> Option<Compression> {
         self.compression
     }
 
-    /// Returns the decoded bytes of the object.
+    /// Returns the object's bytes, decoded.
     pub fn source(&self) -> &dyn Source {
         match &self.contents {
             Contents::Memory(bytes) => bytes,

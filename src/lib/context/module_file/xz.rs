@@ -1,4 +1,7 @@
-//! A module in an .xz file with several blocks. Only blocks that contain requested data are decoded.
+//! Modules in .xz files with several blocks, of which only the requested ones are decoded.
+//!
+//! Connects the file and the codec with the [`BlockCache`](crate::formats::source::BlockCache). Must not keep decoded
+//! blocks.
 
 use std::fs::File;
 use std::ops::Range;
@@ -8,7 +11,7 @@ use crate::formats::compress::{self, Blocks};
 use crate::formats::source::{self, Block, ReadAt};
 use crate::sys::{file, host, parallel};
 
-/// Decodes ranges of an open .xz file. The size and all ranges refer to the decoded data.
+/// Decodes ranges of an open .xz file. Its size and all ranges are those of the decoded data.
 pub(super) struct XzReader {
     file: File,
     blocks: Blocks,
@@ -16,7 +19,7 @@ pub(super) struct XzReader {
 }
 
 impl XzReader {
-    /// `threads` is the maximum number of threads; the default is one per CPU.
+    /// Creates a reader that decodes with up to `threads` threads; by default, one per CPU.
     pub(super) fn new(file: File, blocks: Blocks, threads: Option<usize>) -> Self {
         Self { file, blocks, threads }
     }
@@ -28,7 +31,7 @@ impl XzReader {
         Ok(self.blocks.decode(block, &packed)?)
     }
 
-    /// Returns the block that contains `offset` and those after it.
+    /// Returns the blocks from the one that contains `offset`.
     fn from(&self, offset: u64) -> &[compress::Block] {
         let blocks = self.blocks.all();
         blocks.get(blocks.partition_point(|block| block.unpacked.end <= offset)..).unwrap_or_default()
@@ -59,8 +62,8 @@ impl ReadAt for XzReader {
         Ok(())
     }
 
-    /// Decodes them in parallel.
-    fn read_blocks(&self, blocks: &mut [Block]) -> Result<(), Cause> {
+    /// Decodes the blocks in parallel.
+    fn read_blocks(&self, blocks: &mut [Block]) {
         // Counting the CPUs takes many system calls.
         let threads = if blocks.len() < 2 { 1 } else { self.threads.unwrap_or_else(host::processors) };
         let read = |(): &mut (), block: &Block| {
@@ -68,13 +71,8 @@ impl ReadAt for XzReader {
             self.read_at(block.range.clone(), &mut bytes).map(|()| bytes)
         };
         let decoded = parallel::map(threads, blocks, || (), read);
-        let mut result = Ok(());
         for (block, decoded) in blocks.iter_mut().zip(decoded) {
-            match decoded {
-                Ok(bytes) => block.bytes = bytes,
-                Err(error) => result = result.and(Err(error)),
-            }
+            block.bytes = decoded.unwrap_or_default();
         }
-        result
     }
 }

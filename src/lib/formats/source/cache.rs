@@ -35,11 +35,12 @@ pub trait ReadAt {
     /// Errors: those of reading and decoding. `bytes` then contains an unspecified part of the range.
     fn read_at(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Cause>;
 
-    /// Fills several blocks, whose buffers are empty. By default, they are read one after another.
-    ///
-    /// Errors: the first error of [`read_at`](Self::read_at). Other blocks may be complete.
-    fn read_blocks(&self, blocks: &mut [Block]) -> Result<(), Cause> {
-        blocks.iter_mut().try_for_each(|block| self.read_at(block.range.clone(), &mut block.bytes))
+    /// Fills several blocks, whose buffers are empty; by default, one after another. A block that cannot be read is left
+    /// incomplete: reading it again when it is requested returns the error.
+    fn read_blocks(&self, blocks: &mut [Block]) {
+        for block in blocks {
+            let _ = self.read_at(block.range.clone(), &mut block.bytes);
+        }
     }
 
     /// Returns the number of bytes to read at a time for [`Source::window`]; `None` if reading a range again is so
@@ -306,8 +307,7 @@ impl<R: ReadAt> Source for BlockCache<R> {
             }
         }
         if self.has_room(blocks.len(), blocks.iter().map(|block| len(&block.range)).sum()) {
-            // An error is reported when the range is requested.
-            let _ = self.reader.read_blocks(&mut blocks);
+            self.reader.read_blocks(&mut blocks);
             for block in blocks {
                 self.keep_complete(block);
             }
