@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let file = [&parts.head[..], &record, &parts.table].concat();
     let facts = Facts::open(file.as_slice(), MAKER).expect("own file");
     let found = facts.find(path).expect("own record");
-    let found = Record::parse(&found).expect("own record");
+    let found = Record::parse(found).expect("own record");
     assert_eq!((found.path(), found.modinfo(), found.signature()), (path, Some(modinfo), Some(path)));
     assert!(found.exports().eq(symbols()) && found.needs().eq(symbols().take(2)));
     // The same with one damaged byte.
@@ -48,10 +48,10 @@ fn read(bytes: &[u8]) {
     let mut seen = 0;
     for bytes in facts.records() {
         seen += bytes.len();
-        if let Some(record) = Record::view(&bytes) {
+        if let Some(record) = Record::view(bytes) {
             walk(&record);
             if let Some(found) = facts.find(record.path()) {
-                assert_eq!(Record::parse(&found).expect("checked").path(), record.path());
+                assert_eq!(Record::parse(found).expect("checked").path(), record.path());
             }
         }
     }
