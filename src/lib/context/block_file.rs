@@ -3,13 +3,12 @@
 //! Joins [`sys::file`](crate::sys::file) to the [`BlockCache`]: [`FileReader`] reads ranges of any open file, and a
 //! [`BlockFile`] is a file used for lookups. Must not interpret what is read.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Cause, Error, FormatError, FormatKind};
 use crate::formats::source::{BlockCache, ReadAt};
-use crate::sys::file::{self, Stat};
+use crate::sys::file::{self, OpenFile, Stat};
 
 /// The distance between the starts of two adjacent blocks of a [`BlockFile`], 16 KiB.
 const BLOCK: u64 = 16 << 10;
@@ -24,7 +23,7 @@ const WINDOW: u64 = 64 << 10;
 /// Reads ranges of an open file.
 #[derive(Debug)]
 pub(super) struct FileReader {
-    file: File,
+    file: OpenFile,
     size: u64,
     /// Returns the range to read for a requested range. It must contain that range and may extend past the end of the
     /// file.
@@ -33,7 +32,7 @@ pub(super) struct FileReader {
 
 impl FileReader {
     /// Makes a reader of the first `size` bytes of `file`. `widen` selects what is read together; see [`ReadAt::block`].
-    pub(super) fn new(file: File, size: u64, widen: fn(Range<u64>) -> Range<u64>) -> Self {
+    pub(super) fn new(file: OpenFile, size: u64, widen: fn(Range<u64>) -> Range<u64>) -> Self {
         Self { file, size, widen }
     }
 }

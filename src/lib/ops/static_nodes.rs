@@ -2,7 +2,7 @@
 //!
 //! Owns which file they are read from and how the answer is written to a file. Must not know any form of the answer.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use bstr::ByteSlice;
@@ -60,6 +60,6 @@ pub fn write(path: &Path, text: &[u8]) -> std::result::Result<(), WriteError> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         publish::create_dir(parent).map_err(WriteError::Parent)?;
     }
-    let mut file = file::create(path).map_err(WriteError::Create)?;
-    file.write_all(text).map_err(WriteError::Write)
+    let file = file::create(path).map_err(WriteError::Create)?;
+    file::write_all(&file, text).map_err(WriteError::Write)
 }

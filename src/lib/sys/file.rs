@@ -4,12 +4,22 @@
 //! which preloaded shims that redirect paths intercept.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::error::{Error, FormatError, FormatKind, Result};
+
+/// An open file. Only `sys` reads from it and writes to it.
+#[derive(Debug)]
+pub struct OpenFile(pub(super) File);
+
+impl AsFd for OpenFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// The maximum size of an input file: 1 GiB. The largest real module is 40 MB.
 pub const MAX_FILE_SIZE: u64 = 1 << 30;
@@ -172,8 +182,8 @@ pub fn stat(path: &Path) -> io::Result<Stat> {
 /// Returns the attributes of an open file.
 ///
 /// Errors: those of fstat.
-pub fn stat_open(file: &File) -> io::Result<Stat> {
-    file.metadata().map(|metadata| stat_of(&metadata))
+pub fn stat_open(file: &OpenFile) -> io::Result<Stat> {
+    file.0.metadata().map(|metadata| stat_of(&metadata))
 }
 
 fn stat_of(metadata: &Metadata) -> Stat {
@@ -192,39 +202,46 @@ fn stat_of(metadata: &Metadata) -> Stat {
 /// Opens `path` for reading and returns its size in bytes.
 ///
 /// Errors: those of open and fstat; `EISDIR` for a directory, `EINVAL` for anything else that is not a regular file.
-pub fn open(path: &Path) -> io::Result<(File, u64)> {
+pub fn open(path: &Path) -> io::Result<(OpenFile, u64)> {
     let file = open_unread(path)?;
     let size = size_of(&file)?;
-    Ok((file, size))
+    Ok((OpenFile(file), size))
 }
 
 /// Opens `path`, reads its first `len` bytes, or fewer if it is shorter, and returns its size. Of a shorter file, the
 /// size is known without fstat, because all of it has been read.
 ///
 /// Errors: those of [`open`] and pread; `ESPIPE` for a pipe.
-pub fn open_beginning(path: &Path, len: usize) -> io::Result<(File, u64, Vec<u8>)> {
+pub fn open_beginning(path: &Path, len: usize) -> io::Result<(OpenFile, u64, Vec<u8>)> {
     let file = open_unread(path)?;
     let mut bytes = Vec::with_capacity(len);
     let read = append_at(&file, 0, len, &mut bytes)?;
     let size = if read < len { read as u64 } else { size_of(&file)? };
-    Ok((file, size, bytes))
+    Ok((OpenFile(file), size, bytes))
 }
 
 /// Opens `path`, whatever kind of file it is, and reads its first `len` bytes, or as many as it has.
 ///
 /// Errors: whatever open and read answer.
-pub fn open_head(path: &Path, len: usize) -> io::Result<(File, Vec<u8>)> {
+pub fn open_head(path: &Path, len: usize) -> io::Result<(OpenFile, Vec<u8>)> {
     let file = File::open(path)?;
     let mut head = Vec::with_capacity(len);
     (&file).take(len as u64).read_to_end(&mut head)?;
-    Ok((file, head))
+    Ok((OpenFile(file), head))
 }
 
 /// Opens `path` for writing, empty; creates it if necessary. It may be a pipe or a device.
 ///
 /// Errors: whatever open answers.
-pub fn create(path: &Path) -> io::Result<File> {
-    File::create(path)
+pub fn create(path: &Path) -> io::Result<OpenFile> {
+    File::create(path).map(OpenFile)
+}
+
+/// Writes all of `bytes` at the current position of the file.
+///
+/// Errors: those of write.
+pub fn write_all(file: &OpenFile, bytes: &[u8]) -> io::Result<()> {
+    (&file.0).write_all(bytes)
 }
 
 fn open_unread(path: &Path) -> io::Result<File> {
@@ -267,13 +284,13 @@ fn populate(buffer: &mut Vec<u8>) {
 /// file.
 ///
 /// Reserves `len` bytes, so the caller must have checked `len` against the size of the file.
-pub fn read_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+pub fn read_range(file: &impl AsFd, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.clear();
     append_range(file, offset, len, bytes)
 }
 
 /// Does the same as [`read_range`], but appends to `bytes`.
-pub fn append_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+pub fn append_range(file: &impl AsFd, offset: u64, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let out_of_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
     let len = usize::try_from(len).map_err(|_| out_of_memory())?;
     let start = bytes.len();
@@ -292,14 +309,14 @@ pub fn append_range(file: &File, offset: u64, len: u64, bytes: &mut Vec<u8>) -> 
 
 /// Appends up to `len` bytes to `bytes` with one pread. Returns their number, 0 at the end of the file. Unlike the
 /// standard library, it reads into memory that was not zeroed first.
-fn append_at(file: &File, offset: u64, len: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
+fn append_at(file: &impl AsFd, offset: u64, len: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let offset = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     let spare = bytes.spare_capacity_mut();
     let len = len.min(spare.len());
     let read = loop {
         // SAFETY: the kernel writes at most `len` bytes, for which there is room.
         #[allow(unsafe_code)]
-        let read = unsafe { libc::pread64(file.as_raw_fd(), spare.as_mut_ptr().cast(), len, offset) };
+        let read = unsafe { libc::pread64(file.as_fd().as_raw_fd(), spare.as_mut_ptr().cast(), len, offset) };
         match usize::try_from(read).map_err(|_| io::Error::last_os_error()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             read => break read?,

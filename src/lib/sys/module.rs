@@ -1,12 +1,12 @@
 //! Modules in the kernel: their state in /sys/module, and the system calls that load and remove them.
 
 use std::ffi::CStr;
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::file::OpenFile;
 use super::retry::Retry;
 use super::{file, sysfs};
 use crate::error::Result;
@@ -141,11 +141,11 @@ fn uninterrupted(call: impl Fn() -> libc::c_long) -> io::Result<()> {
 ///
 /// Errors: those in the manual page; `ENOSYS` before Linux 3.8.
 #[allow(unsafe_code)]
-pub fn insert_file(file: &File, parameters: &CStr, flags: libc::c_int) -> io::Result<()> {
+pub fn insert_file(file: &OpenFile, parameters: &CStr, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: the descriptor is open while `file` is borrowed. The parameters are NUL-terminated, and the kernel copies
     // them.
     uninterrupted(|| unsafe {
-        libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), parameters.as_ptr(), flags)
+        libc::syscall(libc::SYS_finit_module, file.as_fd().as_raw_fd(), parameters.as_ptr(), flags)
     })
 }
 

@@ -218,9 +218,9 @@ impl Writer {
     fn has(&self, new: &NewFile<'_>) -> bool {
         let size: u64 = new.pieces.iter().map(|piece| piece.len() as u64).sum();
         let Ok((file, there)) = file::open(&self.dir.join(new.name)) else { return false };
-        let mode = file.metadata().map_or(0, |metadata| metadata.mode());
+        let mode = file.0.metadata().map_or(0, |metadata| metadata.mode());
         let right_mode = mode & READ_BY_ALL == READ_BY_ALL && mode & WRITTEN_BY_OTHERS == 0;
-        right_mode && there == size && holds(&file, &new.pieces).unwrap_or(false)
+        right_mode && there == size && holds(&file.0, &new.pieces).unwrap_or(false)
     }
 
     /// Moves the files of a set that is in effect to their places, and removes sets that were never completed. Files

@@ -10,14 +10,13 @@
 mod xz;
 
 use std::cell::Cell;
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Cause, Error, FormatError, FormatKind, Result};
 use crate::formats::compress::{Blocks, Compression, Decompressor};
 use crate::formats::source::{BlockCache, Source};
-use crate::sys::file;
+use crate::sys::file::{self, OpenFile};
 
 use super::block_file::FileReader;
 use xz::XzReader;
@@ -100,7 +99,7 @@ impl Opener {
         Ok(ModuleFile { contents, compression, buffers: &self.buffers })
     }
 
-    fn plain(&self, file: File, size: u64) -> BlockCache<FileReader> {
+    fn plain(&self, file: OpenFile, size: u64) -> BlockCache<FileReader> {
         let mut buffers = self.buffers.take();
         let mut first = buffers.pop().unwrap_or_default();
         first.clear();
@@ -110,7 +109,7 @@ impl Opener {
     }
 }
 
-fn find_blocks(file: &File, size: u64, compression: Compression) -> std::io::Result<Option<Blocks>> {
+fn find_blocks(file: &OpenFile, size: u64, compression: Compression) -> std::io::Result<Option<Blocks>> {
     if compression != Compression::Xz || size < BLOCKS_FROM {
         return Ok(None);
     }

@@ -3,24 +3,24 @@
 //! Connects the file and the codec with the [`BlockCache`](crate::formats::source::BlockCache). Must not keep decoded
 //! blocks.
 
-use std::fs::File;
 use std::ops::Range;
 
 use crate::error::Cause;
 use crate::formats::compress::{self, Blocks};
 use crate::formats::source::{self, Block, ReadAt};
-use crate::sys::{file, host, parallel};
+use crate::sys::file::{self, OpenFile};
+use crate::sys::{host, parallel};
 
 /// Decodes ranges of an open .xz file. Its size and all ranges are those of the decoded data.
 pub(super) struct XzReader {
-    file: File,
+    file: OpenFile,
     blocks: Blocks,
     threads: Option<usize>,
 }
 
 impl XzReader {
-    /// Creates a reader that decodes with up to `threads` threads; by default, one per CPU.
-    pub(super) fn new(file: File, blocks: Blocks, threads: Option<usize>) -> Self {
+/// Creates a reader that decodes with up to `threads` threads; by default, one per CPU.
+    pub(super) fn new(file: OpenFile, blocks: Blocks, threads: Option<usize>) -> Self {
         Self { file, blocks, threads }
     }
 
