@@ -21,6 +21,6 @@ mod registry;
 mod report;
 
 #[global_allocator]
-static MEMORY: oxmod::sys::memory::Finite = oxmod::sys::memory::Finite;
+static MEMORY: oxmod::sys::memory::ExitingAllocator = oxmod::sys::memory::ExitingAllocator;
 
 oxmod::entry!(registry::main);

@@ -93,7 +93,7 @@ fn block(wanted: Range<u64>) -> Range<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::index::{Builder, Index};
+    use crate::formats::index::{Index, IndexBuilder};
 
     /// Keys and values of every length, so that they lie across all borders of blocks.
     #[test]
@@ -104,7 +104,7 @@ mod tests {
                 (format!("key{}{index}", "k".repeat(index % 50)), "v".repeat(long))
             })
             .collect();
-        let mut builder = Builder::default();
+        let mut builder = IndexBuilder::default();
         for (key, value) in &entries {
             builder.insert(key.as_bytes(), value.as_bytes(), 0).unwrap();
         }

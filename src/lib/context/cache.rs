@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use bstr::ByteSlice;
 
-use crate::formats::cache::{FILE_NAME, Facts, Identity, MAKER, Record};
+use crate::formats::cache::{Cache, FILE_NAME, FileIdentity, MAKER, Record};
 use crate::formats::source::{ReadAt, Source};
 use crate::sys::file::{self, Stat};
 use crate::sys::host;
@@ -24,11 +24,11 @@ use super::block_file::BlockFile;
 #[derive(Default)]
 pub struct Caches {
     /// By module directory; `None` where there is no trusted cache.
-    opened: RefCell<Vec<(PathBuf, Option<Rc<Cache>>)>>,
+    opened: RefCell<Vec<(PathBuf, Option<Rc<OpenCache>>)>>,
 }
 
-struct Cache {
-    facts: Facts<BlockFile>,
+struct OpenCache {
+    facts: Cache<BlockFile>,
     /// The only user, besides root, who can have written it.
     writer: u32,
 }
@@ -54,21 +54,21 @@ impl Caches {
         if record.identity() == identity_of(&module) { answer(&record) } else { None }
     }
 
-    fn cache(&self, dir: &Path) -> Option<Rc<Cache>> {
+    fn cache(&self, dir: &Path) -> Option<Rc<OpenCache>> {
         let mut opened = self.opened.borrow_mut();
         if let Some((_, cache)) = opened.iter().find(|(of, _)| of == dir) {
             return cache.clone();
         }
-        let cache = Cache::open(dir).map(Rc::new);
+        let cache = OpenCache::open(dir).map(Rc::new);
         opened.push((dir.into(), cache.clone()));
         cache
     }
 }
 
-impl Cache {
+impl OpenCache {
     fn open(dir: &Path) -> Option<Self> {
         let (file, writer) = open(dir)?;
-        Some(Self { facts: Facts::open(file, MAKER).ok()?, writer })
+        Some(Self { facts: Cache::open(file, MAKER).ok()?, writer })
     }
 }
 
@@ -93,12 +93,12 @@ fn is_trusted(writer: u32) -> bool {
 }
 
 /// Returns the identity of the file at `path`; `None` if it cannot be examined.
-pub fn identity(path: &Path) -> Option<Identity> {
+pub fn identity(path: &Path) -> Option<FileIdentity> {
     file::stat(path).ok().as_ref().map(identity_of)
 }
 
-fn identity_of(stat: &Stat) -> Identity {
-    Identity { size: stat.size, inode: stat.inode, modified: stat.modified, changed: stat.changed }
+fn identity_of(stat: &Stat) -> FileIdentity {
+    FileIdentity { size: stat.size, inode: stat.inode, modified: stat.modified, changed: stat.changed }
 }
 
 /// Splits `path` into its module directory and the path below that.

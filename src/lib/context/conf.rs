@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Cause, Error, Result};
 use crate::notice::{Notice, Sink};
 use crate::sys;
-use crate::sys::dir::{self, Identity};
+use crate::sys::dir::{self, DirIdentity};
 
 /// The directories whose `modprobe.d` and `depmod.d` are searched, highest priority first.
 const DIRS: [&str; 5] = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
@@ -34,7 +34,7 @@ pub struct ConfFile {
 pub struct ConfFiles {
     by_name: BTreeMap<Vec<u8>, ConfFile>,
     /// The directories added so far.
-    dirs: Vec<Identity>,
+    dirs: Vec<DirIdentity>,
 }
 
 /// Returns the default search path for `leaf`, such as `modprobe.d`, highest priority first.

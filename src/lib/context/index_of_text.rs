@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::FormatError;
-use crate::formats::index::{Builder, Kind, text};
+use crate::formats::index::{IndexBuilder, IndexKind, text};
 use crate::formats::modinfo::builtin_aliases;
 use crate::name;
 
@@ -14,22 +14,24 @@ type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 /// priorities, whose order is that of the lines.
 ///
 /// Errors: the index outgrows its format.
-pub fn index_of_text(kind: Kind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
+pub fn index_of_text(kind: IndexKind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
     let entries: Vec<Pair<'_>> = match kind {
-        Kind::Dep => text::deps(text).map(|dep| (name::from_path(dep.path), dep.line().into())).collect(),
-        Kind::Alias => text::entries(text, "alias")
+        IndexKind::Dep => {
+            text::deps(text).map(|dep| (name::from_path(dep.path), dep.line().into())).collect()
+        }
+        IndexKind::Alias => text::entries(text, "alias")
             .filter_map(|(pattern, module)| Some((name::normalize_alias(pattern).ok()?, module.into())))
             .collect(),
-        Kind::Symbol => {
+        IndexKind::Symbol => {
             text::entries(text, "alias").map(|(symbol, module)| (symbol.into(), module.into())).collect()
         }
-        Kind::Builtin => text::names(text).map(|module| (module, Cow::default())).collect(),
-        Kind::BuiltinAlias => builtin_aliases(text)
+        IndexKind::Builtin => text::names(text).map(|module| (module, Cow::default())).collect(),
+        IndexKind::BuiltinAlias => builtin_aliases(text)
             .filter_map(|info| Some((name::normalize_alias(info.value).ok()?, info.module.into())))
             .collect(),
     };
-    let flat = matches!(kind, Kind::Builtin | Kind::BuiltinAlias);
-    let mut builder = Builder::default();
+    let flat = matches!(kind, IndexKind::Builtin | IndexKind::BuiltinAlias);
+    let mut builder = IndexBuilder::default();
     for ((key, value), line) in entries.iter().zip(0_u32..) {
         // What an index cannot hold (non-ASCII) is missing from depmod's too.
         let _ = builder.insert(key, value, if flat { 0 } else { line });

@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, FormatError};
-use crate::formats::index::{Index, Kind};
+use crate::formats::index::{Index, IndexKind};
 use crate::formats::source::Source;
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
@@ -39,7 +39,7 @@ pub(super) struct Indexes {
 struct Set {
     /// Whether some of its files were still staged.
     staged: bool,
-    /// By [`Kind`], each created when it is first used.
+    /// By [`IndexKind`], each created when it is first used.
     slots: [OnceCell<Slot>; 5],
 }
 
@@ -72,7 +72,7 @@ impl Indexes {
         self.sets[self.set.get()].get_or_init(Set::default)
     }
 
-    fn slot(&self, kind: Kind) -> &Slot {
+    fn slot(&self, kind: IndexKind) -> &Slot {
         let set = self.set();
         set.slots[kind as usize].get_or_init(|| {
             let (binary, text) = kind.file_names();
@@ -101,12 +101,12 @@ impl Indexes {
     }
 
     /// Returns the first value stored under exactly `key`.
-    pub(super) fn get(&self, kind: Kind, key: &[u8]) -> Option<&[u8]> {
+    pub(super) fn get(&self, kind: IndexKind, key: &[u8]) -> Option<&[u8]> {
         self.ask(kind, |index| index.get(key)).flatten()
     }
 
     /// Returns the values of all patterns that match `key`, by priority.
-    pub(super) fn matches(&self, kind: Kind, key: &[u8]) -> Vec<BString> {
+    pub(super) fn matches(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
         let found = self.ask(kind, |index| index.search(key)).unwrap_or_default();
         found.into_iter().map(|found| found.value.into()).collect()
     }
@@ -118,7 +118,7 @@ impl Indexes {
 
     /// Calls `visit` with each key and value. If the index turns out to be damaged midway, the text
     /// continues after the entries already visited: both have the same order.
-    pub(super) fn visit(&self, kind: Kind, visit: &mut dyn FnMut(&[u8], &[u8])) {
+    pub(super) fn visit(&self, kind: IndexKind, visit: &mut dyn FnMut(&[u8], &[u8])) {
         let mut visited = 0_usize;
         self.ask(kind, |index| {
             let mut again = visited;
@@ -134,17 +134,17 @@ impl Indexes {
     }
 
     /// Whether the binary index has failed and the text is used instead, if there is one.
-    pub(super) fn is_rebuilt(&self, kind: Kind) -> bool {
+    pub(super) fn is_rebuilt(&self, kind: IndexKind) -> bool {
         self.slot(kind).rebuilt.get().is_some()
     }
 
     /// Whether there is a usable index, as far as is known.
-    pub(super) fn has(&self, kind: Kind) -> bool {
+    pub(super) fn has(&self, kind: IndexKind) -> bool {
         !matches!(self.slot(kind).rebuilt.get(), Some(None))
     }
 
     /// Uses the text from now on, for this reason; `false` if it is used already.
-    pub(super) fn give_up(&self, kind: Kind, reason: impl FnOnce() -> FormatError) -> bool {
+    pub(super) fn give_up(&self, kind: IndexKind, reason: impl FnOnce() -> FormatError) -> bool {
         let slot = self.slot(kind);
         let begun = slot.rebuilt.get().is_none();
         if begun {
@@ -155,7 +155,7 @@ impl Indexes {
     }
 
     /// Whether the text contains exactly this key; `None` if there is no readable text.
-    pub(super) fn in_text(&self, kind: Kind, key: &[u8]) -> Option<bool> {
+    pub(super) fn in_text(&self, kind: IndexKind, key: &[u8]) -> Option<bool> {
         let slot = self.slot(kind);
         let text = slot.read(&slot.text, sys::file::read).ok()?;
         let index = index_of_text(kind, &text).ok()?;
@@ -165,7 +165,7 @@ impl Indexes {
     /// Runs a query on the binary index, or on the rebuilt one if the binary one has failed.
     fn ask<'s, T>(
         &'s self,
-        kind: Kind,
+        kind: IndexKind,
         mut question: impl FnMut(&Index<'s>) -> Result<T, FormatError>,
     ) -> Option<T> {
         let slot = self.slot(kind);
@@ -183,7 +183,7 @@ impl Indexes {
     }
 
     /// Builds the index from its text. `error` is why the binary index could not be used.
-    fn rebuild(&self, kind: Kind, error: Error) -> Option<Vec<u8>> {
+    fn rebuild(&self, kind: IndexKind, error: Error) -> Option<Vec<u8>> {
         let slot = self.slot(kind);
         let text = match sys::file::unless_absent(slot.read(&slot.text, sys::file::read)) {
             Ok(Some(text)) => text,
@@ -199,7 +199,7 @@ impl Indexes {
         };
         // Older versions of depmod did not write this index, so its absence must not cause a warning at
         // each boot.
-        if kind != Kind::BuiltinAlias || !is_absent(&error) {
+        if kind != IndexKind::BuiltinAlias || !is_absent(&error) {
             self.sink.send(&Notice::IndexUnusable { error, instead: slot.text.clone() });
         }
         index_of_text(kind, &text)

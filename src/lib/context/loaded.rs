@@ -17,11 +17,11 @@ use crate::number;
 use crate::sys::module::state;
 use crate::sys::{file, module, proc, sysfs};
 
-pub use crate::sys::module::State;
+pub use crate::sys::module::ModuleState;
 
 /// A loaded module.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedModule {
     /// The name, as the kernel spells it.
     pub name: BString,
     /// The size in memory, in bytes.
@@ -37,9 +37,9 @@ pub struct Loaded {
 /// Further attributes of a loaded module, which lsmod does not show. Each is absent if the kernel does not
 /// have it or does not let this process read it.
 #[derive(Debug)]
-pub struct Details {
+pub struct LoadedDetails {
     /// Whether it is live, being loaded or being removed.
-    pub state: Option<State>,
+    pub state: Option<ModuleState>,
     /// The size of its initialisation code in bytes; zero after the initialisation.
     pub init_size: Option<i64>,
     /// The letters of the kernel taints that it causes; empty if it causes none.
@@ -49,12 +49,12 @@ pub struct Details {
     /// The checksum of its sources (`srcversion`), for comparison with that of the file.
     pub source_version: Option<BString>,
     /// Its parameters, sorted by name.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<LoadedParameter>,
 }
 
 /// A parameter of a loaded module.
 #[derive(Debug)]
-pub struct Parameter {
+pub struct LoadedParameter {
     /// Its name.
     pub name: BString,
     /// The current value, without the newline that the kernel appends.
@@ -64,7 +64,7 @@ pub struct Parameter {
 /// Returns all loaded modules, each once.
 ///
 /// Errors: /proc/modules cannot be read.
-pub fn list() -> Result<Vec<Loaded>> {
+pub fn list() -> Result<Vec<LoadedModule>> {
     Ok(entries(&proc::modules()?).into_iter().map(inspect).collect())
 }
 
@@ -93,7 +93,7 @@ fn entry(line: &[u8]) -> Option<Entry<'_>> {
     Some(Entry { name, size, permanent })
 }
 
-fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> Loaded {
+fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> LoadedModule {
     let count = count(name);
     let size = match (size(name), listed) {
         // Kernels before 3.3 have no such attribute.
@@ -105,19 +105,19 @@ fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> Loaded {
         }
         (size, _) => size,
     };
-    Loaded { name: name.into(), size, count, holders: holders(name), permanent }
+    LoadedModule { name: name.into(), size, count, holders: holders(name), permanent }
 }
 
 /// Returns the further attributes of a loaded module. If the module is gone, they are absent.
-pub fn details(name: &[u8]) -> Details {
+pub fn details(name: &[u8]) -> LoadedDetails {
     let attribute = |path: &Path| sysfs::attribute(name, path).ok().map(line);
     let mut names = sysfs::list(name, "parameters").unwrap_or_default();
     names.sort_unstable();
     let parameter = |parameter: OsString| {
         let value = attribute(&Path::new("parameters").join(&parameter));
-        Parameter { name: parameter.into_vec().into(), value }
+        LoadedParameter { name: parameter.into_vec().into(), value }
     };
-    Details {
+    LoadedDetails {
         state: state(name),
         init_size: number(name, "initsize").ok(),
         taint: attribute(Path::new("taint")),

@@ -13,7 +13,7 @@ use bstr::{BString, ByteSlice};
 
 use crate::error::{self, Error, FormatError, FormatKind};
 use crate::formats::index::text::Dep;
-use crate::formats::meta::{Aliases, FILE_NAME, Meta, UNFIT_FOR_PATHS};
+use crate::formats::meta::{Aliases, FILE_NAME, MetaReader, UNFIT_FOR_PATHS};
 use crate::name;
 use crate::notice::{Notice, Sink};
 use crate::sys::{file, publish};
@@ -63,7 +63,7 @@ pub(super) struct MetaFile {
     /// The directory that its paths are relative to.
     dir: PathBuf,
     /// `None` when it cannot be read.
-    meta: Option<Meta>,
+    meta: Option<MetaReader>,
     /// The lines of modules.dep by position, each generated when it is first used.
     lines: Vec<OnceCell<Vec<u8>>>,
     /// The patterns of each module that has a file, collected when they are first requested by module.
@@ -80,9 +80,9 @@ impl MetaFile {
     /// Errors: it cannot be read, or is damaged.
     pub(super) fn open(place: &Place, dir: &Path, sink: &Sink) -> error::Result<Self> {
         let stored = publish::read(&place.file, BlockFile::open)?;
-        let meta = Meta::open(Box::new(stored)).map_err(Error::at(&place.file))?;
+        let meta = MetaReader::open(Box::new(stored)).map_err(Error::at(&place.file))?;
         let file = Self::over(place, Some(meta), sink);
-        let release = file.ask(Meta::release).flatten().unwrap_or_default();
+        let release = file.ask(MetaReader::release).flatten().unwrap_or_default();
         let wanted = dir.file_name().map(OsStr::as_bytes).unwrap_or_default();
         if !release.is_empty() && release != wanted {
             let (path, release, wanted) = (file.path.clone(), release.into(), wanted.into());
@@ -96,8 +96,8 @@ impl MetaFile {
         Self::over(place, None, sink)
     }
 
-    fn over(place: &Place, meta: Option<Meta>, sink: &Sink) -> Self {
-        let count = meta.as_ref().map_or(0, Meta::len);
+    fn over(place: &Place, meta: Option<MetaReader>, sink: &Sink) -> Self {
+        let count = meta.as_ref().map_or(0, MetaReader::len);
         Self {
             path: place.file.clone(),
             dir: place.dir.clone(),
@@ -111,7 +111,7 @@ impl MetaFile {
     }
 
     /// Runs a query on the file; the first error is reported.
-    fn ask<'s, T>(&'s self, question: impl FnOnce(&'s Meta) -> Result<T, FormatError>) -> Option<T> {
+    fn ask<'s, T>(&'s self, question: impl FnOnce(&'s MetaReader) -> Result<T, FormatError>) -> Option<T> {
         let answer = question(self.meta.as_ref()?);
         let tell = |error| self.sink.send(&Notice::Unreadable(Error::new(self.path.clone(), error)));
         if self.damaged.get() {
@@ -140,7 +140,7 @@ impl MetaFile {
 
     /// Returns the equivalent of modules.softdep and modules.weakdep.
     pub(super) fn soft_and_weak(&self) -> Vec<u8> {
-        self.ask(Meta::soft_and_weak).unwrap_or_default()
+        self.ask(MetaReader::soft_and_weak).unwrap_or_default()
     }
 
     /// The part of modules.builtin.modinfo that is known: aliases.
@@ -164,7 +164,7 @@ impl Backend for MetaFile {
     }
 
     fn is_builtin(&self, name: &[u8]) -> bool {
-        let is_builtin = |meta: &Meta| match meta.position(name)? {
+        let is_builtin = |meta: &MetaReader| match meta.position(name)? {
             Some(position) => {
                 let module = meta.module(position)?;
                 Ok(module.is_builtin() && !module.is_part()?)
@@ -176,7 +176,7 @@ impl Backend for MetaFile {
 
     fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
         let Some(aliases) = aliases(kind) else { return Vec::new() };
-        let names = |meta: &Meta| {
+        let names = |meta: &MetaReader| {
             let found = meta.search(aliases, key)?;
             found.into_iter().map(|at| Ok(meta.name(at)?.into_owned().into())).collect()
         };
@@ -190,7 +190,7 @@ impl Backend for MetaFile {
             let patterns = self.ask(|meta| patterns(meta, aliases)).unwrap_or_default();
             patterns.into_iter().filter_map(keyed).collect()
         } else {
-            let names = |meta: &Meta| -> Result<Vec<_>, FormatError> {
+            let names = |meta: &MetaReader| -> Result<Vec<_>, FormatError> {
                 (0..meta.len()).map(|at| Ok(meta.name(at)?.into_owned())).collect()
             };
             let names = self.ask(names).unwrap_or_default().into_iter();
@@ -231,7 +231,7 @@ impl Backend for MetaFile {
 }
 
 /// Returns the path, a colon, and the paths of the dependencies; empty for a built-in module.
-fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
+fn line_of(meta: &MetaReader, position: u32) -> Result<Vec<u8>, FormatError> {
     let path = path_of(meta, position)?;
     if path.is_empty() {
         return Ok(Vec::new());
@@ -252,7 +252,7 @@ fn line_of(meta: &Meta, position: u32) -> Result<Vec<u8>, FormatError> {
 
 /// Returns the path of a module after checking that modules.dep can hold it and that it matches the module
 /// name.
-fn path_of(meta: &Meta, position: u32) -> Result<&[u8], FormatError> {
+fn path_of(meta: &MetaReader, position: u32) -> Result<&[u8], FormatError> {
     let module = meta.module(position)?;
     let is_right = *name::from_path(module.path) == *name::normalize(module.name);
     if module.path.is_empty() || is_right && module.path.find_byteset(UNFIT_FOR_PATHS).is_none() {
@@ -263,7 +263,7 @@ fn path_of(meta: &Meta, position: u32) -> Result<&[u8], FormatError> {
 }
 
 /// Returns the strings of a module, each terminated by NUL.
-fn strings_of(meta: &Meta, position: u32, aliases: &[Vec<u8>]) -> Result<Vec<u8>, FormatError> {
+fn strings_of(meta: &MetaReader, position: u32, aliases: &[Vec<u8>]) -> Result<Vec<u8>, FormatError> {
     let module = meta.module(position)?;
     let depends = module.depends()?.into_iter().map(|on| meta.name(on)).collect::<Result<Vec<_>, _>>()?;
     let mut strings = Vec::new();
@@ -283,7 +283,7 @@ fn strings_of(meta: &Meta, position: u32, aliases: &[Vec<u8>]) -> Result<Vec<u8>
 type Pair = (Vec<u8>, Vec<u8>);
 
 /// Returns the patterns, in tree order, with the names of their modules.
-fn patterns(meta: &Meta, aliases: Aliases) -> Result<Vec<Pair>, FormatError> {
+fn patterns(meta: &MetaReader, aliases: Aliases) -> Result<Vec<Pair>, FormatError> {
     let mut found = Vec::new();
     meta.patterns(aliases, |pattern, at| found.push((pattern.to_vec(), at)))?;
     let names = (0..meta.len()).map(|at| meta.name(at)).collect::<Result<Vec<_>, _>>()?;

@@ -67,7 +67,7 @@ use bstr::ByteSlice;
 
 use crate::error::{self, Error};
 use crate::formats::config::depmod::DepmodConfig;
-use crate::formats::config::{Author, Config};
+use crate::formats::config::{Config, OriginKind};
 use crate::formats::index::text::Dep;
 use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
@@ -75,7 +75,7 @@ use backend::Backend;
 use indexes::Indexes;
 use meta::{MetaFile, Place};
 
-pub use crate::formats::index::Kind as IndexKind;
+pub use crate::formats::index::IndexKind;
 pub use index_of_text::index_of_text;
 pub use lookup::Module;
 pub use operand::{Listed, exists, is_module_file, list, load_list};
@@ -336,7 +336,7 @@ fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
     let of_modules = match lines {
         Lines::Files(files) => files.as_slice(),
         Lines::Meta(path, lines) => {
-            config.parse_of(Author::Modules, path, lines, sink);
+            config.parse_of(OriginKind::Modules, path, lines, sink);
             &[]
         }
     };
@@ -348,7 +348,8 @@ fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
         files.add(source, sink);
     }
     for file in files.into_vec() {
-        let author = if of_modules.contains(&file.path) { Author::Modules } else { Author::Administrator };
+        let author =
+            if of_modules.contains(&file.path) { OriginKind::Modules } else { OriginKind::Administrator };
         config.parse_of(author, &file.path, &file.bytes, sink);
     }
     let cmdline = Path::new("/proc/cmdline");

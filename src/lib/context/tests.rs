@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use super::*;
-use crate::formats::index::Builder;
+use crate::formats::index::IndexBuilder;
 use crate::notice::testing::Recorder;
 
 const DEP: &str = "kernel/alpha.ko:\nkernel/bravo.ko: kernel/alpha.ko\nextra/charlie-x.ko.xz: kernel/bravo.ko kernel/alpha.ko\n\
@@ -119,7 +119,7 @@ fn fill(dir: &Path) {
         fs::write(dir.join(name), text).unwrap();
         fs::write(dir.join(format!("{name}.bin")), index_of_text(kind, text.as_bytes()).unwrap()).unwrap();
     }
-    fs::write(dir.join("modules.builtin.alias.bin"), Builder::default().write().unwrap()).unwrap();
+    fs::write(dir.join("modules.builtin.alias.bin"), IndexBuilder::default().write().unwrap()).unwrap();
 }
 
 /// The answer, and how many notices there were.

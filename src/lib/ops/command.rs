@@ -12,7 +12,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use crate::sys::{environment, process};
 
-pub use crate::sys::process::Output;
+pub use crate::sys::process::CommandOutput;
 
 /// The environment variable that holds the module that a command is run for.
 pub const MODULE_VARIABLE: &str = "MODPROBE_MODULE";
@@ -34,7 +34,7 @@ pub struct CommandEnvironment {
     /// Additional variables for commands.
     pub variables: Vec<(&'static str, OsString)>,
     /// The destination of the commands' output.
-    pub output: Output,
+    pub output: CommandOutput,
 }
 
 /// The reason why a command failed.
@@ -102,7 +102,7 @@ mod tests {
         let environment = CommandEnvironment {
             nesting: nesting.into(),
             variables: vec![("X", "y".into())],
-            output: Output::Inherited,
+            output: CommandOutput::Inherited,
         };
         environment.run(BStr::new("a"), BStr::new(command), BStr::new("o=1"))
     }

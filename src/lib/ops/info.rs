@@ -12,12 +12,12 @@
 //! ```no_run
 //! use oxmod::context::{ConfigSource, Context, module_dir};
 //! use oxmod::notice::Sink;
-//! use oxmod::ops::info::Reader;
+//! use oxmod::ops::info::InfoReader;
 //!
 //! let context = Context::open(module_dir(None, None)?, &ConfigSource::Nothing, &Sink::none());
 //! let path = context.path_of(b"ext4").ok_or("module ext4 not found")?;
 //! let with_signature = true;
-//! let info = Reader::default().read(context.dir(), &path, with_signature)?;
+//! let info = InfoReader::default().read(context.dir(), &path, with_signature)?;
 //! for entry in info.entries() {
 //!     let (key, value) = (String::from_utf8_lossy(entry.key), String::from_utf8_lossy(entry.value));
 //!     println!("{key}: {value}");
@@ -32,11 +32,11 @@ use crate::context::cache::Caches;
 use crate::context::module_file::Opener;
 use crate::error::{Error, Result};
 use crate::formats::cache::Record;
-use crate::formats::elf::{self, Module};
+use crate::formats::elf::{self, ElfModule};
 use crate::formats::modinfo::{Trailer, builtin, hex, strings};
 use crate::formats::source::Source;
 
-pub use crate::formats::modinfo::{Entry, Parameter, Parameters, Signature};
+pub use crate::formats::modinfo::{Field, Parameter, Parameters, Signature};
 
 /// The information in a module file.
 #[derive(Debug, Default)]
@@ -52,16 +52,16 @@ pub const SIGNATURE_FIELDS: [&[u8]; 5] = [b"sig_id", b"signer", b"sig_key", b"si
 
 /// Reads modules one after another, reusing its buffers and open caches.
 #[derive(Default)]
-pub struct Reader {
+pub struct InfoReader {
     opener: Opener,
     caches: Caches,
 }
 
-impl Reader {
+impl InfoReader {
     /// Reads the module file `path`, which may be below the module directory `dir`. The signature is only
     /// read with `with_signature`.
     ///
-    /// Errors: those of [`Opener::open`] and [`Module::parse`]; absent if there is no `.modinfo` section. A
+    /// Errors: those of [`Opener::open`] and [`ElfModule::parse`]; absent if there is no `.modinfo` section. A
     /// signature that cannot be read is not an error: its fields are missing.
     pub fn read(&mut self, dir: &Path, path: &Path, with_signature: bool) -> Result<Info> {
         if let Some(info) = self.caches.record(dir, path, |record| Info::known(record, with_signature)) {
@@ -98,18 +98,18 @@ impl Info {
     }
 
     fn read_source(source: &dyn Source, with_signature: bool) -> elf::Result<Self> {
-        let section = Module::parse(source)?.modinfo()?.to_vec();
+        let section = ElfModule::parse(source)?.modinfo()?.to_vec();
         let end = if with_signature { signature_bytes(source)? } else { None };
         Ok(Self::new(section, end))
     }
 
     /// Returns the strings, in the order of the section.
-    pub fn strings(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub fn strings(&self) -> impl Iterator<Item = Field<'_>> {
         strings(&self.section)
     }
 
     /// Returns the parameters, and the strings that should describe one but lack its name.
-    pub fn parameters(&self) -> (Parameters<'_>, Vec<Entry<'_>>) {
+    pub fn parameters(&self) -> (Parameters<'_>, Vec<Field<'_>>) {
         let mut parameters = Parameters::default();
         let bad = self.strings().filter_map(|entry| parameters.take(entry).err()).map(|bad| bad.0).collect();
         (parameters, bad)
@@ -122,12 +122,12 @@ impl Info {
 
     /// Returns the fields in order: the strings as in the section, then [`SIGNATURE_FIELDS`] for a signed
     /// module, key and signature in hexadecimal.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub fn entries(&self) -> impl Iterator<Item = Field<'_>> {
         let [key, value] = &self.hexed;
         let fields = self.signature.as_ref().map(|signature| {
             let values: [&[u8]; 5] =
                 [signature.id.as_bytes(), &signature.signer, key, signature.hash.as_bytes(), value];
-            SIGNATURE_FIELDS.into_iter().zip(values).map(|(key, value)| Entry { key, value })
+            SIGNATURE_FIELDS.into_iter().zip(values).map(|(key, value)| Field { key, value })
         });
         self.strings().chain(fields.into_iter().flatten())
     }

@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use indexmap::IndexMap;
 
 use crate::error::FormatError;
-use crate::formats::meta::{Meta, Module};
+use crate::formats::meta::{MetaModule, MetaReader};
 use crate::graph::Graph;
 use crate::name::{self, Element};
 
@@ -94,7 +94,7 @@ pub enum Flaw {
 
 /// Checks `meta` by itself: names, positions, cycles, the shape of the trees, its index. `unindexed` is the
 /// same file, opened without its index.
-pub fn check(meta: &Meta, unindexed: &Meta) -> Result<Vec<Flaw>> {
+pub fn check(meta: &MetaReader, unindexed: &MetaReader) -> Result<Vec<Flaw>> {
     let modules = unindexed.modules().collect::<Result<Vec<_>>>()?;
     let mut flaws = names(&modules);
     let count = unindexed.len();
@@ -128,7 +128,7 @@ pub fn check(meta: &Meta, unindexed: &Meta) -> Result<Vec<Flaw>> {
     Ok(flaws)
 }
 
-fn names(modules: &[Module<'_>]) -> Vec<Flaw> {
+fn names(modules: &[MetaModule<'_>]) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     let mut seen = HashSet::new();
     for (at, module) in modules.iter().enumerate() {
@@ -142,7 +142,7 @@ fn names(modules: &[Module<'_>]) -> Vec<Flaw> {
 }
 
 /// Whether the index of the file agrees with its modules.
-fn is_indexed_well(meta: &Meta, unindexed: &Meta, modules: &[Module<'_>]) -> Result<bool> {
+fn is_indexed_well(meta: &MetaReader, unindexed: &MetaReader, modules: &[MetaModule<'_>]) -> Result<bool> {
     if !meta.has_index() {
         return meta.keeps_its_index();
     }
@@ -162,7 +162,7 @@ fn is_indexed_well(meta: &Meta, unindexed: &Meta, modules: &[Module<'_>]) -> Res
 /// Returns the differences between `meta` and `fresh`, which was just made from the modules themselves. A
 /// file that another program made only needs module files, their direct dependencies, and patterns that
 /// find them.
-pub fn compare(meta: &Meta, fresh: &Meta) -> Result<Vec<Flaw>> {
+pub fn compare(meta: &MetaReader, fresh: &MetaReader) -> Result<Vec<Flaw>> {
     let is_ours = meta.is_ours()?;
     let there = by_name(meta)?;
     let expected = by_name(fresh)?;
@@ -184,7 +184,7 @@ pub fn compare(meta: &Meta, fresh: &Meta) -> Result<Vec<Flaw>> {
             unanswered(meta, fresh, aliases, &mut flaws)?;
         }
     }
-    let release = |of: &Meta| Ok(of.release()?.unwrap_or_default().to_vec());
+    let release = |of: &MetaReader| Ok(of.release()?.unwrap_or_default().to_vec());
     let (old, new): (Vec<u8>, Vec<u8>) = (release(meta)?, release(fresh)?);
     // For a module directory that was given directly, the release is not known.
     if is_ours && old != new && !new.is_empty() {
@@ -196,8 +196,8 @@ pub fn compare(meta: &Meta, fresh: &Meta) -> Result<Vec<Flaw>> {
 /// Returns the differences for one module.
 fn differing(
     name: &BString,
-    (meta, old): (&Meta, &Module<'_>),
-    (fresh, new): (&Meta, &Module<'_>),
+    (meta, old): (&MetaReader, &MetaModule<'_>),
+    (fresh, new): (&MetaReader, &MetaModule<'_>),
     is_ours: bool,
 ) -> Result<Vec<Flaw>> {
     let mut flaws = Vec::new();
@@ -210,7 +210,7 @@ fn differing(
         flaws.push(Flaw::Depends { module: module(), there, expected });
     }
     if is_ours {
-        let closure = |of: &Meta, one: &Module<'_>| -> Result<Vec<BString>> {
+        let closure = |of: &MetaReader, one: &MetaModule<'_>| -> Result<Vec<BString>> {
             let positions = one.closure()?.unwrap_or_default();
             positions.into_iter().map(|on| Ok(of.name(on)?.into_owned().into())).collect()
         };
@@ -226,8 +226,8 @@ fn differing(
 }
 
 /// Adds the patterns that only one of the two files has.
-fn patterns(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
-    let pairs = |of: &Meta| -> Result<BTreeSet<(BString, BString)>> {
+fn patterns(meta: &MetaReader, fresh: &MetaReader, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
+    let pairs = |of: &MetaReader| -> Result<BTreeSet<(BString, BString)>> {
         let mut found = Vec::new();
         of.patterns(aliases, |pattern, at| found.push((BString::from(pattern), at)))?;
         found.into_iter().map(|(pattern, at)| Ok((pattern, of.name(at)?.into_owned().into()))).collect()
@@ -244,14 +244,14 @@ fn patterns(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) 
 }
 
 /// Returns the modules by their normalised names, in order.
-fn by_name(meta: &Meta) -> Result<IndexMap<BString, Module<'_>>> {
+fn by_name(meta: &MetaReader) -> Result<IndexMap<BString, MetaModule<'_>>> {
     meta.modules()
         .map(|module| module.map(|module| (name::normalize(module.name).into_owned().into(), module)))
         .collect()
 }
 
 /// Returns the sorted names of a module's direct dependencies.
-fn needs(meta: &Meta, positions: &[u32]) -> Result<Vec<BString>> {
+fn needs(meta: &MetaReader, positions: &[u32]) -> Result<Vec<BString>> {
     let names = positions.iter().map(|&on| Ok(meta.name(on)?.into_owned().into()));
     let mut names = names.collect::<Result<Vec<BString>>>()?;
     names.sort_unstable();
@@ -261,7 +261,7 @@ fn needs(meta: &Meta, positions: &[u32]) -> Result<Vec<BString>> {
 
 /// Looks up one device for each pattern of `fresh` in `meta`. A file that another program made has no
 /// patterns of built-in modules; that is not a defect.
-fn unanswered(meta: &Meta, fresh: &Meta, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
+fn unanswered(meta: &MetaReader, fresh: &MetaReader, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
     if aliases == Aliases::Builtin && !meta.has(aliases) {
         return Ok(());
     }
@@ -298,7 +298,7 @@ pub fn example(pattern: &[u8]) -> Vec<u8> {
 
 /// A module with everything that the file contains about it.
 #[derive(Debug)]
-pub struct Listed<'a> {
+pub struct ListedModule<'a> {
     /// Its name, normalised.
     pub name: Vec<u8>,
     /// Its file below the module directory; empty for a built-in module.
@@ -313,11 +313,11 @@ pub struct Listed<'a> {
     pub weakdeps: Vec<Vec<u8>>,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ListedModule<'a> {
     /// Returns all modules, by position.
     ///
-    /// Errors: malformed, and those of [`Meta::patterns`].
-    pub fn all(meta: &'a Meta) -> Result<Vec<Self>> {
+    /// Errors: malformed, and those of [`MetaReader::patterns`].
+    pub fn all(meta: &'a MetaReader) -> Result<Vec<Self>> {
         let mut listed = Vec::new();
         let owned = |list: Vec<&[u8]>| list.into_iter().map(<[u8]>::to_vec).collect();
         for module in meta.modules() {
@@ -349,7 +349,7 @@ impl<'a> Listed<'a> {
 
 /// A module that matches a device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Served {
+pub struct DeviceModule {
     /// Its name, normalised.
     pub name: Vec<u8>,
     /// Whether it is built in.
@@ -358,13 +358,13 @@ pub struct Served {
 
 /// Returns the modules for a normalised modalias, sorted by name.
 ///
-/// Errors: those of [`Meta::search`] and [`Meta::name`].
-pub fn serving(meta: &Meta, modalias: &[u8]) -> Result<Vec<Served>> {
+/// Errors: those of [`MetaReader::search`] and [`MetaReader::name`].
+pub fn serving(meta: &MetaReader, modalias: &[u8]) -> Result<Vec<DeviceModule>> {
     let mut served = Vec::new();
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
         for position in meta.search(aliases, modalias)? {
             let name = meta.name(position)?.into_owned();
-            served.push(Served { name, builtin: aliases == Aliases::Builtin });
+            served.push(DeviceModule { name, builtin: aliases == Aliases::Builtin });
         }
     }
     served.sort_unstable();

@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::meta_check::{self, Flaw, Listed, Served};
+use super::meta_check::{self, DeviceModule, Flaw, ListedModule};
 use crate::error::{Error, FormatError, Result};
-use crate::formats::meta::{FILE_NAME, Meta};
+use crate::formats::meta::{FILE_NAME, MetaReader};
 use crate::name;
 use crate::sys::{file, publish};
 
@@ -16,7 +16,7 @@ use crate::sys::{file, publish};
 pub struct MetaFile {
     path: PathBuf,
     bytes: Vec<u8>,
-    meta: Meta,
+    meta: MetaReader,
     /// The directory above the module directory, if it was found there: its paths are below that one.
     above: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ impl MetaFile {
     }
 
     fn new(path: PathBuf, bytes: Vec<u8>, above: Option<PathBuf>) -> Result<Self> {
-        let meta = Meta::open(Box::new(bytes.clone())).map_err(Error::at(&path))?;
+        let meta = MetaReader::open(Box::new(bytes.clone())).map_err(Error::at(&path))?;
         Ok(Self { path, bytes, meta, above })
     }
 
@@ -85,14 +85,14 @@ impl MetaFile {
     /// Every module, by position.
     ///
     /// Errors: malformed.
-    pub fn modules(&self) -> Result<Vec<Listed<'_>>> {
-        Listed::all(&self.meta).map_err(self.at())
+    pub fn modules(&self) -> Result<Vec<ListedModule<'_>>> {
+        ListedModule::all(&self.meta).map_err(self.at())
     }
 
     /// The modules for a modalias, by name. What cannot be an alias matches nothing.
     ///
     /// Errors: malformed.
-    pub fn serving(&self, modalias: &[u8]) -> Result<Vec<Served>> {
+    pub fn serving(&self, modalias: &[u8]) -> Result<Vec<DeviceModule>> {
         match name::normalize_alias(modalias) {
             Ok(key) => meta_check::serving(&self.meta, &key).map_err(self.at()),
             Err(_) => Ok(Vec::new()),
@@ -103,7 +103,7 @@ impl MetaFile {
     ///
     /// Errors: malformed.
     pub fn flaws(&self) -> Result<Vec<Flaw>> {
-        let unindexed = Meta::open_unindexed(Box::new(self.bytes.clone())).map_err(self.at())?;
+        let unindexed = MetaReader::open_unindexed(Box::new(self.bytes.clone())).map_err(self.at())?;
         meta_check::check(&self.meta, &unindexed).map_err(self.at())
     }
 
@@ -111,7 +111,7 @@ impl MetaFile {
     ///
     /// Errors: malformed.
     pub fn differences(&self, made: Vec<u8>) -> Result<Vec<Flaw>> {
-        let made = Meta::open(Box::new(made)).map_err(self.at())?;
+        let made = MetaReader::open(Box::new(made)).map_err(self.at())?;
         meta_check::compare(&self.meta, &made).map_err(self.at())
     }
 

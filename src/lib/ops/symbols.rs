@@ -8,7 +8,7 @@ use bstr::BString;
 
 use crate::context::module_file::Opener;
 use crate::error::{Error, FormatError, FormatKind, Result};
-use crate::formats::elf::{self, Module};
+use crate::formats::elf::{self, ElfModule};
 
 /// A symbol and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +46,11 @@ pub fn exported(path: &Path) -> Result<Vec<Symbol>> {
     })
 }
 
-fn of_module(path: &Path, read: impl FnOnce(&Module<'_>) -> elf::Result<Vec<Symbol>>) -> Result<Vec<Symbol>> {
+fn of_module(
+    path: &Path,
+    read: impl FnOnce(&ElfModule<'_>) -> elf::Result<Vec<Symbol>>,
+) -> Result<Vec<Symbol>> {
     let mut opener = Opener::default();
     let file = opener.open(path)?;
-    Module::parse(file.source()).and_then(|module| read(&module)).map_err(Error::at(path))
+    ElfModule::parse(file.source()).and_then(|module| read(&module)).map_err(Error::at(path))
 }

@@ -17,7 +17,7 @@ const PORTION: usize = 8 << 10;
 
 /// Identifies a directory, whatever path leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
+pub struct DirIdentity {
     device: libc::dev_t,
     inode: libc::ino_t,
 }
@@ -25,10 +25,10 @@ pub struct Identity {
 /// Returns the identity of the directory at `path`.
 ///
 /// Errors: those of stat.
-pub fn identity(path: &Path) -> Result<Identity> {
+pub fn identity(path: &Path) -> Result<DirIdentity> {
     // Not the standard library's function, which calls statx: preloaded shims that redirect paths intercept stat.
     let found = stat(path).map_err(|errno| Error::new(path, io::Error::from(errno)))?;
-    Ok(Identity { device: found.st_dev, inode: found.st_ino })
+    Ok(DirIdentity { device: found.st_dev, inode: found.st_ino })
 }
 
 /// Returns the names in a directory, in the order in which the file system lists them, without `.` and `..`.

@@ -34,7 +34,7 @@ const TRIES: u32 = 100;
 
 /// A directory that is being filled. There is no other writer, unless the file system does not support locks.
 #[derive(Debug)]
-pub struct Deposit {
+pub struct ImageDir {
     top: Place,
     /// The directories, by device and inode, from which leftovers of dead runs have been removed.
     swept: RefCell<BTreeSet<(u64, u64)>>,
@@ -55,7 +55,7 @@ impl Place {
     }
 }
 
-impl Deposit {
+impl ImageDir {
     /// Opens the directory `path`, creating it if necessary, and waits until no other process is filling it.
     ///
     /// Errors: those of creating and opening it.
@@ -84,7 +84,7 @@ impl Deposit {
 
     /// Creates a symbolic link at a path below the directory.
     ///
-    /// Errors: those of [`Deposit::file`].
+    /// Errors: those of [`ImageDir::file`].
     pub fn link(&self, path: &[u8], target: &[u8]) -> Result<()> {
         self.place(path, |dir, name| Ok(symlinkat(OsStr::from_bytes(target), dir, name)?)).map(|_| ())
     }
@@ -235,7 +235,7 @@ mod tests {
     fn files_and_links_take_their_places() {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().join("new/top");
-        let deposit = Deposit::open(&top).unwrap();
+        let deposit = ImageDir::open(&top).unwrap();
         deposit.file(b"a/b/file", b"one", 0o444).unwrap();
         assert_eq!(deposit.file(b"a/b/file", b"two", 0o444).unwrap(), top.join("a/b/file"));
         deposit.link(b"a/link", b"b/file").unwrap();
@@ -260,7 +260,7 @@ mod tests {
         ] {
             symlink(target, dir.path().join(link)).unwrap();
         }
-        let deposit = Deposit::open(dir.path()).unwrap();
+        let deposit = ImageDir::open(dir.path()).unwrap();
         for (path, real) in [
             ("lib/fw/a", "usr/lib/fw/a"),
             ("lib64/fw/b", "usr/lib/fw/b"),
@@ -280,7 +280,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("a")).unwrap();
         fs::write(dir.path().join("a/.oxmod-new-1-0"), "half").unwrap();
         symlink("x", dir.path().join("a/.oxmod-new-1-1")).unwrap();
-        let deposit = Deposit::open(dir.path()).unwrap();
+        let deposit = ImageDir::open(dir.path()).unwrap();
         deposit.file(b"a/file", b"x", 0o444).unwrap();
         assert_eq!(names(&dir.path().join("a")), ["file"]);
     }
@@ -297,7 +297,7 @@ mod tests {
         symlink("file", top.join("to_file")).unwrap();
         symlink("round", top.join("round")).unwrap();
         fs::write(top.join("file"), "x").unwrap();
-        let deposit = Deposit::open(&top).unwrap();
+        let deposit = ImageDir::open(&top).unwrap();
         for (path, errno) in [
             (&b"out/x"[..], libc::EINVAL),
             (b"absolute/x", libc::EINVAL),

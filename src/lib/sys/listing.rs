@@ -10,7 +10,7 @@ use crate::error::{Error, FormatError, FormatKind, Result};
 
 /// The type of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A regular file of this size in bytes.
     File(u64),
     /// A symbolic link with this target.
@@ -22,7 +22,7 @@ pub enum Kind {
 ///
 /// Errors: `top` or a directory below it cannot be listed; an entry cannot be examined; [`FormatKind::Limit`] if there
 /// are more than `most` entries, including directories.
-pub fn below(top: &Path, most: usize) -> Result<Vec<(Vec<u8>, Kind)>> {
+pub fn below(top: &Path, most: usize) -> Result<Vec<(Vec<u8>, FileKind)>> {
     let mut room = most;
     let mut found = Vec::new();
     let mut pending = vec![Vec::new()];
@@ -58,22 +58,22 @@ pub fn below(top: &Path, most: usize) -> Result<Vec<(Vec<u8>, Kind)>> {
 
 enum Examined {
     Directory,
-    Entry(Kind),
+    Entry(FileKind),
     Other,
 }
 
 /// Returns the type of the file or link at a path; `None` for a directory.
 ///
 /// Errors: it cannot be examined; unsupported for anything else.
-pub fn one(path: &Path) -> Result<Option<Kind>> {
+pub fn one(path: &Path) -> Result<Option<FileKind>> {
     let metadata = fs::symlink_metadata(path).map_err(Error::at(path))?;
     if metadata.is_dir() {
         Ok(None)
     } else if metadata.is_symlink() {
         let target = fs::read_link(path).map_err(Error::at(path))?;
-        Ok(Some(Kind::Link(target.into_os_string().into_vec())))
+        Ok(Some(FileKind::Link(target.into_os_string().into_vec())))
     } else if metadata.is_file() {
-        Ok(Some(Kind::File(metadata.len())))
+        Ok(Some(FileKind::File(metadata.len())))
     } else {
         Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "not a regular file")))
     }
@@ -84,10 +84,10 @@ fn examined(entry: &fs::DirEntry) -> io::Result<Examined> {
     Ok(if kind.is_dir() {
         Examined::Directory
     } else if kind.is_symlink() {
-        Examined::Entry(Kind::Link(fs::read_link(entry.path())?.into_os_string().into_vec()))
+        Examined::Entry(FileKind::Link(fs::read_link(entry.path())?.into_os_string().into_vec()))
     } else if kind.is_file() {
         // This is the size of the entry itself, because no link is followed.
-        Examined::Entry(Kind::File(entry.metadata()?.len()))
+        Examined::Entry(FileKind::File(entry.metadata()?.len()))
     } else {
         Examined::Other
     })
@@ -108,13 +108,13 @@ mod tests {
         nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let mut found = below(dir.path(), 7).unwrap();
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let link = |target: &str| Kind::Link(target.into());
-        let expected = [("a/b/file", Kind::File(4)), ("a/dead", link("/nowhere")), ("link", link("a/b"))];
+        let link = |target: &str| FileKind::Link(target.into());
+        let expected = [("a/b/file", FileKind::File(4)), ("a/dead", link("/nowhere")), ("link", link("a/b"))];
         assert_eq!(found, expected.map(|(path, kind)| (path.into(), kind)));
         assert_eq!(below(&dir.path().join("nothing"), 1).unwrap_err().errno(), libc::ENOENT);
         assert_eq!(below(dir.path(), 6).unwrap_err().errno(), libc::EFBIG);
         assert_eq!(one(&dir.path().join("a/dead")).unwrap(), Some(link("/nowhere")));
-        assert_eq!(one(&dir.path().join("a/b/file")).unwrap(), Some(Kind::File(4)));
+        assert_eq!(one(&dir.path().join("a/b/file")).unwrap(), Some(FileKind::File(4)));
         assert_eq!(one(dir.path()).unwrap(), None);
         assert!(one(&dir.path().join("pipe")).is_err() && one(&dir.path().join("nothing")).is_err());
     }

@@ -17,7 +17,7 @@ static LAST_WORDS: OnceLock<[&str; 2]> = OnceLock::new();
 
 /// The system's allocator, but one that ends the program when memory is exhausted. For `#[global_allocator]`.
 #[derive(Debug)]
-pub struct Finite;
+pub struct ExitingAllocator;
 
 /// Sets the message, including its newline.
 pub fn last_words(words: [&'static str; 2]) {
@@ -54,7 +54,7 @@ fn checked(memory: *mut u8) -> *mut u8 {
 
 // SAFETY: each method calls the system's with the same arguments and returns its result, or does not return.
 #[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Finite {
+unsafe impl GlobalAlloc for ExitingAllocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the contract is the same, and the caller upholds it.

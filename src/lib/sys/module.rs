@@ -13,7 +13,7 @@ use crate::error::Result;
 
 /// The state of a module in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ModuleState {
     /// Loaded and working.
     Live,
     /// Being loaded.
@@ -24,15 +24,15 @@ pub enum State {
 
 /// Returns the state of the module with this normalised name; `None` if the kernel does not have it, or has it built
 /// in.
-pub fn state(name: &[u8]) -> Option<State> {
+pub fn state(name: &[u8]) -> Option<ModuleState> {
     let dir = dir(name)?;
     match initstate(&dir).ok()?.as_deref() {
-        Some(LIVE) => Some(State::Live),
-        Some(b"coming\n") => Some(State::Coming),
-        Some(b"going\n") => Some(State::Going),
+        Some(LIVE) => Some(ModuleState::Live),
+        Some(b"coming\n") => Some(ModuleState::Coming),
+        Some(b"going\n") => Some(ModuleState::Going),
         Some(_) => None,
         // The kernel creates the directory before its files.
-        None => file::exists(&dir).is_ok().then_some(State::Coming),
+        None => file::exists(&dir).is_ok().then_some(ModuleState::Coming),
     }
 }
 
@@ -41,7 +41,7 @@ pub fn is_present(name: &[u8]) -> bool {
     state(name).is_some() || dir(name).is_some_and(|dir| dir.is_dir())
 }
 
-/// Whether the module with this normalised name is in [`State::Live`]. Needs one lookup where [`fn@state`] may need
+/// Whether the module with this normalised name is in [`ModuleState::Live`]. Needs one lookup where [`fn@state`] may need
 /// two.
 pub fn is_live(name: &[u8]) -> bool {
     dir(name).is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.as_deref() == Some(LIVE)))
@@ -55,14 +55,14 @@ pub fn are_shown() -> bool {
 /// The shortest and the longest pause between two looks at the state.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
 
-/// Waits until the module with this normalised name is not [`State::Coming`] or [`State::Going`] any more, but no
+/// Waits until the module with this normalised name is not [`ModuleState::Coming`] or [`ModuleState::Going`] any more, but no
 /// longer than `patience`. Returns its state then.
-pub fn settled(name: &[u8], patience: Duration) -> Option<State> {
+pub fn settled(name: &[u8], patience: Duration) -> Option<ModuleState> {
     let [first, longest] = PAUSES;
     let mut retry = Retry::new(patience, first, longest);
     loop {
         let state = state(name);
-        if matches!(state, None | Some(State::Live)) {
+        if matches!(state, None | Some(ModuleState::Live)) {
             return state;
         }
         // What is built in has a directory and no state, for ever.

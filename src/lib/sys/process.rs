@@ -9,7 +9,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 /// The destination of a command's standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Output {
+pub enum CommandOutput {
     /// Standard output of this process.
     #[default]
     Inherited,
@@ -24,13 +24,13 @@ const NO_SHELL: i32 = 127;
 /// code, or the negated number of the signal that ended it; 127 if the shell cannot be executed, as system(3) does.
 ///
 /// Errors: no further process can be created.
-pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: Output) -> io::Result<i32> {
+pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: CommandOutput) -> io::Result<i32> {
     let mut shell = Command::new("/bin/sh");
     // The same name as with system(3); it occurs in the shell's messages.
     shell.arg0("sh").arg("-c").arg(command).envs(variables.iter().copied()).stdin(Stdio::inherit());
     shell.stdout(match output {
-        Output::Inherited => Stdio::inherit(),
-        Output::Error => Stdio::from(io::stderr()),
+        CommandOutput::Inherited => Stdio::inherit(),
+        CommandOutput::Error => Stdio::from(io::stderr()),
     });
     let status = match shell.status() {
         Err(error) if !matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ENOMEM)) => {
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn status_and_environment() {
         let variables = [("MODPROBE_MODULE", OsStr::new("x"))];
-        let run = |command: &str| shell(OsStr::new(command), &variables, Output::Inherited).unwrap();
+        let run = |command: &str| shell(OsStr::new(command), &variables, CommandOutput::Inherited).unwrap();
         assert_eq!(run("test \"$MODPROBE_MODULE\" = x"), 0);
         assert_eq!(run("exit 3"), 3);
         assert_eq!(run("kill -9 $$"), -9);

@@ -10,16 +10,16 @@ use crate::path_walk::{Entry, Tree, walk};
 
 /// A resolved path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way {
+pub struct ResolvedPath {
     /// The path without links, as seen from the real root.
     pub end: PathBuf,
     /// The links that were followed.
-    pub links: Vec<Link>,
+    pub links: Vec<ResolvedLink>,
 }
 
 /// A link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct ResolvedLink {
     /// The path of the link without other links, as seen from the real root.
     pub path: PathBuf,
     /// The target as written in the link.
@@ -28,7 +28,7 @@ pub struct Link {
     pub is_last: bool,
 }
 
-impl Way {
+impl ResolvedPath {
     /// Whether the path would lead elsewhere for a process with the real root directory.
     pub fn needs_root(&self) -> bool {
         self.links.iter().any(|link| link.target.is_absolute())
@@ -39,11 +39,11 @@ impl Way {
 /// absolute. A path that is not below `root` may lead up to the real root until an absolute link leads into `root`.
 ///
 /// Errors: the path does not exist, or has more than 40 links; those of readlink.
-pub fn follow(root: &Path, path: &Path) -> io::Result<Way> {
+pub fn follow(root: &Path, path: &Path) -> io::Result<ResolvedPath> {
     let (floor, rest) = path.strip_prefix(root).map_or((Path::new("/"), path), |rest| (root, rest));
     let mut disk = Disk { root, floor, here: floor.to_path_buf(), links: Vec::new() };
     walk(&mut disk, rest.as_os_str().as_bytes())?;
-    Ok(Way { end: disk.here, links: disk.links })
+    Ok(ResolvedPath { end: disk.here, links: disk.links })
 }
 
 /// The directories of the disk below a root.
@@ -52,7 +52,7 @@ struct Disk<'r> {
     /// Nothing leads above this.
     floor: &'r Path,
     here: PathBuf,
-    links: Vec<Link>,
+    links: Vec<ResolvedLink>,
 }
 
 impl Tree for Disk<'_> {
@@ -75,7 +75,7 @@ impl Tree for Disk<'_> {
                     self.here = self.root.to_path_buf();
                 }
                 let parts = target.as_os_str().as_bytes().to_vec();
-                self.links.push(Link { path, target, is_last });
+                self.links.push(ResolvedLink { path, target, is_last });
                 Ok(Entry::Link((), parts))
             }
             // It is there and no link.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// An item found by the walk.
 #[derive(Debug)]
-pub enum Found {
+pub enum TreeEntry {
     /// A regular file, or a link to one.
     File(PathBuf),
     /// A file of another type, or a link to one, with its `st_mode`.
@@ -28,12 +28,12 @@ struct Level {
 
 /// A depth-first walk over a tree that follows symbolic links. It never enters a directory inside itself; a link that
 /// leads there is reported as `ELOOP`.
-pub struct Walk<'a> {
+pub struct TreeWalk<'a> {
     levels: Vec<Level>,
     skip: &'a dyn Fn(&OsString, bool) -> bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> TreeWalk<'a> {
     /// Starts at `top`. `skip` decides by the name of an entry whether to skip it. Its second argument is true when it
     /// is called for an entry that is a directory.
     ///
@@ -44,28 +44,28 @@ impl<'a> Walk<'a> {
     }
 
     /// Examines one entry; `None` if it is skipped, or a directory that is entered.
-    fn examine(&mut self, path: PathBuf, name: &OsString, kind: Option<fs::FileType>) -> Option<Found> {
+    fn examine(&mut self, path: PathBuf, name: &OsString, kind: Option<fs::FileType>) -> Option<TreeEntry> {
         if (self.skip)(name, false) {
             return None;
         }
         if kind.is_some_and(|kind| kind.is_file()) {
-            return Some(Found::File(path));
+            return Some(TreeEntry::File(path));
         }
         // Directories need their identity, and links and unknown types must be followed.
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
-            Err(error) => return Some(Found::Error(Error::new(path, error))),
+            Err(error) => return Some(TreeEntry::Error(Error::new(path, error))),
         };
         if metadata.is_file() {
-            return Some(Found::File(path));
+            return Some(TreeEntry::File(path));
         }
         if !metadata.is_dir() {
-            return Some(Found::Other(path, metadata.mode()));
+            return Some(TreeEntry::Other(path, metadata.mode()));
         }
         if (self.skip)(name, true) {
             return None;
         }
-        self.enter(path, identity(&metadata)).err().map(Found::Error)
+        self.enter(path, identity(&metadata)).err().map(TreeEntry::Error)
     }
 
     fn enter(&mut self, path: PathBuf, id: (u64, u64)) -> Result<()> {
@@ -88,10 +88,10 @@ impl Level {
     }
 }
 
-impl Iterator for Walk<'_> {
-    type Item = Found;
+impl Iterator for TreeWalk<'_> {
+    type Item = TreeEntry;
 
-    fn next(&mut self) -> Option<Found> {
+    fn next(&mut self) -> Option<TreeEntry> {
         loop {
             let level = self.levels.last_mut()?;
             let Some((name, kind)) = level.entries.next() else {

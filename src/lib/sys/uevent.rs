@@ -26,7 +26,7 @@ const ROOM: usize = 64 << 10;
 
 /// An event reported by the listener.
 #[derive(Debug)]
-pub enum Heard {
+pub enum Received {
     /// A message from the kernel.
     Message(Vec<u8>),
     /// The receive buffer overflowed, and messages were lost.
@@ -56,7 +56,7 @@ pub struct Listener {
 pub struct Waker(UnixStream);
 
 impl Waker {
-    /// Wakes the listener, which reports only [`Heard::Woken`] from then on.
+    /// Wakes the listener, which reports only [`Received::Woken`] from then on.
     pub fn wake(&self) {
         // A write can only fail if the buffer is full; then the listener is awake already.
         let _ = (&self.0).write(&[0]);
@@ -102,18 +102,18 @@ impl Listener {
     /// Waits for the next event. A waker takes precedence over signals, and signals over messages.
     ///
     /// Errors: unexpected errors of the system calls.
-    pub fn hear(&mut self) -> io::Result<Heard> {
+    pub fn hear(&mut self) -> io::Result<Received> {
         loop {
             if self.wait()? {
-                return Ok(Heard::Woken);
+                return Ok(Received::Woken);
             }
             if let Some(signal) = self.signals.read_signal()? {
                 let reload = i32::try_from(signal.ssi_signo) == Ok(libc::SIGHUP);
-                return Ok(if reload { Heard::Reload } else { Heard::End });
+                return Ok(if reload { Received::Reload } else { Received::End });
             }
             match self.receive() {
-                Ok(Some(message)) => return Ok(Heard::Message(message)),
-                Err(Errno::ENOBUFS) => return Ok(Heard::Lost),
+                Ok(Some(message)) => return Ok(Received::Message(message)),
+                Err(Errno::ENOBUFS) => return Ok(Received::Lost),
                 // A message from a process, or nothing to read.
                 Ok(None) | Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),

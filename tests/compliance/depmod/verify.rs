@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use bstr::ByteSlice;
-use oxmod::formats::cache::{self, Contents, Facts, MAKER, Made, Record};
-use oxmod::formats::index::Builder;
+use oxmod::formats::cache::{self, Cache, Inputs, MAKER, Record, RecordContents};
+use oxmod::formats::index::IndexBuilder;
 use oxmod_test_support::{Answer, Module, Root, Run, Side, sides};
 
 use super::facts::{FACTS, depmod, path, settled, unindexed};
@@ -140,17 +140,17 @@ fn a_side_car_that_says_what_is_not_so() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let bytes = fs::read(path(&root, FACTS)).unwrap();
-    let facts = Facts::open(&bytes[..], MAKER).unwrap();
+    let facts = Cache::open(&bytes[..], MAKER).unwrap();
     let found = facts.find(b"kernel/base.ko").unwrap();
     let record = Record::parse(found).unwrap();
-    let contents = Contents {
+    let contents = RecordContents {
         path: record.path(),
         identity: record.identity(),
         modinfo: Some(b"alias=another\0"),
         signature: record.signature(),
     };
     let forged = cache::encode(&contents, record.exports(), record.needs()).unwrap();
-    let made = Made { maker: MAKER, symbol_prefix: None, files: Vec::new() };
+    let made = Inputs { maker: MAKER, symbol_prefix: None, files: Vec::new() };
     let parts = cache::assemble(&made, &[&forged]).unwrap();
     fs::write(path(&root, FACTS), [&parts.head[..], &forged, &parts.table].concat()).unwrap();
     let expected = "modules.oxmod.bin: wrong information about 1 module\n  - kernel/base.ko\n";
@@ -194,7 +194,7 @@ fn an_index_of_very_long_keys_is_refused() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let longest = vec![b'k'; 6000];
-    let mut builder = Builder::default();
+    let mut builder = IndexBuilder::default();
     for len in 1..longest.len() {
         builder.insert(&longest[..len], b"v", 0).unwrap();
     }

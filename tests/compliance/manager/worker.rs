@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use oxmod::ops::ModuleError;
-use oxmod::ops::manager::{Manager, Report};
+use oxmod::ops::manager::{LoadReport, Manager};
 
 /// The name of the test that runs the script.
 pub(super) const NAME: &str = "manager::worker::runs_a_script";
@@ -143,7 +143,7 @@ fn together(manager: &Manager, arguments: &str) -> String {
     loaded.join(" ")
 }
 
-fn told(report: &Report) -> String {
+fn told(report: &LoadReport) -> String {
     let mut parts: Vec<String> = [
         ("loaded", &report.loaded),
         ("already", &report.already),

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use bstr::ByteSlice;
 use oxmod::formats::index::{Index, text};
-use oxmod::formats::meta::{Aliases, Meta, Tree, message};
+use oxmod::formats::meta::{Aliases, MetaReader, RadixTree, message};
 use oxmod::formats::modinfo;
 use oxmod::name;
 use oxmod::ops::meta_check::{example, serving};
@@ -38,7 +38,7 @@ fn made(kernel: &Kernel) -> (Root, Vec<u8>) {
 /// The published format: fields and numbers.
 const SCHEMA: &str = r#"syntax = "proto3";
 package osbase.kmod.spec;
-message Meta { repeated Module modules = 1; RadixNode module_device_matches = 2; }
+message MetaReader { repeated Module modules = 1; RadixNode module_device_matches = 2; }
 message Module { string name = 1; string path = 2; repeated uint32 depends = 3; }
 message RadixNode {
   enum Type { LITERAL = 0; WILDCARD = 1; SINGLE_WILDCARD = 2; BYTE_RANGE = 3; ROOT = 4; }
@@ -130,7 +130,7 @@ fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, ou
 /// modules.
 fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: &[u8]) {
     let every = if exhaustive() { 1 } else { 100 };
-    let meta = Meta::open(Box::new(bytes.to_vec())).unwrap();
+    let meta = MetaReader::open(Box::new(bytes.to_vec())).unwrap();
     let index = fs::read(out.path(out.in_modules("modules.alias.bin"))).unwrap();
     let index = Index::parse(&index).unwrap();
     let aliases = fs::read(out.path(out.in_modules("modules.alias"))).unwrap();
@@ -305,7 +305,7 @@ fn what_is_written_and_where() {
     let (by_dir, by_version) = (run.stdout, Run::new("kmod").args(["meta", "build", "-o", "-", "-b"]));
     let by_version = by_version.arg(root.path("")).arg(root.release()).on(Side::Ours).stdout;
     let release = |bytes: Vec<u8>| {
-        let meta = Meta::open(Box::new(bytes)).unwrap();
+        let meta = MetaReader::open(Box::new(bytes)).unwrap();
         meta.release().unwrap().map(<[u8]>::to_vec)
     };
     assert_eq!(release(by_version), Some(root.release().into()));
@@ -333,7 +333,7 @@ fn files_that_are_none() {
     assert_eq!(meta(&root, &["build"]).0, 0);
     let whole = fs::read(&file).unwrap();
     for (bytes, why) in [
-        (&b""[..], "not a Meta message"),
+        (&b""[..], "not a MetaReader message"),
         (b"\x0bxx", "unknown wire type"),
         (&whole[..whole.len() / 2], "truncated field"),
         (b"\x12\x02\x08\x09", "unknown node kind"),
@@ -391,7 +391,7 @@ fn every_change_of_the_file_is_found() {
     let release = changed(|meta| meta.release = "9.9".into()).1;
     assert_eq!(release, format!("the file is for kernel 9.9, not {RELEASE}\n"));
     let everything = changed(|meta| {
-        let mut tree = Tree::default();
+        let mut tree = RadixTree::default();
         (0..4).for_each(|module| tree.insert(b"*", module).unwrap());
         meta.module_device_matches = Some(tree.into_message().0);
     });
@@ -417,7 +417,7 @@ fn files_of_others_are_verified_for_what_they_say() {
             module.depends.iter_mut().for_each(|on| *on -= 1);
             (module.closure, module.softdeps, module.weakdeps) = Default::default();
         }
-        let mut tree = Tree::default();
+        let mut tree = RadixTree::default();
         for (pattern, at) in [("pci:v1d[0-9A-C]*", 0), ("usb:a-b*", 1), ("pci:v1d?", 2)] {
             tree.insert(pattern.as_bytes(), at).unwrap();
         }

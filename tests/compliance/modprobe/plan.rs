@@ -334,7 +334,7 @@ fn nothing_to_do_is_success_without_a_dry_run_too() {
 #[test]
 fn dependencies_are_where_the_line_of_the_module_says() {
     let root = tree();
-    let mut index = oxmod::formats::index::Builder::default();
+    let mut index = oxmod::formats::index::IndexBuilder::default();
     for (name, line) in [
         ("b", "kernel/b.ko: kernel/a.ko kernel/f.ko"),
         ("a", "elsewhere/a.ko:"),

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::cache::{Contents, Facts, Identity, MAKER, Made, Record, Symbol, assemble, encode};
+use oxmod::formats::cache::{RecordContents, Cache, FileIdentity, MAKER, Inputs, Record, Symbol, assemble, encode};
 
 fuzz_target!(|bytes: &[u8]| {
     read(bytes);
@@ -14,16 +14,16 @@ fuzz_target!(|bytes: &[u8]| {
     }
     // The same bytes as the contents of valid records must survive encoding and decoding.
     let (path, modinfo) = bytes.split_at(bytes.len() / 3);
-    let identity = Identity { size: bytes.len() as u64, ..Identity::default() };
-    let contents = Contents { path, identity, modinfo: Some(modinfo), signature: Some(path) };
+    let identity = FileIdentity { size: bytes.len() as u64, ..FileIdentity::default() };
+    let contents = RecordContents { path, identity, modinfo: Some(modinfo), signature: Some(path) };
     let symbols = || {
         bytes.split(|&byte| byte == 0).map(|name| Symbol { name, crc: Some(name.len() as u64), bind: b'G' })
     };
     let record = encode(&contents, symbols(), symbols().take(2)).expect("short");
-    let made = Made { maker: MAKER, symbol_prefix: None, files: Vec::new() };
+    let made = Inputs { maker: MAKER, symbol_prefix: None, files: Vec::new() };
     let parts = assemble(&made, &[&record]).expect("one record");
     let file = [&parts.head[..], &record, &parts.table].concat();
-    let facts = Facts::open(file.as_slice(), MAKER).expect("own file");
+    let facts = Cache::open(file.as_slice(), MAKER).expect("own file");
     let found = facts.find(path).expect("own record");
     let found = Record::parse(found).expect("own record");
     assert_eq!((found.path(), found.modinfo(), found.signature()), (path, Some(modinfo), Some(path)));
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
         damaged[at] ^= 1 << (byte % 8);
         read(&damaged);
         if let Some(found) =
-            Facts::open(damaged.as_slice(), MAKER).ok().and_then(|facts| facts.find(path).map(Vec::from))
+            Cache::open(damaged.as_slice(), MAKER).ok().and_then(|facts| facts.find(path).map(Vec::from))
         {
             assert_eq!(found, record);
         }
@@ -43,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn read(bytes: &[u8]) {
-    let Ok(facts) = Facts::open(bytes, MAKER) else { return };
+    let Ok(facts) = Cache::open(bytes, MAKER) else { return };
     assert!(facts.files().count() <= bytes.len());
     let mut seen = 0;
     for bytes in facts.records() {

@@ -7,7 +7,7 @@
 use bstr::BString;
 use libfuzzer_sys::fuzz_target;
 use oxmod::formats::firmware::whence::Whence;
-use oxmod::formats::firmware::{Catalogue, Node, Steps, cpio, fsspec, name};
+use oxmod::formats::firmware::{Catalogue, CatalogueNode, Steps, cpio, fsspec, name};
 
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.splitn(2, |&byte| byte == 0);
@@ -18,11 +18,11 @@ fuzz_target!(|data: &[u8]| {
             names.push(name);
         } else if let Some(at) = line.windows(4).position(|window| window == b" -> ") {
             if let Some(path) = name::tidy(&line[..at]) {
-                catalogue.insert(path, Node::Link(line[at + 4..].into()));
+                catalogue.insert(path, CatalogueNode::Link(line[at + 4..].into()));
             }
         } else if let Some(path) = name::tidy(line) {
             files.push(path.clone());
-            catalogue.insert(path, Node::File { source: line.into(), size: 1, rivals: Vec::new() });
+            catalogue.insert(path, CatalogueNode::File { source: line.into(), size: 1, rivals: Vec::new() });
         }
     }
     for link in &whence.links {
@@ -59,13 +59,13 @@ fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
             0 => {
                 let inside = BString::from([&link[..], b"/x"].concat());
                 files.push(inside.clone());
-                catalogue.insert(inside, Node::File { source: "x".into(), size: 1, rivals: Vec::new() });
+                catalogue.insert(inside, CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() });
                 None
             }
-            1 => Some(Node::Link("x".into())),
+            1 => Some(CatalogueNode::Link("x".into())),
             2 => {
                 files.push(link.clone());
-                Some(Node::File { source: "x".into(), size: 1, rivals: Vec::new() })
+                Some(CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() })
             }
             _ => None,
         };
@@ -77,12 +77,12 @@ fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
 /// Checks that a name that the formats cannot represent is refused, and that the others have the expected number of
 /// lines or blanks.
 fn describe(text: &[u8]) {
-    let mut list = cpio::List::default();
+    let mut list = cpio::CpioList::default();
     if list.file(text, b"/x", 0o644).is_ok() {
         let text = list.into_bytes();
         assert_eq!(text.iter().filter(|&&byte| byte == b' ').count() % 5, directories(&text));
     }
-    let mut spec = fsspec::Spec::default();
+    let mut spec = fsspec::FsSpec::default();
     if spec.link(text, text).is_ok() {
         assert_eq!(spec.into_bytes().iter().filter(|&&byte| byte == b'\n').count(), 4);
     }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::index::{Builder, Index};
+use oxmod::formats::index::{IndexBuilder, Index};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(index) = Index::parse(data) else { return };
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     // A correct writer sorts the values of a key, but a damaged file may have them in any order.
-    let mut builder = Builder::default();
+    let mut builder = IndexBuilder::default();
     let mut kept = 0;
     for (key, priority, value) in &entries {
         kept += usize::from(builder.insert(key, value, *priority).is_ok());

@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::meta::{Aliases, Meta, Tree, search};
+use oxmod::formats::meta::{Aliases, MetaReader, RadixTree, search};
 use oxmod::name::{fnmatch, normalize_alias};
-use oxmod::ops::meta_check::{Listed, check, example, serving};
+use oxmod::ops::meta_check::{ListedModule, check, example, serving};
 use prost::Message;
 
 fuzz_target!(|data: &[u8]| {
@@ -18,10 +18,10 @@ fuzz_target!(|data: &[u8]| {
 
 /// Uses the bytes as a file.
 fn file(bytes: &[u8]) {
-    let Ok(unindexed) = Meta::open_unindexed(Box::new(bytes.to_vec())) else { return };
-    let Ok(meta) = Meta::open(Box::new(bytes.to_vec())) else { return };
+    let Ok(unindexed) = MetaReader::open_unindexed(Box::new(bytes.to_vec())) else { return };
+    let Ok(meta) = MetaReader::open(Box::new(bytes.to_vec())) else { return };
     let _ = check(&meta, &unindexed);
-    let _ = Listed::all(&meta);
+    let _ = ListedModule::all(&meta);
     for key in [&b"pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00"[..], b"", &[b'a'; 2000]] {
         let _ = serving(&meta, key);
     }
@@ -35,7 +35,7 @@ fn tree_of(text: &[u8]) {
     if key.contains(&0) {
         return;
     }
-    let mut tree = Tree::default();
+    let mut tree = RadixTree::default();
     let mut expected = Vec::new();
     for (position, pattern) in (0..).zip(lines) {
         let Ok(normalized) = normalize_alias(pattern) else { continue };

@@ -13,7 +13,8 @@ use oxmod::lock::Mutex;
 use oxmod::notice::{DepmodNotice, Notice, Sink};
 use oxmod::number::{self, Base};
 use oxmod::ops::depmod::{
-    self as op, Config, DepmodConfig, GivenError, Keep, KernelSymbols, Last, ModuleFile, SymbolFile, Tree,
+    self as op, CacheOutput, CacheUse, DepmodConfig, DepmodOptions, FoundModule, GivenError, KernelSymbols,
+    ModuleTree, SymbolFile,
 };
 
 use crate::cli::environment;
@@ -72,7 +73,7 @@ pub fn command() -> Command {
 #[derive(Default)]
 struct Typed {
     all: bool,
-    last: Last,
+    last: CacheUse,
     basedir: Option<OsString>,
     moduledir: Option<OsString>,
     outdir: Option<OsString>,
@@ -97,7 +98,7 @@ struct Job {
     out: PathBuf,
     release: Vec<u8>,
     /// Which modules to read; `None` for all of the directory.
-    files: Option<Vec<ModuleFile>>,
+    files: Option<Vec<FoundModule>>,
     task: Task,
     /// `--errexit`: fail if a symbol is unknown or of another version.
     strict: bool,
@@ -170,8 +171,8 @@ impl Typed {
         let value = || option.value.clone().unwrap_or_default();
         match option.id {
             "all" => self.all = true,
-            "full" => self.last = Last::Ignored,
-            "quick" if self.last != Last::Ignored => self.last = Last::Enough,
+            "full" => self.last = CacheUse::Ignored,
+            "quick" if self.last != CacheUse::Ignored => self.last = CacheUse::Enough,
             "basedir" => self.basedir = Some(value()),
             "moduledir" => self.moduledir = Some(value()),
             "outdir" => self.outdir = Some(value()),
@@ -226,7 +227,7 @@ impl Typed {
         match (self.verify, self.dry_run) {
             (true, true) => Err(report.two_tasks("--verify", "-n")),
             (true, _) if self.meta => Err(report.two_tasks("--verify", "--meta")),
-            (true, _) if self.last == Last::Enough => Err(report.two_tasks("--verify", "-A")),
+            (true, _) if self.last == CacheUse::Enough => Err(report.two_tasks("--verify", "-A")),
             (true, false) => Ok(Task::Verify),
             (false, true) => Ok(Task::Show),
             (false, false) => Ok(Task::Write),
@@ -248,12 +249,12 @@ impl Typed {
         Ok(path.into())
     }
 
-    fn config(&self, job: &Job, report: &Report, sink: &Sink) -> Result<Config, Exit> {
+    fn config(&self, job: &Job, report: &Report, sink: &Sink) -> Result<DepmodOptions, Exit> {
         // Files given by hand leave nothing for the configuration to decide.
         let given = job.files.is_some();
         let depmod = if given { DepmodConfig::default() } else { depmod_config(&self.config, sink) };
         let kernel_symbols = self.kernel_symbols(report, sink)?;
-        Ok(Config {
+        Ok(DepmodOptions {
             depmod,
             report_unknown: self.errsyms && kernel_symbols.is_some(),
             kernel_symbols,
@@ -264,9 +265,9 @@ impl Typed {
             meta: self.meta,
             builtin_modinfo: None,
             last: match self.last {
-                _ if self.verify => Last::Ignored,
+                _ if self.verify => CacheUse::Ignored,
                 // What is to be reported is known to nobody but a run.
-                Last::Enough if self.errexit => Last::Used,
+                CacheUse::Enough if self.errexit => CacheUse::Used,
                 last => last,
             },
             keep: self.keep(job),
@@ -276,10 +277,10 @@ impl Typed {
     /// Facts help where depmod runs again. A tree elsewhere that has no indexes yet is being made for an image, as that
     /// of an initial ramdisk is, and there they would only take room; and who sets `SOURCE_DATE_EPOCH` wants the
     /// same output from the same input.
-    fn keep(&self, job: &Job) -> Keep {
+    fn keep(&self, job: &Job) -> CacheOutput {
         let elsewhere = self.basedir.is_some() && self.outdir.is_none();
         let image = elsewhere && !op::has_output(&job.out);
-        if image || environment::is_reproducible() { Keep::Nothing } else { Keep::Facts }
+        if image || environment::is_reproducible() { CacheOutput::Nothing } else { CacheOutput::Facts }
     }
 
     /// `-E` before `-F`.
@@ -292,9 +293,13 @@ impl Typed {
 }
 
 impl Job {
-    fn run(&self, config: &Config, report: &Report, sink: &Sink, out: &Mutex<Out>) -> Outcome {
-        let tree =
-            Tree { dir: &self.dir, out: &self.out, release: &self.release, given: self.files.as_deref() };
+    fn run(&self, config: &DepmodOptions, report: &Report, sink: &Sink, out: &Mutex<Out>) -> Outcome {
+        let tree = ModuleTree {
+            dir: &self.dir,
+            out: &self.out,
+            release: &self.release,
+            given: self.files.as_deref(),
+        };
         let no_output = |failure| report.no_output(&self.out, &failure);
         let print = |bytes: &[u8]| out.lock().bytes(bytes);
         match self.task {
@@ -317,7 +322,7 @@ impl Job {
 }
 
 /// The modules of the operands after the version, which must be absolute paths of existing files.
-fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result<Vec<ModuleFile>, Exit> {
+fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result<Vec<FoundModule>, Exit> {
     op::given_modules(paths.map(PathBuf::from)).map_err(|error| match error {
         GivenError::Relative(path) => report.not_absolute(&path),
         GivenError::Twice { name, first, second } => report.module_given_twice(&name, &second, &first),

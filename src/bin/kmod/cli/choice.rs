@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use oxmod::ops::firmware::Policy;
+use oxmod::ops::firmware::AmbiguityPolicy;
 
 use crate::report::{Exit, Report};
 
@@ -16,7 +16,11 @@ pub fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &R
 }
 
 /// What `--ambiguous` asks for.
-pub fn policy(word: &OsStr, report: &Report) -> Result<Policy, Exit> {
-    let choices = [("error", Policy::Error), ("warn", Policy::Warn), ("first", Policy::First)];
+pub fn policy(word: &OsStr, report: &Report) -> Result<AmbiguityPolicy, Exit> {
+    let choices = [
+        ("error", AmbiguityPolicy::Error),
+        ("warn", AmbiguityPolicy::Warn),
+        ("first", AmbiguityPolicy::First),
+    ];
     choice("ambiguous", word, &choices, report)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use bstr::BString;
 use oxmod::error::{Error, FormatError};
 use oxmod::ops::ModuleError;
-use oxmod::ops::coldplug::{Failure, Foreseen, Need, Served};
+use oxmod::ops::coldplug::{DeviceGroup, GroupPlan, GroupReport, WatchError};
 use oxmod::ops::command::CommandError;
 use oxmod::ops::probe::Decision;
 
@@ -40,10 +40,10 @@ impl Report {
     }
 
     /// Watching that could not be started, or has failed.
-    pub fn not_watching(&self, failure: &Failure) -> Exit {
+    pub fn not_watching(&self, failure: &WatchError) -> Exit {
         match failure {
-            Failure::NoDevices(error) => self.no_devices(error),
-            Failure::Deaf(error) => {
+            WatchError::NoDevices(error) => self.no_devices(error),
+            WatchError::Deaf(error) => {
                 self.refuse(format_args!("could not listen for kernel events: {}", io_text(error)))
             }
             other => self.refuse(format_args!("stopped listening for kernel events: {other}")),
@@ -77,7 +77,7 @@ impl Report {
     }
 
     /// Reports what was done for a need; returns whether nothing failed.
-    pub fn served(&self, need: &Need, served: &Served) -> bool {
+    pub fn served(&self, need: &DeviceGroup, served: &GroupReport) -> bool {
         let report = &served.report;
         let device = Device(need);
         self.each(&report.loaded, "inserted", device);
@@ -87,7 +87,7 @@ impl Report {
     }
 
     /// Reports what would keep the drivers for a need from being loaded.
-    pub fn foreseen(&self, need: &Need, foreseen: &Foreseen) {
+    pub fn foreseen(&self, need: &DeviceGroup, foreseen: &GroupPlan) {
         for plan in &foreseen.planned {
             let name = &plan.module.name;
             if let Some(error) = plan.refusal() {
@@ -154,7 +154,7 @@ fn reason(driver: &BString, error: &ModuleError) -> String {
 
 /// The devices for which a driver is loaded.
 #[derive(Clone, Copy)]
-struct Device<'d>(&'d Need);
+struct Device<'d>(&'d DeviceGroup);
 
 impl Device<'_> {
     /// Returns the path of the first device, and the number of the others. (A modalias can be longer than a screen.)

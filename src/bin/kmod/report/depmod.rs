@@ -7,7 +7,7 @@ use std::path::Path;
 
 use oxmod::errno::strerror;
 use oxmod::error::Error;
-use oxmod::ops::depmod::Failure;
+use oxmod::ops::depmod::DepmodError;
 
 use super::{Exit, Report, io_text, verbatim, verbatim_path as path};
 
@@ -89,14 +89,14 @@ impl Report {
     }
 
     /// A run that wrote nothing; the previous files are still there.
-    pub fn no_output(&self, out: &Path, failure: &Failure) -> Exit {
+    pub fn no_output(&self, out: &Path, failure: &DepmodError) -> Exit {
         match failure {
-            Failure::Unsearched(error) => self.cannot_search(error),
-            Failure::Unread(error) => {
+            DepmodError::Unsearched(error) => self.cannot_search(error),
+            DepmodError::Unread(error) => {
                 self.end(format_args!("could not read {}: {}", path(&error.path), error.cause))
             }
-            Failure::Unwritten(error) => self.cannot_publish(out, error),
-            Failure::Cycles { cycles, modules } => {
+            DepmodError::Unwritten(error) => self.cannot_publish(out, error),
+            DepmodError::Cycles { cycles, modules } => {
                 for cycle in cycles {
                     let mut chain = bstr::join(" -> ", cycle);
                     if let Some(first) = cycle.first() {
@@ -107,7 +107,7 @@ impl Report {
                 }
                 self.refuse(format_args!("Found {modules} modules in dependency cycles!"))
             }
-            Failure::Unmade(error) => self.end(format_args!(
+            DepmodError::Unmade(error) => self.end(format_args!(
                 "could not build the indexes of {}: {}",
                 path(&error.path),
                 error.cause

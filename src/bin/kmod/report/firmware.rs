@@ -4,7 +4,9 @@ use std::path::Path;
 
 use bstr::BString;
 use oxmod::error::{Error, FormatError};
-use oxmod::ops::firmware::{Ambiguity, Dead, Missing, Policy, Present, Sizes, Unselected};
+use oxmod::ops::firmware::{
+    Ambiguity, AmbiguityPolicy, MissingFirmware, PresentFirmware, SelectError, Sizes, Unavailable,
+};
 
 use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path};
 
@@ -41,26 +43,26 @@ impl Report {
     }
 
     /// A selection of modules that failed.
-    pub fn nothing_chosen(&self, unselected: &Unselected) -> Exit {
+    pub fn nothing_chosen(&self, unselected: &SelectError) -> Exit {
         match unselected {
-            Unselected::Unknown(name) => {
+            SelectError::Unknown(name) => {
                 self.refuse(format_args!("could not find module {}", verbatim(name)))
             }
-            Unselected::NoIndex(dir) => self.no_index_of_modules(dir),
-            Unselected::Unread(error) => self.unreadable(error),
+            SelectError::NoIndex(dir) => self.no_index_of_modules(dir),
+            SelectError::Unread(error) => self.unreadable(error),
         }
     }
 
     /// Devices that cannot be listed.
-    pub fn unknown_devices(&self, unselected: &Unselected) {
-        if let Unselected::Unread(error) = unselected {
+    pub fn unknown_devices(&self, unselected: &SelectError) {
+        if let SelectError::Unread(error) = unselected {
             let path = verbatim_path(&error.path);
             self.warning(format_args!("could not look for devices in {path}: {}", error.cause));
         }
     }
 
     /// A firmware file that does not exist, and the modules that ask for it.
-    pub fn no_such_firmware(&self, file: &BString, wanted: Option<&Missing>) -> Exit {
+    pub fn no_such_firmware(&self, file: &BString, wanted: Option<&MissingFirmware>) -> Exit {
         let file = verbatim(file);
         match wanted.map(|missing| bstr::join(" ", &missing.modules)) {
             Some(modules) => {
@@ -71,29 +73,29 @@ impl Report {
     }
 
     /// A firmware name without a usable file.
-    pub fn missing_firmware(&self, level: Level, missing: &Missing) {
+    pub fn missing_firmware(&self, level: Level, missing: &MissingFirmware) {
         let (name, modules) = (verbatim(&missing.name), bstr::join(" ", &missing.modules));
         let modules = verbatim(&modules);
         let (at, why) = match &missing.why {
-            Dead::Absent => {
+            Unavailable::Absent => {
                 return self.say(level, format_args!("could not find firmware {name} for {modules}"));
             }
-            Dead::TooMany => {
+            Unavailable::TooMany => {
                 let why = "the pattern matches too many names";
                 return self.say(level, format_args!("could not use firmware {name} for {modules}: {why}"));
             }
-            Dead::Leaves(at) => (at, "leads out of the firmware directory"),
-            Dead::Loop(at) => (at, "leads through too many symbolic links"),
-            Dead::Directory(at) => (at, "is a directory"),
-            Dead::NoDirectory(at) => (at, "is not a directory"),
-            Dead::Empty(at) => (at, "is empty"),
+            Unavailable::Leaves(at) => (at, "leads out of the firmware directory"),
+            Unavailable::Loop(at) => (at, "leads through too many symbolic links"),
+            Unavailable::Directory(at) => (at, "is a directory"),
+            Unavailable::NoDirectory(at) => (at, "is not a directory"),
+            Unavailable::Empty(at) => (at, "is empty"),
         };
         let at = verbatim(at);
         self.say(level, format_args!("could not use firmware {name} for {modules}: {at} {why}"));
     }
 
     /// Firmware that cannot be put into an image because its place is taken.
-    pub fn lost_firmware(&self, lost: &[&Present]) -> Outcome {
+    pub fn lost_firmware(&self, lost: &[&PresentFirmware]) -> Outcome {
         for present in lost {
             let (name, modules) = (verbatim(&present.name), bstr::join(" ", &present.modules));
             let modules = verbatim(&modules);
@@ -120,16 +122,16 @@ impl Report {
     }
 
     /// Ambiguous firmware names: errors, warnings or nothing, as the policy demands.
-    pub fn ambiguities(&self, ambiguities: &[Ambiguity], policy: Policy) -> Outcome {
+    pub fn ambiguities(&self, ambiguities: &[Ambiguity], policy: AmbiguityPolicy) -> Outcome {
         let level = match policy {
-            Policy::Error => Level::Error,
-            Policy::Warn => Level::Warning,
-            Policy::First => return Ok(()),
+            AmbiguityPolicy::Error => Level::Error,
+            AmbiguityPolicy::Warn => Level::Warning,
+            AmbiguityPolicy::First => return Ok(()),
         };
         for ambiguity in ambiguities {
             self.ambiguity(level, ambiguity);
         }
-        if policy == Policy::Error && !ambiguities.is_empty() { Err(Exit::Failure) } else { Ok(()) }
+        if policy == AmbiguityPolicy::Error && !ambiguities.is_empty() { Err(Exit::Failure) } else { Ok(()) }
     }
 
     fn ambiguity(&self, level: Level, ambiguity: &Ambiguity) {

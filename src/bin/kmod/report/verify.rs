@@ -3,7 +3,7 @@
 
 use bstr::BString;
 use oxmod::errno::strerror;
-use oxmod::ops::depmod::{Difference, Finding, Wrong};
+use oxmod::ops::depmod::{Difference, Finding, Problem};
 
 /// How many entries of a kind are shown without -v.
 const SHOWN: usize = 5;
@@ -11,24 +11,24 @@ const SHOWN: usize = 5;
 /// Returns the lines for one finding; `all` shows every entry.
 pub fn finding(finding: &Finding, all: bool) -> Vec<u8> {
     let what = match &finding.wrong {
-        Wrong::Absent => "missing".into(),
-        Wrong::Unreadable(errno) => format!("cannot be read: {}", strerror(*errno)),
-        Wrong::Damaged(error) => format!("damaged: {error}"),
-        Wrong::Entries(difference) => counts(difference),
-        Wrong::Order => "the entries are in the wrong order".into(),
-        Wrong::Form => "the entries are not formatted as depmod formats them".into(),
-        Wrong::Disagrees(text, difference) => format!("compared with {text}: {}", counts(difference)),
-        Wrong::False(modules) => {
+        Problem::Absent => "missing".into(),
+        Problem::Unreadable(errno) => format!("cannot be read: {}", strerror(*errno)),
+        Problem::Damaged(error) => format!("damaged: {error}"),
+        Problem::Entries(difference) => counts(difference),
+        Problem::Order => "the entries are in the wrong order".into(),
+        Problem::Form => "the entries are not formatted as depmod formats them".into(),
+        Problem::Disagrees(text, difference) => format!("compared with {text}: {}", counts(difference)),
+        Problem::False(modules) => {
             format!("wrong information about {}", plural(modules.len(), "module", "modules"))
         }
     };
     let mut out = format!("{}: {what}\n", finding.file).into_bytes();
     match &finding.wrong {
-        Wrong::Entries(difference) | Wrong::Disagrees(_, difference) => {
+        Problem::Entries(difference) | Problem::Disagrees(_, difference) => {
             list(&mut out, "  - ", &difference.surplus, all);
             list(&mut out, "  + ", &difference.missing, all);
         }
-        Wrong::False(modules) => list(&mut out, "  - ", modules, all),
+        Problem::False(modules) => list(&mut out, "  - ", modules, all),
         _ => {}
     }
     out

@@ -19,7 +19,7 @@ pub(super) struct XzReader {
 }
 
 impl XzReader {
-/// Creates a reader that decodes with up to `threads` threads; by default, one per CPU.
+    /// Creates a reader that decodes with up to `threads` threads; by default, one per CPU.
     pub(super) fn new(file: OpenFile, blocks: Blocks, threads: Option<usize>) -> Self {
         Self { file, blocks, threads }
     }

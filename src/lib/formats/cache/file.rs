@@ -42,7 +42,7 @@ impl Digest {
 
 /// How a file was used when the indexes were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum InputRole {
     /// The file was read.
     Input,
     /// The file was written.
@@ -51,19 +51,19 @@ pub enum Role {
 
 /// The circumstances under which the cache was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct Inputs {
     /// The version of the program. Another version may record other data for the same module.
     pub maker: &'static str,
     /// The character that symbol names of the architecture begin with.
     pub symbol_prefix: Option<u8>,
     /// The files other than modules that were read or written, with digests of their contents; `None` for a file that
     /// did not exist.
-    pub files: Vec<(Role, String, Option<Digest>)>,
+    pub files: Vec<(InputRole, String, Option<Digest>)>,
 }
 
 /// A cache file in two parts; the records go between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assembled {
+pub struct CacheImage {
     /// Header and list of files.
     pub head: Vec<u8>,
     /// The hash table.
@@ -73,7 +73,7 @@ pub struct Assembled {
 /// Assembles the file around `records`, whose order is kept.
 ///
 /// Errors: limit if there are too many records.
-pub fn assemble(made: &Made, records: &[&[u8]]) -> Result<Assembled, FormatError> {
+pub fn assemble(made: &Inputs, records: &[&[u8]]) -> Result<CacheImage, FormatError> {
     let too_many = || FormatError::new(FormatKind::Limit, "too many modules");
     let count = u32::try_from(records.len()).map_err(|_| too_many())?;
     let slots =
@@ -100,7 +100,7 @@ pub fn assemble(made: &Made, records: &[&[u8]]) -> Result<Assembled, FormatError
     covered.extend_from_slice(&files);
     covered.resize(start - 16, 0);
     let head = [&MAGIC[..], &VERSION.to_le_bytes(), &crc(&covered).to_le_bytes(), &covered].concat();
-    Ok(Assembled { head, table })
+    Ok(CacheImage { head, table })
 }
 
 fn maker_field(maker: &str) -> [u8; MAKER] {
@@ -110,11 +110,11 @@ fn maker_field(maker: &str) -> [u8; MAKER] {
 }
 
 /// Encodes the list of files. An entry is: role, whether the file existed, CRC, size, length of the name, name.
-fn file_list(made: &Made) -> Vec<u8> {
+fn file_list(made: &Inputs) -> Vec<u8> {
     let mut list = Vec::new();
     for (role, name, digest) in &made.files {
         let (present, digest) = (digest.is_some(), digest.unwrap_or(Digest { size: 0, crc: 0 }));
-        list.extend([u8::from(*role == Role::Output), u8::from(present)]);
+        list.extend([u8::from(*role == InputRole::Output), u8::from(present)]);
         list.extend_from_slice(&digest.crc.to_le_bytes());
         list.extend_from_slice(&digest.size.to_le_bytes());
         let name = name.as_bytes();
@@ -139,7 +139,7 @@ fn insert(table: &mut [u8], hash: u32, length: usize, offset: u64) {
 
 /// An open cache.
 #[derive(Debug)]
-pub struct Facts<S> {
+pub struct Cache<S> {
     source: S,
     count: u32,
     slots: u32,
@@ -149,7 +149,7 @@ pub struct Facts<S> {
     head: Vec<u8>,
 }
 
-impl<S: Source> Facts<S> {
+impl<S: Source> Cache<S> {
     /// Opens a file written by version `maker` of the program.
     ///
     /// Errors: not this format for another kind of file; unsupported for another version of the format or of the
@@ -196,8 +196,8 @@ impl<S: Source> Facts<S> {
         self.symbol_prefix
     }
 
-    /// The related files, as in [`Made::files`].
-    pub fn files(&self) -> impl Iterator<Item = (Role, &[u8], Option<Digest>)> {
+    /// The related files, as in [`Inputs::files`].
+    pub fn files(&self) -> impl Iterator<Item = (InputRole, &[u8], Option<Digest>)> {
         let len = u32_at(&self.head, 40).map_or(0, |len| len as usize);
         let mut rest = self.head.get(HEADER..HEADER.saturating_add(len)).unwrap_or_default();
         std::iter::from_fn(move || {
@@ -206,7 +206,7 @@ impl<S: Source> Facts<S> {
             let (&len, name) = numbers.get(12..)?.split_first()?;
             let (name, behind) = name.split_at_checked(usize::from(len))?;
             rest = behind;
-            let role = if role == 0 { Role::Input } else { Role::Output };
+            let role = if role == 0 { InputRole::Input } else { InputRole::Output };
             Some((role, name, (present != 0).then_some(digest)))
         })
     }

@@ -13,8 +13,8 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Assembled, Digest, Facts, Made, Role, assemble};
-pub use record::{Contents, Identity, Record, Symbol, encode};
+pub use file::{Cache, CacheImage, Digest, InputRole, Inputs, assemble};
+pub use record::{FileIdentity, Record, RecordContents, Symbol, encode};
 
 /// The name of the cache in the module directory.
 pub const FILE_NAME: &str = "modules.oxmod.bin";

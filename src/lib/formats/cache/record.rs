@@ -16,7 +16,7 @@ const SIGNED: u32 = 2;
 
 /// Identifies the file that was read and shows whether it has changed since.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
+pub struct FileIdentity {
     /// Size in bytes.
     pub size: u64,
     /// The inode number.
@@ -40,11 +40,11 @@ pub struct Symbol<'a> {
 
 /// The contents of a record, except for the symbols.
 #[derive(Debug, Clone, Copy)]
-pub struct Contents<'a> {
+pub struct RecordContents<'a> {
     /// The path relative to the module directory; the absolute path of a module outside it.
     pub path: &'a [u8],
     /// The file that was read.
-    pub identity: Identity,
+    pub identity: FileIdentity,
     /// The contents of `.modinfo`; `None` if the module does not have that section.
     pub modinfo: Option<&'a [u8]>,
     /// The signature data and its trailer, as they end the module; `None` if the module is not signed.
@@ -55,7 +55,7 @@ pub struct Contents<'a> {
 ///
 /// Errors: limit if a part is longer than 4 GiB.
 pub fn encode<'a>(
-    contents: &Contents<'_>,
+    contents: &RecordContents<'_>,
     exports: impl Iterator<Item = Symbol<'a>>,
     needs: impl Iterator<Item = Symbol<'a>>,
 ) -> Result<Vec<u8>, FormatError> {
@@ -86,8 +86,8 @@ pub fn encode<'a>(
 }
 
 /// Encodes the head after the length and the checksum.
-fn head(contents: &Contents<'_>, sizes: [usize; 5]) -> Result<[u8; HEAD - 8], FormatError> {
-    let Identity { size, inode, modified, changed } = contents.identity;
+fn head(contents: &RecordContents<'_>, sizes: [usize; 5]) -> Result<[u8; HEAD - 8], FormatError> {
+    let FileIdentity { size, inode, modified, changed } = contents.identity;
     let flags = u32::from(contents.modinfo.is_some()) * HAS_MODINFO
         + u32::from(contents.signature.is_some()) * SIGNED;
     let mut head = Vec::with_capacity(HEAD);
@@ -125,7 +125,7 @@ fn put_symbol(bytes: &mut Vec<u8>, symbol: &Symbol<'_>) {
 /// A record, decoded in place. The default is an empty record.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Record<'a> {
-    identity: Identity,
+    identity: FileIdentity,
     flags: u32,
     path: &'a [u8],
     modinfo: &'a [u8],
@@ -151,7 +151,7 @@ impl<'a> Record<'a> {
     pub fn view(bytes: &'a [u8]) -> Option<Self> {
         let narrow = |at| u32_at(bytes, at);
         let time = |seconds, fraction| Some((u64_at(bytes, seconds)?.cast_signed(), narrow(fraction)?));
-        let identity = Identity {
+        let identity = FileIdentity {
             size: u64_at(bytes, 8)?,
             inode: u64_at(bytes, 16)?,
             modified: time(24, 40)?,
@@ -174,7 +174,7 @@ impl<'a> Record<'a> {
     }
 
     /// The file that was read.
-    pub fn identity(&self) -> Identity {
+    pub fn identity(&self) -> FileIdentity {
         self.identity
     }
 

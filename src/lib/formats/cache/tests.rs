@@ -1,11 +1,13 @@
 //! Unit tests: the reader returns what was written, and never anything else.
 
-use super::{Contents, Digest, Facts, Identity, Made, Record, Role, Symbol, assemble, encode};
+use super::{
+    Cache, Digest, FileIdentity, InputRole, Inputs, Record, RecordContents, Symbol, assemble, encode,
+};
 use crate::error::FormatKind;
 
-fn identity(number: u64) -> Identity {
+fn identity(number: u64) -> FileIdentity {
     let time = (-5 - i64::try_from(number).unwrap(), 999_999_999);
-    Identity { size: number << 33, inode: u64::MAX - number, modified: time, changed: (time.0 * 2, 7) }
+    FileIdentity { size: number << 33, inode: u64::MAX - number, modified: time, changed: (time.0 * 2, 7) }
 }
 
 fn symbols(number: usize) -> Vec<(Vec<u8>, Option<u64>, u8)> {
@@ -16,7 +18,7 @@ fn symbols(number: usize) -> Vec<(Vec<u8>, Option<u64>, u8)> {
 fn record(number: usize) -> Vec<u8> {
     let modinfo = vec![b'm'; number * 7 % 5000];
     let path = format!("kernel/{number}.ko");
-    let contents = Contents {
+    let contents = RecordContents {
         path: path.as_bytes(),
         identity: identity(number as u64),
         modinfo: (!number.is_multiple_of(5)).then_some(&modinfo),
@@ -27,12 +29,12 @@ fn record(number: usize) -> Vec<u8> {
     encode(&contents, each(), each().take(number % 7)).unwrap()
 }
 
-fn made() -> Made {
+fn made() -> Inputs {
     let files = vec![
-        (Role::Input, "modules.builtin".to_owned(), None),
-        (Role::Output, "modules.dep".to_owned(), Some(Digest::of(b"text"))),
+        (InputRole::Input, "modules.builtin".to_owned(), None),
+        (InputRole::Output, "modules.dep".to_owned(), Some(Digest::of(b"text"))),
     ];
-    Made { maker: "1.2.3", symbol_prefix: Some(b'_'), files }
+    Inputs { maker: "1.2.3", symbol_prefix: Some(b'_'), files }
 }
 
 fn file(count: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
@@ -63,7 +65,7 @@ fn a_record_is_what_went_in() {
 fn every_record_is_found_and_no_other() {
     for count in [0, 1, 2, 3, 100, 3000] {
         let (bytes, records) = file(count);
-        let facts = Facts::open(bytes.as_slice(), "1.2.3").unwrap();
+        let facts = Cache::open(bytes.as_slice(), "1.2.3").unwrap();
         assert_eq!((facts.len(), facts.is_empty()), (count, count == 0));
         for (number, record) in records.iter().enumerate() {
             assert_eq!(facts.find(format!("kernel/{number}.ko").as_bytes()), Some(&record[..]));
@@ -81,7 +83,7 @@ fn every_record_is_found_and_no_other() {
 #[test]
 fn other_files_are_refused() {
     let (bytes, _) = file(3);
-    let open = |bytes: &[u8], maker| Facts::open(bytes, maker).map(|_| ()).map_err(|error| error.kind);
+    let open = |bytes: &[u8], maker| Cache::open(bytes, maker).map(|_| ()).map_err(|error| error.kind);
     assert_eq!(open(&bytes, "1.2.3"), Ok(()));
     assert_eq!(open(&bytes, "1.2.4"), Err(FormatKind::Unsupported));
     assert_eq!(open(&bytes, "1.2.3.4"), Err(FormatKind::Unsupported));
@@ -103,7 +105,7 @@ fn damage_finds_nothing() {
         for bit in 0..8 {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << bit;
-            let Ok(facts) = Facts::open(damaged.as_slice(), "1.2.3") else { continue };
+            let Ok(facts) = Cache::open(damaged.as_slice(), "1.2.3") else { continue };
             assert!(facts.records().count() <= damaged.len());
             for (number, record) in records.iter().enumerate() {
                 match facts.find(format!("kernel/{number}.ko").as_bytes()) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bstr::{BString, ByteSlice};
 
 use super::lex::until_nul;
-use super::model::{Author, Blacklist, Config, Options, Origin};
+use super::model::{Blacklist, Config, Options, Origin, OriginKind};
 use crate::name;
 use crate::notice::{Notice, Sink};
 
@@ -33,7 +33,7 @@ impl Config {
     ///
     /// A module name with unpaired brackets is skipped with [`Notice::BadCommandLineName`].
     pub fn parse_command_line(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
-        let origin = Origin { path: Arc::from(path), line: 0, author: Author::Administrator };
+        let origin = Origin { path: Arc::from(path), line: 0, author: OriginKind::Administrator };
         let text = until_nul(bytes.get(..LIMIT).unwrap_or(bytes));
         for word in words(text) {
             let Ok(module) = name::normalize_alias(word.module) else {

@@ -9,7 +9,7 @@ use bstr::BString;
 
 use super::directives::{Verdict, read};
 use super::lex::Fields;
-use super::{Author, Origin};
+use super::{Origin, OriginKind};
 use crate::notice::{DepmodNotice, Notice, Sink};
 
 /// One word of a `search` line.
@@ -94,7 +94,7 @@ impl DepmodConfig {
     /// accepted and reported with [`IgnoredDirective`](Notice::IgnoredDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
         let bad = |path, line, word| Notice::Depmod(DepmodNotice::BadConfigLine { path, line, word });
-        read(path, bytes, Author::Administrator, sink, bad, |directive, words, origin| match directive {
+        read(path, bytes, OriginKind::Administrator, sink, bad, |directive, words, origin| match directive {
             b"include" | b"make_map_files" => Verdict::Ignored,
             directive => self.add(directive, words, origin).into(),
         });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::lex::{Fields, fields, lines};
-use super::model::{Author, Origin};
+use super::model::{Origin, OriginKind};
 use crate::notice::{Notice, Sink};
 
 /// The result of handling a line.
@@ -35,7 +35,7 @@ impl From<Option<()>> for Verdict {
 pub(super) fn read(
     path: &Path,
     bytes: &[u8],
-    author: Author,
+    author: OriginKind,
     sink: &Sink,
     bad: fn(PathBuf, u32, BString) -> Notice,
     mut take: impl FnMut(&[u8], Fields<'_>, Origin) -> Verdict,

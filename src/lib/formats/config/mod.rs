@@ -13,5 +13,5 @@ mod model;
 mod parse;
 
 pub use model::{
-    Alias, Author, Blacklist, Command, Config, Forbid, Options, Origin, Softdep, Softdeps, Weakdep,
+    Alias, Blacklist, Command, Config, Forbid, Options, Origin, OriginKind, Softdep, Softdeps, Weakdep,
 };

@@ -14,7 +14,7 @@ use crate::name;
 
 /// The author of an entry. Where several lines add up, those of the first author come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Author {
+pub enum OriginKind {
     /// The administrator or a package: configuration files, the kernel command line.
     Administrator,
     /// The modules themselves; depmod collects these lines in `modules.softdep` and `modules.weakdep`.
@@ -30,7 +30,7 @@ pub struct Origin {
     /// lines.
     pub line: u32,
     /// The author of the entry.
-    pub author: Author,
+    pub author: OriginKind,
 }
 
 /// `alias PATTERN MODULE`.
@@ -204,7 +204,7 @@ fn first_match<'a>(commands: &'a [Command], module: &[u8]) -> Option<&'a Command
 }
 
 /// Sorts the administrator's entries before the modules', keeping the order parsed within each.
-fn by_author<'c, T>(entries: impl Iterator<Item = &'c T>, author: fn(&T) -> Author) -> Vec<&'c T> {
+fn by_author<'c, T>(entries: impl Iterator<Item = &'c T>, author: fn(&T) -> OriginKind) -> Vec<&'c T> {
     let mut entries: Vec<&T> = entries.collect();
     entries.sort_by_key(|entry| author(entry));
     entries

@@ -10,7 +10,9 @@ use bstr::{BString, ByteSlice};
 
 use super::directives::{Verdict, read};
 use super::lex::Fields;
-use super::model::{Alias, Author, Blacklist, Command, Config, Forbid, Options, Origin, Softdep, Weakdep};
+use super::model::{
+    Alias, Blacklist, Command, Config, Forbid, Options, Origin, OriginKind, Softdep, Weakdep,
+};
 use crate::name;
 use crate::notice::{Notice, Sink};
 
@@ -20,11 +22,11 @@ impl Config {
     /// Bad lines are skipped with [`BadConfigLine`](Notice::BadConfigLine). The directives of module-init-tools that
     /// kmod dropped (`include`, `config`) are skipped with [`DeprecatedDirective`](Notice::DeprecatedDirective).
     pub fn parse(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
-        self.parse_of(Author::Administrator, path, bytes, sink);
+        self.parse_of(OriginKind::Administrator, path, bytes, sink);
     }
 
     /// Does the same as [`parse`](Self::parse) for a file written by `author`.
-    pub fn parse_of(&mut self, author: Author, path: &Path, bytes: &[u8], sink: &Sink) {
+    pub fn parse_of(&mut self, author: OriginKind, path: &Path, bytes: &[u8], sink: &Sink) {
         let bad = |path, line, word| Notice::BadConfigLine { path, line, word };
         read(path, bytes, author, sink, bad, |directive, words, origin| match directive {
             b"include" | b"config" => Verdict::Deprecated,

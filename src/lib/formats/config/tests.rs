@@ -76,7 +76,7 @@ fn softdep_lists_switch_and_drop_what_comes_first() {
 fn dependency_lines_add_up_the_modules_own_last() {
     let mut config = Config::default();
     let modules = b"softdep a pre: b-c d post: z\nweakdep a d\n";
-    config.parse_of(Author::Modules, Path::new("/m/modules.softdep"), modules, &Sink::none());
+    config.parse_of(OriginKind::Modules, Path::new("/m/modules.softdep"), modules, &Sink::none());
     config.parse(
         Path::new("/d/n.conf"),
         b"softdep a pre: x y\nsoftdep a pre: b_c x post: y\n",

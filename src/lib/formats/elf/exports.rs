@@ -13,7 +13,7 @@ use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::sym::Sym;
 
-use super::module::Module;
+use super::module::ElfModule;
 use super::symbols::{Budget, SymbolTable, until_nul};
 use super::versions::number;
 use super::{Result, malformed, range};
@@ -35,7 +35,7 @@ pub struct Export<'a> {
     pub crc: u64,
 }
 
-impl Module<'_> {
+impl ElfModule<'_> {
     /// Returns the namespace of each exported symbol that has one (`EXPORT_SYMBOL_NS`), as (symbol, namespace), in
     /// symbol table order. The result is empty if the symbols `__kstrtabns_foo`, from which it is read, were stripped.
     pub fn export_namespaces(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
@@ -112,7 +112,7 @@ fn named_by_symbols(table: &SymbolTable<'_>) -> Result<HashSet<Vec<u8>>> {
 
 /// The relocations of one export table and what they point to.
 struct Targets<'a, 's> {
-    module: &'a Module<'s>,
+    module: &'a ElfModule<'s>,
     table: &'a SymbolTable<'s>,
     /// The index of the section `__ksymtab_strings`.
     section: usize,

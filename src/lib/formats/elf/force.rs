@@ -6,7 +6,7 @@
 use goblin::container::Container;
 use goblin::elf::section_header::SHF_ALLOC;
 
-use super::module::Module;
+use super::module::ElfModule;
 use super::{Result, malformed};
 
 /// The offset of `sh_flags` in a section header and its width in bytes, for 32-bit and 64-bit objects.
@@ -18,7 +18,7 @@ const FLAGS: [(usize, usize); 2] = [(8, 4), (8, 8)];
 pub fn without_vermagic(image: &mut [u8]) -> Result<()> {
     let range = {
         let bytes = &*image;
-        let module = Module::parse(&bytes)?;
+        let module = ElfModule::parse(&bytes)?;
         let Some((start, section)) = module.section_with_offset(".modinfo")? else { return Ok(()) };
         let mut at = 0;
         section.split_inclusive(|&byte| byte == 0).find_map(|string| {
@@ -39,7 +39,7 @@ pub fn without_vermagic(image: &mut [u8]) -> Result<()> {
 pub fn without_versions(image: &mut [u8]) -> Result<()> {
     let (range, little) = {
         let bytes = &*image;
-        let module = Module::parse(&bytes)?;
+        let module = ElfModule::parse(&bytes)?;
         let Some(header) = module.section_header_offset("__versions") else { return Ok(()) };
         let (at, len) = FLAGS[usize::from(module.ctx.container == Container::Big)];
         let start = header + at;

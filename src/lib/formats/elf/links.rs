@@ -1,6 +1,6 @@
 //! The symbols that a module exports and needs: everything depmod reads from the symbol table, in one pass.
 //!
-//! Owns [`Links`], which holds the names in a buffer of its own, so that the module's bytes can be dropped immediately
+//! Owns [`ModuleSymbols`], which holds the names in a buffer of its own, so that the module's bytes can be dropped immediately
 //! and a scan of thousands of modules stays small. Must not resolve anything.
 //!
 //! The order is part of the contract. Exports are in the order of `modprobe --show-exports` (symbol table order). Needs
@@ -15,7 +15,7 @@ use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK, Sym};
 
 use super::Result;
 use super::exports::Export;
-use super::module::Module;
+use super::module::ElfModule;
 use super::symbols::{MAX_NAMES, SymbolTable, too_many_names, until_nul};
 use super::versions::Version;
 
@@ -27,7 +27,7 @@ const MAX_LINKS: usize = 4 << 20;
 
 /// The binding of an undefined symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bind {
+pub enum Binding {
     /// `STB_LOCAL`; linkers never leave a local symbol undefined.
     Local,
     /// `STB_GLOBAL`: loading fails without the symbol.
@@ -40,39 +40,39 @@ pub enum Bind {
 
 /// A symbol that the module needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need<'a> {
+pub struct Undefined<'a> {
     /// The symbol's name.
     pub name: &'a [u8],
     /// The binding, which tells whether the symbol may be missing.
-    pub bind: Bind,
+    pub bind: Binding,
     /// The version that the module was built against; `None` if the module does not record one.
     pub crc: Option<u64>,
 }
 
 /// The exports and needs of one module. Owns the names, so it is independent of the module's bytes.
 #[derive(Debug, Default)]
-pub struct Links {
+pub struct ModuleSymbols {
     names: Vec<u8>,
     exports: Vec<(Span, u64)>,
-    needs: Vec<(Span, Bind, Option<u64>)>,
+    needs: Vec<(Span, Binding, Option<u64>)>,
 }
 
-/// A range of [`Links::names`]. Both ends are below [`MAX_NAMES`], so 32 bits suffice.
+/// A range of [`ModuleSymbols::names`]. Both ends are below [`MAX_NAMES`], so 32 bits suffice.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: u32,
     len: u32,
 }
 
-impl Links {
+impl ModuleSymbols {
     /// The exported symbols in order.
     pub fn exports(&self) -> impl ExactSizeIterator<Item = Export<'_>> {
         self.exports.iter().map(|&(span, crc)| Export { name: self.name(span), crc })
     }
 
     /// The needed symbols in order.
-    pub fn needs(&self) -> impl ExactSizeIterator<Item = Need<'_>> {
-        self.needs.iter().map(|&(span, bind, crc)| Need { name: self.name(span), bind, crc })
+    pub fn needs(&self) -> impl ExactSizeIterator<Item = Undefined<'_>> {
+        self.needs.iter().map(|&(span, bind, crc)| Undefined { name: self.name(span), bind, crc })
     }
 
     fn name(&self, span: Span) -> &[u8] {
@@ -92,20 +92,20 @@ impl Links {
     }
 }
 
-/// The sections that [`Module::links`] reads, except for those that only old or unusual kernels have.
+/// The sections that [`ElfModule::links`] reads, except for those that only old or unusual kernels have.
 pub const LINK_SECTIONS: [&str; 6] =
     [".symtab", ".strtab", "__versions", "__ksymtab_strings", "__kcrctab", "__kcrctab_gpl"];
 
-impl Module<'_> {
+impl ElfModule<'_> {
     /// Collects exports and needs in one walk over the symbol table. A module without a symbol table only has the needs
     /// listed in its version sections.
     ///
     /// Errors: malformed if a symbol, name, version or CRC is outside its section; limit above 64 MiB of names or 4
     /// million of them; errors of the source.
-    pub fn links(&self) -> Result<Links> {
+    pub fn links(&self) -> Result<ModuleSymbols> {
         let versions = self.versions()?;
         let mut versions = Claims::new(versions.entries()?);
-        let mut links = Links::default();
+        let mut links = ModuleSymbols::default();
         let table = self.symbol_table()?;
         if let Some(table) = &table {
             self.walk(table, &mut versions, &mut links)?;
@@ -118,12 +118,17 @@ impl Module<'_> {
         }
         for version in versions.unclaimed() {
             let span = links.intern(version.name)?;
-            links.needs.push((span, Bind::Unknown, Some(version.crc)));
+            links.needs.push((span, Binding::Unknown, Some(version.crc)));
         }
         Ok(links)
     }
 
-    fn walk(&self, table: &SymbolTable<'_>, versions: &mut Claims<'_>, links: &mut Links) -> Result<()> {
+    fn walk(
+        &self,
+        table: &SymbolTable<'_>,
+        versions: &mut Claims<'_>,
+        links: &mut ModuleSymbols,
+    ) -> Result<()> {
         for symbol in table.iter() {
             let name = table.name_onwards(&symbol)?;
             if let Some(exported) = name.strip_prefix(b"__crc_") {
@@ -147,12 +152,12 @@ impl Module<'_> {
     }
 }
 
-fn bind(symbol: &Sym) -> Bind {
+fn bind(symbol: &Sym) -> Binding {
     match symbol.st_bind() {
-        STB_LOCAL => Bind::Local,
-        STB_GLOBAL => Bind::Global,
-        STB_WEAK => Bind::Weak,
-        _ => Bind::Unknown,
+        STB_LOCAL => Binding::Local,
+        STB_GLOBAL => Binding::Global,
+        STB_WEAK => Binding::Weak,
+        _ => Binding::Unknown,
     }
 }
 

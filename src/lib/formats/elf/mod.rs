@@ -21,8 +21,8 @@ mod versions;
 
 pub use exports::Export;
 pub use force::{without_vermagic, without_versions};
-pub use links::{Bind, LINK_SECTIONS, Links, Need};
-pub use module::Module;
+pub use links::{Binding, LINK_SECTIONS, ModuleSymbols, Undefined};
+pub use module::ElfModule;
 pub use versions::{Version, Versions};
 
 use crate::error::{Cause, FormatError};

@@ -18,7 +18,7 @@ use crate::error::{Cause, FormatError, FormatKind};
 use crate::formats::source::Source;
 
 /// A parsed object on top of its source. Cheap: one small allocation for the section table.
-pub struct Module<'s> {
+pub struct ElfModule<'s> {
     source: &'s dyn Source,
     pub(super) ctx: Ctx,
     pub(super) machine: u16,
@@ -28,7 +28,7 @@ pub struct Module<'s> {
     names: &'s [u8],
 }
 
-impl<'s> Module<'s> {
+impl<'s> ElfModule<'s> {
     /// Parses the header, the section table and the section names.
     ///
     /// Errors: not this format if the source is not an ELF object; malformed if the header or the section table

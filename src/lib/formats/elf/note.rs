@@ -4,16 +4,16 @@
 //! descriptor}`, with name and descriptor padded to 4 bytes. The build id is the descriptor of the note of type 3 whose
 //! name is `GNU`.
 
-use super::module::Module;
+use super::module::ElfModule;
 use super::versions::number;
 use super::{Result, range};
 
 const NT_GNU_BUILD_ID: u64 = 3;
 
-impl Module<'_> {
+impl ElfModule<'_> {
     /// Returns the build id (usually 20 bytes); `None` if the object does not have one or the note is malformed.
     ///
-    /// Errors: those of [`Module::section`].
+    /// Errors: those of [`ElfModule::section`].
     pub fn build_id(&self) -> Result<Option<Vec<u8>>> {
         let Some(notes) = self.section(".note.gnu.build-id")? else { return Ok(None) };
         let mut offset = 0;

@@ -6,7 +6,7 @@
 use goblin::container::Ctx;
 use goblin::elf::sym::{Sym, Symtab};
 
-use super::module::Module;
+use super::module::ElfModule;
 use super::{Result, malformed};
 use crate::error::{Cause, FormatError, FormatKind};
 
@@ -17,7 +17,7 @@ pub(super) struct SymbolTable<'s> {
     ctx: Ctx,
 }
 
-impl<'s> Module<'s> {
+impl<'s> ElfModule<'s> {
     /// Returns the symbol table; `None` if `.symtab` or `.strtab` is missing.
     pub(super) fn symbol_table(&self) -> Result<Option<SymbolTable<'s>>> {
         let (Some(symbols), Some(names)) = (self.section(".symtab")?, self.section(".strtab")?) else {

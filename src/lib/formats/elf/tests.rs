@@ -1,6 +1,6 @@
 //! Unit tests of the object reader, on objects assembled here for both classes and byte orders.
 
-use super::{Bind, Module};
+use super::{Binding, ElfModule};
 use crate::error::{Cause, FormatKind};
 
 const UNDEFINED: u16 = 0;
@@ -89,10 +89,10 @@ fn version(target: Target, name: &str, crc: u64) -> Vec<u8> {
 }
 
 /// Exports as (name, CRC), and needs as (name, binding, CRC).
-type Found = (Vec<(String, u64)>, Vec<(String, Bind, Option<u64>)>);
+type Found = (Vec<(String, u64)>, Vec<(String, Binding, Option<u64>)>);
 
 fn links(bytes: &[u8]) -> Found {
-    let links = Module::parse(&bytes).unwrap().links().unwrap();
+    let links = ElfModule::parse(&bytes).unwrap().links().unwrap();
     let text = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
     let exports = links.exports().map(|export| (text(export.name), export.crc)).collect();
     (exports, links.needs().map(|need| (text(need.name), need.bind, need.crc)).collect())
@@ -115,9 +115,9 @@ fn exports_and_needs_of_every_class_and_byte_order() {
         let (exports, needs) = links(&bytes);
         assert_eq!(exports, [("b".into(), 0x89ab_cdef), ("a".into(), 0xdead_beef)]);
         let expected = [
-            ("printk".into(), Bind::Global, Some(9)),
-            ("maybe".into(), Bind::Weak, None),
-            ("module_layout".into(), Bind::Unknown, Some(7)),
+            ("printk".into(), Binding::Global, Some(9)),
+            ("maybe".into(), Binding::Weak, None),
+            ("module_layout".into(), Binding::Unknown, Some(7)),
         ];
         assert_eq!(needs, expected);
     }
@@ -135,7 +135,7 @@ fn a_namespace_is_no_symbol() {
     let [symtab, strtab] = symbols(target, &named);
     let bytes = object(target, &[strings(), symtab, strtab]);
     assert_eq!(links(&bytes).0, [("foo".into(), 0), ("bar".into(), 0)]);
-    let namespaces = Module::parse(&bytes).unwrap().export_namespaces().unwrap();
+    let namespaces = ElfModule::parse(&bytes).unwrap().export_namespaces().unwrap();
     assert_eq!(namespaces, [(b"foo".to_vec(), b"MY_NS".to_vec())]);
 
     // Without the names, only the relocations of {value, name, namespace} help; the namespace of bar is empty.
@@ -164,7 +164,7 @@ fn extended_versions_follow_the_basic_ones() {
             ("__version_ext_crcs", crcs),
         ];
         let bytes = object(target, &sections);
-        let versions = Module::parse(&bytes).unwrap().versions().unwrap();
+        let versions = ElfModule::parse(&bytes).unwrap().versions().unwrap();
         let entries: Vec<_> = versions.entries().unwrap().iter().map(|v| (v.name.to_vec(), v.crc)).collect();
         assert_eq!(entries, [(b"short".to_vec(), 9), (b"long".to_vec(), 2)]);
     }
@@ -182,7 +182,7 @@ fn crcs_in_a_large_section_and_outside_of_any() {
     assert_eq!(links(&with(2, 0)).0, [("x".into(), 0x0505_0505)]);
     for (section, value) in [(1, 70_001), (1, u64::MAX), (2, 1), (2, u64::MAX - 3), (77, 0)] {
         let bytes = with(section, value);
-        assert!(Module::parse(&bytes).unwrap().links().is_err(), "{section} {value}");
+        assert!(ElfModule::parse(&bytes).unwrap().links().is_err(), "{section} {value}");
     }
 }
 
@@ -200,13 +200,13 @@ fn build_id_behind_another_note() {
         };
         let notes = [note(b"Linux\0", 3, b"no"), note(b"GNU\0", 3, b"\x01\x02\x03\x04\x05")].concat();
         let bytes = object(target, &[(".note.gnu.build-id", notes)]);
-        let id = Module::parse(&bytes).unwrap().build_id().unwrap();
+        let id = ElfModule::parse(&bytes).unwrap().build_id().unwrap();
         assert_eq!(id.as_deref(), Some(&[1, 2, 3, 4, 5][..]));
     }
 }
 
 fn kind(bytes: &[u8]) -> Option<FormatKind> {
-    let result = Module::parse(&bytes)
+    let result = ElfModule::parse(&bytes)
         .and_then(|module| module.links().map(|_| ()).and_then(|()| module.modinfo().map(|_| ())));
     match result {
         Err(Cause::Format(error)) => Some(error.kind),

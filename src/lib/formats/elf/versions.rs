@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use goblin::container::{Ctx, Endian};
 
-use super::module::Module;
+use super::module::ElfModule;
 use super::{Result, malformed};
 
 /// The size of a record of `__versions`, in bytes.
@@ -33,7 +33,7 @@ pub struct Versions<'s> {
     present: bool,
 }
 
-impl<'s> Module<'s> {
+impl<'s> ElfModule<'s> {
     /// Reads the version sections. Those that the module does not have are empty.
     pub fn versions(&self) -> Result<Versions<'s>> {
         let basic = self.section("__versions")?;

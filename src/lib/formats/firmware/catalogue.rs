@@ -16,7 +16,7 @@ use crate::path_walk::{self, Entry, Tree};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub enum CatalogueNode {
     /// A file.
     File {
         /// The path of the file to read.
@@ -33,7 +33,7 @@ pub enum Node {
 /// The paths in a firmware directory, relative to it. A directory exists if it contains an entry.
 #[derive(Debug, Default, Clone)]
 pub struct Catalogue {
-    nodes: BTreeMap<BString, Node>,
+    nodes: BTreeMap<BString, CatalogueNode>,
     /// Links that WHENCE declares, by their names without suffix.
     said: BTreeMap<BString, BString>,
     /// The links that lead out of the directory, each with the links that follow it outside, as paths on the disk and
@@ -56,16 +56,16 @@ impl Steps {
     /// Uses up `steps` steps.
     ///
     /// Errors: not enough steps are left; the budget is then exhausted.
-    fn take(&mut self, steps: usize) -> Result<(), Dead> {
+    fn take(&mut self, steps: usize) -> Result<(), Unavailable> {
         let left = self.0.checked_sub(steps);
         self.0 = left.unwrap_or(0);
-        left.map(|_| ()).ok_or(Dead::TooMany)
+        left.map(|_| ()).ok_or(Unavailable::TooMany)
     }
 }
 
 /// A resolved path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chased {
+pub struct Followed {
     /// The links that were followed, in order: path, and target as written.
     pub links: Vec<(BString, BString)>,
     /// The path of the file.
@@ -74,7 +74,7 @@ pub struct Chased {
 
 /// The reason why a name does not lead to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dead {
+pub enum Unavailable {
     /// The path does not exist.
     Absent,
     /// This link, or the name itself, leads out of the directory.
@@ -95,7 +95,7 @@ type Way = (Vec<(BString, BString)>, BString);
 
 impl Catalogue {
     /// Adds the entry at a path, replacing an earlier one.
-    pub fn insert(&mut self, path: BString, node: Node) {
+    pub fn insert(&mut self, path: BString, node: CatalogueNode) {
         self.nodes.insert(path, node);
     }
 
@@ -104,11 +104,11 @@ impl Catalogue {
     pub fn say(&mut self, path: BString, target: BString) -> Option<BString> {
         let other = match self.nodes.get(&path) {
             _ if has_below(&self.nodes, &path) => return None,
-            Some(Node::File { .. }) => {
+            Some(CatalogueNode::File { .. }) => {
                 self.said.entry(path).or_insert(target);
                 return None;
             }
-            Some(Node::Link(there)) => Some(there),
+            Some(CatalogueNode::Link(there)) => Some(there),
             None => self.said.get(&path),
         };
         if let Some(other) = other {
@@ -120,15 +120,20 @@ impl Catalogue {
 
     /// Returns the links that lead out of the directory and have not been resolved yet.
     pub fn leaving(&self) -> Vec<BString> {
-        let links = self.nodes.iter().filter(|(_, node)| matches!(node, Node::Link(_))).map(|(path, _)| path);
-        let leaves = |link: &&BString| matches!(self.real(link), Err(Dead::Leaves(at)) if at == **link);
+        let links = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| matches!(node, CatalogueNode::Link(_)))
+            .map(|(path, _)| path);
+        let leaves =
+            |link: &&BString| matches!(self.real(link), Err(Unavailable::Leaves(at)) if at == **link);
         links.filter(leaves).cloned().collect()
     }
 
     /// Replaces a link that leads out of the directory by what it leads to: a file or another link; `None` for a
     /// directory, whose contents the caller adds, or if the target does not exist. `links` are the links on the way to
     /// the target as they are on the disk, starting with this one.
-    pub fn lead(&mut self, link: BString, links: Vec<(BString, BString)>, to: Option<Node>) {
+    pub fn lead(&mut self, link: BString, links: Vec<(BString, BString)>, to: Option<CatalogueNode>) {
         self.nodes.remove(&link);
         self.nodes.extend(to.map(|node| (link.clone(), node)));
         self.outward.insert(link, links);
@@ -148,21 +153,21 @@ impl Catalogue {
     }
 
     /// All entries with their paths.
-    pub fn nodes(&self) -> impl Iterator<Item = (&BString, &Node)> {
+    pub fn nodes(&self) -> impl Iterator<Item = (&BString, &CatalogueNode)> {
         self.nodes.iter()
     }
 
     /// Returns the entry at exactly this path.
-    pub fn node(&self, path: &[u8]) -> Option<Cow<'_, Node>> {
+    pub fn node(&self, path: &[u8]) -> Option<Cow<'_, CatalogueNode>> {
         let node = self.nodes.get(path.as_bstr()).map(Cow::Borrowed);
         node.or_else(|| self.said_node(path))
     }
 
     /// Returns the link that WHENCE declares at exactly this path.
-    fn said_node(&self, path: &[u8]) -> Option<Cow<'_, Node>> {
+    fn said_node(&self, path: &[u8]) -> Option<Cow<'_, CatalogueNode>> {
         let link = |plain: &[u8], suffix: &str| {
             let target = self.said.get(plain.as_bstr())?;
-            Some(Cow::Owned(Node::Link([target.as_slice(), suffix.as_bytes()].concat().into())))
+            Some(Cow::Owned(CatalogueNode::Link([target.as_slice(), suffix.as_bytes()].concat().into())))
         };
         let (plain, suffix) = name::plain(path);
         link(path, "").or_else(|| if suffix.is_empty() { None } else { link(plain, suffix) })
@@ -171,7 +176,7 @@ impl Catalogue {
     /// Resolves a path to a file.
     ///
     /// Errors: the reason why it does not lead to a file.
-    pub fn chase(&self, path: &[u8]) -> Result<Chased, Dead> {
+    pub fn chase(&self, path: &[u8]) -> Result<Followed, Unavailable> {
         self.chase_by(path, |path| self.node(path))
     }
 
@@ -179,7 +184,7 @@ impl Catalogue {
     /// whose contents are not certain.
     ///
     /// Errors: the reason why it does not lead to a file.
-    pub fn chase_said(&self, path: &[u8]) -> Result<Chased, Dead> {
+    pub fn chase_said(&self, path: &[u8]) -> Result<Followed, Unavailable> {
         self.chase_by(path, |path| self.said_node(path).or_else(|| self.node(path)))
     }
 
@@ -193,22 +198,26 @@ impl Catalogue {
     fn chase_by<'c>(
         &'c self,
         path: &[u8],
-        node: impl Fn(&[u8]) -> Option<Cow<'c, Node>>,
-    ) -> Result<Chased, Dead> {
+        node: impl Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>,
+    ) -> Result<Followed, Unavailable> {
         let (links, end) = self.walk(path, node)?;
         match self.nodes.get(&end) {
-            Some(Node::File { .. }) => Ok(Chased { links, file: end }),
-            _ => Err(Dead::Directory(end)),
+            Some(CatalogueNode::File { .. }) => Ok(Followed { links, file: end }),
+            _ => Err(Unavailable::Directory(end)),
         }
     }
 
     /// Resolves a path to an existing file or directory.
-    fn real(&self, path: &[u8]) -> Result<Way, Dead> {
+    fn real(&self, path: &[u8]) -> Result<Way, Unavailable> {
         self.walk(path, |path| self.node(path))
     }
 
     /// Follows a path and all links on it.
-    fn walk<'c>(&'c self, path: &[u8], node: impl Fn(&[u8]) -> Option<Cow<'c, Node>>) -> Result<Way, Dead> {
+    fn walk<'c>(
+        &'c self,
+        path: &[u8],
+        node: impl Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>,
+    ) -> Result<Way, Unavailable> {
         let mut inside = Inside { catalogue: self, path, node, here: BString::default(), links: Vec::new() };
         path_walk::walk(&mut inside, path)?;
         Ok((inside.links, inside.here))
@@ -222,7 +231,12 @@ impl Catalogue {
     /// They are not checked to lead to files.
     ///
     /// Errors: too many.
-    pub fn expand(&self, start: &[u8], pattern: &[u8], steps: &mut Steps) -> Result<BTreeSet<BString>, Dead> {
+    pub fn expand(
+        &self,
+        start: &[u8],
+        pattern: &[u8],
+        steps: &mut Steps,
+    ) -> Result<BTreeSet<BString>, Unavailable> {
         let parts: Vec<&[u8]> = name::parts(pattern).collect();
         let mut found = BTreeSet::from([BString::default()]);
         for (at, part) in parts.iter().enumerate() {
@@ -269,29 +283,31 @@ struct Inside<'c, 'p, F> {
     links: Vec<(BString, BString)>,
 }
 
-impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, Node>>> Tree for Inside<'c, '_, F> {
+impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> Tree for Inside<'c, '_, F> {
     /// Its number among the links.
     type Link = usize;
-    type Error = Dead;
+    type Error = Unavailable;
 
-    fn up(&mut self, of: Option<&usize>) -> Result<(), Dead> {
+    fn up(&mut self, of: Option<&usize>) -> Result<(), Unavailable> {
         let outward = &self.catalogue.outward;
         let link = of.and_then(|&of| self.links.get(of));
         // What is above a directory elsewhere is there too, for all links but those that were put here.
         let put_here = link.is_some_and(|(link, _)| outward.contains_key(link));
         if self.here.is_empty() || (outward.contains_key(&self.here) && !put_here) {
-            return Err(Dead::Leaves(link.map_or_else(|| self.path.into(), |(link, _)| link.clone())));
+            return Err(Unavailable::Leaves(link.map_or_else(|| self.path.into(), |(link, _)| link.clone())));
         }
         let end = self.here.rfind_byte(b'/').unwrap_or(0);
         self.here.truncate(end);
         Ok(())
     }
 
-    fn down(&mut self, part: &[u8], _: Option<&usize>, is_last: bool) -> Result<Entry<usize>, Dead> {
+    fn down(&mut self, part: &[u8], _: Option<&usize>, is_last: bool) -> Result<Entry<usize>, Unavailable> {
         let next = name::join(&self.here, part);
         match (self.node)(&next).as_deref() {
-            Some(Node::Link(target)) if target.starts_with(b"/") => return Err(Dead::Leaves(next)),
-            Some(Node::Link(target)) => {
+            Some(CatalogueNode::Link(target)) if target.starts_with(b"/") => {
+                return Err(Unavailable::Leaves(next));
+            }
+            Some(CatalogueNode::Link(target)) => {
                 let link = (next, target.clone());
                 let at = self.links.iter().position(|known| *known == link).unwrap_or_else(|| {
                     self.links.push(link);
@@ -299,17 +315,17 @@ impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, Node>>> Tree for Inside<'c, '_, F> {
                 });
                 return Ok(Entry::Link(at, target.to_vec()));
             }
-            Some(Node::File { .. }) if is_last => self.here = next,
+            Some(CatalogueNode::File { .. }) if is_last => self.here = next,
             // Of a list, an ending may be both.
             _ if self.catalogue.is_directory(&next) => self.here = next,
-            Some(Node::File { .. }) => return Err(Dead::NoDirectory(next)),
-            None => return Err(Dead::Absent),
+            Some(CatalogueNode::File { .. }) => return Err(Unavailable::NoDirectory(next)),
+            None => return Err(Unavailable::Absent),
         }
         Ok(Entry::Plain)
     }
 
-    fn too_many_links(&self, &link: &usize) -> Dead {
-        Dead::Loop(self.links.get(link).map(|(path, _)| path.clone()).unwrap_or_default())
+    fn too_many_links(&self, &link: &usize) -> Unavailable {
+        Unavailable::Loop(self.links.get(link).map(|(path, _)| path.clone()).unwrap_or_default())
     }
 }
 

@@ -16,12 +16,12 @@ const DIR_MODE: u32 = 0o755;
 
 /// The text under construction.
 #[derive(Debug, Default)]
-pub struct List {
+pub struct CpioList {
     text: Vec<u8>,
     directories: BTreeSet<BString>,
 }
 
-impl List {
+impl CpioList {
     /// Adds a file and its parent directories. `path` is its path in the image, `source` its current path, `mode` its
     /// permissions.
     ///
@@ -35,7 +35,7 @@ impl List {
 
     /// Adds a symbolic link and its parent directories.
     ///
-    /// Errors: those of [`List::file`].
+    /// Errors: those of [`CpioList::file`].
     pub fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), FormatError> {
         self.entry("slink", path, target, 0o777)
     }

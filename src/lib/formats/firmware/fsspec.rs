@@ -12,11 +12,11 @@ use crate::error::FormatError;
 
 /// The text under construction.
 #[derive(Debug, Default)]
-pub struct Spec {
+pub struct FsSpec {
     text: Vec<u8>,
 }
 
-impl Spec {
+impl FsSpec {
     /// Adds a file. `path` is its path in the image, `source` its current path, `mode` its permissions.
     ///
     /// Errors: malformed for a path that is not UTF-8, which a message cannot represent.
@@ -29,7 +29,7 @@ impl Spec {
 
     /// Adds a symbolic link.
     ///
-    /// Errors: those of [`Spec::file`].
+    /// Errors: those of [`FsSpec::file`].
     pub fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), FormatError> {
         let (path, target) = (quoted(path)?, quoted(target)?);
         let _ = write!(self.text, "symbolic_link {{\n  path: {path}\n  target_path: {target}\n}}\n");

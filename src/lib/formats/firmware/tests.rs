@@ -2,11 +2,11 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::whence::{File, Link, Whence};
+use super::whence::{Whence, WhenceFile, WhenceLink};
 use super::*;
 
-fn file() -> Node {
-    Node::File { source: "x".into(), size: 1, rivals: Vec::new() }
+fn file() -> CatalogueNode {
+    CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() }
 }
 
 fn catalogue(files: &[&str], links: &[(&str, &str)]) -> Catalogue {
@@ -15,7 +15,7 @@ fn catalogue(files: &[&str], links: &[(&str, &str)]) -> Catalogue {
         catalogue.insert((*path).into(), file());
     }
     for (path, target) in links {
-        catalogue.insert((*path).into(), Node::Link((*target).into()));
+        catalogue.insert((*path).into(), CatalogueNode::Link((*target).into()));
     }
     catalogue
 }
@@ -92,7 +92,7 @@ fn links_that_lead_out() {
     assert_eq!(way(&catalogue, "by"), "Leaves(\"abs\")");
     let chain = |links: &[&str]| links.iter().map(|link| ((*link).into(), "t".into())).collect::<Vec<_>>();
     catalogue.lead("abs".into(), chain(&["abs", "/x/y"]), Some(file()));
-    catalogue.lead("d/up".into(), chain(&["d/up"]), Some(Node::Link("../f".into())));
+    catalogue.lead("d/up".into(), chain(&["d/up"]), Some(CatalogueNode::Link("../f".into())));
     catalogue.lead("dir".into(), chain(&["dir"]), None);
     catalogue.insert("dir/f".into(), file());
     // The parent of that directory is not the parent of the link to it.
@@ -173,9 +173,9 @@ fn patterns_that_stand_for_too_much_are_given_up() {
     let catalogue = catalogue(&["f"], &links);
     let mut steps = Steps::default();
     assert_eq!(catalogue.expand(b"", b"*/f", &mut steps).map(|found| found.len()), Ok(51));
-    assert_eq!(catalogue.expand(b"", b"*/*/*/*/f", &mut steps), Err(Dead::TooMany));
+    assert_eq!(catalogue.expand(b"", b"*/*/*/*/f", &mut steps), Err(Unavailable::TooMany));
     // The limit is for all patterns together.
-    assert_eq!(catalogue.expand(b"", b"*/f", &mut steps), Err(Dead::TooMany));
+    assert_eq!(catalogue.expand(b"", b"*/f", &mut steps), Err(Unavailable::TooMany));
 }
 
 #[test]
@@ -203,7 +203,7 @@ Link: l.bin -> a/b.bin\nLink: \"l 2\"->a/with\\ blank.bin\nLink:\tdir\t->\ta  \n
 #[test]
 fn whence_is_read() {
     let whence = Whence::parse(SAMPLE.as_bytes());
-    let file = |name: &str, raw, section| File { name: name.into(), raw, section };
+    let file = |name: &str, raw, section| WhenceFile { name: name.into(), raw, section };
     assert_eq!(
         whence.files,
         [
@@ -213,7 +213,7 @@ fn whence_is_read() {
             file("a b", false, 2)
         ]
     );
-    let link = |name: &str, target: &str| Link { name: name.into(), target: target.into(), section: 1 };
+    let link = |name: &str, target: &str| WhenceLink { name: name.into(), target: target.into(), section: 1 };
     assert_eq!(whence.links, [link("l.bin", "a/b.bin"), link("l 2", "a/with blank.bin"), link("dir", "a")]);
     let bad: Vec<&str> =
         SAMPLE.lines().zip(1..).filter(|(_, n)| whence.bad_lines.contains(n)).map(|(line, _)| line).collect();
@@ -227,7 +227,7 @@ fn whence_is_read() {
 
 #[test]
 fn prototext_has_its_own_quotes() {
-    let mut spec = fsspec::Spec::default();
+    let mut spec = fsspec::FsSpec::default();
     spec.file(b"/a\"b\\c\n\x011", "/\u{e9}".as_bytes(), 0o444).unwrap();
     spec.link(b"/l", b"a").unwrap();
     assert!(spec.file(b"/\xff", b"/x", 0).is_err());
@@ -238,7 +238,7 @@ fn prototext_has_its_own_quotes() {
 
 #[test]
 fn cpio_lists_have_every_directory_once() {
-    let mut list = cpio::List::default();
+    let mut list = cpio::CpioList::default();
     list.file(b"/lib/firmware/a", b"/src/a", 0o644).unwrap();
     list.link(b"/lib/firmware/d/b", b"../a").unwrap();
     for (path, source) in [("/a b", "/x"), ("/a", "/x y"), ("/a", "/${HOME}/x"), ("/a", "")] {

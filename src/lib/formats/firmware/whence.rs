@@ -9,7 +9,7 @@ use bstr::{BString, ByteSlice};
 
 /// A file of the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct WhenceFile {
     /// Its name.
     pub name: BString,
     /// Whether the file must not be compressed.
@@ -20,7 +20,7 @@ pub struct File {
 
 /// A link of the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct WhenceLink {
     /// Its name.
     pub name: BString,
     /// Its target, relative to its own directory.
@@ -33,9 +33,9 @@ pub struct Link {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Whence {
     /// The files, in order.
-    pub files: Vec<File>,
+    pub files: Vec<WhenceFile>,
     /// The links, in order.
-    pub links: Vec<Link>,
+    pub links: Vec<WhenceLink>,
     /// The driver names of each section, as written.
     pub drivers: Vec<Vec<BString>>,
     /// The numbers, counted from 1, of lines that start with one of these keywords and are invalid.
@@ -65,13 +65,13 @@ impl Whence {
             b"File" | b"RawFile" | b"Raw" => {
                 let (name, behind) = word(rest);
                 let name = Some(name).filter(|name| !name.is_empty() && behind.is_empty())?;
-                self.files.push(File { name, raw: keyword != b"File", section });
+                self.files.push(WhenceFile { name, raw: keyword != b"File", section });
             }
             b"Link" => {
                 let (name, behind) = word(rest);
                 let (target, behind) = word(behind.strip_prefix(b"->")?);
                 let whole = !name.is_empty() && !target.is_empty() && behind.is_empty();
-                self.links.push(Some(Link { name, target, section }).filter(|_| whole)?);
+                self.links.push(Some(WhenceLink { name, target, section }).filter(|_| whole)?);
             }
             b"Driver" => {
                 let words = rest.fields_with(|char| char.is_whitespace() || char == ',');

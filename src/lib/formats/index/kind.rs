@@ -2,7 +2,7 @@
 
 /// One of the indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum IndexKind {
     /// From a normalised module name to the module's line of modules.dep.
     Dep,
     /// From a pattern to a module name.
@@ -15,7 +15,7 @@ pub enum Kind {
     BuiltinAlias,
 }
 
-impl Kind {
+impl IndexKind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Dep, Self::Alias, Self::Symbol, Self::Builtin, Self::BuiltinAlias];
 

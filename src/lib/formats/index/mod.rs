@@ -15,9 +15,9 @@ mod read;
 pub mod text;
 mod write;
 
-pub use kind::Kind;
+pub use kind::IndexKind;
 pub use read::Index;
-pub use write::Builder;
+pub use write::IndexBuilder;
 
 const MAGIC: u32 = 0xb007_f457;
 const VERSION_MAJOR: u16 = 2;

@@ -1,10 +1,10 @@
 //! Unit tests: the reader returns what was written; damage results in an error and never in a panic or a loop.
 
 use super::*;
-use crate::formats::index::Builder;
+use crate::formats::index::IndexBuilder;
 
 fn sample() -> Vec<u8> {
-    let mut builder = Builder::default();
+    let mut builder = IndexBuilder::default();
     for (key, value, priority) in [
         ("pci:v00008086d*", "e1000", 3),
         ("pci:v00008086d*", "ixgbe", 1),
@@ -98,7 +98,7 @@ fn keys_of_every_length() {
     for len in (0..600).chain([5000, 100_000]) {
         let key = vec![b'k'; len];
         let longer = [&key[..], b"x*"].concat();
-        let mut builder = Builder::default();
+        let mut builder = IndexBuilder::default();
         builder.insert(&key, b"", 0).unwrap();
         builder.insert(&longer, b"v", 1).unwrap();
         let bytes = builder.write().unwrap();
@@ -125,7 +125,7 @@ fn a_dump_notices_each_wrong_place() {
 
 #[test]
 fn an_empty_index_is_a_header() {
-    let bytes = Builder::default().write().unwrap();
+    let bytes = IndexBuilder::default().write().unwrap();
     assert_eq!(bytes, [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0, 0, 0, 12]);
     let index = Index::parse(&bytes).unwrap();
     assert_eq!(index.get(b"").unwrap(), None);
@@ -134,7 +134,7 @@ fn an_empty_index_is_a_header() {
 
 #[test]
 fn only_seven_bits() {
-    let mut builder = Builder::default();
+    let mut builder = IndexBuilder::default();
     assert_eq!(builder.insert("é".as_bytes(), b"x", 0).unwrap_err().byte, 0xc3);
     assert_eq!(builder.insert(b"x", b"a\0b", 0).unwrap_err().byte, 0);
 }

@@ -11,7 +11,7 @@ use crate::error::{FormatError, FormatKind};
 
 /// Collects the entries of an index. Borrows keys and values.
 #[derive(Debug, Default)]
-pub struct Builder<'a> {
+pub struct IndexBuilder<'a> {
     entries: Vec<Entry<'a>>,
 }
 
@@ -40,7 +40,7 @@ struct Pending {
     slot: usize,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> IndexBuilder<'a> {
     /// Adds `value` under `key`. The values of a key are ordered by ascending `priority`, the newest first among
     /// equals. Duplicates are kept.
     pub fn insert(&mut self, key: &'a [u8], value: &'a [u8], priority: u32) -> Result<(), BadCharacter> {

@@ -12,7 +12,7 @@ use crate::error::FormatError;
 use crate::formats::source::Source;
 
 use super::message::{Index, Meta};
-use super::module::Module;
+use super::module::MetaModule;
 use super::wire::{self, Fields, Value, of_other_kind};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -76,7 +76,7 @@ impl Directory {
     }
 
     /// Adds a module that was read. A stored index is complete, so this is an error there.
-    pub(super) fn push(&mut self, place: usize, module: &Module<'_>) -> Result<()> {
+    pub(super) fn push(&mut self, place: usize, module: &MetaModule<'_>) -> Result<()> {
         match self {
             Self::Seen { places, hashes } => {
                 places.push(place);

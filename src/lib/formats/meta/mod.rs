@@ -1,4 +1,4 @@
-//! The protobuf message `Meta` of image-based systems: modules, their dependencies, and a radix tree of their aliases.
+//! The protobuf message `MetaReader` of image-based systems: modules, their dependencies, and a radix tree of their aliases.
 //!
 //! Owns the format: proto3, package `osbase.kmod.spec`, with extensions of oxmod in fields from 100 on, which other
 //! readers skip; see meta.pb(5). Messages are decoded in place, and a lookup decodes only what it needs. Must not know
@@ -18,10 +18,10 @@ pub mod message;
 #[cfg(test)]
 mod tests;
 
-pub use module::Module;
+pub use module::MetaModule;
 pub use search::search;
-pub use tree::{DEEPEST, Rejected, Tree};
-pub use view::{Aliases, Meta};
+pub use tree::{DEEPEST, RadixTree, RejectedPattern};
+pub use view::{Aliases, MetaReader};
 
 /// The name of the file, which is in the module directory or above it.
 pub const FILE_NAME: &str = "meta.pb";

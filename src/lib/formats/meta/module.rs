@@ -12,7 +12,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 
 /// A module.
 #[derive(Clone, Copy)]
-pub struct Module<'a> {
+pub struct MetaModule<'a> {
     /// Its name as written in the file.
     pub name: &'a [u8],
     /// The path of its file in the module directory; empty for a built-in module.
@@ -20,7 +20,7 @@ pub struct Module<'a> {
     fields: Fields<'a>,
 }
 
-impl<'a> Module<'a> {
+impl<'a> MetaModule<'a> {
     /// Decodes name and path.
     ///
     /// Errors: malformed.

@@ -11,8 +11,8 @@ use crate::name::{fnmatch, normalize_alias};
 
 type Result<T> = std::result::Result<T, crate::error::FormatError>;
 
-fn opened(bytes: &[u8]) -> Result<super::Meta> {
-    super::Meta::open(Box::new(bytes.to_vec()))
+fn opened(bytes: &[u8]) -> Result<super::MetaReader> {
+    super::MetaReader::open(Box::new(bytes.to_vec()))
 }
 
 /// The positions found in a tree on its own.
@@ -22,7 +22,7 @@ fn searched(tree: &[u8], key: &[u8]) -> Result<Vec<u32>> {
 }
 
 fn encoded(patterns: &[&[u8]]) -> Vec<u8> {
-    let mut tree = Tree::default();
+    let mut tree = RadixTree::default();
     for (module, pattern) in (0..).zip(patterns) {
         tree.insert(pattern, module).unwrap();
     }
@@ -62,8 +62,8 @@ fn a_tree_answers_like_fnmatch_over_its_patterns() {
 #[test]
 fn the_order_of_patterns_does_not_show() {
     let patterns: [&[u8]; 5] = [b"pci:v1*", b"pci:v1d[0-9A-E]*", b"pci:v2", b"usb:?", b"*"];
-    let mut forwards = Tree::default();
-    let mut backwards = Tree::default();
+    let mut forwards = RadixTree::default();
+    let mut backwards = RadixTree::default();
     for pattern in patterns {
         forwards.insert(pattern, 1).unwrap();
     }
@@ -75,10 +75,10 @@ fn the_order_of_patterns_does_not_show() {
 
 #[test]
 fn what_cannot_be_in_a_tree_is_refused() {
-    let mut tree = Tree::default();
-    assert_eq!(tree.insert(&[b'a'; 4097], 0), Err(Rejected::Long));
-    assert_eq!(tree.insert(&b"[ac]".repeat(11), 0), Err(Rejected::Branches));
-    assert_eq!(tree.insert("ä".as_bytes(), 0), Err(Rejected::NotAscii(0xc3)));
+    let mut tree = RadixTree::default();
+    assert_eq!(tree.insert(&[b'a'; 4097], 0), Err(RejectedPattern::Long));
+    assert_eq!(tree.insert(&b"[ac]".repeat(11), 0), Err(RejectedPattern::Branches));
+    assert_eq!(tree.insert("ä".as_bytes(), 0), Err(RejectedPattern::NotAscii(0xc3)));
     // These patterns match nothing.
     tree.insert(b"a\\", 0).unwrap();
     tree.insert(b"[^\x01-\xff]", 0).unwrap();
@@ -88,7 +88,7 @@ fn what_cannot_be_in_a_tree_is_refused() {
 /// Other readers reject trees that are too deep, whether because of one long pattern or many nested ones.
 #[test]
 fn what_would_be_too_deep_is_told() {
-    let mut tree = Tree::default();
+    let mut tree = RadixTree::default();
     let long = b"*a".repeat(50);
     tree.insert(&long, 0).unwrap();
     let chain: Vec<Vec<u8>> = (1..=100).map(|len| b"x".repeat(len)).collect();
@@ -161,7 +161,7 @@ fn sample() -> Meta {
         depends: depends.into(),
         ..Default::default()
     };
-    let mut tree = Tree::default();
+    let mut tree = RadixTree::default();
     tree.insert(b"pci:*", 2).unwrap();
     Meta {
         modules: vec![
@@ -179,7 +179,7 @@ fn sample() -> Meta {
 fn modules_and_trees_are_found() {
     let bytes = sample().encode_to_vec();
     let meta = opened(&bytes).unwrap();
-    let modules: Vec<super::Module<'_>> = meta.modules().map(Result::unwrap).collect();
+    let modules: Vec<super::MetaModule<'_>> = meta.modules().map(Result::unwrap).collect();
     assert_eq!(modules[2].name, b"three");
     assert_eq!(modules[2].depends().unwrap(), [1, 0]);
     assert_eq!(modules[2].closure().unwrap(), None);
@@ -187,7 +187,7 @@ fn modules_and_trees_are_found() {
     assert_eq!(meta.release().unwrap(), Some(&b"6.1"[..]));
     assert_eq!(meta.search(Aliases::Loadable, b"pci:v1").unwrap(), [2]);
     // Two trees are merged, as Protocol Buffers require for repeated occurrences of a message.
-    let mut tree = Tree::default();
+    let mut tree = RadixTree::default();
     tree.insert(b"usb:*", 1).unwrap();
     let more = Meta { module_device_matches: Some(tree.into_message().0), ..Default::default() };
     let twice = [&bytes[..], &more.encode_to_vec()].concat();
@@ -298,7 +298,7 @@ fn a_tree_is_read_out_as_it_was_put_in() {
     let patterns: [&[u8]; 7] = [b"", br"\*\[x", b"a*b?", b"abc", b"abd*", b"x[0-9]y", br"z[\!-\]]"];
     let meta = Meta {
         module_device_matches: Some({
-            let mut tree = Tree::default();
+            let mut tree = RadixTree::default();
             for (module, pattern) in (0..).zip(patterns) {
                 tree.insert(pattern, module).unwrap();
             }
@@ -320,10 +320,10 @@ fn a_tree_is_read_out_as_it_was_put_in() {
 /// Limits against small files that expand to large results.
 #[test]
 fn limits() {
-    let kind = |bytes: &[u8], ask: fn(&super::Meta) -> Result<()>| {
+    let kind = |bytes: &[u8], ask: fn(&super::MetaReader) -> Result<()>| {
         opened(bytes).and_then(|meta| ask(&meta)).map_err(|error| error.kind)
     };
-    let all = |meta: &super::Meta| meta.modules().try_for_each(|module| module.map(drop));
+    let all = |meta: &super::MetaReader| meta.modules().try_for_each(|module| module.map(drop));
     let named = |name: usize, path: usize| {
         let module = message::Module { name: "n".repeat(name), path: "p".repeat(path), ..Default::default() };
         Meta { modules: vec![module], ..Default::default() }

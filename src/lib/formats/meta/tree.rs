@@ -17,7 +17,7 @@ pub const DEEPEST: usize = 90;
 
 /// The reason why a pattern cannot be stored in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Rejected {
+pub enum RejectedPattern {
     /// The pattern is longer than 4096 bytes.
     #[error("too long")]
     Long,
@@ -31,7 +31,7 @@ pub enum Rejected {
 
 /// A tree under construction.
 #[derive(Debug, Default)]
-pub struct Tree {
+pub struct RadixTree {
     root: Branch,
 }
 
@@ -53,13 +53,13 @@ enum Part {
     Wildcard,
 }
 
-impl Tree {
+impl RadixTree {
     /// Adds a pattern of a module. A pattern that cannot match anything adds nothing.
     ///
     /// Errors: the pattern cannot be stored in a tree.
-    pub fn insert(&mut self, pattern: &[u8], module: u32) -> Result<(), Rejected> {
+    pub fn insert(&mut self, pattern: &[u8], module: u32) -> Result<(), RejectedPattern> {
         if pattern.len() > LONGEST {
-            return Err(Rejected::Long);
+            return Err(RejectedPattern::Long);
         }
         for parts in branches(pattern)? {
             self.root.insert(&parts, module);
@@ -77,11 +77,11 @@ impl Tree {
 }
 
 /// Expands a pattern into patterns with at most one range per set.
-fn branches(pattern: &[u8]) -> Result<Vec<Vec<Part>>, Rejected> {
+fn branches(pattern: &[u8]) -> Result<Vec<Vec<Part>>, RejectedPattern> {
     let mut branches = vec![Vec::new()];
     for element in name::elements(pattern).unwrap_or_else(|| vec![Element::Set(Vec::new())]) {
         match element {
-            Element::Byte(byte) if !byte.is_ascii() => return Err(Rejected::NotAscii(byte)),
+            Element::Byte(byte) if !byte.is_ascii() => return Err(RejectedPattern::NotAscii(byte)),
             Element::Byte(byte) => branches.iter_mut().for_each(|parts| push_byte(parts, byte)),
             Element::Any => branches.iter_mut().for_each(|parts| parts.push(Part::Single)),
             Element::Run => {
@@ -95,9 +95,9 @@ fn branches(pattern: &[u8]) -> Result<Vec<Vec<Part>>, Rejected> {
     Ok(branches)
 }
 
-fn spread(branches: &[Vec<Part>], ranges: &[(u8, u8)]) -> Result<Vec<Vec<Part>>, Rejected> {
+fn spread(branches: &[Vec<Part>], ranges: &[(u8, u8)]) -> Result<Vec<Vec<Part>>, RejectedPattern> {
     if branches.len() * ranges.len() > MOST_BRANCHES {
-        return Err(Rejected::Branches);
+        return Err(RejectedPattern::Branches);
     }
     let mut spread = Vec::with_capacity(branches.len() * ranges.len());
     for parts in branches {

@@ -9,7 +9,7 @@ use crate::formats::source::Source;
 use crate::name;
 
 use super::directory::Directory;
-use super::module::Module;
+use super::module::MetaModule;
 use super::wire::{self, Fields, Value, of_other_kind};
 use super::{search, walk};
 
@@ -25,7 +25,7 @@ pub enum Aliases {
 }
 
 /// A file and the locations of its parts.
-pub struct Meta {
+pub struct MetaReader {
     source: Box<dyn Source + Send>,
     directory: Directory,
     /// Several trees count as one with the branches of all.
@@ -34,7 +34,7 @@ pub struct Meta {
     release: Option<Range<usize>>,
 }
 
-impl Meta {
+impl MetaReader {
     /// Locates the parts of the file. Their contents are read on demand.
     ///
     /// Errors: the file cannot be read; malformed; not this format if the file does not contain any known field.
@@ -44,9 +44,9 @@ impl Meta {
         Self::read(source, directory, start)
     }
 
-    /// Does the same as [`Meta::open`], but ignores the index.
+    /// Does the same as [`MetaReader::open`], but ignores the index.
     ///
-    /// Errors: those of [`Meta::open`].
+    /// Errors: those of [`MetaReader::open`].
     pub fn open_unindexed(source: Box<dyn Source + Send>) -> Result<Self> {
         Self::read(source, Directory::new(), 0)
     }
@@ -58,7 +58,7 @@ impl Meta {
         let mut place = start;
         while let Some(field) = fields.next()? {
             match field {
-                (1, Value::Bytes(module)) => directory.push(place, &Module::parse(&*source, module)?)?,
+                (1, Value::Bytes(module)) => directory.push(place, &MetaModule::parse(&*source, module)?)?,
                 (2, Value::Bytes(tree)) => device_trees.push(tree),
                 (100, Value::Bytes(tree)) => builtin_trees.push(tree),
                 (101, Value::Bytes(range)) => release = Some(range),
@@ -68,7 +68,7 @@ impl Meta {
             place = fields.place();
         }
         if directory.len() == 0 && device_trees.is_empty() {
-            return Err(FormatError::new(FormatKind::NotThisFormat, "not a Meta message"));
+            return Err(FormatError::new(FormatKind::NotThisFormat, "not a MetaReader message"));
         }
         if u32::try_from(directory.len()).is_err() {
             return Err(FormatError::new(FormatKind::Limit, "too many modules"));
@@ -121,25 +121,25 @@ impl Meta {
     }
 
     /// All modules, in the order of their positions.
-    pub fn modules(&self) -> impl Iterator<Item = Result<Module<'_>>> {
+    pub fn modules(&self) -> impl Iterator<Item = Result<MetaModule<'_>>> {
         (0..self.len()).map(|position| self.module(position))
     }
 
     /// Returns the module at a position.
     ///
     /// Errors: malformed; the position is out of range.
-    pub fn module(&self, position: u32) -> Result<Module<'_>> {
+    pub fn module(&self, position: u32) -> Result<MetaModule<'_>> {
         let place = self.directory.place(&*self.source, position)?;
         let place = place.ok_or_else(|| FormatError::malformed("module position out of range"))?;
         match Fields::of(&*self.source, place..wire::size(&*self.source)).next()? {
-            Some((1, Value::Bytes(module))) => Module::parse(&*self.source, module),
+            Some((1, Value::Bytes(module))) => MetaModule::parse(&*self.source, module),
             _ => Err(FormatError::malformed("index entry does not point to a module")),
         }
     }
 
     /// Returns the normalised name of the module at a position.
     ///
-    /// Errors: those of [`Meta::module`].
+    /// Errors: those of [`MetaReader::module`].
     pub fn name(&self, position: u32) -> Result<Cow<'_, [u8]>> {
         self.module(position).map(|module| name::normalize(module.name))
     }
@@ -239,7 +239,7 @@ impl Meta {
     }
 }
 
-impl std::fmt::Debug for Meta {
+impl std::fmt::Debug for MetaReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Meta").field("modules", &self.len()).finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@
 
 use bstr::ByteSlice;
 
-use super::strings::{Entry, nonempty};
+use super::strings::{Field, nonempty};
 
 /// One string of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +22,15 @@ pub struct BuiltinInfo<'a> {
 pub fn builtin_modinfo(file: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
     nonempty(file).filter_map(|string| {
         let (module, rest) = string.split_once_str(".")?;
-        let Entry { key, value } = Entry::new(rest);
+        let Field { key, value } = Field::new(rest);
         Some(BuiltinInfo { module, key, value })
     })
 }
 
 /// The strings of `module`, which is written with underscores, as the file has it.
-pub fn builtin<'a>(file: &'a [u8], module: &[u8]) -> impl Iterator<Item = Entry<'a>> {
+pub fn builtin<'a>(file: &'a [u8], module: &[u8]) -> impl Iterator<Item = Field<'a>> {
     let of_module = builtin_modinfo(file).filter(move |info| info.module == module);
-    of_module.map(|BuiltinInfo { key, value, .. }| Entry { key, value })
+    of_module.map(|BuiltinInfo { key, value, .. }| Field { key, value })
 }
 
 /// The aliases in the file with their modules. A string of nothing or without `=` has none, and a last one without its NUL

@@ -16,4 +16,4 @@ mod tests;
 pub use builtin::{BuiltinInfo, builtin, builtin_aliases, builtin_modinfo};
 pub use parameters::{BadParameter, Parameter, Parameters};
 pub use signature::{Signature, Trailer, hex};
-pub use strings::{Entry, strings};
+pub use strings::{Field, strings};

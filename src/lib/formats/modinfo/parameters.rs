@@ -5,7 +5,7 @@
 
 use indexmap::IndexMap;
 
-use super::strings::Entry;
+use super::strings::Field;
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Parameter<'a> {
 
 /// A `parm` or `parmtype` string whose value has no `:` and thus no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadParameter<'a>(pub Entry<'a>);
+pub struct BadParameter<'a>(pub Field<'a>);
 
 /// The parameters of one module.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl<'a> Parameters<'a> {
     /// Adds a string if it describes a parameter. Returns whether it does.
     ///
     /// Errors: [`BadParameter`] for a string without a name, which is ignored.
-    pub fn take(&mut self, entry: Entry<'a>) -> Result<bool, BadParameter<'a>> {
+    pub fn take(&mut self, entry: Field<'a>) -> Result<bool, BadParameter<'a>> {
         let description = match entry.key {
             b"parm" => true,
             b"parmtype" => false,

@@ -7,14 +7,14 @@ use bstr::ByteSlice;
 
 /// One string of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct Field<'a> {
     /// The part before the first `=`.
     pub key: &'a [u8],
     /// The part after the first `=`; empty if there is none.
     pub value: &'a [u8],
 }
 
-impl<'a> Entry<'a> {
+impl<'a> Field<'a> {
     pub(super) fn new(string: &'a [u8]) -> Self {
         let (key, value) = string.split_once_str("=").unwrap_or((string, b""));
         Self { key, value }
@@ -22,8 +22,8 @@ impl<'a> Entry<'a> {
 }
 
 /// The strings of a `.modinfo` section, in order.
-pub fn strings(section: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-    nonempty(section).map(Entry::new)
+pub fn strings(section: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    nonempty(section).map(Field::new)
 }
 
 pub(super) fn nonempty(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -1,15 +1,15 @@
 //! What happens while devices are watched, for whoever shows it.
 
-use super::{Need, Served};
+use super::{DeviceGroup, GroupReport};
 use crate::error::{Error, FormatError};
 
-/// What happens meanwhile. Told by the threads that it happens in.
+/// What happens meanwhile. WatchEvent by the threads that it happens in.
 #[derive(Debug)]
-pub enum Told<'t> {
+pub enum WatchEvent<'t> {
     /// Somebody listens now.
     Listening,
     /// A device was served, or several of a kind.
-    Served(&'t Need, &'t Served),
+    Finished(&'t DeviceGroup, &'t GroupReport),
     /// A message of the kernel's made no sense.
     Malformed(&'t FormatError),
     /// The kernel has lost messages; the devices are looked at again.
@@ -27,4 +27,4 @@ pub enum Told<'t> {
 }
 
 /// How those who work and those who listen speak of what happens.
-pub(super) type Tell<'t> = &'t (dyn Fn(Told<'_>) + Sync);
+pub(super) type Tell<'t> = &'t (dyn Fn(WatchEvent<'_>) + Sync);

@@ -73,12 +73,12 @@ use bstr::BString;
 use crate::error::Result;
 use crate::lock::Mutex;
 use crate::ops::ModuleError;
-use crate::ops::manager::{Manager, Report};
+use crate::ops::manager::{LoadReport, Manager};
 use crate::ops::probe::Plan;
 use crate::sys::{devices, parallel};
 
-pub use event::Told;
-pub use watch::{Failure, Watch};
+pub use event::WatchEvent;
+pub use watch::{Watch, WatchError};
 
 /// Where the kernel shows its devices.
 pub const DEVICES: &str = "/sys/devices";
@@ -92,7 +92,7 @@ pub fn trigger(top: &Path) -> Result<()> {
 
 /// Devices that need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Need {
+pub struct DeviceGroup {
     /// The modalias, by which drivers are found.
     pub modalias: BString,
     /// The directories of the devices, in the order in which they were found.
@@ -101,16 +101,16 @@ pub struct Need {
 
 /// The result of serving a need.
 #[derive(Debug)]
-pub struct Served {
+pub struct GroupReport {
     /// The result for the modules that were not handled before.
-    pub report: Report,
+    pub report: LoadReport,
     /// The modules that were already handled for another need of the same run.
     pub repeated: Vec<BString>,
 }
 
 /// The plan for serving a need.
 #[derive(Debug)]
-pub struct Foreseen {
+pub struct GroupPlan {
     /// The plans of the modules that were not handled before.
     pub planned: Vec<Plan>,
     /// The modules that were already handled for another need of the same run.
@@ -150,8 +150,8 @@ impl<'m> Coldplug<'m> {
     /// tried again for the new devices.
     ///
     /// Errors: `top` cannot be listed.
-    pub fn survey(&mut self, top: &Path) -> Result<Vec<Need>> {
-        let mut needs: Vec<Need> = Vec::new();
+    pub fn survey(&mut self, top: &Path) -> Result<Vec<DeviceGroup>> {
+        let mut needs: Vec<DeviceGroup> = Vec::new();
         let mut places: HashMap<BString, usize> = HashMap::new();
         for (device, modalias) in devices::modaliases(top)? {
             let modalias = BString::from(modalias);
@@ -161,7 +161,7 @@ impl<'m> Coldplug<'m> {
             let place = *places.entry(modalias.clone()).or_insert(needs.len());
             match needs.get_mut(place) {
                 Some(need) => need.devices.push(device),
-                None => needs.push(Need { modalias, devices: vec![device] }),
+                None => needs.push(DeviceGroup { modalias, devices: vec![device] }),
             }
         }
         let mut modules = self.modules();
@@ -173,23 +173,23 @@ impl<'m> Coldplug<'m> {
     }
 
     /// Loads all drivers for a need. May be called from several threads.
-    pub fn serve(&self, need: &Need) -> Served {
+    pub fn serve(&self, need: &DeviceGroup) -> GroupReport {
         let mut repeated = Vec::new();
         let report = self
             .manager
             .load_for_device_if(&need.modalias, |module| self.is_first(&module.name, &mut repeated));
         self.modules().failed.extend(failures(&report).cloned());
-        Served { report, repeated }
+        GroupReport { report, repeated }
     }
 
     /// Serves needs on up to `jobs` threads, and returns the results in the order of `needs`. These threads call `done` as
     /// soon as a need is served.
     pub fn serve_all(
         &self,
-        needs: &[Need],
+        needs: &[DeviceGroup],
         jobs: usize,
-        done: &(dyn Fn(&Need, &Served) + Sync),
-    ) -> Vec<Served> {
+        done: &(dyn Fn(&DeviceGroup, &GroupReport) + Sync),
+    ) -> Vec<GroupReport> {
         parallel::map(
             jobs,
             needs,
@@ -203,11 +203,11 @@ impl<'m> Coldplug<'m> {
     }
 
     /// Returns what [`serve`](Self::serve) would do, and marks the modules as handled.
-    pub fn foresee(&self, need: &Need) -> Foreseen {
+    pub fn foresee(&self, need: &DeviceGroup) -> GroupPlan {
         let mut repeated = Vec::new();
         let mut planned = self.manager.plan_for_device(&need.modalias);
         planned.retain(|planned| self.is_first(&planned.module.name, &mut repeated));
-        Foreseen { planned, repeated }
+        GroupPlan { planned, repeated }
     }
 
     fn is_first(&self, module: &BString, repeated: &mut Vec<BString>) -> bool {
@@ -224,7 +224,7 @@ impl<'m> Coldplug<'m> {
 }
 
 /// Returns the failed modules that may succeed later: forbidden ones stay forbidden.
-fn failures(report: &Report) -> impl Iterator<Item = &BString> {
+fn failures(report: &LoadReport) -> impl Iterator<Item = &BString> {
     let for_good = |error: &ModuleError| matches!(error, ModuleError::Forbidden { .. });
     report.failed.iter().filter(move |(_, error)| !for_good(error)).map(|(module, _)| module)
 }

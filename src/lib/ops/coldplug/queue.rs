@@ -12,8 +12,8 @@ use std::sync::{Arc, MutexGuard};
 
 use bstr::BString;
 
-use super::event::{Tell, Told};
-use super::{Coldplug, Need, Served, failures};
+use super::event::{Tell, WatchEvent};
+use super::{Coldplug, DeviceGroup, GroupReport, failures};
 use crate::formats::uevent::Event;
 use crate::lock::{Condvar, Mutex};
 use crate::ops::manager::Manager;
@@ -35,7 +35,7 @@ enum Task<'m> {
 /// A device that is to be served.
 #[derive(Debug)]
 struct Service<'m> {
-    need: Need,
+    need: DeviceGroup,
     /// The run that it belongs to: a survey of all devices, or one for this event only.
     run: Arc<Coldplug<'m>>,
     /// Whether the device was just added, or it is unknown when it was added.
@@ -122,7 +122,7 @@ impl<'m> Queue<'m> {
         for modalias in &event.modaliases {
             let modalias = BString::from(*modalias);
             if state.waiting.insert((modalias.clone(), new)) {
-                let need = Need { modalias, devices: vec![device.to_path_buf()] };
+                let need = DeviceGroup { modalias, devices: vec![device.to_path_buf()] };
                 state.tasks.push_back(Task::Serve(Service { need, run: Arc::clone(&coldplug), new }));
             }
         }
@@ -154,11 +154,11 @@ impl<'m> Queue<'m> {
             Task::Serve(service) => {
                 self.refresh_if_changed(tell);
                 let served = self.serve_one(&service);
-                tell(Told::Served(&service.need, &served));
+                tell(WatchEvent::Finished(&service.need, &served));
             }
             Task::Trigger => {
                 if let Err(error) = devices::trigger(top) {
-                    tell(Told::NotTriggered(&error));
+                    tell(WatchEvent::NotTriggered(&error));
                 }
             }
         }
@@ -197,13 +197,13 @@ impl<'m> Queue<'m> {
             Ok(false) => {}
             Ok(true) => {
                 self.lock().failed.clear();
-                tell(Told::Refreshed);
+                tell(WatchEvent::Refreshed);
             }
-            Err(error) => tell(Told::NotRefreshed(&error)),
+            Err(error) => tell(WatchEvent::NotRefreshed(&error)),
         }
     }
 
-    fn serve_one(&self, service: &Service<'_>) -> Served {
+    fn serve_one(&self, service: &Service<'_>) -> GroupReport {
         if !service.new {
             service.run.pass_over(&self.lock().failed);
         }
@@ -231,7 +231,7 @@ impl<'m> Queue<'m> {
                 drop(state);
                 self.changed.notify_all();
             }
-            Err(error) => tell(Told::NoDevices(&error)),
+            Err(error) => tell(WatchEvent::NoDevices(&error)),
         }
     }
 }

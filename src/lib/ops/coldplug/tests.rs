@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::queue::Queue;
-use super::{Coldplug, Failure, Served, Told, Watch};
+use super::{Coldplug, GroupReport, Watch, WatchError, WatchEvent};
 use crate::context::{ConfigSource, Context};
 use crate::formats::uevent::Event;
 use crate::notice::Sink;
@@ -61,7 +61,7 @@ fn gone() -> crate::error::Error {
 }
 
 /// What was tried, and what was skipped because it had been tried.
-fn shown(served: &Served) -> String {
+fn shown(served: &GroupReport) -> String {
     let failed: Vec<String> = served.report.failed.iter().map(|(name, _)| name.to_string()).collect();
     let repeated: Vec<String> = served.repeated.iter().map(ToString::to_string).collect();
     format!("{}; {}", failed.join(" "), repeated.join(" "))
@@ -112,9 +112,9 @@ impl Heard<'_> {
     /// Executes all queued tasks.
     fn does(&self) -> Vec<String> {
         let told = Mutex::new(Vec::new());
-        let tell = |one: Told<'_>| {
+        let tell = |one: WatchEvent<'_>| {
             told.lock().unwrap().push(match one {
-                Told::Served(_, served) => shown(served),
+                WatchEvent::Finished(_, served) => shown(served),
                 other => format!("{other:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
             });
         };
@@ -175,8 +175,8 @@ fn a_panic_ends_the_watch() {
     let manager = tree.manager();
     for jobs in [1, 3] {
         let watch = Watch { top: &tree.devices(), jobs, trigger: false };
-        let tell = |told: Told<'_>| assert!(!matches!(told, Told::Served(..)), "on purpose");
-        assert!(matches!(watch.run(&manager, &tell), Err(Failure::Panicked)));
+        let tell = |told: WatchEvent<'_>| assert!(!matches!(told, WatchEvent::Finished(..)), "on purpose");
+        assert!(matches!(watch.run(&manager, &tell), Err(WatchError::Panicked)));
     }
 }
 
@@ -186,7 +186,7 @@ fn without_devices_there_is_nothing_to_watch() {
     let manager = tree.manager();
     let watch = Watch { top: &tree.devices(), jobs: 1, trigger: false };
     match watch.run(&manager, &|told| panic!("{told:?}")) {
-        Err(Failure::NoDevices(error)) => assert_eq!(error.path, tree.devices()),
+        Err(WatchError::NoDevices(error)) => assert_eq!(error.path, tree.devices()),
         other => panic!("{other:?}"),
     }
 }

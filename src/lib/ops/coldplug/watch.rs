@@ -8,13 +8,13 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use super::event::{Tell, Told};
+use super::event::{Tell, WatchEvent};
 use super::queue::Queue;
 use crate::errno;
 use crate::error::Error;
 use crate::formats::uevent::Event;
 use crate::ops::manager::Manager;
-use crate::sys::uevent::{Heard, Listener, Waker};
+use crate::sys::uevent::{Listener, Received, Waker};
 use crate::sys::{devices, parallel};
 
 /// Options for watching devices.
@@ -31,7 +31,7 @@ pub struct Watch<'w> {
 /// Why there is no watching, or not any more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum WatchError {
     /// The devices cannot be listed.
     #[error(transparent)]
     NoDevices(Error),
@@ -52,21 +52,21 @@ impl Watch<'_> {
     /// it immediately. A module that has failed is tried again for a new device, but not if the kernel
     /// repeats the event of an existing device, unless something was reloaded or events were lost.
     ///
-    /// Errors: see [`Failure`].
-    pub fn run(self, manager: &Manager, tell: &(dyn Fn(Told<'_>) + Sync)) -> Result<(), Failure> {
-        devices::check(self.top).map_err(Failure::NoDevices)?;
-        let mut listener = Listener::new().map_err(Failure::Deaf)?;
-        let waker = listener.waker().map_err(Failure::Deaf)?;
-        tell(Told::Listening);
+    /// Errors: see [`WatchError`].
+    pub fn run(self, manager: &Manager, tell: &(dyn Fn(WatchEvent<'_>) + Sync)) -> Result<(), WatchError> {
+        devices::check(self.top).map_err(WatchError::NoDevices)?;
+        let mut listener = Listener::new().map_err(WatchError::Deaf)?;
+        let waker = listener.waker().map_err(WatchError::Deaf)?;
+        tell(WatchEvent::Listening);
         let queue = Queue::new(manager, self.trigger);
         let work = || self.work(&queue, &waker, tell);
         // Fewer threads than wanted will do, but one is needed.
         parallel::with_workers(self.jobs.max(1), work, |started| {
-            let started = started.map_err(Failure::Deaf);
+            let started = started.map_err(WatchError::Deaf);
             let end = started.and_then(|_| listen(&mut listener, &queue, tell));
             queue.end();
             if end.is_ok() {
-                tell(Told::Ending);
+                tell(WatchEvent::Ending);
             }
             // From here on, another signal terminates the process immediately.
             drop(listener);
@@ -85,19 +85,19 @@ impl Watch<'_> {
 }
 
 /// Passes events to the queue until the end.
-fn listen(listener: &mut Listener, queue: &Queue<'_>, tell: Tell<'_>) -> Result<(), Failure> {
+fn listen(listener: &mut Listener, queue: &Queue<'_>, tell: Tell<'_>) -> Result<(), WatchError> {
     loop {
-        match listener.hear().map_err(Failure::Deaf)? {
-            Heard::End => return Ok(()),
-            Heard::Woken => return Err(Failure::Panicked),
-            Heard::Reload => queue.refresh(),
-            Heard::Lost => {
-                tell(Told::Lost);
+        match listener.hear().map_err(WatchError::Deaf)? {
+            Received::End => return Ok(()),
+            Received::Woken => return Err(WatchError::Panicked),
+            Received::Reload => queue.refresh(),
+            Received::Lost => {
+                tell(WatchEvent::Lost);
                 queue.look_again();
             }
-            Heard::Message(message) => match Event::parse(&message) {
+            Received::Message(message) => match Event::parse(&message) {
                 Ok(event) => queue.take(&event),
-                Err(error) => tell(Told::Malformed(&error)),
+                Err(error) => tell(WatchEvent::Malformed(&error)),
             },
         }
     }

@@ -1,20 +1,20 @@
 //! The cache, modules.oxmod.bin, which a run leaves for the next one and for modinfo.
 
 use crate::error::FormatError;
-use crate::formats::cache::{self, Assembled, Digest, Facts, MAKER, Made, Role};
+use crate::formats::cache::{self, Cache, CacheImage, Digest, InputRole, Inputs, MAKER};
 
-use super::image::Output;
+use super::image::OutputFile;
 use super::lists::Lists;
-use super::read::Known;
+use super::read::KnownModule;
 
 /// Opens a cache; `None` if it is damaged or from another version.
-pub(super) fn open(bytes: &[u8]) -> Option<Facts<&[u8]>> {
-    Facts::open(bytes, MAKER).ok()
+pub(super) fn open(bytes: &[u8]) -> Option<Cache<&[u8]>> {
+    Cache::open(bytes, MAKER).ok()
 }
 
 /// The cache of this run: its parts, in order.
 pub(super) struct Left<'a> {
-    parts: Assembled,
+    parts: CacheImage,
     records: Vec<&'a [u8]>,
 }
 
@@ -23,8 +23,8 @@ impl<'a> Left<'a> {
     ///
     /// Errors: the contents exceed the limits of the format.
     pub(super) fn new(
-        known: &'a [Known<'_>],
-        outputs: &[Output],
+        known: &'a [KnownModule<'_>],
+        outputs: &[OutputFile],
         lists: &Lists,
         symbol_prefix: Option<u8>,
     ) -> Result<Self, FormatError> {
@@ -32,9 +32,9 @@ impl<'a> Left<'a> {
             known.iter().filter(|known| known.lasting).map(|known| &known.record[..]).collect();
         let made = outputs
             .iter()
-            .map(|output| (Role::Output, output.name.to_owned(), Some(Digest::of(&output.bytes))));
+            .map(|output| (InputRole::Output, output.name.to_owned(), Some(Digest::of(&output.bytes))));
         let files = lists.inputs().into_iter().chain(made).collect();
-        let parts = cache::assemble(&Made { maker: MAKER, symbol_prefix, files }, &records)?;
+        let parts = cache::assemble(&Inputs { maker: MAKER, symbol_prefix, files }, &records)?;
         Ok(Self { parts, records })
     }
 

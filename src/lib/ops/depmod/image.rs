@@ -8,7 +8,7 @@ use std::path::Path;
 use bstr::ByteSlice;
 
 use crate::error::FormatError;
-use crate::formats::index::Builder;
+use crate::formats::index::IndexBuilder;
 use crate::formats::modinfo;
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
@@ -16,19 +16,19 @@ use crate::number;
 use crate::sys::{host, parallel};
 
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
-use super::read::{Loaded, short_path};
+use super::read::{ReadModule, short_path};
 use super::{Plan, order, tell};
 
 /// One output file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct OutputFile {
     /// The file name in the module directory.
     pub name: &'static str,
     /// The contents.
     pub bytes: Vec<u8>,
 }
 
-impl Output {
+impl OutputFile {
     /// Whether it is a binary index.
     pub(super) fn is_index(&self) -> bool {
         !is_text(self.name)
@@ -99,7 +99,7 @@ impl Plan<'_> {
     /// Builds all files, in the order of [`NAMES`], followed by meta.pb.
     ///
     /// Errors: an index exceeds the limits of its format.
-    pub(super) fn images(&self, sink: &Sink) -> Result<Vec<Output>, FormatError> {
+    pub(super) fn images(&self, sink: &Sink) -> Result<Vec<OutputFile>, FormatError> {
         let mut made = parallel::map(
             host::processors(),
             &self.jobs(),
@@ -130,7 +130,7 @@ impl Plan<'_> {
         }
     }
 
-    fn make(&self, job: Job, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+    fn make(&self, job: Job, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
         match job {
             Job::Deps => self.dep_files(heard),
             Job::Aliases => self.alias_files(heard),
@@ -143,46 +143,46 @@ impl Plan<'_> {
     /// Appends an index if indexes are to be built.
     fn index(
         &self,
-        outputs: &mut Vec<Output>,
+        outputs: &mut Vec<OutputFile>,
         name: &'static str,
         make: impl FnOnce() -> Result<Vec<u8>, FormatError>,
     ) -> Result<(), FormatError> {
         if self.wanted == Wanted::All {
-            outputs.push(Output { name, bytes: make()? });
+            outputs.push(OutputFile { name, bytes: make()? });
         }
         Ok(())
     }
 
-    fn dep_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+    fn dep_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
         let lines = self.dep_lines();
-        let mut outputs = vec![Output { name: DEP, bytes: text_of(&lines) }];
+        let mut outputs = vec![OutputFile { name: DEP, bytes: text_of(&lines) }];
         self.index(&mut outputs, "modules.dep.bin", || self.dep_index(&lines, heard))?;
         Ok(outputs)
     }
 
-    fn alias_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
-        let mut outputs = vec![Output { name: "modules.alias", bytes: self.alias_text() }];
+    fn alias_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
+        let mut outputs = vec![OutputFile { name: "modules.alias", bytes: self.alias_text() }];
         self.index(&mut outputs, "modules.alias.bin", || self.alias_index(heard))?;
         Ok(outputs)
     }
 
-    fn symbol_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+    fn symbol_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
         let lines = self.symbol_lines();
-        let mut outputs = vec![Output { name: "modules.symbols", bytes: self.symbols_text(&lines) }];
+        let mut outputs = vec![OutputFile { name: "modules.symbols", bytes: self.symbols_text(&lines) }];
         self.index(&mut outputs, "modules.symbols.bin", || self.symbols_index(&lines, heard))?;
         Ok(outputs)
     }
 
-    fn other_files(&self, heard: &Heard) -> Result<Vec<Output>, FormatError> {
+    fn other_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
         let softdeps = self.extracted(SOFTDEP_HEADER, "softdep", |module| &module.softdeps);
         let weakdeps = self.extracted(WEAKDEP_HEADER, "weakdep", |module| &module.weakdeps);
         let mut outputs = vec![
-            Output { name: "modules.softdep", bytes: softdeps },
-            Output { name: "modules.weakdep", bytes: weakdeps },
+            OutputFile { name: "modules.softdep", bytes: softdeps },
+            OutputFile { name: "modules.weakdep", bytes: weakdeps },
         ];
         self.index(&mut outputs, "modules.builtin.bin", || self.builtin_index(heard))?;
         self.index(&mut outputs, "modules.builtin.alias.bin", || self.builtin_alias_index(heard))?;
-        outputs.push(Output { name: "modules.devname", bytes: self.devname_text(heard) });
+        outputs.push(OutputFile { name: "modules.devname", bytes: self.devname_text(heard) });
         Ok(outputs)
     }
 
@@ -210,7 +210,7 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn aliases(&self) -> impl Iterator<Item = (u32, &Loaded<'_>, &[u8])> {
+    fn aliases(&self) -> impl Iterator<Item = (u32, &ReadModule<'_>, &[u8])> {
         let modules = (0_u32..).zip(self.modules);
         modules.flat_map(|(at, module)| module.aliases.iter().map(move |&alias| (at, module, alias)))
     }
@@ -249,7 +249,7 @@ impl Plan<'_> {
         &self,
         header: &str,
         keyword: &str,
-        values: impl for<'m> Fn(&'m Loaded<'_>) -> &'m [&'m [u8]],
+        values: impl for<'m> Fn(&'m ReadModule<'_>) -> &'m [&'m [u8]],
     ) -> Vec<u8> {
         self.extracted_with(header, |out, module| {
             for value in values(module) {
@@ -258,7 +258,7 @@ impl Plan<'_> {
         })
     }
 
-    fn extracted_with(&self, header: &str, mut each: impl FnMut(&mut Vec<u8>, &Loaded<'_>)) -> Vec<u8> {
+    fn extracted_with(&self, header: &str, mut each: impl FnMut(&mut Vec<u8>, &ReadModule<'_>)) -> Vec<u8> {
         let mut out = header.as_bytes().to_vec();
         for module in self.modules {
             each(&mut out, module);
@@ -352,13 +352,13 @@ impl Plan<'_> {
 /// An index builder that skips, with a notice, entries that the format cannot hold.
 struct Checked<'a, 's> {
     file: &'static str,
-    builder: Builder<'a>,
+    builder: IndexBuilder<'a>,
     heard: &'s Heard,
 }
 
 impl<'a, 's> Checked<'a, 's> {
     fn new(file: &'static str, heard: &'s Heard) -> Self {
-        Self { file, builder: Builder::default(), heard }
+        Self { file, builder: IndexBuilder::default(), heard }
     }
 
     fn insert(&mut self, key: &'a [u8], value: &'a [u8], priority: u32) {
@@ -386,7 +386,7 @@ type DeviceNumbers = (char, u32, u32);
 
 /// Returns the `devname:` alias of a module and the device numbers from its other aliases. Stops as soon as
 /// both are known.
-fn device_node<'m>(module: &Loaded<'m>) -> Option<(&'m [u8], Option<DeviceNumbers>)> {
+fn device_node<'m>(module: &ReadModule<'m>) -> Option<(&'m [u8], Option<DeviceNumbers>)> {
     let (mut devname, mut numbers) = (None, None);
     for &alias in &module.aliases {
         if let Some(name) = alias.strip_prefix(b"devname:") {

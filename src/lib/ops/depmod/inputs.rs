@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use super::scan::{ModuleFile, module_file};
+use super::scan::{FoundModule, module_file};
 use super::{CACHE_NAME, tell};
 use crate::error::{Error, Result};
 use crate::formats::symvers::{BadLine, KernelSymbols};
@@ -39,8 +39,8 @@ pub enum GivenError {
 /// Errors: those of [`GivenError`], in the order of the files.
 pub fn given_modules(
     paths: impl IntoIterator<Item = PathBuf>,
-) -> std::result::Result<Vec<ModuleFile>, GivenError> {
-    let mut files: Vec<ModuleFile> = Vec::new();
+) -> std::result::Result<Vec<FoundModule>, GivenError> {
+    let mut files: Vec<FoundModule> = Vec::new();
     for path in paths {
         if !path.as_os_str().as_bytes().starts_with(b"/") {
             return Err(GivenError::Relative(path));

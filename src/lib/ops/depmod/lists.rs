@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error};
-use crate::formats::cache::{Digest, Role};
+use crate::formats::cache::{Digest, InputRole};
 use crate::notice::DepmodNotice;
 use crate::sys::file;
 
@@ -44,10 +44,10 @@ impl Lists {
 
     /// Returns the names and digests of the lists that the output depends on besides the modules.
     /// (modules.order is not included: it shows in the order of the modules.)
-    pub(super) fn inputs(&self) -> [(Role, String, Option<Digest>); 2] {
+    pub(super) fn inputs(&self) -> [(InputRole, String, Option<Digest>); 2] {
         [BUILTIN, BUILTIN_MODINFO].map(|list| {
             let digest = self.texts[list].as_deref().ok().map(Digest::of);
-            (Role::Input, NAMES[list].to_owned(), digest)
+            (InputRole::Input, NAMES[list].to_owned(), digest)
         })
     }
 }

@@ -8,22 +8,22 @@ use indexmap::IndexMap;
 use crate::error::FormatError;
 use crate::formats::index::text;
 use crate::formats::meta::message::{Meta, Module, RadixNode};
-use crate::formats::meta::{LONGEST_NAME, LONGEST_PATH, Tree, UNFIT_FOR_PATHS};
+use crate::formats::meta::{LONGEST_NAME, LONGEST_PATH, RadixTree, UNFIT_FOR_PATHS};
 use crate::formats::modinfo;
 use crate::name;
 use crate::notice::DepmodNotice;
 
 use super::Plan;
-use super::image::{Heard, Output, Wanted};
+use super::image::{Heard, OutputFile, Wanted};
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
-use super::read::{Loaded, short_path};
+use super::read::{ReadModule, short_path};
 
 impl Plan<'_> {
     /// Builds the file: first the built-in modules in the order of modules.builtin.modinfo, then the
     /// modules in their order.
     ///
     /// Errors: the file exceeds 4 GiB.
-    pub(super) fn meta_file(&self, heard: &Heard) -> Result<Output, FormatError> {
+    pub(super) fn meta_file(&self, heard: &Heard) -> Result<OutputFile, FormatError> {
         let builtin = self.builtin(heard);
         let mut modules: Vec<Module> = builtin
             .iter()
@@ -59,14 +59,14 @@ impl Plan<'_> {
             release: text_of(self.release),
             modules,
         };
-        Ok(Output { name: crate::formats::meta::FILE_NAME, bytes: meta.into_file()? })
+        Ok(OutputFile { name: crate::formats::meta::FILE_NAME, bytes: meta.into_file()? })
     }
 
     /// Returns the positions of the modules in the file, beginning with `first`; `None` for a module that
     /// cannot be stored.
     fn places(&self, first: u32, heard: &Heard) -> Vec<Option<u32>> {
         let mut next = first;
-        let place = |module: &Loaded<'_>| {
+        let place = |module: &ReadModule<'_>| {
             let path = short_path(self.dir, module.path);
             if let Some(why) = unfit(module.name, path) {
                 heard.tell(DepmodNotice::NotInMeta { path: path.into(), why });
@@ -140,7 +140,7 @@ type Patterns<'p> = (u32, &'p [u8], &'p [&'p [u8]]);
 
 /// Builds the tree of the same patterns as in the indexes: patterns with unmatched brackets are in neither.
 fn tree(modules: &[Patterns<'_>], heard: &Heard) -> RadixNode {
-    let mut tree = Tree::default();
+    let mut tree = RadixTree::default();
     let tell = |alias: &[u8], module: &[u8], why: String| {
         heard.tell(DepmodNotice::NotInTree { alias: alias.into(), module: module.into(), why });
     };

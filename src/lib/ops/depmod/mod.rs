@@ -14,12 +14,12 @@
 //!
 //! use oxmod::context::{depmod_config, module_dir};
 //! use oxmod::notice::Sink;
-//! use oxmod::ops::depmod::{self, Config, Tree};
+//! use oxmod::ops::depmod::{self, DepmodOptions, ModuleTree};
 //!
 //! let dir = module_dir(None, Some(OsStr::new("6.12.0")))?;
 //! let sink = Sink::new(|notice| eprintln!("{notice:?}"));
-//! let config = Config { depmod: depmod_config(&[], &sink), ..Config::default() };
-//! let tree = Tree { dir: &dir, out: &dir, release: b"6.12.0", given: None };
+//! let config = DepmodOptions { depmod: depmod_config(&[], &sink), ..DepmodOptions::default() };
+//! let tree = ModuleTree { dir: &dir, out: &dir, release: b"6.12.0", given: None };
 //! depmod::write(&tree, &config, &sink)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -31,16 +31,16 @@
 //!
 //! use oxmod::context::{ConfigSource, Context};
 //! use oxmod::notice::Sink;
-//! use oxmod::ops::depmod::{self, Config, Tree};
+//! use oxmod::ops::depmod::{self, DepmodOptions, ModuleTree};
 //!
 //! let root = tempfile::tempdir()?;
 //! let dir = root.path().join("lib/modules/6.12.0");
 //! fs::create_dir_all(&dir)?;
 //! fs::write(dir.join("modules.builtin"), "kernel/fs/acmefs.ko\n")?;
 //!
-//! let tree = Tree { dir: &dir, out: &dir, release: b"6.12.0", given: None };
-//! depmod::write(&tree, &Config::default(), &Sink::none())?;
-//! assert!(depmod::verify(&tree, &Config::default(), &Sink::none())?.is_empty());
+//! let tree = ModuleTree { dir: &dir, out: &dir, release: b"6.12.0", given: None };
+//! depmod::write(&tree, &DepmodOptions::default(), &Sink::none())?;
+//! assert!(depmod::verify(&tree, &DepmodOptions::default(), &Sink::none())?.is_empty());
 //!
 //! let context = Context::open(dir.clone(), &ConfigSource::Nothing, &Sink::none());
 //! assert!(context.is_builtin(b"acmefs"));
@@ -75,21 +75,21 @@ use crate::sys::publish::{self, NewFile, Writer};
 
 pub use crate::formats::config::depmod::DepmodConfig;
 pub use crate::formats::symvers::{BadLine, KernelSymbols};
-pub use image::Output;
+pub use image::OutputFile;
 pub use inputs::{GivenError, SymbolFile, given_modules, has_output};
-pub use scan::{BUILD_LINKS, ModuleFile, module_file};
-pub use verify::{Difference, Finding, Wrong};
+pub use scan::{BUILD_LINKS, FoundModule, module_file};
+pub use verify::{Difference, Finding, Problem};
 
 use cache::Left;
 use image::Wanted;
 use lists::Lists;
-use read::{Known, Loaded};
+use read::{KnownModule, ReadModule};
 use resolve::Resolved;
 
 /// The options of a depmod run, except for the directories.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Default)]
-pub struct Config {
+pub struct DepmodOptions {
     /// The configuration from depmod.d.
     pub depmod: DepmodConfig,
     /// The kernel's own symbols, if known.
@@ -104,9 +104,9 @@ pub struct Config {
     /// `-w`: report duplicate entries.
     pub warn_duplicates: bool,
     /// How to use the cache of the previous run.
-    pub last: Last,
+    pub last: CacheUse,
     /// Whether to write a cache for the next run.
-    pub keep: Keep,
+    pub keep: CacheOutput,
     /// `--meta`: write meta.pb too.
     pub meta: bool,
     /// A file to use instead of the module directory's modules.builtin.modinfo.
@@ -115,7 +115,7 @@ pub struct Config {
 
 /// Whether to write the cache for the next run and for modinfo.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum CacheOutput {
     /// Write the cache.
     #[default]
     Facts,
@@ -126,7 +126,7 @@ pub enum Keep {
 
 /// How the cache of the previous run is used.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Last {
+pub enum CacheUse {
     /// Modules that are unchanged are not read again.
     #[default]
     Used,
@@ -138,7 +138,7 @@ pub enum Last {
 
 /// The directories of a depmod run.
 #[derive(Debug, Clone, Copy)]
-pub struct Tree<'a> {
+pub struct ModuleTree<'a> {
     /// The module directory to read.
     pub dir: &'a Path,
     /// The module directory to write to.
@@ -146,12 +146,12 @@ pub struct Tree<'a> {
     /// The kernel release, for the patterns in depmod.d.
     pub release: &'a [u8],
     /// The only modules to read; `None` for all of the directory.
-    pub given: Option<&'a [ModuleFile]>,
+    pub given: Option<&'a [FoundModule]>,
 }
 
 /// The reason why there is no output.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum DepmodError {
     /// The module directory cannot be listed.
     #[error(transparent)]
     Unsearched(Error),
@@ -177,46 +177,46 @@ pub enum Failure {
 
 /// Everything that the images are made from.
 struct Plan<'a> {
-    config: &'a Config,
+    config: &'a DepmodOptions,
     /// The module directory.
     dir: &'a Path,
     /// The kernel release.
     release: &'a [u8],
     wanted: Wanted,
     /// In the order of the output files; a module's index is its priority.
-    modules: &'a [Loaded<'a>],
+    modules: &'a [ReadModule<'a>],
     lists: &'a Lists,
     symbols: HashMap<&'a [u8], (u32, u64)>,
     resolved: Resolved,
 }
 
-impl Config {
+impl DepmodOptions {
     fn checks_versions(&self) -> bool {
         self.report_unknown && self.kernel_symbols.as_ref().is_some_and(|symbols| symbols.versions)
     }
 }
 
 /// The result of a depmod run.
-type Result<T> = std::result::Result<T, Failure>;
+type Result<T> = std::result::Result<T, DepmodError>;
 
 /// Returns only the text files, for display; nothing is written.
 ///
 /// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
-pub fn texts(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Output>> {
+pub fn texts(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<Vec<OutputFile>> {
     let files = tree.files(config, sink)?;
-    if config.last == Last::Enough && up_to_date::is_fresh(tree, &files, config) {
+    if config.last == CacheUse::Enough && up_to_date::is_fresh(tree, &files, config) {
         return Ok(Vec::new());
     }
-    let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| Ok(outputs);
+    let made = |_: &Lists, _: &[KnownModule<'_>], outputs: Vec<OutputFile>| Ok(outputs);
     with_outputs(tree, &files, config, Wanted::Texts, sink, made)
 }
 
 /// Returns the contents of meta.pb; nothing is written.
 ///
 /// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
-pub fn meta(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<u8>> {
+pub fn meta(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<Vec<u8>> {
     let files = tree.files(config, sink)?;
-    let made = |_: &Lists, _: &[Known<'_>], outputs: Vec<Output>| {
+    let made = |_: &Lists, _: &[KnownModule<'_>], outputs: Vec<OutputFile>| {
         Ok(outputs.into_iter().next().map(|output| output.bytes).unwrap_or_default())
     };
     with_outputs(tree, &files, config, Wanted::Meta, sink, made)
@@ -224,36 +224,37 @@ pub fn meta(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<u8>> {
 
 /// Builds all files and returns how the existing ones differ; nothing is written.
 ///
-/// With [`Last::Ignored`], the modules themselves are read, not the cache.
-pub fn verify(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<Vec<Finding>> {
+/// With [`CacheUse::Ignored`], the modules themselves are read, not the cache.
+pub fn verify(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<Vec<Finding>> {
     let files = tree.files(config, sink)?;
-    let compare =
-        |_: &Lists, known: &[Known<'_>], outputs: Vec<Output>| Ok(verify::compare(tree.out, &outputs, known));
+    let compare = |_: &Lists, known: &[KnownModule<'_>], outputs: Vec<OutputFile>| {
+        Ok(verify::compare(tree.out, &outputs, known))
+    };
     with_outputs(tree, &files, config, Wanted::All, sink, compare)
 }
 
 /// Builds all files and publishes them, either all or none.
 ///
 /// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
-pub fn write(tree: &Tree<'_>, config: &Config, sink: &Sink) -> Result<()> {
+pub fn write(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<()> {
     // Opened (and locked) first, so that a run that reads earlier does not write later.
     let writer = Writer::open(tree.out).ok();
     let files = tree.files(config, sink)?;
-    if config.last == Last::Enough && up_to_date::is_fresh(tree, &files, config) {
+    if config.last == CacheUse::Enough && up_to_date::is_fresh(tree, &files, config) {
         return Ok(());
     }
     with_outputs(tree, &files, config, Wanted::All, sink, |lists, known, outputs| {
         let left = Left::new(known, &outputs, lists, config.symbol_prefix);
-        let left = left.map_err(|error| Failure::Unmade(Error::new(tree.out.join(CACHE_NAME), error)))?;
-        let left = if config.keep == Keep::Facts { Some(&left) } else { None };
-        publish(tree.out, writer, &outputs, left, sink).map_err(Failure::Unwritten)
+        let left = left.map_err(|error| DepmodError::Unmade(Error::new(tree.out.join(CACHE_NAME), error)))?;
+        let left = if config.keep == CacheOutput::Facts { Some(&left) } else { None };
+        publish(tree.out, writer, &outputs, left, sink).map_err(DepmodError::Unwritten)
     })
 }
 
 fn publish(
     out: &Path,
     writer: Option<Writer>,
-    outputs: &[Output],
+    outputs: &[OutputFile],
     left: Option<&Left<'_>>,
     sink: &Sink,
 ) -> crate::error::Result<()> {
@@ -265,7 +266,8 @@ fn publish(
     };
     // The indexes come first, and modules.dep.bin before all others: the modules that they refer to are
     // then known if anything interrupts the publication.
-    let (indexes, texts): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| output.is_index());
+    let (indexes, texts): (Vec<&OutputFile>, Vec<&OutputFile>) =
+        outputs.iter().partition(|output| output.is_index());
     let files: Vec<NewFile<'_>> = indexes
         .into_iter()
         .chain(texts)
@@ -285,21 +287,21 @@ fn publish(
 
 /// Reads the modules, builds the output files, and passes everything to `then`.
 fn with_outputs<T>(
-    tree: &Tree<'_>,
-    files: &[ModuleFile],
-    config: &Config,
+    tree: &ModuleTree<'_>,
+    files: &[FoundModule],
+    config: &DepmodOptions,
     wanted: Wanted,
     sink: &Sink,
-    then: impl FnOnce(&Lists, &[Known<'_>], Vec<Output>) -> Result<T>,
+    then: impl FnOnce(&Lists, &[KnownModule<'_>], Vec<OutputFile>) -> Result<T>,
 ) -> Result<T> {
     let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
     let ordered = in_order(tree.dir, files, &lists, sink);
-    let left = if config.last == Last::Ignored { None } else { side_car::read(tree.out) };
+    let left = if config.last == CacheUse::Ignored { None } else { side_car::read(tree.out) };
     let last = left.as_deref().and_then(cache::open);
     let mut known = read::all(tree.dir, &ordered, last.as_ref(), sink);
     for flaw in known.iter_mut().filter_map(|known| known.flaw.take()) {
         if flaw.is_shortage() {
-            return Err(Failure::Unread(flaw));
+            return Err(DepmodError::Unread(flaw));
         }
         tell(sink, DepmodNotice::ModuleUnreadable(flaw));
     }
@@ -308,36 +310,36 @@ fn with_outputs<T>(
 }
 
 fn outputs(
-    tree: &Tree<'_>,
-    ordered: &[&ModuleFile],
-    known: &[Known<'_>],
+    tree: &ModuleTree<'_>,
+    ordered: &[&FoundModule],
+    known: &[KnownModule<'_>],
     lists: &Lists,
-    config: &Config,
+    config: &DepmodOptions,
     wanted: Wanted,
     sink: &Sink,
-) -> Result<Vec<Output>> {
-    let modules: Vec<Loaded<'_>> =
-        ordered.iter().zip(known).map(|(file, known)| Loaded::new(file, known)).collect();
+) -> Result<Vec<OutputFile>> {
+    let modules: Vec<ReadModule<'_>> =
+        ordered.iter().zip(known).map(|(file, known)| ReadModule::new(file, known)).collect();
     let symbols = resolve::exported_symbols(&modules, config.symbol_prefix);
     let resolved =
         resolve::resolve(&modules, &symbols, config, sink).map_err(|cycles| name_cycles(&modules, cycles))?;
     let (dir, release) = (tree.dir, tree.release);
     let plan = Plan { config, dir, release, wanted, modules: &modules, lists, symbols, resolved };
-    plan.images(sink).map_err(|error| Failure::Unmade(Error::new(dir, error)))
+    plan.images(sink).map_err(|error| DepmodError::Unmade(Error::new(dir, error)))
 }
 
-impl Tree<'_> {
-    fn files(&self, config: &Config, sink: &Sink) -> Result<Vec<ModuleFile>> {
+impl ModuleTree<'_> {
+    fn files(&self, config: &DepmodOptions, sink: &Sink) -> Result<Vec<FoundModule>> {
         match self.given {
             Some(files) => Ok(files.to_vec()),
-            None => scan::scan(self.dir, self.release, &config.depmod, sink).map_err(Failure::Unsearched),
+            None => scan::scan(self.dir, self.release, &config.depmod, sink).map_err(DepmodError::Unsearched),
         }
     }
 }
 
 /// Returns the files in hash order, except that those listed in modules.order come first, in its order.
-fn in_order<'f>(dir: &Path, files: &'f [ModuleFile], lists: &Lists, sink: &Sink) -> Vec<&'f ModuleFile> {
-    let mut ordered: Vec<&ModuleFile> = files.iter().collect();
+fn in_order<'f>(dir: &Path, files: &'f [FoundModule], lists: &Lists, sink: &Sink) -> Vec<&'f FoundModule> {
+    let mut ordered: Vec<&FoundModule> = files.iter().collect();
     ordered.sort_by_cached_key(|file| {
         let (bucket, name) = order::module_key(&file.name);
         (bucket, BString::from(name))
@@ -367,10 +369,10 @@ fn listed_path(dir: &Path, path: &Path) -> Option<Vec<u8>> {
     Some([stem, b".ko"].concat())
 }
 
-fn name_cycles(modules: &[Loaded<'_>], cycles: Cycles) -> Failure {
+fn name_cycles(modules: &[ReadModule<'_>], cycles: Cycles) -> DepmodError {
     let name = |index: u32| modules[index as usize].name.into();
     let named = cycles.cycles.into_iter().map(|cycle| cycle.into_iter().map(name).collect()).collect();
-    Failure::Cycles { cycles: named, modules: cycles.members }
+    DepmodError::Cycles { cycles: named, modules: cycles.members }
 }
 
 fn tell(sink: &Sink, notice: DepmodNotice) {

@@ -13,19 +13,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::context::cache::identity;
 use crate::context::module_file::Opener;
 use crate::error::{Cause, Error, FormatKind};
-use crate::formats::cache::{self, Contents, Facts, Identity, Record, Symbol};
-use crate::formats::elf::{Bind, LINK_SECTIONS, Links, Module};
+use crate::formats::cache::{self, Cache, FileIdentity, Record, RecordContents, Symbol};
+use crate::formats::elf::{Binding, ElfModule, LINK_SECTIONS, ModuleSymbols};
 use crate::formats::modinfo;
 use crate::notice::{DepmodNotice, Sink};
 use crate::ops::info;
 use crate::sys::{host, parallel};
 
-use super::scan::ModuleFile;
+use super::scan::FoundModule;
 use super::tell;
 
 /// The record of one module.
 #[derive(Debug, Default)]
-pub(super) struct Known<'o> {
+pub(super) struct KnownModule<'o> {
     /// Its record.
     pub(super) record: Cow<'o, [u8]>,
     /// Whether the record may be cached for the next run.
@@ -35,7 +35,7 @@ pub(super) struct Known<'o> {
 }
 
 /// A module with its record and strings.
-pub(super) struct Loaded<'a> {
+pub(super) struct ReadModule<'a> {
     pub(super) name: &'a [u8],
     pub(super) path: &'a Path,
     pub(super) record: Record<'a>,
@@ -56,8 +56,8 @@ pub(super) fn short_path<'p>(dir: &Path, path: &'p Path) -> &'p [u8] {
 
 /// A module whose record is to be read or taken from the cache.
 struct Task<'o, 'f> {
-    file: &'f ModuleFile,
-    identity: Option<Identity>,
+    file: &'f FoundModule,
+    identity: Option<FileIdentity>,
     settled: bool,
     old: Option<Cow<'o, [u8]>>,
 }
@@ -69,10 +69,10 @@ struct Task<'o, 'f> {
 /// makes up more than a thread's share is read by several threads.
 pub(super) fn all<'o>(
     dir: &Path,
-    files: &[&ModuleFile],
-    old: Option<&'o Facts<&'o [u8]>>,
+    files: &[&FoundModule],
+    old: Option<&'o Cache<&'o [u8]>>,
     sink: &Sink,
-) -> Vec<Known<'o>> {
+) -> Vec<KnownModule<'o>> {
     let processors = host::processors();
     let now = host::now();
     let tasks = parallel::map(processors, files, || (), |(), file| Task::new(dir, file, old, now));
@@ -89,9 +89,9 @@ pub(super) fn all<'o>(
         tell(sink, DepmodNotice::Progress { done, total });
         known
     });
-    let mut known: Vec<Known<'o>> = tasks
+    let mut known: Vec<KnownModule<'o>> = tasks
         .into_iter()
-        .map(|task| Known { record: task.old.unwrap_or_default(), lasting: true, flaw: None })
+        .map(|task| KnownModule { record: task.old.unwrap_or_default(), lasting: true, flaw: None })
         .collect();
     for (at, read) in unread.into_iter().zip(read) {
         known[at] = read;
@@ -106,7 +106,7 @@ fn threads_for(size: u64, total: u64, processors: usize) -> usize {
 }
 
 impl<'o, 'f> Task<'o, 'f> {
-    fn new(dir: &Path, file: &'f ModuleFile, old: Option<&'o Facts<&'o [u8]>>, now: (i64, u32)) -> Self {
+    fn new(dir: &Path, file: &'f FoundModule, old: Option<&'o Cache<&'o [u8]>>, now: (i64, u32)) -> Self {
         let identity = identity(&file.path);
         let record = old.and_then(|facts| facts.find(short_path(dir, &file.path)));
         let same = |bytes: &[u8]| Record::view(bytes).map(|record| record.identity()) == identity;
@@ -116,16 +116,18 @@ impl<'o, 'f> Task<'o, 'f> {
 
     /// Reads the file. Its identity was determined before: if the file changes in the meantime, its
     /// identity no longer matches.
-    fn read(&self, dir: &Path, opener: &mut Opener) -> Known<'o> {
+    fn read(&self, dir: &Path, opener: &mut Opener) -> KnownModule<'o> {
         let mut read = Read::default();
         let flaw = read.file(&self.file.path, opener).err().map(Error::at(&self.file.path));
         let path = short_path(dir, &self.file.path);
         let lasting = self.settled && flaw.is_none();
         match read.record(path, self.identity) {
             Ok(record) => {
-                Known { lasting: lasting && record.len() <= MAX_LASTING, record: record.into(), flaw }
+                KnownModule { lasting: lasting && record.len() <= MAX_LASTING, record: record.into(), flaw }
             }
-            Err(error) => Known { flaw: Some(Error::new(&self.file.path, error)), ..Known::default() },
+            Err(error) => {
+                KnownModule { flaw: Some(Error::new(&self.file.path, error)), ..KnownModule::default() }
+            }
         }
     }
 }
@@ -144,7 +146,7 @@ const COARSE_TICK: i64 = 3_000_000_000;
 /// If both timestamps are the same whole second, the file system most likely does not maintain them: file
 /// system images are built with identical timestamps, and another image has other contents with the same
 /// timestamps.
-fn is_settled(identity: &Identity, now: (i64, u32)) -> bool {
+fn is_settled(identity: &FileIdentity, now: (i64, u32)) -> bool {
     let nanoseconds = |(seconds, fraction): (i64, u32)| {
         seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(fraction))
     };
@@ -157,7 +159,7 @@ fn is_settled(identity: &Identity, now: (i64, u32)) -> bool {
 /// The data that is read from a file.
 #[derive(Default)]
 struct Read {
-    links: Links,
+    links: ModuleSymbols,
     modinfo: Option<Vec<u8>>,
     signature: Option<Vec<u8>>,
 }
@@ -167,7 +169,7 @@ impl Read {
     /// intact.
     fn file(&mut self, path: &Path, opener: &mut Opener) -> Result<(), Cause> {
         let file = opener.open(path).map_err(|error| error.cause)?;
-        let module = Module::parse(file.source())?;
+        let module = ElfModule::parse(file.source())?;
         module.announce(&[&[".modinfo"][..], &LINK_SECTIONS].concat());
         let links = module.links();
         match module.modinfo() {
@@ -181,8 +183,12 @@ impl Read {
         Ok(())
     }
 
-    fn record(&self, path: &[u8], identity: Option<Identity>) -> Result<Vec<u8>, crate::error::FormatError> {
-        let contents = Contents {
+    fn record(
+        &self,
+        path: &[u8],
+        identity: Option<FileIdentity>,
+    ) -> Result<Vec<u8>, crate::error::FormatError> {
+        let contents = RecordContents {
             path,
             identity: identity.unwrap_or_default(),
             modinfo: self.modinfo.as_deref(),
@@ -200,21 +206,21 @@ impl Read {
 }
 
 /// Returns the letter for a binding in a record.
-fn letter(bind: Bind) -> u8 {
+fn letter(bind: Binding) -> u8 {
     match bind {
-        Bind::Local => b'L',
-        Bind::Global => b'G',
-        Bind::Weak => WEAK,
-        Bind::Unknown => b'U',
+        Binding::Local => b'L',
+        Binding::Global => b'G',
+        Binding::Weak => WEAK,
+        Binding::Unknown => b'U',
     }
 }
 
 /// The letter of a weak symbol, which may be missing.
 pub(super) const WEAK: u8 = b'W';
 
-impl<'a> Loaded<'a> {
+impl<'a> ReadModule<'a> {
     /// Extracts the strings of a module from its record.
-    pub(super) fn new(file: &'a ModuleFile, known: &'a Known<'_>) -> Self {
+    pub(super) fn new(file: &'a FoundModule, known: &'a KnownModule<'_>) -> Self {
         let record = Record::view(&known.record).unwrap_or_default();
         let mut loaded = Self {
             name: &file.name,
@@ -242,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_file_that_changed_just_now_is_not_settled() {
-        let identity = |modified, changed| Identity { size: 1, inode: 1, modified, changed };
+        let identity = |modified, changed| FileIdentity { size: 1, inode: 1, modified, changed };
         let now = (1000, 500_000_000);
         for (modified, changed, settled) in [
             ((900, 1), (900, 1), true),

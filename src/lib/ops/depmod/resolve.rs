@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::graph::{Cycles, Graph};
 use crate::notice::{DepmodNotice, Sink};
 
-use super::read::{Loaded, WEAK};
-use super::{Config, tell};
+use super::read::{ReadModule, WEAK};
+use super::{DepmodOptions, tell};
 use crate::formats::symvers::{bare, skip_prefix};
 
 /// The owner of a symbol.
@@ -28,7 +28,7 @@ pub(super) struct Resolved {
 /// Returns every exported symbol with the module that provides it: the last module in order that exports
 /// it.
 pub(super) fn exported_symbols<'a>(
-    modules: &[Loaded<'a>],
+    modules: &[ReadModule<'a>],
     prefix: Option<u8>,
 ) -> HashMap<&'a [u8], (u32, u64)> {
     let mut owners = HashMap::with_capacity(modules.len() * 8);
@@ -45,9 +45,9 @@ pub(super) fn exported_symbols<'a>(
 ///
 /// Errors: modules depend on each other in a cycle.
 pub(super) fn resolve(
-    modules: &[Loaded<'_>],
+    modules: &[ReadModule<'_>],
     symbols: &HashMap<&[u8], (u32, u64)>,
-    config: &Config,
+    config: &DepmodOptions,
     sink: &Sink,
 ) -> Result<Resolved, Cycles> {
     let mut graph = Graph::new(modules.len());

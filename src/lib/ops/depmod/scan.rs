@@ -16,13 +16,13 @@ use crate::formats::config::depmod::{DepmodConfig, KernelPattern, SearchPlace};
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
 use crate::sys::regex;
-use crate::sys::tree::{Found, Walk};
+use crate::sys::tree::{TreeEntry, TreeWalk};
 
 use super::tell;
 
 /// A module file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModuleFile {
+pub struct FoundModule {
     /// The normalised module name.
     pub name: BString,
     /// The absolute path.
@@ -40,27 +40,27 @@ pub(super) fn scan(
     release: &[u8],
     config: &DepmodConfig,
     sink: &Sink,
-) -> Result<Vec<ModuleFile>> {
+) -> Result<Vec<FoundModule>> {
     let rules = Rules::new(dir, release, config);
     let mut chosen = Chosen { rules: &rules, by_name: HashMap::new() };
     let skip = |name: &OsString, is_dir: bool| {
         (is_dir && BUILD_LINKS.iter().any(|link| name == link))
             || config.excludes.iter().any(|exclude| exclude.name == name.as_bytes())
     };
-    chosen.walk(Walk::new(dir, &skip)?, sink)?;
+    chosen.walk(TreeWalk::new(dir, &skip)?, sink)?;
     for external in &rules.externals {
-        match Walk::new(external, &skip) {
+        match TreeWalk::new(external, &skip) {
             Ok(walk) => chosen.walk(walk, sink)?,
             Err(error) if error.is_shortage() => return Err(error),
             Err(error) => tell(sink, DepmodNotice::DirectoryUnreadable(error)),
         }
     }
-    Ok(chosen.by_name.into_iter().map(|(name, path)| ModuleFile { name, path }).collect())
+    Ok(chosen.by_name.into_iter().map(|(name, path)| FoundModule { name, path }).collect())
 }
 
 /// Returns the module that a file given by the user provides.
-pub fn module_file(path: &Path) -> ModuleFile {
-    ModuleFile { name: name::from_path(path.as_os_str().as_bytes()).into_owned().into(), path: path.into() }
+pub fn module_file(path: &Path) -> FoundModule {
+    FoundModule { name: name::from_path(path.as_os_str().as_bytes()).into_owned().into(), path: path.into() }
 }
 
 struct Chosen<'a> {
@@ -70,13 +70,13 @@ struct Chosen<'a> {
 
 impl Chosen<'_> {
     /// Errors: too little memory or too many open files, so that modules would be missing.
-    fn walk(&mut self, walk: Walk<'_>, sink: &Sink) -> Result<()> {
+    fn walk(&mut self, walk: TreeWalk<'_>, sink: &Sink) -> Result<()> {
         for found in walk {
             match found {
-                Found::File(path) => self.offer(path),
-                Found::Other(path, mode) => tell(sink, DepmodNotice::UnsupportedFileType { path, mode }),
-                Found::Error(error) if error.is_shortage() => return Err(error),
-                Found::Error(error) => tell(sink, DepmodNotice::EntryUnreadable(error)),
+                TreeEntry::File(path) => self.offer(path),
+                TreeEntry::Other(path, mode) => tell(sink, DepmodNotice::UnsupportedFileType { path, mode }),
+                TreeEntry::Error(error) if error.is_shortage() => return Err(error),
+                TreeEntry::Error(error) => tell(sink, DepmodNotice::EntryUnreadable(error)),
             }
         }
         Ok(())

@@ -8,17 +8,17 @@
 use std::path::Path;
 
 use crate::context::cache::{self as side_car, identity};
-use crate::formats::cache::{Digest, Facts, Record, Role};
+use crate::formats::cache::{Cache, Digest, InputRole, Record};
 use crate::notice::Sink;
 use crate::sys::{file, host, parallel};
 
 use super::lists::Lists;
 use super::read::short_path;
-use super::scan::ModuleFile;
-use super::{Config, Tree, cache, in_order};
+use super::scan::FoundModule;
+use super::{DepmodOptions, ModuleTree, cache, in_order};
 
 /// Whether a run would change nothing. Anything that cannot be examined counts as changed.
-pub(super) fn is_fresh(tree: &Tree<'_>, files: &[ModuleFile], config: &Config) -> bool {
+pub(super) fn is_fresh(tree: &ModuleTree<'_>, files: &[FoundModule], config: &DepmodOptions) -> bool {
     let Some(bytes) = side_car::read(tree.out) else { return false };
     let Some(facts) = cache::open(&bytes) else { return false };
     let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
@@ -29,7 +29,7 @@ pub(super) fn is_fresh(tree: &Tree<'_>, files: &[ModuleFile], config: &Config) -
         && same_outputs(&facts, tree.out, config.meta)
 }
 
-fn same_modules(dir: &Path, facts: &Facts<&[u8]>, ordered: &[&ModuleFile]) -> bool {
+fn same_modules(dir: &Path, facts: &Cache<&[u8]>, ordered: &[&FoundModule]) -> bool {
     if facts.len() != ordered.len() {
         return false;
     }
@@ -50,19 +50,20 @@ fn same_modules(dir: &Path, facts: &Facts<&[u8]>, ordered: &[&ModuleFile]) -> bo
     same.len() == ordered.len() && same.into_iter().all(|same| same)
 }
 
-fn same_inputs(facts: &Facts<&[u8]>, lists: &Lists) -> bool {
+fn same_inputs(facts: &Cache<&[u8]>, lists: &Lists) -> bool {
     let inputs = lists.inputs();
-    let recorded = facts.files().filter(|(role, ..)| *role == Role::Input);
+    let recorded = facts.files().filter(|(role, ..)| *role == InputRole::Input);
     recorded.eq(inputs.iter().map(|(role, name, digest)| (*role, name.as_bytes(), *digest)))
 }
 
-fn same_outputs(facts: &Facts<&[u8]>, out: &Path, meta: bool) -> bool {
-    let made =
-        |file: &str| facts.files().any(|(role, name, _)| role == Role::Output && name == file.as_bytes());
+fn same_outputs(facts: &Cache<&[u8]>, out: &Path, meta: bool) -> bool {
+    let made = |file: &str| {
+        facts.files().any(|(role, name, _)| role == InputRole::Output && name == file.as_bytes())
+    };
     if meta && !made(crate::formats::meta::FILE_NAME) {
         return false;
     }
-    facts.files().filter(|(role, ..)| *role == Role::Output).all(|(_, name, digest)| {
+    facts.files().filter(|(role, ..)| *role == InputRole::Output).all(|(_, name, digest)| {
         let name = std::str::from_utf8(name).unwrap_or_default();
         let there = file::read(&out.join(name)).ok();
         digest.is_some() && there.as_deref().map(Digest::of) == digest

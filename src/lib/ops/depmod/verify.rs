@@ -10,12 +10,12 @@ use bstr::BString;
 
 use crate::context::{IndexKind, cache as side_car, index_of_text};
 use crate::error::{Error, FormatError, FormatKind};
-use crate::formats::cache::{self, Facts, MAKER, Record};
+use crate::formats::cache::{self, Cache, MAKER, Record};
 use crate::formats::index::{Index, text};
 use crate::sys::file;
 
-use super::image::Output;
-use super::read::Known;
+use super::image::OutputFile;
+use super::read::KnownModule;
 
 /// A problem with one file.
 #[derive(Debug)]
@@ -23,12 +23,12 @@ pub struct Finding {
     /// The file's name in the module directory.
     pub file: &'static str,
     /// The problem.
-    pub wrong: Wrong,
+    pub wrong: Problem,
 }
 
 /// The kinds of problems.
 #[derive(Debug)]
-pub enum Wrong {
+pub enum Problem {
     /// The file does not exist.
     Absent,
     /// The file cannot be read; the errno value.
@@ -65,7 +65,7 @@ const PAIRS: [(&str, &str, IndexKind); 3] = [
 ];
 
 /// Compares the files in `out` with those that were just built, and the cache with what was just read.
-pub(super) fn compare(out: &Path, outputs: &[Output], known: &[Known<'_>]) -> Vec<Finding> {
+pub(super) fn compare(out: &Path, outputs: &[OutputFile], known: &[KnownModule<'_>]) -> Vec<Finding> {
     let there: Vec<Result<Vec<u8>, Error>> =
         outputs.iter().map(|made| file::read(&out.join(made.name))).collect();
     let text_there = |name| outputs.iter().zip(&there).find(|(made, _)| made.name == name)?.1.as_deref().ok();
@@ -75,7 +75,7 @@ pub(super) fn compare(out: &Path, outputs: &[Output], known: &[Known<'_>]) -> Ve
         let beside = PAIRS.iter().find(|(_, index, _)| *index == made.name);
         let disagreement = beside.and_then(|&(name, _, kind)| {
             let difference = between(kind, text_there(name)?, there.as_deref().ok()?)?;
-            Some(Wrong::Disagrees(name, difference))
+            Some(Problem::Disagrees(name, difference))
         });
         for wrong in [Some(wrong), disagreement].into_iter().flatten() {
             findings.push(Finding { file: made.name, wrong });
@@ -85,11 +85,11 @@ pub(super) fn compare(out: &Path, outputs: &[Output], known: &[Known<'_>]) -> Ve
     findings
 }
 
-fn against_made(there: &Result<Vec<u8>, Error>, made: &Output) -> Option<Wrong> {
+fn against_made(there: &Result<Vec<u8>, Error>, made: &OutputFile) -> Option<Problem> {
     let there = match there {
         Ok(there) => there,
-        Err(error) if error.errno() == libc::ENOENT => return Some(Wrong::Absent),
-        Err(error) => return Some(Wrong::Unreadable(error.errno())),
+        Err(error) if error.errno() == libc::ENOENT => return Some(Problem::Absent),
+        Err(error) => return Some(Problem::Unreadable(error.errno())),
     };
     if *there == made.bytes {
         return None;
@@ -99,21 +99,21 @@ fn against_made(there: &Result<Vec<u8>, Error>, made: &Output) -> Option<Wrong> 
     let expected = entries(&made.bytes).unwrap_or_default();
     Some(match entries(there) {
         Ok(there) => against(&there, &expected),
-        Err(error) => Wrong::Damaged(error),
+        Err(error) => Problem::Damaged(error),
     })
 }
 
 /// An entry as a line of text, and its priority if the file has one.
 type Entry = (BString, u32);
 
-fn against(there: &[Entry], expected: &[Entry]) -> Wrong {
+fn against(there: &[Entry], expected: &[Entry]) -> Problem {
     let difference = Difference::between(there, expected);
     if difference != Difference::default() {
-        Wrong::Entries(difference)
+        Problem::Entries(difference)
     } else if there == expected {
-        Wrong::Form
+        Problem::Form
     } else {
-        Wrong::Order
+        Problem::Order
     }
 }
 
@@ -176,12 +176,12 @@ fn index_entries(bytes: &[u8]) -> Result<Vec<Entry>, FormatError> {
 
 /// Checks the cache. A cache that is missing, of another version, or about other states of the modules is
 /// harmless.
-fn side_car_wrong(out: &Path, known: &[Known<'_>]) -> Option<Wrong> {
+fn side_car_wrong(out: &Path, known: &[KnownModule<'_>]) -> Option<Problem> {
     let bytes = side_car::read(out)?;
-    let facts = match Facts::open(&bytes[..], MAKER) {
+    let facts = match Cache::open(&bytes[..], MAKER) {
         Ok(facts) => facts,
         Err(error) if error.kind == FormatKind::Unsupported => return None,
-        Err(error) => return Some(Wrong::Damaged(error)),
+        Err(error) => return Some(Problem::Damaged(error)),
     };
     let is_false = |fresh: &Record<'_>, bytes: &[u8]| {
         let found = facts.find(fresh.path());
@@ -195,5 +195,5 @@ fn side_car_wrong(out: &Path, known: &[Known<'_>]) -> Option<Wrong> {
         .filter(|(fresh, bytes)| is_false(fresh, bytes))
         .map(|(fresh, _)| fresh.path().into())
         .collect();
-    (!wrong.is_empty()).then_some(Wrong::False(wrong))
+    (!wrong.is_empty()).then_some(Problem::False(wrong))
 }

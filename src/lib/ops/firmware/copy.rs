@@ -7,10 +7,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::image::{Entry, Image};
+use super::image::{ImageEntry, ImageTree};
 use crate::error::{Error, FormatError, Result};
 use crate::formats::compress::{Compression, Decompressor};
-use crate::sys::image_dir::Deposit;
+use crate::sys::image_dir::ImageDir;
 use crate::sys::{file, process};
 
 /// Copies a whole image to the directory `dir`. For a file that is decompressed, the image refers to the
@@ -18,16 +18,16 @@ use crate::sys::{file, process};
 ///
 /// Errors: a file cannot be read, is not compressed as its name says, or cannot be written. Files that were
 /// already copied remain, each complete.
-pub fn copy(image: &mut Image, dir: &Path) -> Result<()> {
+pub fn copy(image: &mut ImageTree, dir: &Path) -> Result<()> {
     process::let_long_files_fail();
-    let deposit = Deposit::open(dir)?;
+    let deposit = ImageDir::open(dir)?;
     let mut decompressor = Decompressor::default();
     let mut decoded = Vec::new();
     for (path, entry) in image.entries_mut() {
         let place = path.strip_prefix(b"/").unwrap_or(path);
         match entry {
-            Entry::Link(target) => deposit.link(place, target)?,
-            Entry::File { source, mode, decompress, size } => {
+            ImageEntry::Link(target) => deposit.link(place, target)?,
+            ImageEntry::File { source, mode, decompress, size } => {
                 let from = Path::new(OsStr::from_bytes(source));
                 let bytes = file::read(from)?;
                 if !*decompress {

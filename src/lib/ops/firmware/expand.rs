@@ -6,11 +6,11 @@
 use bstr::{BString, ByteSlice};
 
 use super::FIRMWARE;
-use super::image::{Entry, Image};
+use super::image::{ImageEntry, ImageTree};
 use super::search::Ambiguity;
 use crate::formats::firmware::{Catalogue, name};
 
-impl Image {
+impl ImageTree {
     /// Returns the image with every compressed file under its uncompressed name, and the ambiguities where
     /// another entry would have the same name.
     pub fn decompressed(&self) -> (Self, Vec<Ambiguity>) {
@@ -19,13 +19,13 @@ impl Image {
         for (path, entry) in self.entries() {
             let plain = names.plain(path);
             let entry = match entry {
-                Entry::File { source, size, mode, .. } => Entry::File {
+                ImageEntry::File { source, size, mode, .. } => ImageEntry::File {
                     source: source.clone(),
                     size: *size,
                     mode: *mode,
                     decompress: plain.is_some(),
                 },
-                Entry::Link(target) => Entry::Link(names.target(path, target)),
+                ImageEntry::Link(target) => ImageEntry::Link(names.target(path, target)),
             };
             ambiguities.extend(image.add(plain.unwrap_or_else(|| path.clone()), entry));
         }

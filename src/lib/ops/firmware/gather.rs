@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use crate::error::{Error, Result};
-use crate::formats::firmware::{Catalogue, Node, name};
-use crate::sys::listing::{self, Kind};
-use crate::sys::resolve::{self, Way};
+use crate::formats::firmware::{Catalogue, CatalogueNode, name};
+use crate::sys::listing::{self, FileKind};
+use crate::sys::resolve::{self, ResolvedPath};
 
 /// The maximum number of files and links that are read from directories outside. All of linux-firmware has
 /// 5,000.
@@ -74,14 +74,14 @@ impl Reading<'_> {
     }
 
     /// Adds the contents of a directory.
-    fn add(&mut self, dir: &Path, at: &BString, listed: Vec<(Vec<u8>, Kind)>) {
+    fn add(&mut self, dir: &Path, at: &BString, listed: Vec<(Vec<u8>, FileKind)>) {
         for (path, kind) in listed {
             let node = match kind {
-                Kind::File(size) => {
+                FileKind::File(size) => {
                     let source = name::join(dir.as_os_str().as_bytes(), &path);
-                    Node::File { source, size, rivals: Vec::new() }
+                    CatalogueNode::File { source, size, rivals: Vec::new() }
                 }
-                Kind::Link(target) => Node::Link(target.into()),
+                FileKind::Link(target) => CatalogueNode::Link(target.into()),
             };
             self.catalogue.insert(name::join(at, &path), node);
         }
@@ -111,26 +111,26 @@ impl Reading<'_> {
                 // The link leads to itself, or to nothing.
                 let looped = error.raw_os_error() == Some(libc::ELOOP);
                 let itself = link.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-                let node = looped.then(|| Node::Link(itself.into()));
+                let node = looped.then(|| CatalogueNode::Link(itself.into()));
                 return self.catalogue.lead(link.clone(), Vec::new(), node);
             }
         };
         if let Some((outside, there)) = self.back_inside(&way) {
             let links = way.links.into_iter().take(outside).collect();
             let target = relative(link, &there);
-            return self.lead(link, Way { links, ..way }, Some(Node::Link(target)));
+            return self.lead(link, ResolvedPath { links, ..way }, Some(CatalogueNode::Link(target)));
         }
         match listing::one(&way.end) {
-            Ok(Some(Kind::File(size))) => {
+            Ok(Some(FileKind::File(size))) => {
                 let source = way.end.as_os_str().as_bytes().into();
-                self.lead(link, way, Some(Node::File { source, size, rivals: Vec::new() }));
+                self.lead(link, way, Some(CatalogueNode::File { source, size, rivals: Vec::new() }));
             }
             Ok(None) => self.lead_to_directory(link, way),
             _ => self.lead(link, way, None),
         }
     }
 
-    fn lead_to_directory(&mut self, link: &BString, way: Way) {
+    fn lead_to_directory(&mut self, link: &BString, way: ResolvedPath) {
         match listing::below(&way.end, self.room) {
             Ok(listed) => {
                 self.room = self.room.saturating_sub(listed.len() + 1);
@@ -145,7 +145,7 @@ impl Reading<'_> {
         }
     }
 
-    fn lead(&mut self, link: &BString, way: Way, to: Option<Node>) {
+    fn lead(&mut self, link: &BString, way: ResolvedPath, to: Option<CatalogueNode>) {
         let bytes = |path: PathBuf| BString::from(path.into_os_string().into_encoded_bytes());
         let links = way.links.into_iter().map(|link| (bytes(link.path), bytes(link.target)));
         self.catalogue.lead(link.clone(), links.collect(), to);
@@ -168,7 +168,7 @@ impl Reading<'_> {
 
     /// Returns the place in the catalogue where a chain of links leads back into it, and the number of
     /// links before that.
-    fn back_inside(&self, way: &Way) -> Option<(usize, BString)> {
+    fn back_inside(&self, way: &ResolvedPath) -> Option<(usize, BString)> {
         let links = way.links.iter().enumerate().skip(1).filter(|(_, link)| link.is_last);
         let mut stations = links.map(|(at, link)| (at, &link.path)).chain([(way.links.len(), &way.end)]);
         stations.find_map(|(at, path)| Some((at, self.place_of(path)?)))

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use super::FIRMWARE;
-use super::search::{Ambiguity, Found, Search};
+use super::search::{Ambiguity, FirmwareSearch, FoundFile};
 use crate::error::{Error, FormatError, Result};
-use crate::formats::firmware::cpio::List;
-use crate::formats::firmware::fsspec::Spec;
-use crate::formats::firmware::{Catalogue, Node, name};
+use crate::formats::firmware::cpio::CpioList;
+use crate::formats::firmware::fsspec::FsSpec;
+use crate::formats::firmware::{Catalogue, CatalogueNode, name};
 use crate::formats::meta::FILE_NAME as META_NAME;
 use crate::sys::file;
 
@@ -28,7 +28,7 @@ const MODULES: &str = "/lib/modules";
 
 /// An entry of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum ImageEntry {
     /// A file.
     File {
         /// The path of the source file.
@@ -46,8 +46,8 @@ pub enum Entry {
 
 /// The files and links of an image, by their absolute paths in it.
 #[derive(Debug, Default, Clone)]
-pub struct Image {
-    entries: BTreeMap<BString, Entry>,
+pub struct ImageTree {
+    entries: BTreeMap<BString, ImageEntry>,
 }
 
 /// A number of files and their total size.
@@ -73,25 +73,28 @@ impl Sizes {
     }
 }
 
-impl Image {
+impl ImageTree {
     /// Adds the links and the file that were found for a name. Returns the ambiguities.
-    pub fn add_firmware(&mut self, search: &Search, found: &Found) -> Vec<Ambiguity> {
+    pub fn add_firmware(&mut self, search: &FirmwareSearch, found: &FoundFile) -> Vec<Ambiguity> {
         if let Some(ambiguity) = self.clash(search, found) {
             return vec![ambiguity];
         }
         let mut ambiguities = Vec::new();
         for (link, target) in &found.way.links {
-            ambiguities.extend(self.add(place(link), Entry::Link(target.clone())));
+            ambiguities.extend(self.add(place(link), ImageEntry::Link(target.clone())));
         }
         let file = &found.way.file;
-        if let Some(Node::File { source, size, rivals }) = search.node(found.root, file) {
+        if let Some(CatalogueNode::File { source, size, rivals }) = search.node(found.root, file) {
             if !rivals.is_empty() {
                 let ambiguity =
                     Ambiguity::Files { name: file.clone(), taken: source.clone(), others: rivals };
                 ambiguities.push(ambiguity);
             }
             ambiguities.extend(
-                self.add(place(file), Entry::File { source, size, mode: FIRMWARE_MODE, decompress: false }),
+                self.add(
+                    place(file),
+                    ImageEntry::File { source, size, mode: FIRMWARE_MODE, decompress: false },
+                ),
             );
         }
         ambiguities
@@ -107,7 +110,7 @@ impl Image {
         }
         let size = file::stat(source).map_err(Error::at(source))?.size;
         let source = source.components().collect::<PathBuf>().into_os_string().into_encoded_bytes().into();
-        self.entries.insert(path, Entry::File { source, size, mode: MODULE_MODE, decompress: false });
+        self.entries.insert(path, ImageEntry::File { source, size, mode: MODULE_MODE, decompress: false });
         Ok(())
     }
 
@@ -115,12 +118,13 @@ impl Image {
     pub fn add_meta(&mut self, source: &Path) {
         let path = format!("{MODULES}/{META_NAME}");
         let source = source.as_os_str().as_bytes().into();
-        self.entries.insert(path.into(), Entry::File { source, size: 0, mode: META_MODE, decompress: false });
+        self.entries
+            .insert(path.into(), ImageEntry::File { source, size: 0, mode: META_MODE, decompress: false });
     }
 
     /// Finds a file or link at a path that would also have to be a directory: only one of them can be in
     /// the image.
-    fn clash(&self, search: &Search, found: &Found) -> Option<Ambiguity> {
+    fn clash(&self, search: &FirmwareSearch, found: &FoundFile) -> Option<Ambiguity> {
         let way = &found.way;
         let mut paths = way.links.iter().map(|(link, _)| link).chain([&way.file]);
         paths.find_map(|path| {
@@ -134,7 +138,7 @@ impl Image {
             let (there, entry) = above.next().or(below)?;
             let name = if there.len() < new.len() { there.clone() } else { new.clone() };
             let other = match search.node(found.root, path) {
-                Some(Node::File { source, .. }) => source,
+                Some(CatalogueNode::File { source, .. }) => source,
                 _ => search.on_disk(found.root, path),
             };
             Some(Ambiguity::Files { name, taken: told(entry), others: vec![other] })
@@ -142,7 +146,7 @@ impl Image {
     }
 
     /// Adds an entry unless there already is one at the path.
-    pub(super) fn add(&mut self, path: BString, entry: Entry) -> Option<Ambiguity> {
+    pub(super) fn add(&mut self, path: BString, entry: ImageEntry) -> Option<Ambiguity> {
         match self.entries.get(&path) {
             Some(there) if *there == entry => None,
             Some(there) => {
@@ -161,10 +165,10 @@ impl Image {
         let mut catalogue = Catalogue::default();
         for (path, entry) in self.entries() {
             let node = match entry {
-                Entry::File { source, size, .. } => {
-                    Node::File { source: source.clone(), size: *size, rivals: Vec::new() }
+                ImageEntry::File { source, size, .. } => {
+                    CatalogueNode::File { source: source.clone(), size: *size, rivals: Vec::new() }
                 }
-                Entry::Link(target) => Node::Link(target.clone()),
+                ImageEntry::Link(target) => CatalogueNode::Link(target.clone()),
             };
             catalogue.insert(path.trim_start_with(|char| char == '/').into(), node);
         }
@@ -172,35 +176,35 @@ impl Image {
     }
 
     /// Returns the entries, sorted by path.
-    pub fn entries(&self) -> impl Iterator<Item = (&BString, &Entry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&BString, &ImageEntry)> {
         self.entries.iter()
     }
 
     /// Returns the entries for modification.
-    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (&BString, &mut Entry)> {
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (&BString, &mut ImageEntry)> {
         self.entries.iter_mut()
     }
 
     /// Returns the number and total size of the files.
     pub fn sizes(&self) -> Sizes {
         self.entries.values().fold(Sizes::default(), |sizes, entry| match entry {
-            Entry::File { size, .. } => sizes.plus(Sizes { files: 1, bytes: *size }),
-            Entry::Link(_) => sizes,
+            ImageEntry::File { size, .. } => sizes.plus(Sizes { files: 1, bytes: *size }),
+            ImageEntry::Link(_) => sizes,
         })
     }
 
     /// Returns the image as an fsspec: files first, then links.
     ///
-    /// Errors: those of [`Spec::file`].
+    /// Errors: those of [`FsSpec::file`].
     pub fn fsspec(&self) -> std::result::Result<Vec<u8>, FormatError> {
-        let mut spec = Spec::default();
+        let mut spec = FsSpec::default();
         for (path, entry) in &self.entries {
-            if let Entry::File { source, mode, .. } = entry {
+            if let ImageEntry::File { source, mode, .. } = entry {
                 spec.file(path, source, *mode)?;
             }
         }
         for (path, entry) in &self.entries {
-            if let Entry::Link(target) = entry {
+            if let ImageEntry::Link(target) = entry {
                 spec.link(path, target)?;
             }
         }
@@ -209,13 +213,13 @@ impl Image {
 
     /// Returns the image as a list for `gen_init_cpio`.
     ///
-    /// Errors: those of [`List::file`].
+    /// Errors: those of [`CpioList::file`].
     pub fn cpio(&self) -> std::result::Result<Vec<u8>, FormatError> {
-        let mut list = List::default();
+        let mut list = CpioList::default();
         for (path, entry) in &self.entries {
             match entry {
-                Entry::File { source, mode, .. } => list.file(path, source, *mode)?,
-                Entry::Link(target) => list.link(path, target)?,
+                ImageEntry::File { source, mode, .. } => list.file(path, source, *mode)?,
+                ImageEntry::Link(target) => list.link(path, target)?,
             }
         }
         Ok(list.into_bytes())
@@ -223,10 +227,10 @@ impl Image {
 }
 
 /// Describes an entry by its source or target.
-fn told(entry: &Entry) -> BString {
+fn told(entry: &ImageEntry) -> BString {
     match entry {
-        Entry::File { source, .. } => source.clone(),
-        Entry::Link(target) => target.clone(),
+        ImageEntry::File { source, .. } => source.clone(),
+        ImageEntry::Link(target) => target.clone(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bstr::BString;
 
 use super::need::needs_of_builtin;
-use super::search::Search;
+use super::search::FirmwareSearch;
 use crate::error::{Error, Result};
 use crate::formats::firmware::whence::Whence;
 use crate::formats::index::text;
@@ -45,10 +45,10 @@ pub fn needs_of_builtin_in(path: &Path) -> Result<Vec<(BString, BString)>> {
     file::read(path).map(|modinfo| needs_of_builtin(&modinfo).collect())
 }
 
-impl Search {
-    /// The files of the list in a file, as [`Search::listed`] has it.
+impl FirmwareSearch {
+    /// The files of the list in a file, as [`FirmwareSearch::listed`] has it.
     ///
-    /// Errors: it cannot be read; those of [`Search::listed`].
+    /// Errors: it cannot be read; those of [`FirmwareSearch::listed`].
     pub fn listed_in(path: &Path) -> Result<Self> {
         let list = file::read(path)?;
         Self::listed(&list).map_err(|error| Error::new(path, error))

@@ -1,7 +1,7 @@
 //! Firmware: which files a selection of modules requests, where they are, and an image of only those files.
 //!
-//! [`select`] chooses modules including their dependencies, [`needs`] returns what they request, [`Search`]
-//! finds it as the kernel would, [`Image`] collects it together with the links that lead to it, and
+//! [`select`] chooses modules including their dependencies, [`needs`] returns what they request, [`FirmwareSearch`]
+//! finds it as the kernel would, [`ImageTree`] collects it together with the links that lead to it, and
 //! [`copy`] writes the image to a directory. None of them prints.
 //!
 //! # Examples
@@ -11,7 +11,7 @@
 //! ```
 //! use std::fs;
 //!
-//! use oxmod::ops::firmware::{Needs, Search, Survey};
+//! use oxmod::ops::firmware::{Needs, FirmwareSearch, Survey};
 //!
 //! let root = tempfile::tempdir()?;
 //! let dir = root.path().join("lib/firmware/acme");
@@ -21,7 +21,7 @@
 //! let mut needs = Needs::new();
 //! needs.insert("acme/one.bin".into(), vec!["acmenet".into()]);
 //! needs.insert("acme/two.bin".into(), vec!["acmenet".into()]);
-//! let search = Search::system(root.path(), b"6.12.0", None)?;
+//! let search = FirmwareSearch::system(root.path(), b"6.12.0", None)?;
 //! let survey = Survey::new(&needs, &search);
 //! assert_eq!(survey.present[0].name, "acme/one.bin");
 //! assert_eq!(survey.missing[0].name, "acme/two.bin");
@@ -36,7 +36,7 @@
 //!
 //! use oxmod::context::{ConfigSource, Context, module_dir};
 //! use oxmod::notice::Sink;
-//! use oxmod::ops::firmware::{Search, Selection, Survey, copy, kernel_path, needs, select};
+//! use oxmod::ops::firmware::{FirmwareSearch, Selection, Survey, copy, kernel_path, needs, select};
 //!
 //! let context = Context::open(module_dir(None, None)?, &ConfigSource::System, &Sink::none());
 //! let selection = Selection { names: vec!["r8169".into()], ..Selection::default() };
@@ -45,7 +45,7 @@
 //! for error in unreadable {
 //!     eprintln!("{error}");
 //! }
-//! let search = Search::system(Path::new("/"), b"6.12.0", kernel_path().as_deref())?;
+//! let search = FirmwareSearch::system(Path::new("/"), b"6.12.0", kernel_path().as_deref())?;
 //! let survey = Survey::new(&requested, &search);
 //! let mut image = survey.image(&search).image;
 //! copy(&mut image, Path::new("/tmp/image"))?;
@@ -63,16 +63,16 @@ mod search;
 mod select;
 mod survey;
 
-pub use crate::formats::firmware::Dead;
+pub use crate::formats::firmware::Unavailable;
 pub use crate::formats::firmware::whence::Whence;
 pub use copy::copy;
-pub use image::{Entry, Image, Sizes, depmod_inputs, module_place};
+pub use image::{ImageEntry, ImageTree, Sizes, depmod_inputs, module_place};
 pub use inputs::{names_in, names_in_all, needs_of_builtin_in, read_whence, write_all};
 pub use need::{Needs, needs, needs_of_builtin, needs_of_files};
-pub use prune::{Files, files};
-pub use search::{Ambiguity, Found, Policy, Search, kernel_path};
-pub use select::{Chosen, Selection, Unselected, devices, select};
-pub use survey::{Made, Missing, Owned, Place, Present, Survey};
+pub use prune::{DirectoryFiles, files};
+pub use search::{Ambiguity, AmbiguityPolicy, FirmwareSearch, FoundFile, kernel_path};
+pub use select::{Chosen, SelectError, Selection, devices, select};
+pub use survey::{GatheredFiles, MissingFirmware, NeededPath, OwnedFile, PresentFirmware, Survey};
 
 /// Where firmware is below a root, and in an image.
 pub const FIRMWARE: &str = "/lib/firmware";

@@ -10,11 +10,11 @@ use bstr::BString;
 use crate::error::Result;
 use crate::name;
 use crate::ops::depmod::BUILD_LINKS;
-use crate::sys::tree::{Found, Walk};
+use crate::sys::tree::{TreeEntry, TreeWalk};
 
 /// The files in a directory.
 #[derive(Debug, Default)]
-pub struct Files {
+pub struct DirectoryFiles {
     /// The module files with their module names, sorted by path. Several may have the same name.
     pub modules: Vec<(BString, PathBuf)>,
     /// Everything else except directories.
@@ -26,12 +26,12 @@ pub struct Files {
 ///
 /// Errors: a directory cannot be listed, or an entry cannot be examined. A dangling link, or one that leads
 /// back to its own directory, is only listed as a stray.
-pub fn files(dir: &Path) -> Result<Files> {
-    let mut files = Files::default();
+pub fn files(dir: &Path) -> Result<DirectoryFiles> {
+    let mut files = DirectoryFiles::default();
     let skip = |name: &OsString, is_dir: bool| is_dir && BUILD_LINKS.iter().any(|link| name == link);
-    for found in Walk::new(dir, &skip)? {
+    for found in TreeWalk::new(dir, &skip)? {
         match found {
-            Found::File(path) => {
+            TreeEntry::File(path) => {
                 let base = path.file_name().unwrap_or_default().as_bytes();
                 if name::module_file_stem(base).is_some_and(|stem| !stem.is_empty()) {
                     let name = BString::from(name::from_path(base).into_owned());
@@ -40,11 +40,11 @@ pub fn files(dir: &Path) -> Result<Files> {
                     files.strays.push(path);
                 }
             }
-            Found::Other(path, _) => files.strays.push(path),
-            Found::Error(error) if matches!(error.errno(), libc::ENOENT | libc::ELOOP) => {
+            TreeEntry::Other(path, _) => files.strays.push(path),
+            TreeEntry::Error(error) if matches!(error.errno(), libc::ENOENT | libc::ELOOP) => {
                 files.strays.push(error.path);
             }
-            Found::Error(error) => return Err(error),
+            TreeEntry::Error(error) => return Err(error),
         }
     }
     files.modules.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));

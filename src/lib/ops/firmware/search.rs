@@ -18,12 +18,12 @@ use super::gather::{Gathered, gather};
 use crate::context::absolute;
 use crate::error::{Error, FormatError, Result};
 use crate::formats::firmware::whence::Whence;
-use crate::formats::firmware::{Catalogue, Chased, Dead, Node, Steps, name};
+use crate::formats::firmware::{Catalogue, CatalogueNode, Followed, Steps, Unavailable, name};
 use crate::sys::{file, sysfs};
 
 /// What to do about ambiguities.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
+pub enum AmbiguityPolicy {
     /// Fail.
     Error,
     /// Report them and use the first candidate.
@@ -58,11 +58,11 @@ pub enum Ambiguity {
 
 /// A file that was found for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundFile {
     /// The path, in that directory, that was tried.
     pub path: BString,
     /// The links that lead to the file, and the file.
-    pub way: Chased,
+    pub way: Followed,
     /// The position of the directory in the search.
     pub root: usize,
 }
@@ -79,7 +79,7 @@ struct Root {
 
 /// The directories that are searched for firmware.
 #[derive(Debug, Default)]
-pub struct Search {
+pub struct FirmwareSearch {
     roots: Vec<Root>,
     /// The search order: directories within roots.
     order: Vec<(usize, BString)>,
@@ -108,7 +108,7 @@ impl<'s> Attempt<'s> {
     }
 }
 
-type Answer<T> = std::result::Result<T, Dead>;
+type Answer<T> = std::result::Result<T, Unavailable>;
 
 /// The module parameter that contains the directory.
 const PARAMETER: &str = "parameters/path";
@@ -120,7 +120,7 @@ pub fn kernel_path() -> Option<PathBuf> {
     (!path.is_empty()).then(|| PathBuf::from(std::ffi::OsStr::from_bytes(path)))
 }
 
-impl Search {
+impl FirmwareSearch {
     /// Returns a search of the firmware directory below `root`, as a kernel of this `release` would search
     /// it; `first` is searched before it.
     ///
@@ -238,9 +238,13 @@ impl Search {
     /// may be a pattern, the files for all names that match it.
     ///
     /// Errors: why there is none.
-    pub fn find(&self, wanted: &[u8], steps: &mut Steps) -> Answer<Vec<Found>> {
+    pub fn find(&self, wanted: &[u8], steps: &mut Steps) -> Answer<Vec<FoundFile>> {
         let Some(tidy) = name::tidy(wanted) else {
-            return Err(if wanted.contains_str("..") { Dead::Leaves(wanted.into()) } else { Dead::Absent });
+            return Err(if wanted.contains_str("..") {
+                Unavailable::Leaves(wanted.into())
+            } else {
+                Unavailable::Absent
+            });
         };
         let missing = match self.exactly(&tidy) {
             Ok(found) => return Ok(vec![found]),
@@ -249,12 +253,12 @@ impl Search {
         if !name::is_pattern(&tidy) {
             return Err(missing);
         }
-        let mut found: Vec<Found> = Vec::new();
+        let mut found: Vec<FoundFile> = Vec::new();
         let mut why = missing;
         for name in self.expand(&tidy, steps)? {
             match self.exactly(&name) {
                 Ok(one) => found.push(one),
-                Err(Dead::Absent) => {}
+                Err(Unavailable::Absent) => {}
                 Err(other) => why = other,
             }
         }
@@ -273,8 +277,8 @@ impl Search {
     }
 
     /// Returns the file that the kernel would open for a name.
-    fn exactly(&self, wanted: &[u8]) -> Answer<Found> {
-        let mut why = Dead::Absent;
+    fn exactly(&self, wanted: &[u8]) -> Answer<FoundFile> {
+        let mut why = Unavailable::Absent;
         for attempt in self.attempts() {
             let failure = match self.attempt(&attempt, wanted) {
                 Ok(found) => return Ok(found),
@@ -282,7 +286,7 @@ impl Search {
             };
             let ends = attempt.is_last && is_error(&failure);
             // The first specific failure is reported.
-            if why == Dead::Absent {
+            if why == Unavailable::Absent {
                 why = failure;
             }
             if ends {
@@ -293,14 +297,16 @@ impl Search {
     }
 
     /// Returns the file for a name at one place.
-    fn attempt(&self, attempt: &Attempt<'_>, wanted: &[u8]) -> Answer<Found> {
-        let Some(Root { catalogue, .. }) = self.roots.get(attempt.root) else { return Err(Dead::Absent) };
+    fn attempt(&self, attempt: &Attempt<'_>, wanted: &[u8]) -> Answer<FoundFile> {
+        let Some(Root { catalogue, .. }) = self.roots.get(attempt.root) else {
+            return Err(Unavailable::Absent);
+        };
         let path = name::join(attempt.start, &[wanted, attempt.suffix.as_bytes()].concat());
         let way = if attempt.said_first { catalogue.chase_said(&path) } else { catalogue.chase(&path) }?;
         // The sizes of files in a list are unknown.
         match catalogue.node(&way.file).as_deref() {
-            Some(Node::File { size: 0, .. }) if !self.in_turn => Err(Dead::Empty(way.file)),
-            _ => Ok(Found { path, way, root: attempt.root }),
+            Some(CatalogueNode::File { size: 0, .. }) if !self.in_turn => Err(Unavailable::Empty(way.file)),
+            _ => Ok(FoundFile { path, way, root: attempt.root }),
         }
     }
 
@@ -325,7 +331,7 @@ impl Search {
     }
 
     /// Returns the entry at a path in a directory of the search.
-    pub(super) fn node(&self, root: usize, path: &[u8]) -> Option<Node> {
+    pub(super) fn node(&self, root: usize, path: &[u8]) -> Option<CatalogueNode> {
         self.roots.get(root)?.catalogue.node(path).map(std::borrow::Cow::into_owned)
     }
 
@@ -361,8 +367,8 @@ impl Search {
     pub fn total(&self) -> (u64, u64) {
         let nodes = self.roots.iter().flat_map(|root| root.catalogue.nodes());
         let files = nodes.filter_map(|(_, node)| match node {
-            Node::File { source, size, .. } => Some((source, size)),
-            Node::Link(_) => None,
+            CatalogueNode::File { source, size, .. } => Some((source, size)),
+            CatalogueNode::Link(_) => None,
         });
         // A file may be reachable through two directories.
         let files: BTreeMap<&BString, &u64> = files.collect();
@@ -386,12 +392,18 @@ fn read(root: &Path, dir: &Path) -> Result<Gathered> {
 
 /// Whether the kernel stops searching after this failure in the last directory: any failure except that the
 /// file does not exist.
-fn is_error(failure: &Dead) -> bool {
-    matches!(failure, Dead::Empty(_) | Dead::Loop(_) | Dead::Directory(_) | Dead::NoDirectory(_))
+fn is_error(failure: &Unavailable) -> bool {
+    matches!(
+        failure,
+        Unavailable::Empty(_)
+            | Unavailable::Loop(_)
+            | Unavailable::Directory(_)
+            | Unavailable::NoDirectory(_)
+    )
 }
 
-fn listed_file(line: &[u8], rivals: Vec<BString>) -> Node {
-    Node::File { source: line.into(), size: 0, rivals }
+fn listed_file(line: &[u8], rivals: Vec<BString>) -> CatalogueNode {
+    CatalogueNode::File { source: line.into(), size: 0, rivals }
 }
 
 /// Returns the number of leading components that all paths share, not counting file names.

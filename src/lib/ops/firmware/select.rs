@@ -31,7 +31,7 @@ pub type Chosen = BTreeMap<BString, Option<PathBuf>>;
 
 /// The reason why the selection failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Unselected {
+pub enum SelectError {
     /// No module has this name or alias.
     #[error("module {0} not found")]
     Unknown(BString),
@@ -44,7 +44,7 @@ pub enum Unselected {
 }
 
 /// Returns the selected modules and everything that they need.
-pub fn select(context: &Context, selection: &Selection) -> std::result::Result<Chosen, Unselected> {
+pub fn select(context: &Context, selection: &Selection) -> std::result::Result<Chosen, SelectError> {
     let everything = selection.names.is_empty() && selection.devices.is_none() && !selection.loaded;
     let all = all_modules(context)?;
     if everything {
@@ -54,7 +54,7 @@ pub fn select(context: &Context, selection: &Selection) -> std::result::Result<C
     for name in &selection.names {
         let found = named(context, &all, name);
         if found.is_empty() {
-            return Err(Unselected::Unknown(name.clone()));
+            return Err(SelectError::Unknown(name.clone()));
         }
         wanted.extend(found);
     }
@@ -68,7 +68,7 @@ pub fn select(context: &Context, selection: &Selection) -> std::result::Result<C
 }
 
 /// Returns all modules.
-fn all_modules(context: &Context) -> std::result::Result<Chosen, Unselected> {
+fn all_modules(context: &Context) -> std::result::Result<Chosen, SelectError> {
     let mut all = Chosen::new();
     context.dump(IndexKind::Builtin, |name, _| {
         all.insert(name.into(), None);
@@ -82,7 +82,7 @@ fn all_modules(context: &Context) -> std::result::Result<Chosen, Unselected> {
     if context.has_index(IndexKind::Dep) {
         Ok(all)
     } else {
-        Err(Unselected::NoIndex(context.dir().to_path_buf()))
+        Err(SelectError::NoIndex(context.dir().to_path_buf()))
     }
 }
 

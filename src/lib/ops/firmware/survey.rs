@@ -4,57 +4,57 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
 
-use super::image::{Image, place};
+use super::image::{ImageTree, place};
 use super::need::Needs;
-use super::search::{Ambiguity, Found, Search};
+use super::search::{Ambiguity, FirmwareSearch, FoundFile};
 use crate::formats::firmware::whence::Whence;
-use crate::formats::firmware::{Dead, Node, Steps, name};
+use crate::formats::firmware::{CatalogueNode, Steps, Unavailable, name};
 
 /// A requested name for which there are files.
 #[derive(Debug)]
-pub struct Present {
+pub struct PresentFirmware {
     /// The name or pattern, as written in the modules.
     pub name: BString,
     /// The modules that request it.
     pub modules: Vec<BString>,
     /// The files; several are possible for a pattern.
-    pub files: Vec<Found>,
+    pub files: Vec<FoundFile>,
 }
 
 /// A requested name for which there is no file.
 #[derive(Debug)]
-pub struct Missing {
+pub struct MissingFirmware {
     /// The name or pattern, as written in the modules.
     pub name: BString,
     /// The modules that request it.
     pub modules: Vec<BString>,
     /// Why there is no file.
-    pub why: Dead,
+    pub why: Unavailable,
 }
 
 /// The present and missing names, each sorted by name.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// The names for which there are files.
-    pub present: Vec<Present>,
+    pub present: Vec<PresentFirmware>,
     /// The names for which there are none.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingFirmware>,
 }
 
 /// An image of the needed firmware.
 #[derive(Debug, Default)]
-pub struct Made<'s> {
+pub struct GatheredFiles<'s> {
     /// The image.
-    pub image: Image,
+    pub image: ImageTree,
     /// The ambiguities in it.
     pub ambiguities: Vec<Ambiguity>,
     /// The names that the image cannot provide because another entry is in the way.
-    pub lost: Vec<&'s Present>,
+    pub lost: Vec<&'s PresentFirmware>,
 }
 
 /// A file of the search, or a link that leads to one, and its owners.
 #[derive(Debug)]
-pub struct Owned {
+pub struct OwnedFile {
     /// The path on the disk.
     pub path: BString,
     /// The path of the source of a file, which may lie outside the directory.
@@ -66,7 +66,7 @@ pub struct Owned {
     pub modules: Vec<BString>,
 }
 
-impl Owned {
+impl OwnedFile {
     /// Whether `file`, a name as modules have it or a path below a firmware directory, means this one.
     pub fn is_called(&self, file: &[u8]) -> bool {
         self.names.iter().any(|own| name::matches(name::plain(file).0, own))
@@ -89,7 +89,7 @@ impl Owned {
     }
 }
 
-impl Missing {
+impl MissingFirmware {
     /// Whether `file`, a name or a pattern of names, means this one, or this pattern means it.
     pub fn is_called(&self, file: &[u8]) -> bool {
         let file = name::plain(file).0;
@@ -99,13 +99,13 @@ impl Missing {
 
 impl Survey {
     /// Searches for everything that is needed.
-    pub fn new(needs: &Needs, search: &Search) -> Self {
+    pub fn new(needs: &Needs, search: &FirmwareSearch) -> Self {
         let (mut survey, mut steps) = (Self::default(), Steps::default());
         for (name, modules) in needs {
             let (name, modules) = (name.clone(), modules.clone());
             match search.find(&name, &mut steps) {
-                Ok(files) => survey.present.push(Present { name, modules, files }),
-                Err(why) => survey.missing.push(Missing { name, modules, why }),
+                Ok(files) => survey.present.push(PresentFirmware { name, modules, files }),
+                Err(why) => survey.missing.push(MissingFirmware { name, modules, why }),
             }
         }
         survey
@@ -113,15 +113,15 @@ impl Survey {
 
     /// Removes the missing names that match one of these names and patterns.
     pub fn allow(&mut self, patterns: &[BString]) {
-        let allowed = |missing: &Missing| {
+        let allowed = |missing: &MissingFirmware| {
             patterns.iter().any(|pattern| *pattern == missing.name || name::matches(pattern, &missing.name))
         };
         self.missing.retain(|missing| !allowed(missing));
     }
 
     /// Returns an image of all files that were found.
-    pub fn image(&self, search: &Search) -> Made<'_> {
-        let (mut made, mut told) = (Made::default(), BTreeSet::new());
+    pub fn image(&self, search: &FirmwareSearch) -> GatheredFiles<'_> {
+        let (mut made, mut told) = (GatheredFiles::default(), BTreeSet::new());
         for found in self.present.iter().flat_map(|present| &present.files) {
             for ambiguity in made.image.add_firmware(search, found) {
                 if told.insert(ambiguity.clone()) {
@@ -131,7 +131,7 @@ impl Survey {
         }
         if !made.ambiguities.is_empty() {
             let catalogue = made.image.catalogue();
-            let there = |found: &Found| catalogue.chase(&place(&found.path)).is_ok();
+            let there = |found: &FoundFile| catalogue.chase(&place(&found.path)).is_ok();
             made.lost = self.present.iter().filter(|present| !present.files.iter().all(there)).collect();
         }
         made
@@ -139,7 +139,7 @@ impl Survey {
 
     /// Returns every file and link of the search with the modules that request it: by its name, by a
     /// pattern, or by a link.
-    pub fn owners(&self, search: &Search) -> Vec<Owned> {
+    pub fn owners(&self, search: &FirmwareSearch) -> Vec<OwnedFile> {
         let mut modules: BTreeMap<(usize, &BString), Vec<BString>> = BTreeMap::new();
         for present in &self.present {
             for found in &present.files {
@@ -157,10 +157,10 @@ impl Survey {
             modules.sort_unstable();
             modules.dedup();
             let source = match search.node(root, path) {
-                Some(Node::File { source, .. }) => Some(source),
+                Some(CatalogueNode::File { source, .. }) => Some(source),
                 _ => None,
             };
-            Owned { path: search.on_disk(root, path), source, names: search.names(root, path), modules }
+            OwnedFile { path: search.on_disk(root, path), source, names: search.names(root, path), modules }
         });
         everything.collect()
     }
@@ -168,7 +168,7 @@ impl Survey {
 
 /// A file that a name leads to, or a link on the way to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct NeededPath {
     /// The path on the disk.
     pub path: BString,
     /// The target of a link.
@@ -177,10 +177,10 @@ pub struct Place {
     pub size: Option<u64>,
 }
 
-impl Place {
+impl NeededPath {
     /// Returns the links and the file that were found, in the order in which the kernel follows them,
     /// including links that lie outside the searched directory.
-    pub fn all(search: &Search, found: &Found) -> Vec<Self> {
+    pub fn all(search: &FirmwareSearch, found: &FoundFile) -> Vec<Self> {
         let link = |path, target| Self { path, target: Some(target), size: None };
         let mut places: Vec<Self> = Vec::new();
         let mut add = |place: Self| {
@@ -198,7 +198,7 @@ impl Place {
                 add(link(search.on_disk(found.root, path), target.clone()));
             }
         }
-        if let Some(Node::File { source, size, .. }) = search.node(found.root, &found.way.file) {
+        if let Some(CatalogueNode::File { source, size, .. }) = search.node(found.root, &found.way.file) {
             add(Self { path: source, target: None, size: Some(size) });
         }
         places

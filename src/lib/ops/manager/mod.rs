@@ -17,12 +17,12 @@ use crate::lock::{Mutex, RwLock};
 use crate::name;
 use crate::notice::Sink;
 use crate::ops::ModuleError;
-use crate::ops::command::{CommandEnvironment, Output};
+use crate::ops::command::{CommandEnvironment, CommandOutput};
 use crate::ops::probe::{
     Decision, Done, ExecuteOptions, Executor, Finished, Observer, Plan, Removal, Request, settled,
 };
 use crate::ops::remove::{self, RemoveRequest};
-use crate::sys::module::{self, State};
+use crate::sys::module::{self, ModuleState};
 
 /// The module name in an `alias` line that means that a device shall have no driver.
 const NONE: &[u8] = b"off";
@@ -95,7 +95,7 @@ pub struct Manager {
 /// The result of loading. Each list is in chronological order.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Report {
+pub struct LoadReport {
     /// The modules that this call inserted: drivers and everything that they needed. If several calls run
     /// in parallel, a module is listed by only one of them.
     pub loaded: Vec<BString>,
@@ -180,7 +180,8 @@ impl Manager {
         let read = Mutex::new((!stamp.is_since(begun)).then_some(stamp));
         let (context, turn) = (Mutex::new(context), RwLock::new(()));
         // Standard output belongs to the program, which may not expect the output of commands there.
-        let commands = CommandEnvironment { output: Output::Error, ..CommandEnvironment::of_process() };
+        let commands =
+            CommandEnvironment { output: CommandOutput::Error, ..CommandEnvironment::of_process() };
         let executor = Executor::shared(ExecuteOptions { commands, ..ExecuteOptions::default() });
         Ok(Self { open: Box::new(open), context, read, turn, executor })
     }
@@ -226,7 +227,7 @@ impl Manager {
     ///
     /// Errors: the first error, with the report, which contains all of them and what was loaded
     /// nevertheless: if an alias stands for several modules, the others are still loaded.
-    pub fn load(&self, name: impl AsRef<[u8]>) -> Result<Report, Incomplete<Report>> {
+    pub fn load(&self, name: impl AsRef<[u8]>) -> Result<LoadReport, Incomplete<LoadReport>> {
         let _with_others = self.turn.read();
         let report = self.load_all(self.plan(name.as_ref())?);
         match report.failed.first() {
@@ -237,7 +238,7 @@ impl Manager {
 
     /// Loads every driver for the device with this `modalias`, and continues after failures. A device
     /// without a driver is not a failure.
-    pub fn load_for_device(&self, modalias: impl AsRef<[u8]>) -> Report {
+    pub fn load_for_device(&self, modalias: impl AsRef<[u8]>) -> LoadReport {
         self.load_for_device_if(modalias, |_| true)
     }
 
@@ -247,7 +248,7 @@ impl Manager {
         &self,
         modalias: impl AsRef<[u8]>,
         mut wanted: impl FnMut(&Module) -> bool,
-    ) -> Report {
+    ) -> LoadReport {
         let _with_others = self.turn.read();
         let mut plans = self.plan_for_device(modalias);
         plans.retain(|plan| wanted(&plan.module));
@@ -321,10 +322,11 @@ impl Manager {
     }
 
     /// Returns the state of the module in the kernel; `None` if it is not loaded.
-    pub fn state(&self, name: impl AsRef<[u8]>) -> Option<State> {
+    pub fn state(&self, name: impl AsRef<[u8]>) -> Option<ModuleState> {
         let name = name::normalize(name.as_ref());
         // The sysfs directory of a built-in module looks like that of a module that is being loaded.
-        module::state(&name).filter(|&state| state != State::Coming || !self.context().is_builtin(&name))
+        module::state(&name)
+            .filter(|&state| state != ModuleState::Coming || !self.context().is_builtin(&name))
     }
 
     fn context(&self) -> MutexGuard<'_, Context> {
@@ -332,8 +334,8 @@ impl Manager {
     }
 
     /// Executes plans. The caller has held `turn` since before they were made.
-    fn load_all(&self, plans: Vec<Plan>) -> Report {
-        let mut report = Report::default();
+    fn load_all(&self, plans: Vec<Plan>) -> LoadReport {
+        let mut report = LoadReport::default();
         for plan in plans {
             let result = match plan.refusal() {
                 Some(error) => Err(error),
@@ -352,7 +354,7 @@ impl Manager {
     }
 }
 
-impl Observer for Report {
+impl Observer for LoadReport {
     fn finished(&mut self, Finished { step, result, .. }: &Finished<'_>) {
         let name = || step.module.clone();
         match result {

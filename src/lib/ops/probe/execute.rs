@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::ops::ModuleError;
 use crate::ops::command::{CommandEnvironment, CommandError};
 use crate::ops::insert::{Force, InsertError, insert};
-use crate::sys::module::{self, State};
+use crate::sys::module::{self, ModuleState};
 
 /// How long to wait for a module that is being loaded or removed before the kernel is called regardless:
 /// the kernel waits for a module that is being loaded, and refuses one that is being removed.
@@ -159,7 +159,7 @@ impl Executor {
             |errno| ModuleError::Kernel { errno, module: step.module.clone(), path: path_of(&step.action) };
         let mut error = kernel(libc::EBUSY);
         for _ in 0..TRIES {
-            if settled(&step.module) == Some(State::Live) {
+            if settled(&step.module) == Some(ModuleState::Live) {
                 return self.already(step);
             }
             error = match self.once(step) {
@@ -243,6 +243,6 @@ fn path_of(action: &Action) -> Option<std::path::PathBuf> {
 }
 
 /// Waits until a module is no longer being loaded or removed, or until the timeout, and returns its state.
-pub(in crate::ops) fn settled(name: &[u8]) -> Option<State> {
+pub(in crate::ops) fn settled(name: &[u8]) -> Option<ModuleState> {
     module::settled(name, PATIENCE)
 }

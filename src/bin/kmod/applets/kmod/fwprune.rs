@@ -13,7 +13,9 @@ use bstr::BString;
 use clap::Command;
 use oxmod::notice::{DepmodNotice, Notice, Sink};
 use oxmod::ops::depmod;
-use oxmod::ops::firmware::{self as op, Files, Image, Made, Policy, Search, Survey};
+use oxmod::ops::firmware::{
+    self as op, AmbiguityPolicy, DirectoryFiles, FirmwareSearch, GatheredFiles, ImageTree, Survey,
+};
 
 use crate::cli::choice::policy;
 use crate::cli::go_flags::go_flags;
@@ -62,7 +64,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
 #[derive(Debug, Default)]
 struct Flags {
     values: Vec<(String, OsString)>,
-    policy: Policy,
+    policy: AmbiguityPolicy,
     strict: bool,
     allow: Vec<PathBuf>,
 }
@@ -143,13 +145,13 @@ impl<'a> Job<'a> {
     }
 
     /// The firmware of all modules, and the links to it.
-    fn firmware(&self, files: &Files) -> Result<Image, Exit> {
+    fn firmware(&self, files: &DirectoryFiles) -> Result<ImageTree, Exit> {
         let modules: Vec<(&BString, &PathBuf)> =
             files.modules.iter().map(|(name, path)| (name, path)).collect();
         let (needs, unread) = op::needs_of_files(self.modules, &modules);
         self.report.unreadable_inputs(&unread)?;
         let unreadable = |error| self.report.unreadable(&error);
-        let mut search = Search::listed_in(self.list).map_err(unreadable)?;
+        let mut search = FirmwareSearch::listed_in(self.list).map_err(unreadable)?;
         let whence = op::read_whence(self.whence).map_err(unreadable)?;
         self.report.bad_whence_lines(self.whence, &whence.bad_lines);
         let mut ambiguities = search.add_links(&whence);
@@ -157,7 +159,7 @@ impl<'a> Job<'a> {
         survey.allow(&op::names_in_all(&self.flags.allow).map_err(unreadable)?);
         let level = if self.flags.strict { Level::Error } else { Level::Warning };
         survey.missing.iter().for_each(|missing| self.report.missing_firmware(level, missing));
-        let Made { image, ambiguities: more, lost } = survey.image(&search);
+        let GatheredFiles { image, ambiguities: more, lost } = survey.image(&search);
         ambiguities.extend(more);
         self.report.ambiguities(&ambiguities, self.flags.policy)?;
         if self.flags.strict {
@@ -185,9 +187,11 @@ impl<'a> Job<'a> {
             notice => report.library(notice),
         });
         let dir = self.modules;
-        let config =
-            depmod::Config { builtin_modinfo: Some(self.modinfo.into()), ..depmod::Config::default() };
-        let tree = depmod::Tree { dir, out: dir, release: b"", given: None };
+        let config = depmod::DepmodOptions {
+            builtin_modinfo: Some(self.modinfo.into()),
+            ..depmod::DepmodOptions::default()
+        };
+        let tree = depmod::ModuleTree { dir, out: dir, release: b"", given: None };
         let meta = depmod::meta(&tree, &config, &sink);
         let meta = meta.map_err(|failure| self.report.no_output(dir, &failure))?;
         if torn.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(meta) }

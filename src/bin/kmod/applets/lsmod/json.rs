@@ -2,7 +2,7 @@
 //!
 //! Owns which of the kernel's figures stand in the answer. What is said about those that cannot be read is lsmod's.
 
-use oxmod::context::loaded::{self, Details, Loaded, State};
+use oxmod::context::loaded::{self, LoadedDetails, LoadedModule, ModuleState};
 use serde_json::Value;
 
 use crate::output::json::{self, Format, Object};
@@ -11,7 +11,7 @@ use crate::report::{Exit, Outcome, Report};
 const FORMAT: Format = Format { name: "lsmod", list: "modules" };
 
 /// Writes the document about the modules that `list` supplies.
-pub fn answer(report: &Report, list: impl FnOnce() -> Result<Vec<Loaded>, Exit>) -> Outcome {
+pub fn answer(report: &Report, list: impl FnOnce() -> Result<Vec<LoadedModule>, Exit>) -> Outcome {
     json::answer(FORMAT, report, |items| {
         list()?
             .iter()
@@ -19,7 +19,7 @@ pub fn answer(report: &Report, list: impl FnOnce() -> Result<Vec<Loaded>, Exit>)
     })
 }
 
-fn module(loaded: &Loaded, details: &Details, report: &Report) -> Object {
+fn module(loaded: &LoadedModule, details: &LoadedDetails, report: &Report) -> Object {
     let known =
         |figure: &oxmod::error::Result<i64>| figure.as_ref().map_or(Value::Null, |&figure| figure.into());
     if let Err(error) = &loaded.count {
@@ -55,10 +55,10 @@ fn module(loaded: &Loaded, details: &Details, report: &Report) -> Object {
 }
 
 /// As /sys/module has it.
-const fn word(state: State) -> &'static str {
+const fn word(state: ModuleState) -> &'static str {
     match state {
-        State::Live => "live",
-        State::Coming => "coming",
-        State::Going => "going",
+        ModuleState::Live => "live",
+        ModuleState::Coming => "coming",
+        ModuleState::Going => "going",
     }
 }

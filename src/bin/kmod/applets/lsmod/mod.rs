@@ -5,7 +5,7 @@ mod json;
 use std::ffi::OsString;
 
 use clap::Command;
-use oxmod::context::loaded::{self, Loaded};
+use oxmod::context::loaded::{self, LoadedModule};
 use oxmod::error::Cause;
 
 use crate::cli::invocation::Invocation;
@@ -37,7 +37,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     out.finish()
 }
 
-fn modules(operands: &[OsString], report: &Report) -> Result<Vec<Loaded>, Exit> {
+fn modules(operands: &[OsString], report: &Report) -> Result<Vec<LoadedModule>, Exit> {
     if !operands.is_empty() {
         return Err(report.too_many_arguments());
     }
@@ -45,7 +45,7 @@ fn modules(operands: &[OsString], report: &Report) -> Result<Vec<Loaded>, Exit> 
 }
 
 /// One row. A figure that is not to be had is shown as its negative errno, as kmod does.
-fn line(module: &Loaded, out: &mut Out, report: &Report) -> Outcome {
+fn line(module: &LoadedModule, out: &mut Out, report: &Report) -> Outcome {
     let count = module.count.as_ref().map_or_else(
         |error| {
             report.unreadable_count(error);

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use indexmap::IndexMap;
 use oxmod::context::Module;
-use oxmod::ops::info::{Entry, Info, SIGNATURE_FIELDS, Signature};
+use oxmod::ops::info::{Field, Info, SIGNATURE_FIELDS, Signature};
 use serde_json::Value;
 
 use super::{Query, Success, is_field};
@@ -81,11 +81,11 @@ fn contents(query: &Query<'_>, object: Object, info: &Info) -> Object {
 }
 
 /// Adds one field, be it of the strings, of the signature, or of both.
-fn one_field(object: Object, field: &[u8], strings: &[Entry<'_>], signature: Option<&Signature>) -> Object {
+fn one_field(object: Object, field: &[u8], strings: &[Field<'_>], signature: Option<&Signature>) -> Object {
     let of_signature = SIGNATURE_FIELDS.into_iter().filter(|_| signature.is_some());
     let wanted = is_field(strings.iter().map(|entry| entry.key).chain(of_signature), field);
     let members: Vec<&[u8]> = SIGNATURE_FIELDS.into_iter().filter(|key| wanted(key)).collect();
-    let strings: Vec<Entry<'_>> = strings.iter().filter(|entry| wanted(entry.key)).copied().collect();
+    let strings: Vec<Field<'_>> = strings.iter().filter(|entry| wanted(entry.key)).copied().collect();
     let object = fields(object, &strings);
     let object = if field.eq_ignore_ascii_case(b"depends") { depends(object, &strings) } else { object };
     if members.is_empty() {
@@ -95,7 +95,7 @@ fn one_field(object: Object, field: &[u8], strings: &[Entry<'_>], signature: Opt
 }
 
 /// `fields`, by key, in the order in which keys and values come first. What has a key that is no text stands aside.
-fn fields(object: Object, strings: &[Entry<'_>]) -> Object {
+fn fields(object: Object, strings: &[Field<'_>]) -> Object {
     let mut lists: IndexMap<&str, Vec<&[u8]>> = IndexMap::new();
     let mut odd = Vec::new();
     for entry in strings {
@@ -109,7 +109,7 @@ fn fields(object: Object, strings: &[Entry<'_>]) -> Object {
 }
 
 /// `depends`: the names of the modules that this one needs.
-fn depends(object: Object, strings: &[Entry<'_>]) -> Object {
+fn depends(object: Object, strings: &[Field<'_>]) -> Object {
     let lists = strings.iter().filter(|entry| entry.key == b"depends");
     let names = lists.flat_map(|entry| entry.value.split(|&byte| byte == b','));
     object.texts("depends", &names.filter(|name| !name.is_empty()).collect::<Vec<_>>())

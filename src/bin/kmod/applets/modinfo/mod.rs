@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::Error;
-use oxmod::ops::info::{Info, Parameters, Reader, SIGNATURE_FIELDS};
+use oxmod::ops::info::{Info, InfoReader, Parameters, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, value};
@@ -139,7 +139,7 @@ fn each(
     let dir = request.target.module_dir().map_err(|error| report.no_module_directory(&error))?;
     let context = request.target.open(dir, &ConfigSource::Nothing, &report.sink());
     let context = context.map_err(|error| report.unreadable(&error))?;
-    let mut query = Query { request, context: &context, report, reader: Reader::default() };
+    let mut query = Query { request, context: &context, report, reader: InfoReader::default() };
     let mut failed = false;
     for operand in if request.take == Take::None { query.all()? } else { operands.to_vec() } {
         failed |= !answer(&mut query, &operand)?;
@@ -154,7 +154,7 @@ pub struct Query<'a> {
     /// Where modules are found.
     pub context: &'a Context,
     report: &'a Report,
-    reader: Reader,
+    reader: InfoReader,
 }
 
 impl Query<'_> {

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use oxmod::context::Module;
-use oxmod::ops::info::{Entry, Info, Parameter};
+use oxmod::ops::info::{Field, Info, Parameter};
 
 use super::{Query, Success, is_field};
 use crate::output::stdout::Out;
@@ -106,7 +106,7 @@ impl Printer<'_, '_> {
     }
 }
 
-fn is_parameter(entry: &Entry<'_>) -> bool {
+fn is_parameter(entry: &Field<'_>) -> bool {
     matches!(entry.key, b"parm" | b"parmtype")
 }
 

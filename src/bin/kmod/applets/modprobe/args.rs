@@ -10,7 +10,7 @@ use std::time::Duration;
 use bstr::BString;
 use oxmod::context::load_list;
 use oxmod::number::{self, Base};
-use oxmod::ops::command::{CommandEnvironment, Output};
+use oxmod::ops::command::{CommandEnvironment, CommandOutput};
 use oxmod::ops::insert::Force;
 use oxmod::ops::probe::ExecuteOptions;
 
@@ -109,7 +109,7 @@ impl Settings {
         options.commands.variables.push((environment::MODPROBE_OPTIONS, self.environment.clone()));
         if self.json {
             // Whatever a command prints, the document stays one.
-            options.commands.output = Output::Error;
+            options.commands.output = CommandOutput::Error;
         }
         options
     }

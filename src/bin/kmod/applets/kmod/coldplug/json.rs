@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bstr::BString;
 use oxmod::ops::ModuleError;
-use oxmod::ops::coldplug::{Foreseen, Need, Served};
+use oxmod::ops::coldplug::{DeviceGroup, GroupPlan, GroupReport};
 use oxmod::ops::probe::{Decision, Plan};
 
 use super::View;
@@ -29,7 +29,7 @@ impl View for List {
         self.beside(object.maybe_text("meta", meta));
     }
 
-    fn foreseen(&mut self, need: &Need, foreseen: &Foreseen) -> Outcome {
+    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan) -> Outcome {
         let planned = &foreseen.planned;
         let of = |wanted: fn(&Decision) -> bool| -> Vec<&BString> {
             planned.iter().filter(|plan| wanted(&plan.decision)).map(|plan| &plan.module.name).collect()
@@ -50,7 +50,7 @@ impl View for List {
         self.push(object.objects("steps", steps))
     }
 
-    fn served(&mut self, need: &Need, served: &Served) -> Outcome {
+    fn served(&mut self, need: &DeviceGroup, served: &GroupReport) -> Outcome {
         let report = &served.report;
         let failed = report.failed.iter().map(|(driver, error)| failed_one(driver, error));
         let object = who(need)
@@ -65,7 +65,7 @@ impl View for List {
     }
 }
 
-fn who(need: &Need) -> Object {
+fn who(need: &DeviceGroup) -> Object {
     let devices: Vec<&[u8]> = need.devices.iter().map(|device| device.as_os_str().as_bytes()).collect();
     Object::new().text("modalias", &need.modalias).texts("devices", &devices)
 }

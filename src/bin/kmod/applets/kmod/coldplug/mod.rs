@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use oxmod::context::Context;
 use oxmod::lock::Mutex;
 use oxmod::notice::{Notice, Sink};
-use oxmod::ops::coldplug::{Coldplug, DEVICES, Foreseen, Need, Served, trigger};
+use oxmod::ops::coldplug::{Coldplug, DEVICES, DeviceGroup, GroupPlan, GroupReport, trigger};
 use oxmod::ops::manager::Manager;
 
 use crate::cli::invocation::Invocation;
@@ -34,9 +34,9 @@ pub trait View {
     /// Where modules are, the meta.pb that they are looked up in, if any, and whether they are not to be loaded.
     fn begin(&mut self, directory: &Path, meta: Option<&Path>, dry_run: bool);
     /// What would be done for a need.
-    fn foreseen(&mut self, need: &Need, foreseen: &Foreseen) -> Outcome;
+    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan) -> Outcome;
     /// What was done for one.
-    fn served(&mut self, need: &Need, served: &Served) -> Outcome;
+    fn served(&mut self, need: &DeviceGroup, served: &GroupReport) -> Outcome;
 }
 
 /// Runs `kmod coldplug`.
@@ -127,7 +127,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn survey(&self, coldplug: &mut Coldplug<'_>) -> Result<Vec<Need>, Exit> {
+    fn survey(&self, coldplug: &mut Coldplug<'_>) -> Result<Vec<DeviceGroup>, Exit> {
         coldplug.survey(self.top).map_err(|error| self.report.no_devices(&error))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bstr::BString;
-use oxmod::ops::coldplug::{Foreseen, Need, Served};
+use oxmod::ops::coldplug::{DeviceGroup, GroupPlan, GroupReport};
 
 use super::View;
 use crate::output::stdout::Out;
@@ -32,7 +32,7 @@ impl Text {
 impl View for Text {
     fn begin(&mut self, _: &Path, _: Option<&Path>, _: bool) {}
 
-    fn foreseen(&mut self, _: &Need, foreseen: &Foreseen) -> Outcome {
+    fn foreseen(&mut self, _: &DeviceGroup, foreseen: &GroupPlan) -> Outcome {
         for planned in &foreseen.planned {
             for step in planned.steps().iter().filter(|step| !step.loaded) {
                 let line = shown(step);
@@ -44,7 +44,7 @@ impl View for Text {
         Ok(())
     }
 
-    fn served(&mut self, _: &Need, _: &Served) -> Outcome {
+    fn served(&mut self, _: &DeviceGroup, _: &GroupReport) -> Outcome {
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oxmod::lock::Mutex;
-use oxmod::ops::coldplug::{DEVICES, Told, Watch};
+use oxmod::ops::coldplug::{DEVICES, Watch, WatchEvent};
 use oxmod::ops::manager::Manager;
 
 use super::options::Settings;
@@ -14,18 +14,18 @@ pub fn run(settings: &Settings, manager: &Manager, report: &Report) -> Outcome {
     let watch = Watch { top: Path::new(DEVICES), jobs: settings.jobs, trigger: settings.trigger };
     // The lines about one device stand together.
     let turn = Mutex::new(());
-    let tell = |told: Told<'_>| {
+    let tell = |told: WatchEvent<'_>| {
         let _turn = turn.lock();
         match told {
-            Told::Listening => report.listening(),
-            Told::Served(need, served) => _ = report.served(need, served),
-            Told::Malformed(error) => report.odd_event(error),
-            Told::Lost => report.lost_events(),
-            Told::Refreshed => report.refreshed(),
-            Told::NotRefreshed(error) => report.not_refreshed(error),
-            Told::Ending => report.ending(),
-            Told::NoDevices(error) => _ = report.no_devices(error),
-            Told::NotTriggered(error) => _ = report.not_triggered(error),
+            WatchEvent::Listening => report.listening(),
+            WatchEvent::Finished(need, served) => _ = report.served(need, served),
+            WatchEvent::Malformed(error) => report.odd_event(error),
+            WatchEvent::Lost => report.lost_events(),
+            WatchEvent::Refreshed => report.refreshed(),
+            WatchEvent::NotRefreshed(error) => report.not_refreshed(error),
+            WatchEvent::Ending => report.ending(),
+            WatchEvent::NoDevices(error) => _ = report.no_devices(error),
+            WatchEvent::NotTriggered(error) => _ = report.not_triggered(error),
         }
     };
     watch.run(manager, &tell).map_err(|failure| report.not_watching(&failure))

@@ -1,7 +1,7 @@
 //! `kmod firmware --json`: names with what there is for them, files with who asks for them, or an image.
 
 use bstr::BString;
-use oxmod::ops::firmware::{Entry, Place, Sizes};
+use oxmod::ops::firmware::{ImageEntry, NeededPath, Sizes};
 
 use super::{Absent, Answer, Listed, Owner};
 use crate::output::json::{self, Format, List, Object};
@@ -41,7 +41,7 @@ fn present(listed: &Listed) -> Object {
     Object::new().text("name", &listed.name).texts("modules", &listed.modules).objects("places", places)
 }
 
-fn place(place: &Place) -> Object {
+fn place(place: &NeededPath) -> Object {
     let object = Object::new().text("path", &place.path);
     match (&place.target, place.size) {
         (Some(target), _) => object.text("target", target),
@@ -61,12 +61,12 @@ fn owner(owner: &Owner) -> Object {
     }
 }
 
-fn part(path: &BString, entry: &Entry) -> Object {
+fn part(path: &BString, entry: &ImageEntry) -> Object {
     let object = Object::new().text("path", path);
     match entry {
-        Entry::File { source, size, mode, .. } => {
+        ImageEntry::File { source, size, mode, .. } => {
             object.text("source", source).set("size", *size).set("mode", *mode)
         }
-        Entry::Link(target) => object.text("target", target),
+        ImageEntry::Link(target) => object.text("target", target),
     }
 }

@@ -13,7 +13,8 @@ use bstr::BString;
 use clap::Command;
 use oxmod::context::Context;
 use oxmod::ops::firmware::{
-    self as op, Chosen, Dead, Image, Made, Place, Present, Search, Selection, Sizes, Survey, Whence,
+    self as op, Chosen, FirmwareSearch, GatheredFiles, ImageTree, NeededPath, PresentFirmware, Selection,
+    Sizes, Survey, Unavailable, Whence,
 };
 
 use crate::cli::invocation::Invocation;
@@ -82,13 +83,13 @@ pub struct Listed {
     /// The modules that do.
     pub modules: Vec<BString>,
     /// Links and files.
-    pub places: Vec<Place>,
+    pub places: Vec<NeededPath>,
 }
 
 /// What is left of everything.
 pub struct Pruned {
     /// The files and links.
-    pub image: Image,
+    pub image: ImageTree,
     /// Everything that they were chosen from.
     pub all: Sizes,
 }
@@ -118,7 +119,7 @@ struct Known<'a> {
     request: &'a Request,
     report: &'a Report,
     context: &'a Context,
-    search: Search,
+    search: FirmwareSearch,
     whence: Option<Whence>,
     chosen: Chosen,
     /// The module files that could not be read.
@@ -157,12 +158,12 @@ fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit
 
 impl Known<'_> {
     /// Says what is missing, as loud as was asked for, and what besides has no place.
-    fn complain(&self, lost: &[&Present]) -> Outcome {
+    fn complain(&self, lost: &[&PresentFirmware]) -> Outcome {
         let missing = &self.survey.missing;
         for missing in missing {
             let level = match missing.why {
                 _ if self.request.strict => Level::Error,
-                Dead::Absent => Level::Notice,
+                Unavailable::Absent => Level::Notice,
                 _ => Level::Warning,
             };
             self.report.missing_firmware(level, missing);
@@ -171,7 +172,7 @@ impl Known<'_> {
             let lost = self.report.lost_firmware(lost);
             return if missing.is_empty() { lost } else { Err(Exit::Failure) };
         }
-        let quiet = missing.iter().filter(|missing| missing.why == Dead::Absent).count();
+        let quiet = missing.iter().filter(|missing| missing.why == Unavailable::Absent).count();
         if quiet > 0 && !self.report.shows(Level::Notice) {
             self.report.much_is_missing(quiet);
         }
@@ -185,13 +186,13 @@ impl Known<'_> {
         let listed = self.survey.present.iter().map(|present| Listed {
             name: present.name.clone(),
             modules: present.modules.clone(),
-            places: present.files.iter().flat_map(|found| Place::all(&self.search, found)).collect(),
+            places: present.files.iter().flat_map(|found| NeededPath::all(&self.search, found)).collect(),
         });
         Ok(Answer::List(listed.collect()))
     }
 
     fn prune(&self) -> Result<Answer, Exit> {
-        let Made { mut image, ambiguities, lost } = self.survey.image(&self.search);
+        let GatheredFiles { mut image, ambiguities, lost } = self.survey.image(&self.search);
         self.report.ambiguities(&ambiguities, self.request.policy)?;
         self.complain(&lost)?;
         let (files, bytes) = self.search.total();
@@ -212,7 +213,7 @@ impl Known<'_> {
     }
 
     /// Adds the chosen modules and what depmod needs besides them; answers the sizes of all there are.
-    fn add_modules(&self, image: &mut Image) -> oxmod::error::Result<Sizes> {
+    fn add_modules(&self, image: &mut ImageTree) -> oxmod::error::Result<Sizes> {
         let dir = self.context.dir();
         let release = dir.file_name().unwrap_or_default().as_encoded_bytes();
         let inputs = op::depmod_inputs(dir);
@@ -221,7 +222,7 @@ impl Known<'_> {
             image.add_module(op::module_place(dir, release, path), path)?;
         }
         let everything = op::select(self.context, &Selection::default()).unwrap_or_default();
-        let mut all = Image::default();
+        let mut all = ImageTree::default();
         for path in everything.values().flatten().chain(&inputs) {
             // What is not there is none of them.
             let _ = all.add_module(path.as_os_str().as_encoded_bytes(), path);
@@ -250,7 +251,7 @@ impl Known<'_> {
                     .map(|served| missing.modules.iter().any(|module| served.contains_key(module))),
             })
             .collect();
-        for missing in self.survey.missing.iter().filter(|missing| missing.why != Dead::Absent) {
+        for missing in self.survey.missing.iter().filter(|missing| missing.why != Unavailable::Absent) {
             self.report.missing_firmware(Level::Warning, missing);
         }
         Answer::Missing(missing)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bstr::BString;
 use clap::Arg;
 use oxmod::context::absolute;
-use oxmod::ops::firmware::{self as op, Policy, Search, Selection, Whence, kernel_path};
+use oxmod::ops::firmware::{self as op, AmbiguityPolicy, FirmwareSearch, Selection, Whence, kernel_path};
 
 use crate::cli::choice::{choice, policy};
 use crate::cli::invocation::Invocation;
@@ -65,7 +65,7 @@ pub struct Request {
     pub selection: Selection,
     pub sys: PathBuf,
     pub files: Vec<BString>,
-    pub policy: Policy,
+    pub policy: AmbiguityPolicy,
     pub strict: bool,
     pub summary: bool,
     pub with_modules: bool,
@@ -156,7 +156,7 @@ impl Request {
             selection: Selection::default(),
             sys: "/sys".into(),
             files: Vec::new(),
-            policy: Policy::default(),
+            policy: AmbiguityPolicy::default(),
             strict: false,
             summary: false,
             with_modules: false,
@@ -235,17 +235,17 @@ impl Request {
     }
 
     /// The directories in which firmware is looked for.
-    pub fn search(&self, report: &Report) -> Result<Search, Exit> {
+    pub fn search(&self, report: &Report) -> Result<FirmwareSearch, Exit> {
         let unreadable = |error| report.unreadable(&error);
         let above = self.target.root().map_or(Path::new("/"), Path::new);
         if !self.firmware_dirs.is_empty() {
-            return Search::directories(above, &self.firmware_dirs).map_err(unreadable);
+            return FirmwareSearch::directories(above, &self.firmware_dirs).map_err(unreadable);
         }
         let release = self.target.release().map_err(|error| report.no_module_directory(&error))?;
         // What the running kernel is told concerns no other one.
         let first = if self.target.is_running_system() { kernel_path() } else { None };
         let above = absolute(above.as_os_str()).map_err(|error| report.no_module_directory(&error))?;
-        Search::system(Path::new(&above), release.as_bytes(), first.as_deref()).map_err(unreadable)
+        FirmwareSearch::system(Path::new(&above), release.as_bytes(), first.as_deref()).map_err(unreadable)
     }
 
     /// Whether an operand is the path of a file, however it is written, from here or from the base directory.

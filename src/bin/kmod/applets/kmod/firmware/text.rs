@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bstr::BString;
-use oxmod::ops::firmware::Image;
+use oxmod::ops::firmware::ImageTree;
 
 use super::request::{Form, Request};
 use super::{Absent, Answer, Owner, Pruned};
@@ -41,12 +41,12 @@ fn each<'n>(out: &mut Out, names: impl IntoIterator<Item = &'n BString>, end: &[
 
 /// What is copied is not listed unless that is asked for.
 fn prune(request: &Request, pruned: &Pruned, out: &mut Out, end: &[u8], report: &Report) -> Outcome {
-    let made = |text: fn(&Image) -> Result<Vec<u8>, oxmod::error::FormatError>| {
+    let made = |text: fn(&ImageTree) -> Result<Vec<u8>, oxmod::error::FormatError>| {
         text(&pruned.image).map_err(|error| report.unfit_image(&error))
     };
     match request.form {
-        Form::Fsspec => out.bytes(&made(Image::fsspec)?),
-        Form::Cpio => out.bytes(&made(Image::cpio)?),
+        Form::Fsspec => out.bytes(&made(ImageTree::fsspec)?),
+        Form::Cpio => out.bytes(&made(ImageTree::cpio)?),
         Form::Plain if request.copy_to.is_some() => Ok(()),
         _ => each(out, pruned.image.entries().map(|(path, _)| path), end),
     }

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use oxmod::ops::meta_check::{Flaw, Listed, Served};
+use oxmod::ops::meta_check::{DeviceModule, Flaw, ListedModule};
 
 use super::{Task, View};
 use crate::output::json::{self, Format, List, Object, failure};
@@ -29,7 +29,7 @@ impl View for List {
         self.beside(file.maybe_text("release", release));
     }
 
-    fn module(&mut self, module: &Listed<'_>) -> Outcome {
+    fn module(&mut self, module: &ListedModule<'_>) -> Outcome {
         let path = Some(module.path).filter(|path| !path.is_empty());
         self.push(
             Object::new()
@@ -43,9 +43,9 @@ impl View for List {
         )
     }
 
-    fn found(&mut self, modalias: &OsStr, modules: &[Served]) -> Outcome {
+    fn found(&mut self, modalias: &OsStr, modules: &[DeviceModule]) -> Outcome {
         let served =
-            |served: &Served| Object::new().text("name", &served.name).set("builtin", served.builtin);
+            |served: &DeviceModule| Object::new().text("name", &served.name).set("builtin", served.builtin);
         let request =
             Object::new().text("operand", modalias.as_bytes()).objects("modules", modules.iter().map(served));
         self.push(if modules.is_empty() {

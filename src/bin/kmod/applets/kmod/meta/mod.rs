@@ -12,7 +12,7 @@ use oxmod::context::depmod_config;
 use oxmod::error::Error;
 use oxmod::notice::Sink;
 use oxmod::ops::depmod as op;
-use oxmod::ops::meta_check::{Flaw, Listed, Served};
+use oxmod::ops::meta_check::{DeviceModule, Flaw, ListedModule};
 use oxmod::ops::meta_file::{self, MetaFile, path_in};
 
 use crate::cli::invocation::Invocation;
@@ -57,9 +57,9 @@ pub trait View {
     /// Which file it is, and of which kernel.
     fn begin(&mut self, file: &Path, release: Option<&[u8]>);
     /// One of its modules.
-    fn module(&mut self, module: &Listed<'_>) -> Outcome;
+    fn module(&mut self, module: &ListedModule<'_>) -> Outcome;
     /// The modules for a device.
-    fn found(&mut self, modalias: &OsStr, modules: &[Served]) -> Outcome;
+    fn found(&mut self, modalias: &OsStr, modules: &[DeviceModule]) -> Outcome;
     /// Something that is wrong.
     fn flaw(&mut self, flaw: &Flaw) -> Outcome;
 }
@@ -166,9 +166,11 @@ fn made(settings: &Settings, dir: &Path, release: &OsStr, report: &Report) -> Re
             }
         }
     });
-    let config =
-        op::Config { depmod: depmod_config(&settings.target.config, &sink), ..op::Config::default() };
-    let tree = op::Tree { dir, out: dir, release: release.as_bytes(), given: None };
+    let config = op::DepmodOptions {
+        depmod: depmod_config(&settings.target.config, &sink),
+        ..op::DepmodOptions::default()
+    };
+    let tree = op::ModuleTree { dir, out: dir, release: release.as_bytes(), given: None };
     op::meta(&tree, &config, &sink).map_err(|failure| report.no_output(dir, &failure))
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use oxmod::ops::meta_check::{Flaw, Listed, Served};
+use oxmod::ops::meta_check::{DeviceModule, Flaw, ListedModule};
 
 use super::View;
 use crate::output::stdout::Out;
@@ -13,12 +13,12 @@ use crate::report::meta::flaw;
 impl View for Out {
     fn begin(&mut self, _: &Path, _: Option<&[u8]>) {}
 
-    fn module(&mut self, listed: &Listed<'_>) -> Outcome {
+    fn module(&mut self, listed: &ListedModule<'_>) -> Outcome {
         self.bytes(&module(listed))
     }
 
     /// A line for each.
-    fn found(&mut self, _: &OsStr, modules: &[Served]) -> Outcome {
+    fn found(&mut self, _: &OsStr, modules: &[DeviceModule]) -> Outcome {
         modules.iter().try_for_each(|served| self.bytes(&[served.name.as_slice(), b"\n"].concat()))
     }
 
@@ -28,7 +28,7 @@ impl View for Out {
 }
 
 /// A module: name, file, what it needs; below it the rest, a line each.
-fn module(module: &Listed<'_>) -> Vec<u8> {
+fn module(module: &ListedModule<'_>) -> Vec<u8> {
     let path = if module.path.is_empty() { &b"(built in)"[..] } else { module.path };
     let mut out = [&module.name[..], b" ", path].concat();
     if !module.depends.is_empty() {
