@@ -1,7 +1,7 @@
 //! The walk along a path through symbolic links.
 //!
 //! Owns the order in which the parts of a path and of the links on it are visited, and the limit on their number. What
-//! there is at a part, on the disk or in a list, is a [`Tree`]'s business, and so is where `..` and absolute links lead.
+//! there is at a part, on the disk or in a list, is a [`PathTree`]'s business, and so is where `..` and absolute links lead.
 //! Contract: `path_resolution(7)`.
 
 /// The most links on a path, as in the kernel.
@@ -9,7 +9,7 @@ const MAX_LINKS: usize = 40;
 
 /// What there is at a part of a path.
 #[derive(Debug)]
-pub(crate) enum Entry<L> {
+pub(crate) enum PathEntry<L> {
     /// Anything but a link. The position is there now.
     Plain,
     /// A symbolic link with its target. The position is where the target leads from.
@@ -17,7 +17,7 @@ pub(crate) enum Entry<L> {
 }
 
 /// A tree of directories with a position in it.
-pub(crate) trait Tree {
+pub(crate) trait PathTree {
     /// What remains known of a link while the walk is on the way that its target describes.
     type Link: Clone;
     /// Why the walk ends early.
@@ -33,7 +33,7 @@ pub(crate) trait Tree {
         part: &[u8],
         of: Option<&Self::Link>,
         is_last: bool,
-    ) -> Result<Entry<Self::Link>, Self::Error>;
+    ) -> Result<PathEntry<Self::Link>, Self::Error>;
 
     /// The error for a link that comes after as many links as there may be.
     fn too_many_links(&self, link: &Self::Link) -> Self::Error;
@@ -42,7 +42,7 @@ pub(crate) trait Tree {
 /// Moves the position of `tree` along `path` and all links on it.
 ///
 /// Errors: those of the tree.
-pub(crate) fn walk<T: Tree>(tree: &mut T, path: &[u8]) -> Result<(), T::Error> {
+pub(crate) fn walk<T: PathTree>(tree: &mut T, path: &[u8]) -> Result<(), T::Error> {
     // The next part is the last one. With each is the link that it belongs to.
     let mut ahead: Vec<(Vec<u8>, Option<T::Link>)> = Vec::new();
     ahead.extend(parts(path).rev().map(|part| (part.to_vec(), None)));
@@ -50,7 +50,7 @@ pub(crate) fn walk<T: Tree>(tree: &mut T, path: &[u8]) -> Result<(), T::Error> {
     while let Some((part, of)) = ahead.pop() {
         if part == b".." {
             tree.up(of.as_ref())?;
-        } else if let Entry::Link(link, target) = tree.down(&part, of.as_ref(), ahead.is_empty())? {
+        } else if let PathEntry::Link(link, target) = tree.down(&part, of.as_ref(), ahead.is_empty())? {
             if followed == MAX_LINKS {
                 return Err(tree.too_many_links(&link));
             }

@@ -125,7 +125,7 @@ pub(crate) fn sources(top: &Path) -> Vec<(PathBuf, String)> {
 }
 
 /// Whether a file is a module of unit tests.
-fn is_test(path: &Path) -> bool {
+pub(crate) fn is_test(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 

@@ -5,6 +5,7 @@
 
 mod imports;
 mod layers;
+mod names;
 mod samples;
 
 use std::path::{Path, PathBuf};
@@ -89,4 +90,26 @@ fn files_say_what_they_own_and_are_short() {
         }
     }
     passes(&wrong);
+}
+
+/// A reader who has learnt a name in one file may rely on it in the next.
+#[test]
+fn a_type_name_means_one_thing() {
+    let mut repeated = names::repeated(&sources(&src().join("lib")));
+    for (name, _) in names::SHARED {
+        assert!(repeated.remove(name).is_some(), "{name} is not repeated: remove the exception");
+    }
+    assert!(repeated.is_empty(), "{repeated:#?}");
+}
+
+#[test]
+fn repeated_names_are_found() {
+    let of = |files: &[(&str, &str)]| {
+        let sources: Vec<_> = files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
+        names::repeated(&sources).into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[("a.rs", "pub struct X;"), ("b.rs", "pub(crate) enum X {}")]), ["X"]);
+    assert_eq!(of(&[("a.rs", "pub trait X {}"), ("b.rs", "pub type X = u8;")]), ["X"]);
+    assert!(of(&[("a.rs", "pub struct X;"), ("b.rs", "struct X; pub struct Y;")]).is_empty());
+    assert!(of(&[("a.rs", "pub struct X;"), ("a/tests.rs", "pub struct X;")]).is_empty());
 }

@@ -2,7 +2,7 @@
 //! virtual machine, from the same start, and the answers, the loaded modules, their parameters and the kernel's log
 //! are compared.
 //!
-//! Another machine has only our static binary and a meta.pb; see `bare`.
+//! Another machine has only our static binary and a meta.pb; see `no_indexes`.
 //!
 //! Needs what scripts/lab fetches, and qemu and busybox, which scripts/test installs; without them the
 //! tests fail. `VM_SCENARIOS=word,word` runs only the scenarios whose names contain one of the words,
@@ -14,9 +14,9 @@
     reason = "a test does to the system what it likes"
 )]
 
-mod bare;
 mod image;
 mod machine;
+mod no_indexes;
 mod record;
 mod scenarios;
 

@@ -28,7 +28,7 @@ pub struct Caches {
 }
 
 struct OpenCache {
-    facts: Cache<BlockFile>,
+    contents: Cache<BlockFile>,
     /// The only user, besides root, who can have written it.
     writer: u32,
 }
@@ -50,7 +50,7 @@ impl Caches {
         if cache.writer != module.owner && !is_trusted(cache.writer) {
             return None;
         }
-        let record = Record::view(cache.facts.find(below)?)?;
+        let record = Record::view(cache.contents.find(below)?)?;
         if record.identity() == identity_of(&module) { answer(&record) } else { None }
     }
 
@@ -68,7 +68,7 @@ impl Caches {
 impl OpenCache {
     fn open(dir: &Path) -> Option<Self> {
         let (file, writer) = open(dir)?;
-        Some(Self { facts: Cache::open(file, MAKER).ok()?, writer })
+        Some(Self { contents: Cache::open(file, MAKER).ok()?, writer })
     }
 }
 

@@ -29,12 +29,12 @@ const LONGEST_LINE: usize = 1 << 20;
 
 /// A meta.pb and the directory that its paths are relative to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct MetaLocation {
     pub(super) file: PathBuf,
     pub(super) dir: PathBuf,
 }
 
-impl Place {
+impl MetaLocation {
     /// Finds the meta.pb for a module directory `dir` without modules.dep: in it, or in the directory
     /// above, which then also is the base of its paths.
     pub(super) fn of(dir: &Path) -> Option<Self> {
@@ -58,7 +58,7 @@ impl Place {
 }
 
 /// An open meta.pb.
-pub(super) struct MetaFile {
+pub(super) struct MetaBackend {
     path: PathBuf,
     /// The directory that its paths are relative to.
     dir: PathBuf,
@@ -74,11 +74,11 @@ pub(super) struct MetaFile {
     sink: Sink,
 }
 
-impl MetaFile {
+impl MetaBackend {
     /// Opens the file. If it is for another kernel than the name of `dir` says, a notice is sent.
     ///
     /// Errors: it cannot be read, or is damaged.
-    pub(super) fn open(place: &Place, dir: &Path, sink: &Sink) -> error::Result<Self> {
+    pub(super) fn open(place: &MetaLocation, dir: &Path, sink: &Sink) -> error::Result<Self> {
         let stored = publish::read(&place.file, BlockFile::open)?;
         let meta = MetaReader::open(Box::new(stored)).map_err(Error::at(&place.file))?;
         let file = Self::over(place, Some(meta), sink);
@@ -92,11 +92,11 @@ impl MetaFile {
     }
 
     /// Returns a replacement for a file that cannot be opened; it holds no modules.
-    pub(super) fn empty(place: &Place, sink: &Sink) -> Self {
+    pub(super) fn empty(place: &MetaLocation, sink: &Sink) -> Self {
         Self::over(place, None, sink)
     }
 
-    fn over(place: &Place, meta: Option<MetaReader>, sink: &Sink) -> Self {
+    fn over(place: &MetaLocation, meta: Option<MetaReader>, sink: &Sink) -> Self {
         let count = meta.as_ref().map_or(0, MetaReader::len);
         Self {
             path: place.file.clone(),
@@ -153,7 +153,7 @@ impl MetaFile {
     }
 }
 
-impl Backend for MetaFile {
+impl Backend for MetaBackend {
     fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         Dep::parse(self.line(name)?)
     }

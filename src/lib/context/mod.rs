@@ -73,13 +73,13 @@ use crate::notice::{Notice, Sink};
 use crate::sys::{self, publish};
 use backend::Backend;
 use indexes::Indexes;
-use meta::{MetaFile, Place};
+use meta::{MetaBackend, MetaLocation};
 
 pub use crate::formats::index::IndexKind;
 pub use index_of_text::index_of_text;
 pub use lookup::Module;
-pub use operand::{Listed, exists, is_module_file, list, load_list};
-pub use stamp::{Moment, Sources, Stamp};
+pub use operand::{DirEntry, exists, is_module_file, list, load_list};
+pub use stamp::{FileTime, Sources, Stamp};
 
 /// The path of the module directories below a root, with its surrounding slashes.
 const MODULES: &[u8] = b"/lib/modules/";
@@ -182,10 +182,10 @@ impl Context {
     /// Opens a context for the module directory `dir`. The configuration is read now, each index when it is
     /// first used. If `dir` has no modules.dep, a meta.pb in it or in its parent directory is used instead.
     pub fn open(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
-        let Some(place) = Place::of(&dir) else { return Self::over_indexes(dir, source, sink) };
-        let meta = MetaFile::open(&place, &dir, sink).unwrap_or_else(|error| {
+        let Some(place) = MetaLocation::of(&dir) else { return Self::over_indexes(dir, source, sink) };
+        let meta = MetaBackend::open(&place, &dir, sink).unwrap_or_else(|error| {
             sink.send(&Notice::Unreadable(error));
-            MetaFile::empty(&place, sink)
+            MetaBackend::empty(&place, sink)
         });
         Self::over_meta(dir, place, meta, source, sink)
     }
@@ -194,8 +194,8 @@ impl Context {
     ///
     /// Errors: there is neither a module index nor a meta.pb, or the meta.pb cannot be used.
     pub fn open_existing(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> error::Result<Self> {
-        if let Some(place) = Place::of(&dir) {
-            let meta = MetaFile::open(&place, &dir, sink)?;
+        if let Some(place) = MetaLocation::of(&dir) {
+            let meta = MetaBackend::open(&place, &dir, sink)?;
             return Ok(Self::over_meta(dir, place, meta, source, sink));
         }
         sys::file::exists(&dir).map_err(Error::at(&dir))?;
@@ -213,8 +213,8 @@ impl Context {
     ///
     /// Errors: the file cannot be used.
     pub fn open_meta(file: &Path, dir: PathBuf, source: &ConfigSource, sink: &Sink) -> error::Result<Self> {
-        let place = Place::given(file, &dir);
-        let meta = MetaFile::open(&place, &dir, sink)?;
+        let place = MetaLocation::given(file, &dir);
+        let meta = MetaBackend::open(&place, &dir, sink)?;
         Ok(Self::over_meta(dir, place, meta, source, sink))
     }
 
@@ -226,7 +226,13 @@ impl Context {
         Self { dir, config, backend, sources, sink: sink.clone() }
     }
 
-    fn over_meta(dir: PathBuf, place: Place, meta: MetaFile, source: &ConfigSource, sink: &Sink) -> Self {
+    fn over_meta(
+        dir: PathBuf,
+        place: MetaLocation,
+        meta: MetaBackend,
+        source: &ConfigSource,
+        sink: &Sink,
+    ) -> Self {
         let config = source.load(|| Lines::Meta(place.file.clone(), meta.soft_and_weak()), sink);
         let sources = Sources { dir, meta: Some(place.file), config: source.paths() };
         Self { dir: place.dir, config, backend: Box::new(meta), sources, sink: sink.clone() }

@@ -60,7 +60,7 @@ pub fn load_list(path: &OsStr) -> Result<Vec<OsString>> {
 
 /// An entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct DirEntry {
     /// Its name.
     pub name: OsString,
     /// Whether it is a directory, or a link to one.
@@ -68,9 +68,9 @@ pub struct Listed {
 }
 
 /// The entries of a directory whose names are wanted, in no particular order; none if it cannot be listed.
-pub fn list(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Vec<Listed> {
+pub fn list(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Vec<DirEntry> {
     let names = dir::names(directory).unwrap_or_default().into_iter();
-    let entry = |name: OsString| Listed { is_dir: file::is_dir(&directory.join(&name)), name };
+    let entry = |name: OsString| DirEntry { is_dir: file::is_dir(&directory.join(&name)), name };
     names.filter(|name| wanted(name.as_bytes())).map(entry).collect()
 }
 
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(load_list(path("absent").as_os_str()).unwrap_err().errno(), libc::ENOENT);
         let mut listed = list(top.path(), |name| name != b"list");
         listed.sort_by(|one, other| one.name.cmp(&other.name));
-        let entry = |name: &str, is_dir| Listed { name: name.into(), is_dir };
+        let entry = |name: &str, is_dir| DirEntry { name: name.into(), is_dir };
         assert_eq!(listed, [entry("a-b.ko.xz", false), entry("dir.ko", true)]);
         assert!(list(&path("absent"), |_| true).is_empty());
     }

@@ -30,9 +30,9 @@ pub struct Stamp(Vec<Option<Stat>>);
 
 /// A time on the clock from which files get their timestamps.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment((i64, u32));
+pub struct FileTime((i64, u32));
 
-impl Moment {
+impl FileTime {
     /// The current time.
     pub fn now() -> Self {
         Self(host::file_time())
@@ -62,7 +62,7 @@ impl Sources {
 impl Stamp {
     /// Whether anything may have changed at or after `moment`. If so, what was read in between may be older
     /// than this stamp.
-    pub fn is_since(&self, moment: Moment) -> bool {
+    pub fn is_since(&self, moment: FileTime) -> bool {
         self.0.iter().flatten().any(|stat| stat.changed >= moment.0)
     }
 
@@ -143,10 +143,10 @@ mod tests {
     #[test]
     fn what_may_have_changed_meanwhile_is_doubted() {
         let top = tempfile::tempdir().unwrap();
-        let before = Moment::now();
+        let before = FileTime::now();
         let stamp = sources(top.path()).stamp();
         assert!(stamp.is_since(before));
         let (seconds, _) = before.0;
-        assert!(!stamp.is_since(Moment((seconds + 3600, 0))));
+        assert!(!stamp.is_since(FileTime((seconds + 3600, 0))));
     }
 }

@@ -23,7 +23,7 @@ use nix::unistd::{UnlinkatFlags, symlinkat, syncfs, unlinkat};
 
 use super::publish;
 use crate::error::{Error, FormatError, Result};
-use crate::path_walk::{Entry, Tree, walk};
+use crate::path_walk::{PathEntry, PathTree, walk};
 
 /// The prefix of the names of incomplete files.
 const TEMPORARY: &str = ".oxmod-new-";
@@ -144,7 +144,7 @@ struct Inside<'t> {
     here: Place,
 }
 
-impl Tree for Inside<'_> {
+impl PathTree for Inside<'_> {
     /// The path of the first link: others may have led from there to here.
     type Link = PathBuf;
     type Error = Error;
@@ -156,19 +156,19 @@ impl Tree for Inside<'_> {
         Ok(())
     }
 
-    fn down(&mut self, part: &[u8], of: Option<&PathBuf>, _is_last: bool) -> Result<Entry<PathBuf>> {
+    fn down(&mut self, part: &[u8], of: Option<&PathBuf>, _is_last: bool) -> Result<PathEntry<PathBuf>> {
         let part = OsStr::from_bytes(part);
         let path = self.here.path.join(part);
         let link = of.unwrap_or(&path);
         match open_dir(&self.here.dir, part, of.is_none()) {
             Ok(dir) => {
                 self.above.push(std::mem::replace(&mut self.here, Place { dir, path }));
-                Ok(Entry::Plain)
+                Ok(PathEntry::Plain)
             }
             Err(Errno::ENOTDIR | Errno::ELOOP) => {
                 let target = readlinkat(&self.here.dir, part);
                 let target = target.map_err(|_| Error::new(&path, io::Error::from(Errno::ENOTDIR)))?;
-                let answer = Entry::Link(link.clone(), target.as_bytes().to_vec());
+                let answer = PathEntry::Link(link.clone(), target.as_bytes().to_vec());
                 if target.as_bytes().starts_with(b"/") {
                     self.above.clear();
                     self.here = self.top.another()?;

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::path_walk::{Entry, Tree, walk};
+use crate::path_walk::{PathEntry, PathTree, walk};
 
 /// A resolved path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ struct Disk<'r> {
     links: Vec<ResolvedLink>,
 }
 
-impl Tree for Disk<'_> {
+impl PathTree for Disk<'_> {
     type Link = ();
     type Error = io::Error;
 
@@ -66,7 +66,7 @@ impl Tree for Disk<'_> {
         Ok(())
     }
 
-    fn down(&mut self, part: &[u8], _: Option<&()>, is_last: bool) -> io::Result<Entry<()>> {
+    fn down(&mut self, part: &[u8], _: Option<&()>, is_last: bool) -> io::Result<PathEntry<()>> {
         let path = self.here.join(OsStr::from_bytes(part));
         match fs::read_link(&path) {
             Ok(target) => {
@@ -76,12 +76,12 @@ impl Tree for Disk<'_> {
                 }
                 let parts = target.as_os_str().as_bytes().to_vec();
                 self.links.push(ResolvedLink { path, target, is_last });
-                Ok(Entry::Link((), parts))
+                Ok(PathEntry::Link((), parts))
             }
             // It is there and no link.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 self.here = path;
-                Ok(Entry::Plain)
+                Ok(PathEntry::Plain)
             }
             Err(error) => Err(error),
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use oxmod_test_support::{Answer, Fault, Root, Run, Side, kernels, on_faulty_disk, sides};
 
-use super::facts::FACTS;
+use super::cache::CACHE;
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -123,7 +123,7 @@ impl Scene {
         for (name, bytes) in &there {
             let known = *bytes == self.old[name] || *bytes == self.new[name];
             // The cache may be incomplete, since its readers detect that.
-            assert!(known || name == Path::new(FACTS), "{what}: {} is neither old nor new", name.display());
+            assert!(known || name == Path::new(CACHE), "{what}: {} is neither old nor new", name.display());
         }
         assert!(there.len() >= 11, "{what}: {:?}", there.keys());
         there.iter().filter(|(name, bytes)| **bytes == self.new[*name]).count()
@@ -189,7 +189,7 @@ fn trial(scene: &Scene, right: &Right, fault: Fault, tally: &mut Tally) -> (bool
     // The cache does not count as an index.
     let indexes = made(&scene.root)
         .iter()
-        .filter(|(name, bytes)| *name != Path::new(FACTS) && **bytes == scene.new[*name])
+        .filter(|(name, bytes)| *name != Path::new(CACHE) && **bytes == scene.new[*name])
         .count();
     match indexes {
         0 => tally.old += 1,
@@ -215,7 +215,7 @@ fn repair(scene: &Scene, what: &str) {
     let answer = scene.depmod().on(Side::Ours);
     assert_eq!(answer.triple(), (0, String::new(), String::new()), "{what}");
     let mut there = made(&scene.root);
-    assert!(there.remove(Path::new(FACTS)).is_some());
+    assert!(there.remove(Path::new(CACHE)).is_some());
     assert!(there.iter().all(|(name, bytes)| *bytes == scene.new[name]) && there.len() == 11, "{what}");
     assert_eq!(hidden(&scene.root), [""; 0], "{what}");
 }
@@ -348,10 +348,10 @@ fn killed_in_the_first_run() {
                 fs::remove_file(scene.dir().join(name)).unwrap();
             }
             // An empty cache makes depmod write one.
-            fs::write(scene.dir().join(FACTS), "").unwrap();
+            fs::write(scene.dir().join(CACHE), "").unwrap();
             let (answer, calls) = on_faulty_disk(&scene.depmod(), Side::Ours, Fault::Kill(at));
             let mut there = made(&scene.root);
-            there.remove(Path::new(FACTS));
+            there.remove(Path::new(CACHE));
             let what = format!("{at}: {:?}", calls.last());
             assert!(there.iter().all(|(name, bytes)| *bytes == scene.new[name]), "{what}");
             tally.runs += 1;

@@ -1,16 +1,16 @@
 //! depmod: every output file, every option, its messages, and its handling of errors.
 
+pub(crate) mod cache;
 mod command_line;
+mod concurrent;
 mod configuration;
 mod crash;
 mod defects;
-pub(crate) mod facts;
 pub(crate) mod incremental;
 mod progress;
 mod publication;
 mod quick;
 mod real;
-mod together;
 mod trees;
 mod verify;
 
@@ -53,7 +53,7 @@ fn run(root: &Path, release: &str, args: &[&str], side: Side) -> (Answer, Files)
     let answer =
         Run::new("depmod").arg("-b").arg(root).arg("-o").arg(out.path("")).args(args).arg(release).on(side);
     let mut files = out.snapshot(Path::new("lib/modules").join(release));
-    // Only our depmod writes the cache; the module `facts` tests it.
+    // Only our depmod writes the cache; the module `cache` tests it.
     files.remove(Path::new("modules.oxmod.bin"));
     let files = Files(files);
     (answer, files)

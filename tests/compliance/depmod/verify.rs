@@ -9,7 +9,7 @@ use oxmod::formats::cache::{self, Cache, Inputs, MAKER, Record, RecordContents};
 use oxmod::formats::index::IndexBuilder;
 use oxmod_test_support::{Answer, Module, Root, Run, Side, sides};
 
-use super::facts::{FACTS, depmod, path, settled, unindexed};
+use super::cache::{CACHE, depmod, path, settled, unindexed};
 
 fn verify(root: &Root, args: &[&str]) -> (i32, String) {
     let answer = on(root, &[&["--verify"], args].concat(), Side::Ours);
@@ -82,7 +82,7 @@ fn each_file_that_is_wrong_is_named_with_what_differs() {
         ),
         ("modules.softdep", Vec::clear, "modules.softdep: 1 entry missing\n  + softdep other pre: base\n"),
         ("modules.builtin.bin", |bytes| bytes.extend_from_slice(b"more"), "modules.builtin.bin: "),
-        (FACTS, |bytes| bytes.truncate(100), "modules.oxmod.bin: damaged: "),
+        (CACHE, |bytes| bytes.truncate(100), "modules.oxmod.bin: damaged: "),
     ];
     let root = settled();
     depmod(&root, &[], Side::Ours);
@@ -139,9 +139,9 @@ fn the_modules_themselves_are_asked() {
 fn a_side_car_that_says_what_is_not_so() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
-    let bytes = fs::read(path(&root, FACTS)).unwrap();
-    let facts = Cache::open(&bytes[..], MAKER).unwrap();
-    let found = facts.find(b"kernel/base.ko").unwrap();
+    let bytes = fs::read(path(&root, CACHE)).unwrap();
+    let cache = Cache::open(&bytes[..], MAKER).unwrap();
+    let found = cache.find(b"kernel/base.ko").unwrap();
     let record = Record::parse(found).unwrap();
     let contents = RecordContents {
         path: record.path(),
@@ -152,7 +152,7 @@ fn a_side_car_that_says_what_is_not_so() {
     let forged = cache::encode(&contents, record.exports(), record.needs()).unwrap();
     let made = Inputs { maker: MAKER, symbol_prefix: None, files: Vec::new() };
     let parts = cache::assemble(&made, &[&forged]).unwrap();
-    fs::write(path(&root, FACTS), [&parts.head[..], &forged, &parts.table].concat()).unwrap();
+    fs::write(path(&root, CACHE), [&parts.head[..], &forged, &parts.table].concat()).unwrap();
     let expected = "modules.oxmod.bin: wrong information about 1 module\n  - kernel/base.ko\n";
     assert_eq!(verify(&root, &[]), (1, expected.into()));
 }

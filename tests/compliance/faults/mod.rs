@@ -3,11 +3,11 @@
 
 mod commands;
 mod compressed;
+mod environment;
 mod indexes;
 mod insert;
 mod limits;
 mod remove;
-mod surroundings;
 
 use std::ffi::CStr;
 

@@ -7,7 +7,7 @@ use oxmod_test_support::{RELEASE, Root, Run, Side, differs_because};
 use serde_json::{Value, json};
 
 use super::schema::{Schema, bytes};
-use crate::meta::only::only;
+use crate::meta::without_indexes::without_indexes;
 use crate::{coldplug, firmware};
 
 use super::{checked, lsmod, modinfo, modprobe};
@@ -72,7 +72,7 @@ fn firmware() -> Root {
 
 /// Builds a tree with a meta.pb and a module that is missing from it.
 fn meta() -> Root {
-    let root = only(false);
+    let root = without_indexes(false);
     root.module("kernel/more.ko", |m| m);
     root
 }

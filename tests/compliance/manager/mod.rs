@@ -1,8 +1,8 @@
 //! The library's module manager, run inside a tree with the shim standing in for the kernel: modules appear in and
 //! disappear from /sys/module, and each call is logged. kmod has no counterpart.
 
+mod concurrent;
 mod meta;
-mod together;
 mod worker;
 
 use std::fs;

@@ -2,7 +2,7 @@
 //! and compared with the indexes; and `kmod meta` on small trees. kmod has no counterpart.
 
 mod defects;
-pub(crate) mod only;
+pub(crate) mod without_indexes;
 
 use std::collections::BTreeMap;
 use std::fs;

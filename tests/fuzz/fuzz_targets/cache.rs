@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::cache::{RecordContents, Cache, FileIdentity, MAKER, Inputs, Record, Symbol, assemble, encode};
+use oxmod::formats::cache::{
+    Cache, FileIdentity, Inputs, MAKER, Record, RecordContents, RecordSymbol, assemble, encode,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     read(bytes);
@@ -17,7 +19,11 @@ fuzz_target!(|bytes: &[u8]| {
     let identity = FileIdentity { size: bytes.len() as u64, ..FileIdentity::default() };
     let contents = RecordContents { path, identity, modinfo: Some(modinfo), signature: Some(path) };
     let symbols = || {
-        bytes.split(|&byte| byte == 0).map(|name| Symbol { name, crc: Some(name.len() as u64), bind: b'G' })
+        bytes.split(|&byte| byte == 0).map(|name| RecordSymbol {
+            name,
+            crc: Some(name.len() as u64),
+            bind: b'G',
+        })
     };
     let record = encode(&contents, symbols(), symbols().take(2)).expect("short");
     let made = Inputs { maker: MAKER, symbol_prefix: None, files: Vec::new() };

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::compress::{Blocks, Compression, Decompressor};
+use oxmod::formats::compress::{Compression, Decompressor, XzBlocks};
 
 const LIMIT: usize = 1 << 20;
 
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
         let start = usize::try_from(offset).unwrap();
         Ok(bytes[start..start + len].to_vec())
     };
-    let Some(blocks) = Blocks::find(bytes.len() as u64, read).unwrap() else { return };
+    let Some(blocks) = XzBlocks::find(bytes.len() as u64, read).unwrap() else { return };
     let mut joined = Vec::new();
     for block in blocks.all() {
         let packed = block.packed.start as usize..block.packed.end as usize;

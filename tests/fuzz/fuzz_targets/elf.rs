@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::elf::Module;
+use oxmod::formats::elf::ElfModule;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(module) = Module::parse(&bytes) else { return };
+    let Ok(module) = ElfModule::parse(&bytes) else { return };
     if let Ok(section) = module.modinfo() {
         assert!(section.len() <= bytes.len());
     }

@@ -59,7 +59,8 @@ fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
             0 => {
                 let inside = BString::from([&link[..], b"/x"].concat());
                 files.push(inside.clone());
-                catalogue.insert(inside, CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() });
+                catalogue
+                    .insert(inside, CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() });
                 None
             }
             1 => Some(CatalogueNode::Link("x".into())),

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use oxmod::formats::index::{IndexBuilder, Index};
+use oxmod::formats::index::{Index, IndexBuilder};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(index) = Index::parse(data) else { return };

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Cause, Error, FormatError, FormatKind, Result};
-use crate::formats::compress::{Blocks, Compression, Decompressor};
+use crate::formats::compress::{Compression, Decompressor, XzBlocks};
 use crate::formats::source::{BlockCache, Source};
 use crate::sys::file::{self, OpenFile};
 
@@ -109,11 +109,11 @@ impl Opener {
     }
 }
 
-fn find_blocks(file: &OpenFile, size: u64, compression: Compression) -> std::io::Result<Option<Blocks>> {
+fn find_blocks(file: &OpenFile, size: u64, compression: Compression) -> std::io::Result<Option<XzBlocks>> {
     if compression != Compression::Xz || size < BLOCKS_FROM {
         return Ok(None);
     }
-    Blocks::find(size, |offset, len| {
+    XzBlocks::find(size, |offset, len| {
         let mut bytes = Vec::new();
         file::read_range(file, offset, len as u64, &mut bytes)?;
         Ok(bytes)

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::error::Cause;
-use crate::formats::compress::{self, Blocks};
+use crate::formats::compress::{self, XzBlocks};
 use crate::formats::source::{self, Block, ReadAt};
 use crate::sys::file::{self, OpenFile};
 use crate::sys::{host, parallel};
@@ -14,17 +14,17 @@ use crate::sys::{host, parallel};
 /// Decodes ranges of an open .xz file. Its size and all ranges are those of the decoded data.
 pub(super) struct XzReader {
     file: OpenFile,
-    blocks: Blocks,
+    blocks: XzBlocks,
     threads: Option<usize>,
 }
 
 impl XzReader {
     /// Creates a reader that decodes with up to `threads` threads; by default, one per CPU.
-    pub(super) fn new(file: OpenFile, blocks: Blocks, threads: Option<usize>) -> Self {
+    pub(super) fn new(file: OpenFile, blocks: XzBlocks, threads: Option<usize>) -> Self {
         Self { file, blocks, threads }
     }
 
-    fn decode(&self, block: &compress::Block) -> Result<Vec<u8>, Cause> {
+    fn decode(&self, block: &compress::XzBlock) -> Result<Vec<u8>, Cause> {
         let mut packed = Vec::new();
         let len = block.packed.end.saturating_sub(block.packed.start);
         file::read_range(&self.file, block.packed.start, len, &mut packed)?;
@@ -32,7 +32,7 @@ impl XzReader {
     }
 
     /// Returns the blocks from the one that contains `offset`.
-    fn from(&self, offset: u64) -> &[compress::Block] {
+    fn from(&self, offset: u64) -> &[compress::XzBlock] {
         let blocks = self.blocks.all();
         blocks.get(blocks.partition_point(|block| block.unpacked.end <= offset)..).unwrap_or_default()
     }

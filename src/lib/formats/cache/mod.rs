@@ -14,7 +14,7 @@ mod record;
 mod tests;
 
 pub use file::{Cache, CacheImage, Digest, InputRole, Inputs, assemble};
-pub use record::{FileIdentity, Record, RecordContents, Symbol, encode};
+pub use record::{FileIdentity, Record, RecordContents, RecordSymbol, encode};
 
 /// The name of the cache in the module directory.
 pub const FILE_NAME: &str = "modules.oxmod.bin";

@@ -29,7 +29,7 @@ pub struct FileIdentity {
 
 /// An exported or needed symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Symbol<'a> {
+pub struct RecordSymbol<'a> {
     /// Its name.
     pub name: &'a [u8],
     /// Its version; `None` if none is recorded.
@@ -56,8 +56,8 @@ pub struct RecordContents<'a> {
 /// Errors: limit if a part is longer than 4 GiB.
 pub fn encode<'a>(
     contents: &RecordContents<'_>,
-    exports: impl Iterator<Item = Symbol<'a>>,
-    needs: impl Iterator<Item = Symbol<'a>>,
+    exports: impl Iterator<Item = RecordSymbol<'a>>,
+    needs: impl Iterator<Item = RecordSymbol<'a>>,
 ) -> Result<Vec<u8>, FormatError> {
     let mut bytes = vec![0; HEAD];
     let mut sizes = [0; 5];
@@ -109,7 +109,7 @@ fn too_long() -> FormatError {
 
 /// Encodes a symbol: binding, number of bytes of the version, length of the name in groups of seven bits, version,
 /// name.
-fn put_symbol(bytes: &mut Vec<u8>, symbol: &Symbol<'_>) {
+fn put_symbol(bytes: &mut Vec<u8>, symbol: &RecordSymbol<'_>) {
     let crc = symbol.crc.map(u64::to_le_bytes);
     let crc = match &crc {
         None => &[][..],
@@ -189,12 +189,12 @@ impl<'a> Record<'a> {
     }
 
     /// The exported symbols in order.
-    pub fn exports(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
+    pub fn exports(&self) -> impl Iterator<Item = RecordSymbol<'a>> + use<'a> {
         Symbols(self.exports)
     }
 
     /// The needed symbols in order.
-    pub fn needs(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
+    pub fn needs(&self) -> impl Iterator<Item = RecordSymbol<'a>> + use<'a> {
         Symbols(self.needs)
     }
 }
@@ -203,16 +203,16 @@ impl<'a> Record<'a> {
 struct Symbols<'a>(&'a [u8]);
 
 impl<'a> Iterator for Symbols<'a> {
-    type Item = Symbol<'a>;
+    type Item = RecordSymbol<'a>;
 
     /// Also ends at malformed bytes, which cannot occur in a record with a valid checksum.
-    fn next(&mut self) -> Option<Symbol<'a>> {
+    fn next(&mut self) -> Option<RecordSymbol<'a>> {
         let (&[bind, crc_size], mut rest) = self.0.split_first_chunk()?;
         let length = usize::try_from(varint::take(varint::MAX_64_BIT, &mut rest)?).ok()?;
         let (crc, rest) = rest.split_at_checked(usize::from(crc_size))?;
         let (name, rest) = rest.split_at_checked(length)?;
         self.0 = rest;
         let number = crc.iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
-        Some(Symbol { name, crc: (crc_size > 0).then_some(number), bind })
+        Some(RecordSymbol { name, crc: (crc_size > 0).then_some(number), bind })
     }
 }

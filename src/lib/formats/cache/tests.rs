@@ -1,7 +1,7 @@
 //! Unit tests: the reader returns what was written, and never anything else.
 
 use super::{
-    Cache, Digest, FileIdentity, InputRole, Inputs, Record, RecordContents, Symbol, assemble, encode,
+    Cache, Digest, FileIdentity, InputRole, Inputs, Record, RecordContents, RecordSymbol, assemble, encode,
 };
 use crate::error::FormatKind;
 
@@ -25,7 +25,7 @@ fn record(number: usize) -> Vec<u8> {
         signature: (!number.is_multiple_of(3)).then_some(b"signature"),
     };
     let list = symbols(number);
-    let each = || list.iter().map(|(name, crc, bind)| Symbol { name, crc: *crc, bind: *bind });
+    let each = || list.iter().map(|(name, crc, bind)| RecordSymbol { name, crc: *crc, bind: *bind });
     encode(&contents, each(), each().take(number % 7)).unwrap()
 }
 
@@ -54,7 +54,7 @@ fn a_record_is_what_went_in() {
         assert_eq!(record.identity(), identity(number as u64));
         assert_eq!(record.modinfo().map(<[u8]>::len), (number % 5 > 0).then_some(number * 7 % 5000));
         assert_eq!(record.signature().is_some(), number % 3 > 0);
-        let owned = |symbol: Symbol<'_>| (symbol.name.to_vec(), symbol.crc, symbol.bind);
+        let owned = |symbol: RecordSymbol<'_>| (symbol.name.to_vec(), symbol.crc, symbol.bind);
         let list = symbols(number);
         assert_eq!(record.exports().map(owned).collect::<Vec<_>>(), list);
         assert_eq!(record.needs().map(owned).collect::<Vec<_>>(), list[..(number % 7).min(list.len())]);
@@ -65,18 +65,18 @@ fn a_record_is_what_went_in() {
 fn every_record_is_found_and_no_other() {
     for count in [0, 1, 2, 3, 100, 3000] {
         let (bytes, records) = file(count);
-        let facts = Cache::open(bytes.as_slice(), "1.2.3").unwrap();
-        assert_eq!((facts.len(), facts.is_empty()), (count, count == 0));
+        let cache = Cache::open(bytes.as_slice(), "1.2.3").unwrap();
+        assert_eq!((cache.len(), cache.is_empty()), (count, count == 0));
         for (number, record) in records.iter().enumerate() {
-            assert_eq!(facts.find(format!("kernel/{number}.ko").as_bytes()), Some(&record[..]));
+            assert_eq!(cache.find(format!("kernel/{number}.ko").as_bytes()), Some(&record[..]));
         }
         for path in ["", "kernel", "kernel/-1.ko", "kernel/3000.ko"] {
-            assert_eq!(facts.find(path.as_bytes()), None);
+            assert_eq!(cache.find(path.as_bytes()), None);
         }
-        assert!(facts.records().eq(records.iter().map(Vec::as_slice)));
+        assert!(cache.records().eq(records.iter().map(Vec::as_slice)));
         let files = made().files;
-        assert!(facts.files().eq(files.iter().map(|(role, name, digest)| (*role, name.as_bytes(), *digest))));
-        assert_eq!(facts.symbol_prefix(), Some(b'_'));
+        assert!(cache.files().eq(files.iter().map(|(role, name, digest)| (*role, name.as_bytes(), *digest))));
+        assert_eq!(cache.symbol_prefix(), Some(b'_'));
     }
 }
 
@@ -105,10 +105,10 @@ fn damage_finds_nothing() {
         for bit in 0..8 {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << bit;
-            let Ok(facts) = Cache::open(damaged.as_slice(), "1.2.3") else { continue };
-            assert!(facts.records().count() <= damaged.len());
+            let Ok(cache) = Cache::open(damaged.as_slice(), "1.2.3") else { continue };
+            assert!(cache.records().count() <= damaged.len());
             for (number, record) in records.iter().enumerate() {
-                match facts.find(format!("kernel/{number}.ko").as_bytes()) {
+                match cache.find(format!("kernel/{number}.ko").as_bytes()) {
                     Some(answer) => {
                         assert_eq!(answer, &record[..]);
                         found += 1;

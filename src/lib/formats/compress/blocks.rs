@@ -16,7 +16,7 @@ use std::ops::Range;
 use xz2::stream::{Action, Status, Stream};
 
 use super::xz::{MEMORY_LIMIT, reason};
-use super::xz_index::{self, FOOTER, Record};
+use super::xz_index::{self, FOOTER, XzRecord};
 use super::{MAX_OUTPUT, Output};
 use crate::error::FormatError;
 
@@ -28,14 +28,14 @@ const MAX_INDEX: u64 = 64 << 10;
 
 /// The blocks of one file; there are two or more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocks {
+pub struct XzBlocks {
     header: [u8; HEADER],
-    blocks: Vec<Block>,
+    blocks: Vec<XzBlock>,
 }
 
 /// One block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
+pub struct XzBlock {
     /// Where it is in the file, its padding included.
     pub packed: Range<u64>,
     /// Where its contents are in the unfolded data.
@@ -44,7 +44,7 @@ pub struct Block {
     unpadded: u64,
 }
 
-impl Blocks {
+impl XzBlocks {
     /// Finds the blocks of a file of `size` bytes, of which `read` hands over a number at an offset. `None` when the file
     /// does not consist of several blocks, would unfold to more than [`MAX_OUTPUT`], or is damaged.
     ///
@@ -82,7 +82,7 @@ impl Blocks {
     }
 
     /// All blocks, in the order of the file.
-    pub fn all(&self) -> &[Block] {
+    pub fn all(&self) -> &[XzBlock] {
         &self.blocks
     }
 
@@ -94,7 +94,7 @@ impl Blocks {
     /// Decodes `block`, whose bytes in the file are `packed`.
     ///
     /// Errors: malformed when the block is damaged or not as the index says; limit and unsupported as for a whole file.
-    pub fn decode(&self, block: &Block, packed: &[u8]) -> Result<Vec<u8>, FormatError> {
+    pub fn decode(&self, block: &XzBlock, packed: &[u8]) -> Result<Vec<u8>, FormatError> {
         let mut stream = Stream::new_stream_decoder(MEMORY_LIMIT, 0).map_err(reason)?;
         let expected = block.unpacked.end.saturating_sub(block.unpacked.start);
         let limit = usize::try_from(expected).unwrap_or(usize::MAX);
@@ -103,7 +103,7 @@ impl Blocks {
         // One more, so that the end of the block is seen without further room.
         output.expect(expected.saturating_add(1))?;
         let flags = self.header.get(6..8).unwrap_or_default();
-        let record = Record { unpadded: block.unpadded, unpacked: expected };
+        let record = XzRecord { unpadded: block.unpadded, unpacked: expected };
         let (index, footer) = xz_index::of_one_block(record, flags);
         let mut status = Status::Ok;
         for part in [&self.header, packed, &index, &footer] {
@@ -132,12 +132,12 @@ fn feed(stream: &mut Stream, mut part: &[u8], output: &mut Output<'_>) -> Result
 }
 
 /// The blocks that an index has records of.
-fn blocks(index: &[u8]) -> Option<Vec<Block>> {
+fn blocks(index: &[u8]) -> Option<Vec<XzBlock>> {
     let (mut blocks, mut packed_at, mut unpacked_at) = (Vec::new(), HEADER as u64, 0_u64);
-    xz_index::each_record(index, |Record { unpadded, unpacked }| {
+    xz_index::each_record(index, |XzRecord { unpadded, unpacked }| {
         let packed_end = packed_at.checked_add(unpadded.checked_next_multiple_of(4)?)?;
         let unpacked_end = unpacked_at.checked_add(unpacked)?;
-        blocks.push(Block { packed: packed_at..packed_end, unpacked: unpacked_at..unpacked_end, unpadded });
+        blocks.push(XzBlock { packed: packed_at..packed_end, unpacked: unpacked_at..unpacked_end, unpadded });
         (packed_at, unpacked_at) = (packed_end, unpacked_end);
         Some(())
     })?;

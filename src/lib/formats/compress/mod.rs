@@ -21,7 +21,7 @@ mod zstandard;
 use crate::error::{FormatError, FormatKind};
 use crate::memory;
 
-pub use blocks::{Block, Blocks};
+pub use blocks::{XzBlock, XzBlocks};
 
 /// The most bytes that a file may unfold to: 1 GiB. The largest real module has 40 MB, with debug info 500 MB.
 pub const MAX_OUTPUT: usize = 1 << 30;

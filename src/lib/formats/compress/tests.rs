@@ -4,7 +4,7 @@ use std::io::Write;
 
 use xz2::stream::{Action, Check, Status, Stream};
 
-use super::{Block, Blocks, Compression, Decompressor};
+use super::{Compression, Decompressor, XzBlock, XzBlocks};
 use crate::error::FormatKind;
 
 const ALL: [Compression; 3] = [Compression::Gzip, Compression::Xz, Compression::Zstd];
@@ -136,12 +136,12 @@ fn a_decoder_recovers_from_an_error() {
 }
 
 /// The blocks of a file in memory; each read stays inside of it.
-fn blocks_of(file: &[u8]) -> Option<Blocks> {
+fn blocks_of(file: &[u8]) -> Option<XzBlocks> {
     let read = |offset: u64, len: usize| {
         let start = usize::try_from(offset).unwrap();
         Ok(file[start..start + len].to_vec())
     };
-    Blocks::find(file.len() as u64, read).unwrap()
+    XzBlocks::find(file.len() as u64, read).unwrap()
 }
 
 fn pack_blocks(parts: &[&[u8]], check: Check) -> Vec<u8> {
@@ -158,7 +158,7 @@ fn pack_blocks(parts: &[&[u8]], check: Check) -> Vec<u8> {
 
 fn decode_all(file: &[u8]) -> Result<Vec<u8>, FormatKind> {
     let blocks = blocks_of(file).unwrap();
-    let decode = |block: &Block| {
+    let decode = |block: &XzBlock| {
         let range = usize::try_from(block.packed.start).unwrap()..usize::try_from(block.packed.end).unwrap();
         let bytes = blocks.decode(block, &file[range]).map_err(|error| error.kind)?;
         assert_eq!(bytes.len() as u64, block.unpacked.end - block.unpacked.start);

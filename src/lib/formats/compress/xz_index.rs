@@ -11,7 +11,7 @@ const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 
 /// What the index says about a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct XzRecord {
     /// The size of the compressed block without its padding.
     pub unpadded: u64,
     /// The size of its contents.
@@ -27,20 +27,20 @@ pub(super) fn size(footer: &[u8]) -> Option<u64> {
 
 /// Calls `visit` for each record, in the order of the blocks, up to the first for which it returns `None`. Returns `None`
 /// then, and for a damaged index: what was visited before is not to be relied on.
-pub(super) fn each_record(index: &[u8], mut visit: impl FnMut(Record) -> Option<()>) -> Option<()> {
+pub(super) fn each_record(index: &[u8], mut visit: impl FnMut(XzRecord) -> Option<()>) -> Option<()> {
     let (body, stored) = index.split_at_checked(index.len().checked_sub(4)?)?;
     let mut rest = body.strip_prefix(&[0]).filter(|_| stored == crc(body))?;
     let mut number = || varint::take(varint::MAX_63_BIT, &mut rest);
     let count = number()?;
     // A record takes at least two bytes, so a lie about their number ends this quickly.
     for _ in 0..count {
-        visit(Record { unpadded: number()?, unpacked: number()? })?;
+        visit(XzRecord { unpadded: number()?, unpacked: number()? })?;
     }
     (rest.len() < 4 && rest.iter().all(|&byte| byte == 0)).then_some(())
 }
 
 /// The index and the footer of a stream with the given flags that consists of one block.
-pub(super) fn of_one_block(record: Record, flags: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn of_one_block(record: XzRecord, flags: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut index = vec![0, 1];
     varint::push(&mut index, record.unpadded);
     varint::push(&mut index, record.unpacked);

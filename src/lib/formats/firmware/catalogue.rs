@@ -12,7 +12,7 @@ use std::ops::Bound;
 use bstr::{BString, ByteSlice};
 
 use super::name;
-use crate::path_walk::{self, Entry, Tree};
+use crate::path_walk::{self, PathEntry, PathTree};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -283,7 +283,7 @@ struct Inside<'c, 'p, F> {
     links: Vec<(BString, BString)>,
 }
 
-impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> Tree for Inside<'c, '_, F> {
+impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> PathTree for Inside<'c, '_, F> {
     /// Its number among the links.
     type Link = usize;
     type Error = Unavailable;
@@ -301,7 +301,12 @@ impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> Tree for Inside<'c, '_,
         Ok(())
     }
 
-    fn down(&mut self, part: &[u8], _: Option<&usize>, is_last: bool) -> Result<Entry<usize>, Unavailable> {
+    fn down(
+        &mut self,
+        part: &[u8],
+        _: Option<&usize>,
+        is_last: bool,
+    ) -> Result<PathEntry<usize>, Unavailable> {
         let next = name::join(&self.here, part);
         match (self.node)(&next).as_deref() {
             Some(CatalogueNode::Link(target)) if target.starts_with(b"/") => {
@@ -313,7 +318,7 @@ impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> Tree for Inside<'c, '_,
                     self.links.push(link);
                     self.links.len() - 1
                 });
-                return Ok(Entry::Link(at, target.to_vec()));
+                return Ok(PathEntry::Link(at, target.to_vec()));
             }
             Some(CatalogueNode::File { .. }) if is_last => self.here = next,
             // Of a list, an ending may be both.
@@ -321,7 +326,7 @@ impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> Tree for Inside<'c, '_,
             Some(CatalogueNode::File { .. }) => return Err(Unavailable::NoDirectory(next)),
             None => return Err(Unavailable::Absent),
         }
-        Ok(Entry::Plain)
+        Ok(PathEntry::Plain)
     }
 
     fn too_many_links(&self, &link: &usize) -> Unavailable {

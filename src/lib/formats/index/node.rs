@@ -21,7 +21,7 @@ pub(super) const NULL: [u8; 4] = [0; 4];
 
 /// A view of one node. Does not copy any bytes.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'a> {
+pub(super) struct IndexNode<'a> {
     /// The bytes that follow in every key at or below this node.
     pub(super) prefix: &'a [u8],
     first: u8,
@@ -36,12 +36,12 @@ pub(super) struct Node<'a> {
 
 /// A value with its priority (lower comes first).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Value<'a> {
+pub(super) struct IndexValue<'a> {
     pub(super) priority: u32,
     pub(super) bytes: &'a [u8],
 }
 
-impl<'a> Node<'a> {
+impl<'a> IndexNode<'a> {
     /// Decodes the node that the header points to, with the reference that ends at `place`; `None` for an index without
     /// entries.
     #[inline]
@@ -137,12 +137,12 @@ impl<'a> Node<'a> {
     }
 
     /// Calls `visit` with each value, in the order of their priorities.
-    pub(super) fn values(&self, mut visit: impl FnMut(Value<'a>)) -> Result<()> {
+    pub(super) fn values(&self, mut visit: impl FnMut(IndexValue<'a>)) -> Result<()> {
         let mut rest = self.rest;
         for _ in 0..self.values {
             let priority = rest.be32()?;
             let bytes = rest.c_string()?;
-            visit(Value { priority, bytes });
+            visit(IndexValue { priority, bytes });
         }
         let end = self.children.first().map_or(self.limit, |child| offset_of(*child));
         if rest.at == end || self.limit == UNKNOWN { Ok(()) } else { Err(misplaced()) }
@@ -192,7 +192,7 @@ pub(super) struct Children<'a> {
 
 impl<'a> Children<'a> {
     /// Returns the next child of `parent`, which must be the node of this iterator, and its byte.
-    pub(super) fn next(&mut self, parent: &Node<'a>) -> Result<Option<(u8, Node<'a>)>> {
+    pub(super) fn next(&mut self, parent: &IndexNode<'a>) -> Result<Option<(u8, IndexNode<'a>)>> {
         let Some((reference, rest)) = self.references.split_first() else { return Ok(None) };
         let byte = self.byte;
         let rest = self.skip(rest);

@@ -7,7 +7,7 @@ use crate::error::{Cause, FormatError, FormatKind};
 use crate::name::fnmatch;
 
 use super::bytes::Data;
-use super::node::{self, Children, Node, Value};
+use super::node::{self, Children, IndexNode, IndexValue};
 use super::pass;
 use super::{HEADER_LEN, MAGIC, Match, VERSION_MAJOR};
 use crate::formats::source::Source;
@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 pub struct Index<'a> {
     data: Data<'a>,
     /// `None` for an index without entries.
-    root: Option<Node<'a>>,
+    root: Option<IndexNode<'a>>,
 }
 
 impl<'a> Index<'a> {
@@ -54,7 +54,7 @@ impl<'a> Index<'a> {
             return Err(FormatError::new(FormatKind::NotThisFormat, reason));
         }
         let reference = header.be32()?;
-        Ok(Self { data, root: Node::root(header, reference)? })
+        Ok(Self { data, root: IndexNode::root(header, reference)? })
     }
 
     /// Returns the first value stored under exactly `key`.
@@ -119,7 +119,13 @@ impl<'a> Index<'a> {
 
     /// Matches every key at or below `top` against `rest`. `pattern` is the pattern up to and including the prefix of
     /// `top`.
-    fn subtree(&self, top: Node<'a>, pattern: &[u8], rest: &[u8], found: &mut Vec<Match<'a>>) -> Result<()> {
+    fn subtree(
+        &self,
+        top: IndexNode<'a>,
+        pattern: &[u8],
+        rest: &[u8],
+        found: &mut Vec<Match<'a>>,
+    ) -> Result<()> {
         self.visit(top, pattern, Order::ChildrenFirst, &mut |pattern, node| {
             if fnmatch(pattern, rest) { push_values(node, found) } else { Ok(()) }
         })
@@ -149,10 +155,10 @@ impl<'a> Index<'a> {
     /// Visits each node with values at or below `top`. `key` is the key of `top`.
     fn visit(
         &self,
-        top: Node<'a>,
+        top: IndexNode<'a>,
         key: &[u8],
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &Node<'a>) -> Result<()>,
+        visit: &mut dyn FnMut(&[u8], &IndexNode<'a>) -> Result<()>,
     ) -> Result<()> {
         let mut key = key.to_vec();
         // In a valid file, every node has bytes of its own and is reached once.
@@ -194,24 +200,24 @@ enum Order {
 
 /// A node on the path to the current one, and its remaining children.
 struct Frame<'a> {
-    node: Node<'a>,
+    node: IndexNode<'a>,
     key_len: usize,
     children: Children<'a>,
 }
 
 impl<'a> Frame<'a> {
-    fn new(node: Node<'a>, key_len: usize) -> Self {
+    fn new(node: IndexNode<'a>, key_len: usize) -> Self {
         Self { node, key_len, children: node.children() }
     }
 }
 
-impl<'a> From<Value<'a>> for Match<'a> {
-    fn from(value: Value<'a>) -> Self {
+impl<'a> From<IndexValue<'a>> for Match<'a> {
+    fn from(value: IndexValue<'a>) -> Self {
         Self { priority: value.priority, value: value.bytes }
     }
 }
 
-fn push_values<'a>(node: &Node<'a>, found: &mut Vec<Match<'a>>) -> Result<()> {
+fn push_values<'a>(node: &IndexNode<'a>, found: &mut Vec<Match<'a>>) -> Result<()> {
     node.values(|value| found.push(value.into()))
 }
 

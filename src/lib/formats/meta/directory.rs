@@ -13,7 +13,7 @@ use crate::formats::source::Source;
 
 use super::message::{Index, Meta};
 use super::module::MetaModule;
-use super::wire::{self, Fields, Value, of_other_kind};
+use super::wire::{self, WireFields, WireValue, of_other_kind};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -49,19 +49,19 @@ impl Directory {
         if !Self::is_claimed(source)? {
             return Ok(None);
         }
-        let Some((_, Value::Bytes(index))) = Fields::of(source, 0..wire::size(source)).next()? else {
+        let Some((_, WireValue::Bytes(index))) = WireFields::of(source, 0..wire::size(source)).next()? else {
             return Ok(None);
         };
-        let mut fields = Fields::of(source, index);
+        let mut fields = WireFields::of(source, index);
         let (mut size, mut end) = (0, 0);
         let (mut places, mut names, mut lines) = (0..0, 0..0, Vec::new());
         while let Some(field) = fields.next()? {
             match field {
-                (1, Value::Fixed32(value)) => size = value as usize,
-                (2, Value::Fixed32(value)) => end = value as usize,
-                (3, Value::Bytes(range)) => places = range,
-                (4, Value::Bytes(range)) => names = range,
-                (5, Value::Bytes(range)) => lines.push(range),
+                (1, WireValue::Fixed32(value)) => size = value as usize,
+                (2, WireValue::Fixed32(value)) => end = value as usize,
+                (3, WireValue::Bytes(range)) => places = range,
+                (4, WireValue::Bytes(range)) => names = range,
+                (5, WireValue::Bytes(range)) => lines.push(range),
                 (1..=5, _) => return Err(of_other_kind()),
                 _ => {}
             }

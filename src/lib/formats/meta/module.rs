@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::error::{FormatError, FormatKind};
 use crate::formats::source::Source;
 
-use super::wire::{self, Fields, Value};
+use super::wire::{self, WireFields, WireValue};
 use super::{LONGEST_NAME, LONGEST_PATH};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -17,7 +17,7 @@ pub struct MetaModule<'a> {
     pub name: &'a [u8],
     /// The path of its file in the module directory; empty for a built-in module.
     pub path: &'a [u8],
-    fields: Fields<'a>,
+    fields: WireFields<'a>,
 }
 
 impl<'a> MetaModule<'a> {
@@ -25,12 +25,12 @@ impl<'a> MetaModule<'a> {
     ///
     /// Errors: malformed.
     pub(super) fn parse(source: &'a dyn Source, range: Range<usize>) -> Result<Self> {
-        let mut fields = Fields::of(source, range);
+        let mut fields = WireFields::of(source, range);
         let mut module = Self { name: b"", path: b"", fields };
         while let Some((number, value)) = fields.next()? {
             match (number, value) {
-                (1, Value::Bytes(name)) => module.name = wire::string(source, &name)?,
-                (2, Value::Bytes(path)) => module.path = wire::string(source, &path)?,
+                (1, WireValue::Bytes(name)) => module.name = wire::string(source, &name)?,
+                (2, WireValue::Bytes(path)) => module.path = wire::string(source, &path)?,
                 _ => {}
             }
         }
@@ -53,7 +53,7 @@ impl<'a> MetaModule<'a> {
         let mut is_part = false;
         while let Some((number, value)) = fields.next()? {
             if number == 103 {
-                is_part = value == Value::Number(1);
+                is_part = value == WireValue::Number(1);
             }
         }
         Ok(is_part)
@@ -104,7 +104,7 @@ impl<'a> MetaModule<'a> {
         let mut strings = Vec::new();
         let mut fields = self.fields;
         while let Some((number, value)) = fields.next()? {
-            if let (true, Value::Bytes(range)) = (number == wanted, value) {
+            if let (true, WireValue::Bytes(range)) = (number == wanted, value) {
                 strings.push(wire::string(fields.source(), &range)?);
             }
         }

@@ -11,7 +11,7 @@ use crate::formats::source::Source;
 
 use super::MAX_DEPTH;
 use super::message::Kind;
-use super::wire::{self, Fields, Value, of_other_kind};
+use super::wire::{self, WireFields, WireValue, of_other_kind};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -29,7 +29,7 @@ const MOST_STRANGE: usize = 64;
 pub fn search(source: &dyn Source, trees: &[Range<usize>], key: &[u8]) -> Result<Vec<u32>> {
     let mut search = Search::default();
     for tree in trees {
-        search.reached.push(Node::root(source, tree)?);
+        search.reached.push(TreeNode::root(source, tree)?);
     }
     for at in 0..=key.len() {
         search.enter_all(key.get(at).copied())?;
@@ -41,17 +41,17 @@ pub fn search(source: &dyn Source, trees: &[Range<usize>], key: &[u8]) -> Result
 
 /// A node of the tree, decoded in place.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'a> {
+pub(super) struct TreeNode<'a> {
     pub(super) kind: Kind,
     pub(super) literal: &'a [u8],
     pub(super) low: u64,
     pub(super) high: u64,
     /// The fields after these: children and modules.
-    rest: Fields<'a>,
+    rest: WireFields<'a>,
     depth: usize,
 }
 
-impl<'a> Node<'a> {
+impl<'a> TreeNode<'a> {
     /// Decodes the root of a tree.
     pub(super) fn root(source: &'a dyn Source, tree: &Range<usize>) -> Result<Self> {
         Self::parse(source, tree.clone(), 0)
@@ -63,15 +63,15 @@ impl<'a> Node<'a> {
         if depth > MAX_DEPTH {
             return Err(FormatError::new(FormatKind::Limit, "the tree is too deep"));
         }
-        let mut rest = Fields::of(source, range);
+        let mut rest = WireFields::of(source, range);
         let mut node = Self { kind: Kind::Literal, literal: b"", low: 0, high: 0, rest, depth };
         let mut strange = 0;
         while let Some(field) = rest.next()? {
             match field {
-                (1, Value::Number(kind)) => node.kind = kind_of(kind)?,
-                (2, Value::Bytes(literal)) => node.literal = wire::string(source, &literal)?,
-                (3, Value::Number(low)) => node.low = low,
-                (4, Value::Number(high)) => node.high = high,
+                (1, WireValue::Number(kind)) => node.kind = kind_of(kind)?,
+                (2, WireValue::Bytes(literal)) => node.literal = wire::string(source, &literal)?,
+                (3, WireValue::Number(low)) => node.low = low,
+                (4, WireValue::Number(high)) => node.high = high,
                 (1..=4, _) => return Err(of_other_kind()),
                 (5 | 6, _) => break,
                 _ if strange < MOST_STRANGE => strange += 1,
@@ -95,7 +95,7 @@ impl<'a> Node<'a> {
         while let Some(field) = fields.next()? {
             count += 1;
             match field {
-                (5, Value::Bytes(child)) => each(Self::parse(fields.source(), child, self.depth + 1)?)?,
+                (5, WireValue::Bytes(child)) => each(Self::parse(fields.source(), child, self.depth + 1)?)?,
                 (5, _) => return Err(of_other_kind()),
                 (1..=4, _) => return Err(FormatError::malformed("fields of a node are out of order")),
                 _ => {}
@@ -130,11 +130,11 @@ fn kind_of(kind: u64) -> Result<Kind> {
 #[derive(Default)]
 struct Search<'a> {
     /// The nodes that have just been matched completely.
-    reached: Vec<Node<'a>>,
+    reached: Vec<TreeNode<'a>>,
     /// The literals of which the given number of bytes has been matched.
-    within: Vec<(Node<'a>, usize)>,
+    within: Vec<(TreeNode<'a>, usize)>,
     /// The wildcards that have been reached, with their children. They stay, since they match every further byte.
-    wild: Vec<(Node<'a>, Vec<Node<'a>>)>,
+    wild: Vec<(TreeNode<'a>, Vec<TreeNode<'a>>)>,
     /// The offsets of these wildcards.
     entered: HashSet<usize>,
     found: Vec<u32>,
@@ -168,12 +168,12 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn find(&mut self, node: &Node<'a>, next: Option<u8>) -> Result<()> {
+    fn find(&mut self, node: &TreeNode<'a>, next: Option<u8>) -> Result<()> {
         if next.is_none() { node.modules(|module| self.found.push(module)) } else { Ok(()) }
     }
 
     /// Matches a node against the next byte.
-    fn meet(&mut self, node: Node<'a>, next: Option<u8>, reached: &mut Vec<Node<'a>>) -> Result<()> {
+    fn meet(&mut self, node: TreeNode<'a>, next: Option<u8>, reached: &mut Vec<TreeNode<'a>>) -> Result<()> {
         self.step(1)?;
         match (node.kind, next) {
             (Kind::Wildcard, _) if self.entered.insert(node.place()) => {
@@ -205,7 +205,7 @@ impl<'a> Search<'a> {
     }
 
     /// Continues a literal if its next byte matches.
-    fn pass(&mut self, node: Node<'a>, passed: usize, next: Option<u8>) {
+    fn pass(&mut self, node: TreeNode<'a>, passed: usize, next: Option<u8>) {
         self.steps += 1;
         if next.is_none() || node.literal.get(passed).copied().map(folded) != next {
             return;

@@ -10,7 +10,7 @@ use crate::name;
 
 use super::directory::Directory;
 use super::module::MetaModule;
-use super::wire::{self, Fields, Value, of_other_kind};
+use super::wire::{self, WireFields, WireValue, of_other_kind};
 use super::{search, walk};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -54,14 +54,16 @@ impl MetaReader {
     fn read(source: Box<dyn Source + Send>, mut directory: Directory, start: usize) -> Result<Self> {
         let (mut device_trees, mut builtin_trees) = (Vec::new(), Vec::new());
         let mut release = None;
-        let mut fields = Fields::of(&*source, start..wire::size(&*source));
+        let mut fields = WireFields::of(&*source, start..wire::size(&*source));
         let mut place = start;
         while let Some(field) = fields.next()? {
             match field {
-                (1, Value::Bytes(module)) => directory.push(place, &MetaModule::parse(&*source, module)?)?,
-                (2, Value::Bytes(tree)) => device_trees.push(tree),
-                (100, Value::Bytes(tree)) => builtin_trees.push(tree),
-                (101, Value::Bytes(range)) => release = Some(range),
+                (1, WireValue::Bytes(module)) => {
+                    directory.push(place, &MetaModule::parse(&*source, module)?)?;
+                }
+                (2, WireValue::Bytes(tree)) => device_trees.push(tree),
+                (100, WireValue::Bytes(tree)) => builtin_trees.push(tree),
+                (101, WireValue::Bytes(range)) => release = Some(range),
                 (1 | 2 | 100 | 101, _) => return Err(of_other_kind()),
                 _ => {}
             }
@@ -131,8 +133,8 @@ impl MetaReader {
     pub fn module(&self, position: u32) -> Result<MetaModule<'_>> {
         let place = self.directory.place(&*self.source, position)?;
         let place = place.ok_or_else(|| FormatError::malformed("module position out of range"))?;
-        match Fields::of(&*self.source, place..wire::size(&*self.source)).next()? {
-            Some((1, Value::Bytes(module))) => MetaModule::parse(&*self.source, module),
+        match WireFields::of(&*self.source, place..wire::size(&*self.source)).next()? {
+            Some((1, WireValue::Bytes(module))) => MetaModule::parse(&*self.source, module),
             _ => Err(FormatError::malformed("index entry does not point to a module")),
         }
     }

@@ -6,7 +6,7 @@ use crate::error::{FormatError, FormatKind};
 use crate::formats::source::Source;
 
 use super::message::Kind;
-use super::search::Node;
+use super::search::TreeNode;
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -27,7 +27,7 @@ pub(super) fn patterns(
     let mut room = LEAST.saturating_add(tree.len().saturating_mul(GROWTH));
     let mut pattern = Vec::new();
     // Each node, with the length of the pattern before it.
-    let mut stack = vec![(Node::root(source, tree)?, 0)];
+    let mut stack = vec![(TreeNode::root(source, tree)?, 0)];
     while let Some((node, len)) = stack.pop() {
         pattern.truncate(len);
         push(&mut pattern, &node)?;
@@ -51,7 +51,7 @@ pub(super) fn patterns(
 }
 
 /// Appends the part of the pattern that a node represents.
-fn push(pattern: &mut Vec<u8>, node: &Node<'_>) -> Result<()> {
+fn push(pattern: &mut Vec<u8>, node: &TreeNode<'_>) -> Result<()> {
     match node.kind {
         Kind::Root => {}
         Kind::Wildcard => pattern.push(b'*'),

@@ -10,7 +10,7 @@ type Result<T> = std::result::Result<T, FormatError>;
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub(super) enum WireValue {
     /// A varint.
     Number(u64),
     /// The range of a string, a message or packed numbers.
@@ -43,7 +43,7 @@ pub(super) fn of_other_kind() -> FormatError {
 
 /// An iterator over the fields of a message.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
+pub(super) struct WireFields<'a> {
     source: &'a dyn Source,
     at: usize,
     end: usize,
@@ -51,7 +51,7 @@ pub(super) struct Fields<'a> {
     near: &'a [u8],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> WireFields<'a> {
     pub(super) fn of(source: &'a dyn Source, range: Range<usize>) -> Self {
         Self { source, at: range.start, end: range.end, near: &[] }
     }
@@ -66,7 +66,7 @@ impl<'a> Fields<'a> {
         self.source
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<(u32, Value)>> {
+    pub(super) fn next(&mut self) -> Result<Option<(u32, WireValue)>> {
         if self.at >= self.end {
             return Ok(None);
         }
@@ -74,14 +74,14 @@ impl<'a> Fields<'a> {
         let number = u32::try_from(key >> 3).ok().filter(|&number| number > 0 && number < 1 << 29);
         let number = number.ok_or_else(|| FormatError::malformed("invalid field number"))?;
         let value = match key & 7 {
-            0 => Value::Number(self.varint()?),
+            0 => WireValue::Number(self.varint()?),
             2 => {
                 let len = usize::try_from(self.varint()?).map_err(|_| truncated())?;
                 self.skip(len)?;
-                Value::Bytes(self.at - len..self.at)
+                WireValue::Bytes(self.at - len..self.at)
             }
-            1 => self.skip(8).map(|()| Value::Fixed64)?,
-            5 => Value::Fixed32(self.fixed32()?),
+            1 => self.skip(8).map(|()| WireValue::Fixed64)?,
+            5 => WireValue::Fixed32(self.fixed32()?),
             _ => return Err(FormatError::malformed("unknown wire type")),
         };
         Ok(Some((number, value)))
@@ -133,19 +133,19 @@ impl<'a> Fields<'a> {
 }
 
 /// Calls `each` with the numbers in one occurrence of a repeated field, packed or not.
-pub(super) fn numbers(source: &dyn Source, value: Value, mut each: impl FnMut(u32)) -> Result<()> {
+pub(super) fn numbers(source: &dyn Source, value: WireValue, mut each: impl FnMut(u32)) -> Result<()> {
     let number = |value: u64| {
         u32::try_from(value).map_err(|_| FormatError::malformed("module position is larger than 32 bits"))
     };
     match value {
-        Value::Number(value) => each(number(value)?),
-        Value::Bytes(packed) => {
-            let mut packed = Fields::of(source, packed);
+        WireValue::Number(value) => each(number(value)?),
+        WireValue::Bytes(packed) => {
+            let mut packed = WireFields::of(source, packed);
             while packed.at < packed.end {
                 each(number(packed.varint()?)?);
             }
         }
-        Value::Fixed32(_) | Value::Fixed64 => {}
+        WireValue::Fixed32(_) | WireValue::Fixed64 => {}
     }
     Ok(())
 }

@@ -1,30 +1,32 @@
-//! What happens while devices are watched, for whoever shows it.
+//! What happens while coldplug watches for new devices, for reports to the user.
+//!
+//! Owns the events. Must not word them.
 
 use super::{DeviceGroup, GroupReport};
 use crate::error::{Error, FormatError};
 
-/// What happens meanwhile. WatchEvent by the threads that it happens in.
+/// Something that happened during a watch. Any of its threads may report it.
 #[derive(Debug)]
 pub enum WatchEvent<'t> {
-    /// Somebody listens now.
+    /// The watch receives the kernel's events from now on.
     Listening,
-    /// A device was served, or several of a kind.
+    /// The modules for a device, or for several devices with the same modalias, have been loaded or have failed.
     Finished(&'t DeviceGroup, &'t GroupReport),
-    /// A message of the kernel's made no sense.
+    /// A message of the kernel could not be parsed. It is ignored.
     Malformed(&'t FormatError),
-    /// The kernel has lost messages; the devices are looked at again.
+    /// The kernel has dropped messages; all devices are surveyed again.
     Lost,
-    /// The configuration and where modules are has been read anew.
+    /// The indexes and the configuration have been read again.
     Refreshed,
-    /// It could not be; what was read before goes on to count.
+    /// They could not be read again; the earlier ones stay in use.
     NotRefreshed(&'t Error),
-    /// A signal asks for an end: nothing more is begun.
+    /// A signal has ended the watch; no further module is loaded.
     Ending,
     /// The devices cannot be listed any more.
     NoDevices(&'t Error),
-    /// An event cannot be sent again.
+    /// The kernel refused to send the event of a device again.
     NotTriggered(&'t Error),
 }
 
-/// How those who work and those who listen speak of what happens.
+/// A function that receives the events, on any thread.
 pub(super) type Tell<'t> = &'t (dyn Fn(WatchEvent<'_>) + Sync);

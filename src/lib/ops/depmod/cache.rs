@@ -13,12 +13,12 @@ pub(super) fn open(bytes: &[u8]) -> Option<Cache<&[u8]>> {
 }
 
 /// The cache of this run: its parts, in order.
-pub(super) struct Left<'a> {
+pub(super) struct CacheParts<'a> {
     parts: CacheImage,
     records: Vec<&'a [u8]>,
 }
 
-impl<'a> Left<'a> {
+impl<'a> CacheParts<'a> {
     /// Assembles the cache.
     ///
     /// Errors: the contents exceed the limits of the format.

@@ -72,9 +72,9 @@ const DEVNAME_HEADER: &str = "# Device nodes to trigger on-demand module loading
 
 /// Notices that were collected while some of the files were built, to be sent in a fixed order later.
 #[derive(Default)]
-pub(super) struct Heard(RefCell<Vec<DepmodNotice>>);
+pub(super) struct NoticeBuffer(RefCell<Vec<DepmodNotice>>);
 
-impl Heard {
+impl NoticeBuffer {
     pub(super) fn tell(&self, notice: DepmodNotice) {
         self.0.borrow_mut().push(notice);
     }
@@ -105,7 +105,7 @@ impl Plan<'_> {
             &self.jobs(),
             || (),
             |(), &job| {
-                let heard = Heard::default();
+                let heard = NoticeBuffer::default();
                 (job, self.make(job, &heard), heard.0.into_inner())
             },
         );
@@ -130,7 +130,7 @@ impl Plan<'_> {
         }
     }
 
-    fn make(&self, job: Job, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
+    fn make(&self, job: Job, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         match job {
             Job::Deps => self.dep_files(heard),
             Job::Aliases => self.alias_files(heard),
@@ -153,27 +153,27 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn dep_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
+    fn dep_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let lines = self.dep_lines();
         let mut outputs = vec![OutputFile { name: DEP, bytes: text_of(&lines) }];
         self.index(&mut outputs, "modules.dep.bin", || self.dep_index(&lines, heard))?;
         Ok(outputs)
     }
 
-    fn alias_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
+    fn alias_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let mut outputs = vec![OutputFile { name: "modules.alias", bytes: self.alias_text() }];
         self.index(&mut outputs, "modules.alias.bin", || self.alias_index(heard))?;
         Ok(outputs)
     }
 
-    fn symbol_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
+    fn symbol_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let lines = self.symbol_lines();
         let mut outputs = vec![OutputFile { name: "modules.symbols", bytes: self.symbols_text(&lines) }];
         self.index(&mut outputs, "modules.symbols.bin", || self.symbols_index(&lines, heard))?;
         Ok(outputs)
     }
 
-    fn other_files(&self, heard: &Heard) -> Result<Vec<OutputFile>, FormatError> {
+    fn other_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let softdeps = self.extracted(SOFTDEP_HEADER, "softdep", |module| &module.softdeps);
         let weakdeps = self.extracted(WEAKDEP_HEADER, "weakdep", |module| &module.weakdeps);
         let mut outputs = vec![
@@ -202,7 +202,7 @@ impl Plan<'_> {
             .collect()
     }
 
-    fn dep_index(&self, lines: &[Vec<u8>], heard: &Heard) -> Result<Vec<u8>, FormatError> {
+    fn dep_index(&self, lines: &[Vec<u8>], heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
         let mut index = Checked::new("modules.dep.bin", heard);
         for ((priority, module), line) in (0_u32..).zip(self.modules).zip(lines) {
             index.insert(module.name, line, priority);
@@ -223,7 +223,7 @@ impl Plan<'_> {
         })
     }
 
-    fn alias_index(&self, heard: &Heard) -> Result<Vec<u8>, FormatError> {
+    fn alias_index(&self, heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
         let mut seen = HashSet::new();
         let mut normalized = Vec::new();
         for (priority, module, alias) in self.aliases() {
@@ -282,7 +282,11 @@ impl Plan<'_> {
         out
     }
 
-    fn symbols_index(&self, symbols: &[(Vec<u8>, u32)], heard: &Heard) -> Result<Vec<u8>, FormatError> {
+    fn symbols_index(
+        &self,
+        symbols: &[(Vec<u8>, u32)],
+        heard: &NoticeBuffer,
+    ) -> Result<Vec<u8>, FormatError> {
         let mut index = Checked::new("modules.symbols.bin", heard);
         for (symbol, module) in symbols {
             index.insert(symbol, self.modules[*module as usize].name, *module);
@@ -290,12 +294,12 @@ impl Plan<'_> {
         index.write()
     }
 
-    pub(super) fn list(&self, list: usize, heard: &Heard) -> Option<&[u8]> {
+    pub(super) fn list(&self, list: usize, heard: &NoticeBuffer) -> Option<&[u8]> {
         self.lists.text(list).map_err(|missing| heard.tell(missing)).ok()
     }
 
     /// Without modules.builtin the file is empty instead of an empty index, as older readers expect.
-    fn builtin_index(&self, heard: &Heard) -> Result<Vec<u8>, FormatError> {
+    fn builtin_index(&self, heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
         let Some(builtin) = self.list(BUILTIN, heard) else { return Ok(Vec::new()) };
         let mut index = Checked::new("modules.builtin.bin", heard);
         let mut names = Vec::new();
@@ -312,7 +316,7 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn builtin_alias_index(&self, heard: &Heard) -> Result<Vec<u8>, FormatError> {
+    fn builtin_alias_index(&self, heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
         let Some(modinfo) = self.list(BUILTIN_MODINFO, heard) else { return Ok(Vec::new()) };
         let mut index = Checked::new("modules.builtin.alias.bin", heard);
         let mut aliases = Vec::new();
@@ -328,7 +332,7 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn devname_text(&self, heard: &Heard) -> Vec<u8> {
+    fn devname_text(&self, heard: &NoticeBuffer) -> Vec<u8> {
         let mut out = Vec::new();
         for module in self.modules {
             let Some((devname, numbers)) = device_node(module) else { continue };
@@ -353,11 +357,11 @@ impl Plan<'_> {
 struct Checked<'a, 's> {
     file: &'static str,
     builder: IndexBuilder<'a>,
-    heard: &'s Heard,
+    heard: &'s NoticeBuffer,
 }
 
 impl<'a, 's> Checked<'a, 's> {
-    fn new(file: &'static str, heard: &'s Heard) -> Self {
+    fn new(file: &'static str, heard: &'s NoticeBuffer) -> Self {
         Self { file, builder: IndexBuilder::default(), heard }
     }
 

@@ -14,7 +14,7 @@ use crate::name;
 use crate::notice::DepmodNotice;
 
 use super::Plan;
-use super::image::{Heard, OutputFile, Wanted};
+use super::image::{NoticeBuffer, OutputFile, Wanted};
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
 use super::read::{ReadModule, short_path};
 
@@ -23,7 +23,7 @@ impl Plan<'_> {
     /// modules in their order.
     ///
     /// Errors: the file exceeds 4 GiB.
-    pub(super) fn meta_file(&self, heard: &Heard) -> Result<OutputFile, FormatError> {
+    pub(super) fn meta_file(&self, heard: &NoticeBuffer) -> Result<OutputFile, FormatError> {
         let builtin = self.builtin(heard);
         let mut modules: Vec<Module> = builtin
             .iter()
@@ -64,7 +64,7 @@ impl Plan<'_> {
 
     /// Returns the positions of the modules in the file, beginning with `first`; `None` for a module that
     /// cannot be stored.
-    fn places(&self, first: u32, heard: &Heard) -> Vec<Option<u32>> {
+    fn places(&self, first: u32, heard: &NoticeBuffer) -> Vec<Option<u32>> {
         let mut next = first;
         let place = |module: &ReadModule<'_>| {
             let path = short_path(self.dir, module.path);
@@ -80,7 +80,7 @@ impl Plan<'_> {
 
     /// Returns what is built in, by normalised name: the modules in modules.builtin, and the parts of the
     /// kernel that are not modules but have strings in modules.builtin.modinfo.
-    fn builtin(&self, heard: &Heard) -> IndexMap<Vec<u8>, BuiltIn<'_>> {
+    fn builtin(&self, heard: &NoticeBuffer) -> IndexMap<Vec<u8>, BuiltIn<'_>> {
         let modinfo = match self.wanted {
             Wanted::Meta => self.list(BUILTIN_MODINFO, heard),
             // Its absence is reported when the indexes are built.
@@ -139,7 +139,7 @@ fn unfit(name: &[u8], path: &[u8]) -> Option<&'static str> {
 type Patterns<'p> = (u32, &'p [u8], &'p [&'p [u8]]);
 
 /// Builds the tree of the same patterns as in the indexes: patterns with unmatched brackets are in neither.
-fn tree(modules: &[Patterns<'_>], heard: &Heard) -> RadixNode {
+fn tree(modules: &[Patterns<'_>], heard: &NoticeBuffer) -> RadixNode {
     let mut tree = RadixTree::default();
     let tell = |alias: &[u8], module: &[u8], why: String| {
         heard.tell(DepmodNotice::NotInTree { alias: alias.into(), module: module.into(), why });

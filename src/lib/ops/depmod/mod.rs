@@ -66,7 +66,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use crate::context::cache as side_car;
+use crate::context::cache as context_cache;
 use crate::error::Error;
 use crate::formats::cache::FILE_NAME as CACHE_NAME;
 use crate::graph::Cycles;
@@ -80,7 +80,7 @@ pub use inputs::{GivenError, SymbolFile, given_modules, has_output};
 pub use scan::{BUILD_LINKS, FoundModule, module_file};
 pub use verify::{Difference, Finding, Problem};
 
-use cache::Left;
+use cache::CacheParts;
 use image::Wanted;
 use lists::Lists;
 use read::{KnownModule, ReadModule};
@@ -244,7 +244,7 @@ pub fn write(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Resu
         return Ok(());
     }
     with_outputs(tree, &files, config, Wanted::All, sink, |lists, known, outputs| {
-        let left = Left::new(known, &outputs, lists, config.symbol_prefix);
+        let left = CacheParts::new(known, &outputs, lists, config.symbol_prefix);
         let left = left.map_err(|error| DepmodError::Unmade(Error::new(tree.out.join(CACHE_NAME), error)))?;
         let left = if config.keep == CacheOutput::Facts { Some(&left) } else { None };
         publish(tree.out, writer, &outputs, left, sink).map_err(DepmodError::Unwritten)
@@ -255,7 +255,7 @@ fn publish(
     out: &Path,
     writer: Option<Writer>,
     outputs: &[OutputFile],
-    left: Option<&Left<'_>>,
+    left: Option<&CacheParts<'_>>,
     sink: &Sink,
 ) -> crate::error::Result<()> {
     let writer = if let Some(writer) = writer {
@@ -296,7 +296,7 @@ fn with_outputs<T>(
 ) -> Result<T> {
     let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
     let ordered = in_order(tree.dir, files, &lists, sink);
-    let left = if config.last == CacheUse::Ignored { None } else { side_car::read(tree.out) };
+    let left = if config.last == CacheUse::Ignored { None } else { context_cache::read(tree.out) };
     let last = left.as_deref().and_then(cache::open);
     let mut known = read::all(tree.dir, &ordered, last.as_ref(), sink);
     for flaw in known.iter_mut().filter_map(|known| known.flaw.take()) {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::context::cache::identity;
 use crate::context::module_file::Opener;
 use crate::error::{Cause, Error, FormatKind};
-use crate::formats::cache::{self, Cache, FileIdentity, Record, RecordContents, Symbol};
+use crate::formats::cache::{self, Cache, FileIdentity, Record, RecordContents, RecordSymbol};
 use crate::formats::elf::{Binding, ElfModule, LINK_SECTIONS, ModuleSymbols};
 use crate::formats::modinfo;
 use crate::notice::{DepmodNotice, Sink};
@@ -108,7 +108,7 @@ fn threads_for(size: u64, total: u64, processors: usize) -> usize {
 impl<'o, 'f> Task<'o, 'f> {
     fn new(dir: &Path, file: &'f FoundModule, old: Option<&'o Cache<&'o [u8]>>, now: (i64, u32)) -> Self {
         let identity = identity(&file.path);
-        let record = old.and_then(|facts| facts.find(short_path(dir, &file.path)));
+        let record = old.and_then(|cache| cache.find(short_path(dir, &file.path)));
         let same = |bytes: &[u8]| Record::view(bytes).map(|record| record.identity()) == identity;
         let old = record.filter(|record| identity.is_some() && same(record)).map(Cow::Borrowed);
         Self { file, identity, settled: identity.is_some_and(|identity| is_settled(&identity, now)), old }
@@ -194,13 +194,16 @@ impl Read {
             modinfo: self.modinfo.as_deref(),
             signature: self.signature.as_deref(),
         };
-        let exports = self.links.exports().map(|export| Symbol {
+        let exports = self.links.exports().map(|export| RecordSymbol {
             name: export.name,
             crc: Some(export.crc),
             bind: b'E',
         });
-        let needs =
-            self.links.needs().map(|need| Symbol { name: need.name, crc: need.crc, bind: letter(need.bind) });
+        let needs = self.links.needs().map(|need| RecordSymbol {
+            name: need.name,
+            crc: need.crc,
+            bind: letter(need.bind),
+        });
         cache::encode(&contents, exports, needs)
     }
 }

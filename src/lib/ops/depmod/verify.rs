@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bstr::BString;
 
-use crate::context::{IndexKind, cache as side_car, index_of_text};
+use crate::context::{IndexKind, cache as context_cache, index_of_text};
 use crate::error::{Error, FormatError, FormatKind};
 use crate::formats::cache::{self, Cache, MAKER, Record};
 use crate::formats::index::{Index, text};
@@ -81,7 +81,7 @@ pub(super) fn compare(out: &Path, outputs: &[OutputFile], known: &[KnownModule<'
             findings.push(Finding { file: made.name, wrong });
         }
     }
-    findings.extend(side_car_wrong(out, known).map(|wrong| Finding { file: cache::FILE_NAME, wrong }));
+    findings.extend(cache_problem(out, known).map(|wrong| Finding { file: cache::FILE_NAME, wrong }));
     findings
 }
 
@@ -176,15 +176,15 @@ fn index_entries(bytes: &[u8]) -> Result<Vec<Entry>, FormatError> {
 
 /// Checks the cache. A cache that is missing, of another version, or about other states of the modules is
 /// harmless.
-fn side_car_wrong(out: &Path, known: &[KnownModule<'_>]) -> Option<Problem> {
-    let bytes = side_car::read(out)?;
-    let facts = match Cache::open(&bytes[..], MAKER) {
-        Ok(facts) => facts,
+fn cache_problem(out: &Path, known: &[KnownModule<'_>]) -> Option<Problem> {
+    let bytes = context_cache::read(out)?;
+    let cache = match Cache::open(&bytes[..], MAKER) {
+        Ok(cache) => cache,
         Err(error) if error.kind == FormatKind::Unsupported => return None,
         Err(error) => return Some(Problem::Damaged(error)),
     };
     let is_false = |fresh: &Record<'_>, bytes: &[u8]| {
-        let found = facts.find(fresh.path());
+        let found = cache.find(fresh.path());
         let same_file =
             |found: &[u8]| Record::view(found).map(|found| found.identity()) == Some(fresh.identity());
         found.is_some_and(|found| same_file(found) && found != bytes)

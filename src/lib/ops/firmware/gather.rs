@@ -23,7 +23,7 @@ const MOST_OUTSIDE: usize = 1 << 16;
 
 /// A firmware directory and its contents.
 #[derive(Debug)]
-pub(super) struct Gathered {
+pub(super) struct FirmwareDir {
     /// The directory as the caller gave it, or without links if these would lead elsewhere on the real
     /// root.
     pub dir: PathBuf,
@@ -37,7 +37,7 @@ pub(super) struct Gathered {
 /// and absolute links are resolved below it.
 ///
 /// Errors: the directory cannot be listed.
-pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<Gathered> {
+pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<FirmwareDir> {
     let way = resolve::follow(root, whole).map_err(Error::at(dir))?;
     let elsewhere = root != Path::new("/") && way.needs_root();
     let dir = if elsewhere { way.end.clone() } else { dir.to_path_buf() };
@@ -49,7 +49,7 @@ pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<Gathered> 
         room: MOST_OUTSIDE,
     };
     let catalogue = reading.read(&dir, way.end.clone())?;
-    Ok(Gathered { dir, real: way.end, catalogue })
+    Ok(FirmwareDir { dir, real: way.end, catalogue })
 }
 
 struct Reading<'r> {

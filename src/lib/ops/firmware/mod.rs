@@ -71,7 +71,7 @@ pub use inputs::{names_in, names_in_all, needs_of_builtin_in, read_whence, write
 pub use need::{Needs, needs, needs_of_builtin, needs_of_files};
 pub use prune::{DirectoryFiles, files};
 pub use search::{Ambiguity, AmbiguityPolicy, FirmwareSearch, FoundFile, kernel_path};
-pub use select::{Chosen, SelectError, Selection, devices, select};
+pub use select::{SelectError, SelectedModules, Selection, devices, select};
 pub use survey::{GatheredFiles, MissingFirmware, NeededPath, OwnedFile, PresentFirmware, Survey};
 
 /// Where firmware is below a root, and in an image.

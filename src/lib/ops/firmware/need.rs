@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use super::select::Chosen;
+use super::select::SelectedModules;
 use crate::context::Context;
 use crate::error::Error;
 use crate::formats::modinfo;
@@ -21,7 +21,7 @@ use crate::sys::{host, parallel};
 pub type Needs = BTreeMap<BString, Vec<BString>>;
 
 /// Returns the requests of the chosen modules, and the errors for modules that cannot be read.
-pub fn needs(context: &Context, chosen: &Chosen) -> (Needs, Vec<Error>) {
+pub fn needs(context: &Context, chosen: &SelectedModules) -> (Needs, Vec<Error>) {
     let files: Vec<(&BString, &PathBuf)> =
         chosen.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
     let (mut needs, unread) = needs_of_files(context.dir(), &files);

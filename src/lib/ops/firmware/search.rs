@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use super::FIRMWARE;
-use super::gather::{Gathered, gather};
+use super::gather::{FirmwareDir, gather};
 use crate::context::absolute;
 use crate::error::{Error, FormatError, Result};
 use crate::formats::firmware::whence::Whence;
@@ -168,8 +168,8 @@ impl FirmwareSearch {
         })
     }
 
-    fn add(&mut self, gathered: Gathered) -> usize {
-        let Gathered { dir, real, catalogue } = gathered;
+    fn add(&mut self, gathered: FirmwareDir) -> usize {
+        let FirmwareDir { dir, real, catalogue } = gathered;
         self.push(Root { dir, real, catalogue })
     }
 
@@ -383,7 +383,7 @@ impl FirmwareSearch {
 }
 
 /// Reads a firmware directory; absolute links are resolved below `root`.
-fn read(root: &Path, dir: &Path) -> Result<Gathered> {
+fn read(root: &Path, dir: &Path) -> Result<FirmwareDir> {
     // Removes repeated slashes and the like, which would otherwise be part of every path.
     let tidy = |path: &Path| path.components().collect::<PathBuf>();
     let whole = |path: &Path| Ok(tidy(Path::new(&absolute(path.as_os_str()).map_err(Error::at(path))?)));

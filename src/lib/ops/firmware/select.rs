@@ -27,7 +27,7 @@ pub struct Selection {
 }
 
 /// The chosen modules by normalised name, with their files; `None` for built-in ones.
-pub type Chosen = BTreeMap<BString, Option<PathBuf>>;
+pub type SelectedModules = BTreeMap<BString, Option<PathBuf>>;
 
 /// The reason why the selection failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum SelectError {
 }
 
 /// Returns the selected modules and everything that they need.
-pub fn select(context: &Context, selection: &Selection) -> std::result::Result<Chosen, SelectError> {
+pub fn select(context: &Context, selection: &Selection) -> std::result::Result<SelectedModules, SelectError> {
     let everything = selection.names.is_empty() && selection.devices.is_none() && !selection.loaded;
     let all = all_modules(context)?;
     if everything {
@@ -68,8 +68,8 @@ pub fn select(context: &Context, selection: &Selection) -> std::result::Result<C
 }
 
 /// Returns all modules.
-fn all_modules(context: &Context) -> std::result::Result<Chosen, SelectError> {
-    let mut all = Chosen::new();
+fn all_modules(context: &Context) -> std::result::Result<SelectedModules, SelectError> {
+    let mut all = SelectedModules::new();
     context.dump(IndexKind::Builtin, |name, _| {
         all.insert(name.into(), None);
     });
@@ -87,7 +87,7 @@ fn all_modules(context: &Context) -> std::result::Result<Chosen, SelectError> {
 }
 
 /// Returns the modules that a name, an alias or a pattern of names stands for.
-fn named(context: &Context, all: &Chosen, operand: &BString) -> Vec<BString> {
+fn named(context: &Context, all: &SelectedModules, operand: &BString) -> Vec<BString> {
     let known = |name: &BString| all.contains_key(name);
     let found = context.lookup(operand).unwrap_or_default();
     let found: Vec<BString> = found.into_iter().map(|module| module.name).filter(known).collect();
@@ -114,8 +114,8 @@ pub fn devices(context: &Context, sys: &Path) -> Result<BTreeSet<BString>> {
 }
 
 /// Returns the modules with these names and everything that they need, each once.
-fn closure(context: &Context, all: &Chosen, wanted: Vec<BString>) -> Chosen {
-    let mut chosen = Chosen::new();
+fn closure(context: &Context, all: &SelectedModules, wanted: Vec<BString>) -> SelectedModules {
+    let mut chosen = SelectedModules::new();
     let mut pending = wanted;
     while let Some(name) = pending.pop() {
         let Some((name, path)) = all.get_key_value(name.as_bstr()) else { continue };

@@ -11,7 +11,7 @@ use std::sync::MutexGuard;
 
 use bstr::BString;
 
-use crate::context::{ConfigSource, Context, Module, Moment, Stamp, module_dir};
+use crate::context::{ConfigSource, Context, FileTime, Module, Stamp, module_dir};
 use crate::error;
 use crate::lock::{Mutex, RwLock};
 use crate::name;
@@ -19,7 +19,7 @@ use crate::notice::Sink;
 use crate::ops::ModuleError;
 use crate::ops::command::{CommandEnvironment, CommandOutput};
 use crate::ops::probe::{
-    Decision, Done, ExecuteOptions, Executor, Finished, Observer, Plan, Removal, Request, settled,
+    Decision, ExecuteOptions, Executor, Finished, Observer, Plan, Removal, Request, StepOutcome, settled,
 };
 use crate::ops::remove::{self, RemoveRequest};
 use crate::sys::module::{self, ModuleState};
@@ -174,7 +174,7 @@ impl Manager {
     ///
     /// Errors: those of `open`.
     pub fn new(open: impl Fn() -> error::Result<Context> + Send + Sync + 'static) -> error::Result<Self> {
-        let begun = Moment::now();
+        let begun = FileTime::now();
         let context = open()?;
         let stamp = context.sources().stamp();
         let read = Mutex::new((!stamp.is_since(begun)).then_some(stamp));
@@ -358,12 +358,12 @@ impl Observer for LoadReport {
     fn finished(&mut self, Finished { step, result, .. }: &Finished<'_>) {
         let name = || step.module.clone();
         match result {
-            Ok(Done::Inserted(_)) => self.loaded.push(name()),
-            Ok(Done::Installed) => self.commands.push(name()),
-            Ok(Done::Loaded) if step.requested => self.already.push(name()),
-            Ok(Done::BuiltIn) if step.requested => self.builtin.push(name()),
+            Ok(StepOutcome::Inserted(_)) => self.loaded.push(name()),
+            Ok(StepOutcome::Installed) => self.commands.push(name()),
+            Ok(StepOutcome::Loaded) if step.requested => self.already.push(name()),
+            Ok(StepOutcome::BuiltIn) if step.requested => self.builtin.push(name()),
             // Modules that were already there are not reported, and a soft dependency may fail silently.
-            Ok(Done::Loaded | Done::BuiltIn) | Err(_) => {}
+            Ok(StepOutcome::Loaded | StepOutcome::BuiltIn) | Err(_) => {}
         }
     }
 }

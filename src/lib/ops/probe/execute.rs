@@ -13,7 +13,7 @@ use super::in_flight::{InFlight, Shared};
 use super::observer::{Finished, Observer};
 use super::parallel::in_parallel;
 use super::plan::{Action, Plan, Step};
-use super::result::{Done, StepResult};
+use super::result::{StepOutcome, StepResult};
 use super::wait::Scheduled;
 use crate::context::Context;
 use crate::ops::ModuleError;
@@ -98,7 +98,7 @@ impl Executor {
                 let mut outcome = Ok(());
                 for (place, step) in steps.iter().enumerate() {
                     let Some(result) = results.wait() else { continue };
-                    if !matches!(result, Ok(Done::Loaded) | Err(ModuleError::AlreadyLoaded { .. })) {
+                    if !matches!(result, Ok(StepOutcome::Loaded) | Err(ModuleError::AlreadyLoaded { .. })) {
                         observer.starting(step);
                     }
                     observer.finished(&Finished { plan, place, step, result: &result });
@@ -142,12 +142,12 @@ impl Executor {
     /// Executes a step, or waits for another thread that executes one for the same module.
     fn execute(&self, step: &Step) -> StepResult {
         match (&step.action, &self.in_flight) {
-            (Action::BuiltIn, _) => Ok(Done::BuiltIn),
+            (Action::BuiltIn, _) => Ok(StepOutcome::BuiltIn),
             (Action::Missing, _) => Err(ModuleError::NotFound { name: step.module.clone() }),
             (_, None) => self.once(step),
             (_, Some(in_flight)) => match in_flight.share(&step.module, || self.with_patience(step))? {
                 // The thread that inserted it reports it.
-                Shared::Others(Done::Inserted(_)) => Ok(Done::Loaded),
+                Shared::Others(StepOutcome::Inserted(_)) => Ok(StepOutcome::Loaded),
                 Shared::Own(done) | Shared::Others(done) => Ok(done),
             },
         }
@@ -163,14 +163,16 @@ impl Executor {
                 return self.already(step);
             }
             error = match self.once(step) {
-                Ok(Done::Loaded) if module::is_live(&step.module) || !module::are_shown() => {
+                Ok(StepOutcome::Loaded) if module::is_live(&step.module) || !module::are_shown() => {
                     return self.already(step);
                 }
                 // The module is built in, which the indexes do not say but the kernel does.
-                Ok(Done::Loaded) if module::is_bare(&step.module) && settled(&step.module).is_none() => {
-                    return Ok(Done::BuiltIn);
+                Ok(StepOutcome::Loaded)
+                    if module::is_bare(&step.module) && settled(&step.module).is_none() =>
+                {
+                    return Ok(StepOutcome::BuiltIn);
                 }
-                Ok(Done::Loaded) => kernel(libc::EEXIST),
+                Ok(StepOutcome::Loaded) => kernel(libc::EEXIST),
                 Err(error @ ModuleError::Kernel { errno: libc::EBUSY, .. }) => error,
                 result => return result,
             };
@@ -188,9 +190,9 @@ impl Executor {
             Action::Insert(path) => self.insert(step, path),
             Action::Install(command) => {
                 let result = self.run(step.module.as_bstr(), command.as_bstr(), step.options.as_bstr());
-                result.map(|()| Done::Installed)
+                result.map(|()| StepOutcome::Installed)
             }
-            Action::BuiltIn => Ok(Done::BuiltIn),
+            Action::BuiltIn => Ok(StepOutcome::BuiltIn),
             Action::Missing => Err(ModuleError::NotFound { name: step.module.clone() }),
         }
     }
@@ -198,7 +200,7 @@ impl Executor {
     fn insert(&self, step: &Step, path: &Path) -> StepResult {
         let module = || step.module.clone();
         match insert(path, &step.options, self.options.force) {
-            Ok(insertion) => Ok(Done::Inserted(insertion)),
+            Ok(insertion) => Ok(StepOutcome::Inserted(insertion)),
             Err(InsertError::Kernel(error)) if error.errno() == libc::EEXIST => self.already(step),
             Err(InsertError::Kernel(error)) => {
                 Err(ModuleError::Kernel { errno: error.errno(), module: module(), path: Some(error.path) })
@@ -211,7 +213,7 @@ impl Executor {
         if step.requested && self.options.first_time {
             Err(ModuleError::AlreadyLoaded { module: step.module.clone() })
         } else {
-            Ok(Done::Loaded)
+            Ok(StepOutcome::Loaded)
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::result::{Done, StepResult};
+use super::result::{StepOutcome, StepResult};
 use crate::lock::{Condvar, Mutex};
 use crate::ops::ModuleError;
 
@@ -39,9 +39,9 @@ enum Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shared {
     /// This caller did the work.
-    Own(Done),
+    Own(StepOutcome),
     /// Another caller did the work in the meantime.
-    Others(Done),
+    Others(StepOutcome),
 }
 
 /// Held by the caller that does the work; ends the attempt even if the caller panics.

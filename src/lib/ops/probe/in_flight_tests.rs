@@ -9,7 +9,7 @@ use bstr::BString;
 use super::{InFlight, Shared};
 use crate::ops::ModuleError;
 use crate::ops::insert::Insertion;
-use crate::ops::probe::{Done, StepResult};
+use crate::ops::probe::{StepOutcome, StepResult};
 
 /// One caller works, seven wait for it and get its result, whatever that is.
 fn eight(answer: &StepResult) -> (usize, usize, usize) {
@@ -43,7 +43,12 @@ fn eight(answer: &StepResult) -> (usize, usize, usize) {
 
 #[test]
 fn a_caller_that_comes_meanwhile_gets_the_same_answer() {
-    for done in [Done::Inserted(Insertion::Direct), Done::Loaded, Done::Installed, Done::BuiltIn] {
+    for done in [
+        StepOutcome::Inserted(Insertion::Direct),
+        StepOutcome::Loaded,
+        StepOutcome::Installed,
+        StepOutcome::BuiltIn,
+    ] {
         assert_eq!(eight(&Ok(done)), (1, 7, 0));
     }
     assert_eq!(
@@ -56,11 +61,17 @@ fn a_caller_that_comes_meanwhile_gets_the_same_answer() {
 fn a_caller_that_comes_later_begins_a_new_attempt() {
     let (in_flight, module) = (InFlight::default(), BString::from("m"));
     for _ in 0..2 {
-        assert_eq!(in_flight.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
+        assert_eq!(
+            in_flight.share(&module, || Ok(StepOutcome::Loaded)).ok(),
+            Some(Shared::Own(StepOutcome::Loaded))
+        );
     }
     let refusal = ModuleError::NotFound { name: module.clone() };
     assert!(in_flight.share(&module, || Err(refusal)).is_err());
-    assert_eq!(in_flight.share(&module, || Ok(Done::Loaded)).ok(), Some(Shared::Own(Done::Loaded)));
+    assert_eq!(
+        in_flight.share(&module, || Ok(StepOutcome::Loaded)).ok(),
+        Some(Shared::Own(StepOutcome::Loaded))
+    );
 }
 
 /// A panic in one thread does not leave others waiting forever.
@@ -80,7 +91,10 @@ fn an_abandoned_insertion_is_taken_up() {
             while first_has_not_begun(&in_flight, &module) {
                 thread::yield_now();
             }
-            matches!(in_flight.share(&module, || Ok(Done::Loaded)), Ok(Shared::Own(Done::Loaded)))
+            matches!(
+                in_flight.share(&module, || Ok(StepOutcome::Loaded)),
+                Ok(Shared::Own(StepOutcome::Loaded))
+            )
         });
         assert!(first.join().is_err());
         assert!(second.join().expect("no panic"));

@@ -72,7 +72,7 @@ pub use execute::{ExecuteOptions, Executor};
 pub use observer::{Finished, Observer, Removal};
 pub use plan::{Action, Decision, Plan, Step};
 pub use request::Request;
-pub use result::{Done, StepResult};
+pub use result::{StepOutcome, StepResult};
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use crate::notice::Notice;
 
 /// One module of the sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct OrderedModule {
     pub(super) module: Module,
     /// The module's file according to modules.dep.
     pub(super) path: Option<PathBuf>,
@@ -46,7 +46,7 @@ enum Task {
 /// too, but not those of its dependencies. Repetitions are kept: the plan decides when two steps are equal.
 ///
 /// The caller has already checked `top` with the gate.
-pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<Entry> {
+pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<OrderedModule> {
     let context = gate.context;
     let mut required: BTreeSet<BString> = BTreeSet::from([top.name.clone()]);
     let mut expanded: BTreeSet<Identity> = BTreeSet::new();
@@ -76,7 +76,7 @@ pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<E
             Task::Take((module, path)) => {
                 let itself = module.alias.is_none() || module.alias == top.alias;
                 let required = itself && required.contains(&module.name);
-                sequence.push(Entry { module, path, required });
+                sequence.push(OrderedModule { module, path, required });
             }
         }
     }

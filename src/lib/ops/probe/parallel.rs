@@ -11,7 +11,7 @@ use bstr::{BStr, ByteSlice};
 
 use super::plan::Step;
 use super::result::StepResult;
-use super::wait::{Need, Scheduled};
+use super::wait::{Prerequisite, Scheduled};
 use crate::lock::{Condvar, Mutex};
 use crate::sys::parallel;
 
@@ -65,7 +65,7 @@ impl Results<'_> {
 #[derive(Debug)]
 struct Node<'s> {
     step: &'s Step,
-    needs: Vec<Need>,
+    needs: Vec<Prerequisite>,
 }
 
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl<'s> Schedule<'s> {
             let mut own: HashMap<&BStr, usize> = HashMap::new();
             for (index, step) in steps.iter().enumerate() {
                 let needs = needs.get(index).into_iter().flatten();
-                let needs = needs.map(|need| Need { step: first + need.step, ..*need }).collect();
+                let needs = needs.map(|need| Prerequisite { step: first + need.step, ..*need }).collect();
                 twins.push(last.get(step.module.as_bstr()).copied());
                 own.insert(step.module.as_bstr(), first + index);
                 nodes.push(Node { step, needs });

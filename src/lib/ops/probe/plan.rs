@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 use indexmap::IndexSet;
 
 use super::forbid::{Gate, is_builtin};
-use super::order::{self, Entry};
+use super::order::{self, OrderedModule};
 use super::request::Request;
 use crate::context::{Context, Module};
 use crate::formats::config::{Command, Origin};
@@ -129,8 +129,8 @@ fn decide(context: &Context, module: &Module, request: &Request) -> Decision {
     Decision::Load(steps.into_iter().collect())
 }
 
-fn step(context: &Context, entry: Entry, requested: bool, request: &Request) -> Step {
-    let Entry { module, path, required } = entry;
+fn step(context: &Context, entry: OrderedModule, requested: bool, request: &Request) -> Step {
+    let OrderedModule { module, path, required } = entry;
     let command = context.config().install_for(&module.name);
     let given = if requested { request.options.as_bstr() } else { BStr::new("") };
     let options = joined(context.config().options_for(&module.name, module.alias_bytes()), given);

@@ -5,7 +5,7 @@ use crate::ops::insert::Insertion;
 
 /// What a step came to when it succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
+pub enum StepOutcome {
     /// The module was inserted.
     Inserted(Insertion),
     /// It was loaded by then, by another step or another process.
@@ -17,4 +17,4 @@ pub enum Done {
 }
 
 /// What a step came to.
-pub type StepResult = Result<Done, ModuleError>;
+pub type StepResult = Result<StepOutcome, ModuleError>;

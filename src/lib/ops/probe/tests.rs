@@ -8,8 +8,8 @@ use bstr::BString;
 use super::execute::Executor;
 use super::parallel::{Results, in_parallel};
 use super::plan::{Action, Step};
-use super::result::{Done, StepResult};
-use super::wait::{Need, Scheduled};
+use super::result::{StepOutcome, StepResult};
+use super::wait::{Prerequisite, Scheduled};
 use crate::ops::ModuleError;
 
 /// A step that runs a command, and the steps that it waits for, each with whether it needs that step to
@@ -30,12 +30,12 @@ fn step(index: usize, command: &str, dir: &Path, required: bool) -> Step {
 /// The steps of a plan, and what each of them waits for.
 struct Planned {
     steps: Vec<Step>,
-    needs: Vec<Vec<Need>>,
+    needs: Vec<Vec<Prerequisite>>,
 }
 
 fn planned(dir: &Path, pieces: &[Piece<'_>]) -> Planned {
     let steps = pieces.iter().enumerate().map(|(index, piece)| step(index, piece.0, dir, true)).collect();
-    let needs = |piece: &Piece<'_>| piece.1.iter().map(|&(step, hard)| Need { step, hard }).collect();
+    let needs = |piece: &Piece<'_>| piece.1.iter().map(|&(step, hard)| Prerequisite { step, hard }).collect();
     Planned { steps, needs: pieces.iter().map(needs).collect() }
 }
 
@@ -57,7 +57,7 @@ fn temporary() -> (tempfile::TempDir, PathBuf) {
 fn outcome(result: Option<&StepResult>) -> &'static str {
     match result {
         None => "passed",
-        Some(Ok(Done::Installed)) => "ran",
+        Some(Ok(StepOutcome::Installed)) => "ran",
         Some(Err(ModuleError::Command { .. })) => "failed",
         other => panic!("{other:?}"),
     }

@@ -13,7 +13,7 @@ pub(super) struct Scheduled<'s> {
     /// All steps of the plan.
     pub(super) steps: &'s [Step],
     /// What each step waits for.
-    pub(super) needs: Vec<Vec<Need>>,
+    pub(super) needs: Vec<Vec<Prerequisite>>,
 }
 
 impl<'s> Scheduled<'s> {
@@ -25,7 +25,7 @@ impl<'s> Scheduled<'s> {
 
 /// An earlier step that a step waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Need {
+pub(super) struct Prerequisite {
     /// Its position in the plan.
     pub(super) step: usize,
     /// Whether the waiting step must not be executed if this one fails; otherwise only the order matters.
@@ -36,7 +36,7 @@ pub(super) struct Need {
 /// soft dependencies loaded after them, the module's own soft dependencies loaded before it, and, for a
 /// soft dependency loaded after a module, that module. A step never waits for a later one, so there are no
 /// deadlocks.
-fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Need>> {
+fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Prerequisite>> {
     let mut edges = Edges { context, around: HashMap::new(), owners: HashMap::new() };
     for step in steps {
         edges.read(step);
@@ -44,12 +44,12 @@ fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Need>> {
     let mut places: HashMap<&BStr, Vec<usize>> = HashMap::new();
     let mut needs = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
-        let mut mine: Vec<Need> = edges
+        let mut mine: Vec<Prerequisite> = edges
             .before(step.module.as_bstr())
             .iter()
             .flat_map(|(name, hard)| {
                 let places = places.get(name.as_bstr()).map_or(&[][..], Vec::as_slice);
-                places.iter().map(|&step| Need { step, hard: *hard })
+                places.iter().map(|&step| Prerequisite { step, hard: *hard })
             })
             .collect();
         // If a step is needed twice, a hard need takes precedence.

@@ -11,7 +11,7 @@ use std::path::Path;
 use oxmod::context::{Context, Module};
 use oxmod::errno;
 use oxmod::ops::ModuleError;
-use oxmod::ops::probe::{Decision, Done, Finished, Observer, Plan, Removal, Step, StepResult};
+use oxmod::ops::probe::{Decision, Finished, Observer, Plan, Removal, Step, StepOutcome, StepResult};
 use serde_json::Value;
 
 use super::{Job, Settings, View};
@@ -250,10 +250,10 @@ fn with_error(object: Object, error: Option<Object>) -> Object {
 
 fn outcome(result: &StepResult) -> &'static str {
     match result {
-        Ok(Done::Inserted(_)) => "inserted",
-        Ok(Done::Loaded) => "loaded",
-        Ok(Done::Installed) => "ran",
-        Ok(Done::BuiltIn) => "builtin",
+        Ok(StepOutcome::Inserted(_)) => "inserted",
+        Ok(StepOutcome::Loaded) => "loaded",
+        Ok(StepOutcome::Installed) => "ran",
+        Ok(StepOutcome::BuiltIn) => "builtin",
         Err(_) => "failed",
     }
 }

@@ -10,7 +10,7 @@ use std::io;
 use bstr::BString;
 use oxmod::context::{Context, Module};
 use oxmod::ops::ModuleError;
-use oxmod::ops::probe::{Done, Finished, Observer, Plan, Removal, Step};
+use oxmod::ops::probe::{Finished, Observer, Plan, Removal, Step, StepOutcome};
 
 use super::args::{Job, Settings};
 use crate::output::stdout::Out;
@@ -74,7 +74,7 @@ impl Observer for Watcher<'_> {
         let Finished { plan, step, result, .. } = *finished;
         self.view.finished(&Finished { plan: self.first + plan, ..*finished });
         match result {
-            Ok(Done::Inserted(insertion)) => self.report.inserted(step, *insertion),
+            Ok(StepOutcome::Inserted(insertion)) => self.report.inserted(step, *insertion),
             Err(error) if step.required => {
                 if self.failed.replace(plan) != Some(plan)
                     && let Some(module) = self.modules.get(plan)

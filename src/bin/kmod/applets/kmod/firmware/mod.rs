@@ -13,8 +13,8 @@ use bstr::BString;
 use clap::Command;
 use oxmod::context::Context;
 use oxmod::ops::firmware::{
-    self as op, Chosen, FirmwareSearch, GatheredFiles, ImageTree, NeededPath, PresentFirmware, Selection,
-    Sizes, Survey, Unavailable, Whence,
+    self as op, FirmwareSearch, GatheredFiles, ImageTree, NeededPath, PresentFirmware, SelectedModules,
+    Selection, Sizes, Survey, Unavailable, Whence,
 };
 
 use crate::cli::invocation::Invocation;
@@ -121,7 +121,7 @@ struct Known<'a> {
     context: &'a Context,
     search: FirmwareSearch,
     whence: Option<Whence>,
-    chosen: Chosen,
+    chosen: SelectedModules,
     /// The module files that could not be read.
     unread: Vec<PathBuf>,
     survey: Survey,

@@ -49,7 +49,7 @@ fn coldplug_trixie() {
 
 fn coldplug(suite: &str) {
     let wanted = std::env::var("VM_SCENARIOS").unwrap_or_default();
-    if !wanted.split(',').any(|word| "bare-coldplug".contains(word)) {
+    if !wanted.split(',').any(|word| "no-indexes-coldplug".contains(word)) {
         return;
     }
     let kernel = kernels().into_iter().find(|kernel| kernel.suite == suite);
@@ -57,7 +57,7 @@ fn coldplug(suite: &str) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let initrd = build(dir.path(), &kernel);
     let records = record::parse(&machine::boot(dir.path(), &kernel, &initrd));
-    let record = records.get(&("bare".to_owned(), "ours".to_owned())).expect("a report");
+    let record = records.get(&("no-indexes".to_owned(), "ours".to_owned())).expect("a report");
     if !wanted.is_empty() {
         println!("{record}");
     }
@@ -173,7 +173,7 @@ fn build(dir: &Path, kernel: &Kernel) -> PathBuf {
     image::copy(&static_binary(), &root.join("kmod"));
     image::make(&root.join("sbin"));
     symlink("../kmod", root.join("sbin/modprobe")).expect("a link");
-    image::write(&root.join("init"), include_bytes!("guest/bare"));
+    image::write(&root.join("init"), include_bytes!("guest/no_indexes"));
     fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755)).expect("init");
     put_modules(&root, dir, kernel);
     image::pack(&root, &dir.join("initrd"))
@@ -222,8 +222,13 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|data| data.modified()).ok()
 }
 
-/// Returns the modification time of the newest file below a directory.
+/// Returns the modification time of the newest Rust file below a directory.
 fn newest(dir: &Path) -> Option<SystemTime> {
     let entries = fs::read_dir(dir).expect("sources").flatten().map(|entry| entry.path());
-    entries.map(|path| if path.is_dir() { newest(&path) } else { modified(&path) }).max().flatten()
+    let is_source = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
+    entries
+        .filter(|path| path.is_dir() || is_source(path))
+        .map(|path| if path.is_dir() { newest(&path) } else { modified(&path) })
+        .max()
+        .flatten()
 }

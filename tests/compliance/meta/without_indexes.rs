@@ -79,7 +79,7 @@ fn the_whole_configuration(release: &str, indexed: &Root, only: &Root) {
 }
 
 /// Builds the small tree with only a meta.pb; `above` puts it in the directory above the module directory.
-pub(crate) fn only(above: bool) -> Root {
+pub(crate) fn without_indexes(above: bool) -> Root {
     let root = tree();
     let dir = if above { root.path("lib/modules") } else { root.path(root.in_modules("")) };
     let build = Run::new("kmod").args(["meta", "build", "-o"]).arg(dir.join("meta.pb"));
@@ -118,7 +118,7 @@ fn said(stdout: &str) -> (i32, String, String) {
 #[test]
 fn modprobe_finds_names_aliases_and_what_is_built_in() {
     for above in [false, true] {
-        let root = only(above);
+        let root = without_indexes(above);
         root.file("etc/modprobe.d/a.conf", "options base_x a=1\nblacklist other\nalias mine top\n");
         let dir = format!("/lib/modules/{RELEASE}/kernel");
         // The soft dependency comes after the module's own dependencies, as with kmod.
@@ -147,7 +147,7 @@ fn modprobe_finds_names_aliases_and_what_is_built_in() {
 fn modules_are_loaded_and_removed() {
     let indexed = tree();
     assert_eq!(ask(&indexed, "depmod", &["-a", RELEASE]).0, 0);
-    let only = only(false);
+    let only = without_indexes(false);
     for args in [&["top", "x=1"] as &[&str], &["-a", "base-x", "other"], &["pci:v1d2"], &["-b", "pci:v1d2"]] {
         let calls = |root: &Root| Shim::new().run(root, &asking("modprobe", args), Side::Ours);
         let (there, here) = (calls(&indexed), calls(&only));
@@ -170,7 +170,7 @@ fn modules_are_loaded_and_removed() {
 
 #[test]
 fn modinfo_reads_the_files_and_without_them_what_is_there() {
-    let root = only(false);
+    let root = without_indexes(false);
     let path = |file: &str| format!("/lib/modules/{RELEASE}/kernel/{file}");
     assert_eq!(ask(&root, "modinfo", &["-n", "top"]), said(&format!("{}\n", path("top.ko.xz"))));
     assert_eq!(ask(&root, "modinfo", &["-F", "softdep", "usb:a-bc"]), said("pre: other\n"));
@@ -192,7 +192,7 @@ fn modinfo_reads_the_files_and_without_them_what_is_there() {
 
 #[test]
 fn the_source_is_visible() {
-    let root = only(false);
+    let root = without_indexes(false);
     let file = format!("/lib/modules/{RELEASE}/meta.pb");
     let looks = format!("modprobe: INFO: looking up modules in {file}\n");
     let (code, _, stderr) = ask(&root, "modprobe", &["-n", "-v", "-v", "other"]);
@@ -213,7 +213,7 @@ fn the_source_is_visible() {
 /// The option also applies to modprobe processes started by install commands.
 #[test]
 fn a_file_chosen_by_hand() {
-    let root = only(false);
+    let root = without_indexes(false);
     fs::rename(root.path(root.in_modules("meta.pb")), root.path("elsewhere")).unwrap();
     let insmod = format!("insmod /lib/modules/{RELEASE}/kernel/other.ko \n");
     assert_eq!(ask(&root, "modprobe", &["--meta", "/elsewhere", "-D", "other"]), said(&insmod));
@@ -239,7 +239,7 @@ fn a_file_chosen_by_hand() {
 /// A meta.pb of another kernel is used, but with a warning. If there are indexes, meta.pb is not read.
 #[test]
 fn whose_file_it_is() {
-    let root = only(false);
+    let root = without_indexes(false);
     fs::rename(root.path(root.in_modules("meta.pb")), root.path("lib/modules/meta.pb")).unwrap();
     symlink(format!("{RELEASE}/kernel"), root.path("lib/modules/kernel")).unwrap();
     let warning = format!("modprobe: WARNING: /lib/modules/meta.pb is for kernel {RELEASE}, not 9.9\n");
@@ -298,7 +298,7 @@ fn files_of_others() {
 /// module.
 #[test]
 fn damaged_files() {
-    let root = only(false);
+    let root = without_indexes(false);
     let dir = root.path(root.in_modules(""));
     let whole = fs::read(dir.join("meta.pb")).unwrap();
     let mut random = Random::new(0x6d65_7461);

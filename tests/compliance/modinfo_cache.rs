@@ -7,7 +7,7 @@ use std::process::Command;
 
 use oxmod_test_support::{Answer, Root, Run, Side, same, sides};
 
-use crate::depmod::facts::{FACTS, depmod, forge, path, settled};
+use crate::depmod::cache::{CACHE, depmod, forge, path, settled};
 use crate::depmod::incremental::pool;
 use crate::modinfo_real::REQUESTS;
 
@@ -73,7 +73,7 @@ fn it_is_not_believed_when_others_can_write_it() {
         return;
     }
     let root = with_a_lie();
-    let file = path(&root, FACTS);
+    let file = path(&root, CACHE);
     for (mode, believed) in [(0o664, false), (0o646, false), (0o600, true), (0o644, true)] {
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         assert_eq!(believes(&root), believed, "{mode:o}");
@@ -87,11 +87,11 @@ fn it_is_not_believed_when_others_can_write_it() {
         assert_eq!(fs::metadata(&file).map(|stat| std::os::unix::fs::MetadataExt::uid(&stat)).unwrap(), 0);
         // Even if the module belongs to the same other user, the cache is not trusted, and remains unchanged.
         let root = with_a_lie();
-        chown(path(&root, FACTS), Some(12345), None).unwrap();
-        let record = fs::read(path(&root, FACTS)).unwrap();
+        chown(path(&root, CACHE), Some(12345), None).unwrap();
+        let record = fs::read(path(&root, CACHE)).unwrap();
         chown(path(&root, "kernel/top.ko.xz"), Some(12345), None).unwrap();
         assert!(!believes(&root));
-        assert!(fs::read(path(&root, FACTS)).unwrap() == record);
+        assert!(fs::read(path(&root, CACHE)).unwrap() == record);
     }
 }
 
@@ -123,7 +123,7 @@ fn replaced_with_the_same_size_and_time() {
 fn damaged_ones_change_no_answer() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
-    let good = fs::read(path(&root, FACTS)).unwrap();
+    let good = fs::read(path(&root, CACHE)).unwrap();
     let modules =
         ["kernel/base.ko", "kernel/top.ko.xz", "updates/other.ko.zst"].map(|name| path(&root, name));
     let answer = |side: Side| Run::new("modinfo").args(&modules).on(side).triple();
@@ -137,15 +137,15 @@ fn damaged_ones_change_no_answer() {
     }));
     assert!(cases.len() > 200);
     for case in cases.iter().filter(|_| has_ours()) {
-        root.file(root.in_modules(FACTS), case);
+        root.file(root.in_modules(CACHE), case);
         assert_eq!(answer(Side::Ours), expected);
     }
     // The cache is not a regular file.
-    fs::remove_file(path(&root, FACTS)).unwrap();
-    nix::unistd::mkfifo(&path(&root, FACTS), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::remove_file(path(&root, CACHE)).unwrap();
+    nix::unistd::mkfifo(&path(&root, CACHE), nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(same(answer), expected);
-    fs::remove_file(path(&root, FACTS)).unwrap();
-    root.dir(root.in_modules(FACTS));
+    fs::remove_file(path(&root, CACHE)).unwrap();
+    root.dir(root.in_modules(CACHE));
     assert_eq!(same(answer), expected);
 }
 
@@ -157,7 +157,7 @@ fn real_modules() {
     for (relative, source) in pool() {
         root.file(root.in_modules(relative.to_str().unwrap()), fs::read(source).unwrap());
     }
-    root.file(root.in_modules(FACTS), "");
+    root.file(root.in_modules(CACHE), "");
     std::thread::sleep(std::time::Duration::from_millis(80));
     depmod(&root, &[], Side::Ours);
     let files: Vec<_> =
@@ -223,7 +223,7 @@ fn all_of_nothing() {
         return;
     }
     let root = Root::new();
-    root.file(root.in_modules(FACTS), "");
+    root.file(root.in_modules(CACHE), "");
     depmod(&root, &[], Side::Ours);
     let run = Run::new("modinfo").arg("-b").arg(root.path("")).args(["-k", root.release(), "--all"]);
     assert_eq!(run.on(Side::Ours).triple(), (0, String::new(), String::new()));

@@ -71,7 +71,7 @@ impl Tree {
     }
 }
 
-fn together(depmods: usize) {
+fn run_concurrently(depmods: usize) {
     if !sides().contains(&Side::Ours) {
         return;
     }
@@ -120,10 +120,10 @@ fn together(depmods: usize) {
 
 #[test]
 fn two_with_readers() {
-    together(2);
+    run_concurrently(2);
 }
 
 #[test]
 fn eight_with_readers() {
-    together(8);
+    run_concurrently(8);
 }

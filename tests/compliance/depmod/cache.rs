@@ -10,13 +10,13 @@ use oxmod_test_support::{Answer, Root, Run, Side, Stream, differs_because, each,
 
 use super::{lines, root};
 
-pub(crate) const FACTS: &str = "modules.oxmod.bin";
+pub(crate) const CACHE: &str = "modules.oxmod.bin";
 
 /// Builds a tree of three modules that have not changed for a while, and an empty cache, which makes depmod write
 /// one.
 pub(crate) fn settled() -> Root {
     let root = unindexed();
-    root.file(root.in_modules(FACTS), "");
+    root.file(root.in_modules(CACHE), "");
     root
 }
 
@@ -59,7 +59,7 @@ fn is_complete(root: &Root) {
     let run = Run::new("depmod").arg("--full").arg("-b").arg(root.path("")).arg("-o").arg(fresh.path(""));
     assert_eq!(run.arg(root.release()).on(Side::Ours).code, 0);
     let mut expected = fresh.snapshot(fresh.in_modules(""));
-    expected.remove(Path::new(FACTS));
+    expected.remove(Path::new(CACHE));
     assert_eq!(expected.len(), 11);
     for (name, bytes) in expected {
         assert!(fs::read(path(root, name.to_str().unwrap())).unwrap() == bytes, "{}", name.display());
@@ -91,7 +91,7 @@ fn only_what_changes_is_written() {
         .filter(|(before, after)| before != after)
         .map(|(before, _)| before.0.as_str())
         .collect();
-    assert_eq!(changed, ["modules.alias", "modules.alias.bin", FACTS]);
+    assert_eq!(changed, ["modules.alias", "modules.alias.bin", CACHE]);
     is_complete(&root);
 }
 
@@ -100,7 +100,7 @@ fn only_what_changes_is_written() {
 fn damaged_and_foreign_ones_do_no_harm() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
-    let good = fs::read(path(&root, FACTS)).unwrap();
+    let good = fs::read(path(&root, CACHE)).unwrap();
     let version = good.windows(5).position(|window| window == b"0.1.0").unwrap();
     let mut cases: Vec<Vec<u8>> = vec![Vec::new(), b"modules".to_vec(), vec![0; 5000], good.repeat(2)];
     cases.extend((0..good.len()).step_by(37).map(|len| good[..len].to_vec()));
@@ -112,11 +112,11 @@ fn damaged_and_foreign_ones_do_no_harm() {
     cases.push([&good[..version], b"9.9.9", &good[version + 5..]].concat());
     assert!(cases.len() > 100);
     for case in cases {
-        root.file(root.in_modules(FACTS), &case);
+        root.file(root.in_modules(CACHE), &case);
         assert_eq!(depmod(&root, &[], Side::Ours).stderr_text(), "");
         is_complete(&root);
         assert!(
-            fs::read(path(&root, FACTS)).unwrap() == good,
+            fs::read(path(&root, CACHE)).unwrap() == good,
             "not repaired: {:?}",
             &case[..case.len().min(80)]
         );
@@ -126,7 +126,7 @@ fn damaged_and_foreign_ones_do_no_harm() {
 /// Replaces `from` by `to` in a module's cached record and fixes the checksum. Only a run that reads the module can
 /// notice.
 pub(crate) fn forge(root: &Root, from: &str, to: &str) {
-    let mut bytes = fs::read(path(root, FACTS)).unwrap();
+    let mut bytes = fs::read(path(root, CACHE)).unwrap();
     let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
@@ -139,7 +139,7 @@ pub(crate) fn forge(root: &Root, from: &str, to: &str) {
     let mut crc = flate2::Crc::new();
     crc.update(&bytes[start + 8..end]);
     bytes[start + 4..start + 8].copy_from_slice(&crc.sum().to_le_bytes());
-    root.file(root.in_modules(FACTS), bytes);
+    root.file(root.in_modules(CACHE), bytes);
 }
 
 #[test]
@@ -176,18 +176,18 @@ fn unchanged_modules_are_not_read_again_unless_asked() {
 #[test]
 fn what_changed_just_now_is_read_again() {
     let root = settled();
-    let facts = || String::from_utf8_lossy(&fs::read(path(&root, FACTS)).unwrap()).into_owned();
+    let cache = || String::from_utf8_lossy(&fs::read(path(&root, CACHE)).unwrap()).into_owned();
     // On a slow machine, depmod may start too late to see a recent change: try again.
     let caught = (0..20).any(|_| {
         root.module("kernel/fresh.ko", |m| m.alias("alias-of-fresh"));
         depmod(&root, &[], Side::Ours);
-        assert!(facts().contains("alias-of-base"), "{}", facts());
-        !facts().contains("alias-of-fresh")
+        assert!(cache().contains("alias-of-base"), "{}", cache());
+        !cache().contains("alias-of-fresh")
     });
     assert!(caught);
     sleep(Duration::from_millis(80));
     depmod(&root, &[], Side::Ours);
-    assert!(facts().contains("alias-of-fresh"));
+    assert!(cache().contains("alias-of-fresh"));
 }
 
 /// A module that cannot be read is not cached, so that each run reports it.
@@ -209,8 +209,8 @@ fn with_an_output_directory() {
     let root = unindexed();
     let out = root.path("out").display().to_string();
     depmod(&root, &["-o", &out], Side::Ours);
-    assert!(!path(&root, FACTS).exists());
-    let elsewhere = root.path("out").join(root.in_modules(FACTS));
+    assert!(!path(&root, CACHE).exists());
+    let elsewhere = root.path("out").join(root.in_modules(CACHE));
     let before = fs::metadata(&elsewhere).unwrap().ino();
     depmod(&root, &["-o", &out], Side::Ours);
     depmod(&root, &["-A", "-o", &out], Side::Ours);
@@ -223,7 +223,7 @@ fn it_may_fail_alone() {
     for (side, (out, err)) in each(|side| {
         let root = settled();
         depmod(&root, &[], side);
-        let _ = fs::remove_file(path(&root, FACTS));
+        let _ = fs::remove_file(path(&root, CACHE));
         let script = "cd /; DIR=lib/modules/6.1.0-test
              mkdir out; mount -t tmpfs none out; mkdir -p out/$DIR; cp $DIR/modules.* out/$DIR
              mount -o remount,ro none out; depmod -o /out 6.1.0-test; echo rc $?; depmod -vv -o /out 6.1.0-test; echo rc $?
@@ -267,13 +267,13 @@ fn reproducible_output_has_none() {
         let root = unindexed();
         depmod(&root, &[], side);
         depmod(&root, &[], side);
-        assert_eq!(path(&root, FACTS).exists(), side == Side::Ours);
+        assert_eq!(path(&root, CACHE).exists(), side == Side::Ours);
         let run = Run::new("depmod").arg("-b").arg(root.path("")).arg(root.release());
         assert_eq!(run.env("SOURCE_DATE_EPOCH", "0").on(side).triple(), (0, String::new(), String::new()));
         root.snapshot(root.in_modules(""))
     };
     let files = same(run);
-    assert!(!files.contains_key(Path::new(FACTS)) && files.len() == 17, "{:?}", files.keys());
+    assert!(!files.contains_key(Path::new(CACHE)) && files.len() == 17, "{:?}", files.keys());
 }
 
 /// A cache that belongs to another user is never trusted, so each run would read everything.
@@ -281,9 +281,9 @@ fn reproducible_output_has_none() {
 fn a_stranger_s_side_car_is_replaced() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
-    if std::os::unix::fs::chown(path(&root, FACTS), Some(12345), None).is_ok() {
+    if std::os::unix::fs::chown(path(&root, CACHE), Some(12345), None).is_ok() {
         depmod(&root, &[], Side::Ours);
-        assert_eq!(fs::metadata(path(&root, FACTS)).unwrap().uid(), 0);
+        assert_eq!(fs::metadata(path(&root, CACHE)).unwrap().uid(), 0);
     }
 }
 
@@ -295,7 +295,7 @@ fn a_tree_that_is_made_for_an_image_has_none() {
         let root = unindexed();
         [(); 2].map(|()| {
             depmod(&root, &[], side);
-            path(&root, FACTS).exists()
+            path(&root, CACHE).exists()
         })
     }) {
         assert_eq!(there, [false, side == Side::Ours]);
@@ -309,7 +309,7 @@ fn the_system_s_own_tree_has_one_at_once() {
         let root = unindexed();
         let run = Run::new("depmod").arg(root.release()).inside(&root);
         assert_eq!(run.on(side).triple(), (0, String::new(), String::new()));
-        path(&root, FACTS).exists()
+        path(&root, CACHE).exists()
     }) {
         assert_eq!(there, side == Side::Ours);
     }
