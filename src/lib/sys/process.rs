@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
+use super::stdio;
+
 /// The destination of a command's standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CommandOutput {
@@ -32,6 +34,9 @@ pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: CommandOutpu
         CommandOutput::Inherited => Stdio::inherit(),
         CommandOutput::Error => Stdio::from(io::stderr()),
     });
+    if stdio::sigpipe_was_ignored() {
+        ignore_sigpipe(&mut shell);
+    }
     let status = match shell.status() {
         Err(error) if !matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ENOMEM)) => {
             return Ok(NO_SHELL);
@@ -39,6 +44,18 @@ pub fn shell(command: &OsStr, variables: &[(&str, &OsStr)], output: CommandOutpu
         status => status?,
     };
     Ok(status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1))
+}
+
+/// Starts a command with SIGPIPE ignored, as this process was; the standard library resets the signal.
+fn ignore_sigpipe(command: &mut Command) {
+    // SAFETY: signal is async-signal-safe and changes only the child.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+            Ok(())
+        });
+    }
 }
 
 /// Makes writes beyond the file size limit (`ulimit -f`) fail with `EFBIG` instead of ending the program with SIGXFSZ.

@@ -107,9 +107,14 @@ pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Relaxed)
 }
 
+/// Whether the caller started this process with SIGPIPE ignored.
+pub(super) fn sigpipe_was_ignored() -> bool {
+    SIGPIPE_WAS_IGNORED.load(Relaxed)
+}
+
 /// Ends this process as an unhandled SIGPIPE would, unless the caller had ignored that signal.
 pub fn die_of_sigpipe_unless_ignored() {
-    if SIGPIPE_WAS_IGNORED.load(Relaxed) {
+    if sigpipe_was_ignored() {
         return;
     }
     // SAFETY: restores the default action, then sends the signal to this thread.

@@ -93,7 +93,7 @@ fn a_module_from_elsewhere_has_no_place() {
 }
 
 /// Builds a tree whose files are really compressed.
-fn packed() -> Root {
+pub(crate) fn packed() -> Root {
     let root = empty_tree();
     root.module("kernel/a.ko", |m| {
         ["d/one.bin", "two.bin", "three.bin"].into_iter().fold(m, |m, name| m.info("firmware", name))

@@ -4,7 +4,7 @@
 mod choice;
 mod conflict;
 mod fwprune;
-mod image;
+pub(crate) mod image;
 mod links;
 mod names;
 mod real;

@@ -142,9 +142,14 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let outcome = job.run(&config, &report, &sink, &out);
     drop(sink);
     let out = Arc::into_inner(out).map(Mutex::into_inner);
-    out.map_or(Ok(()), Out::finish)?;
-    outcome?;
-    if job.strict && unresolved.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(()) }
+    let outcome = match outcome {
+        Ok(()) if job.strict && unresolved.load(Ordering::Relaxed) => Err(Exit::Failure),
+        outcome => outcome,
+    };
+    match out {
+        Some(out) => out.conclude(outcome),
+        None => outcome,
+    }
 }
 
 /// What `-e` tells.

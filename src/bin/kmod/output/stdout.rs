@@ -1,7 +1,7 @@
 //! The one way to standard output: buffered, line by line on a terminal, write errors kept.
 //!
 //! Knows nothing of what is printed. The first error of a write is kept: an applet that only prints ends with it at once, by
-//! `?`; one that loads or removes modules goes on, and [`Out::finish`] returns it.
+//! `?`; one that loads or removes modules goes on, and [`Out::conclude`] returns it.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -41,13 +41,13 @@ impl Out {
         self.end_of_line()
     }
 
-    /// Writes a line for a caller that has other work to do: a failure is left to [`Out::finish`].
+    /// Writes a line for a caller that has other work to do: a failure is left to [`Out::conclude`].
     pub fn line(&mut self, line: &[u8]) {
         let _ = self.bytes(line);
     }
 
     /// Writes out what is buffered, for instance before a child process writes to the same place. A failure is left to
-    /// [`Out::finish`].
+    /// [`Out::conclude`].
     pub fn sync(&mut self) {
         let _ = self.flush();
     }
@@ -57,6 +57,19 @@ impl Out {
     /// Errors: something could not be written, now or before.
     pub fn finish(mut self) -> Outcome {
         self.flush()
+    }
+
+    /// Writes out what is buffered after other work, and returns the outcome of both.
+    ///
+    /// Errors: the work failed, or something could not be written, now or before.
+    pub fn conclude(mut self, work: Outcome) -> Outcome {
+        match (work, self.flush()) {
+            (Ok(()) | Err(Exit::Done), written) => written,
+            (Err(Exit::Failure), Err(Exit::Stdout { error, .. })) => {
+                Err(Exit::Stdout { error, failed: true })
+            }
+            (failure, _) => failure,
+        }
     }
 
     fn flush(&mut self) -> Outcome {
@@ -81,7 +94,7 @@ impl Out {
             }
         }
         match &self.failed {
-            Some(error) => Err(Exit::Stdout(copy_of(error))),
+            Some(error) => Err(Exit::Stdout { error: copy_of(error), failed: false }),
             None => Ok(()),
         }
     }

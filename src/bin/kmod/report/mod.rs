@@ -57,7 +57,12 @@ pub enum Exit {
     /// A failure that has been reported: exit code 1.
     Failure,
     /// A failed write to standard output, which has not been reported. A closed pipe never is.
-    Stdout(io::Error),
+    Stdout {
+        /// The error of the write.
+        error: io::Error,
+        /// Whether the work failed too, which has been reported.
+        failed: bool,
+    },
 }
 
 /// The result of an applet.
@@ -68,13 +73,13 @@ pub fn conclude(tool: &str, outcome: Outcome) -> u8 {
     match outcome {
         Ok(()) | Err(Exit::Done) => 0,
         Err(Exit::Failure) => 1,
-        Err(Exit::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+        Err(Exit::Stdout { error, failed }) if error.kind() == io::ErrorKind::BrokenPipe => {
             // Under a caller that lets SIGPIPE kill, kmod is killed by it; under one that ignores
             // the signal, kmod writes in vain and succeeds.
             stdio::die_of_sigpipe_unless_ignored();
-            0
+            u8::from(failed)
         }
-        Err(Exit::Stdout(error)) => {
+        Err(Exit::Stdout { error, .. }) => {
             let why = io_text(&error);
             Report::new(tool, Level::Error).error(format_args!("could not write to standard output: {why}"));
             1

@@ -115,10 +115,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let mut out = Out::open();
     let outcome =
         each(&request, &operands, &report, &mut |query, operand| text::operand(query, operand, &mut out));
-    if !matches!(outcome, Err(Exit::Stdout(_))) {
-        out.finish()?;
-    }
-    outcome
+    out.conclude(outcome)
 }
 
 /// Whether something went well; errors that end the program come beside it.

@@ -91,8 +91,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
         return json::answer(&report, |view| work(line, &report, view));
     }
     let mut text = Text::new();
-    work(line, &report, &mut text)?;
-    text.finish()
+    let outcome = work(line, &report, &mut text);
+    text.conclude(outcome)
 }
 
 fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {

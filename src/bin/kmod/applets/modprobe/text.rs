@@ -33,11 +33,11 @@ impl Text {
         Self { out: Out::open(), show: false, dry_run: false, printed: BTreeSet::new() }
     }
 
-    /// Writes out what is buffered.
+    /// Writes out what is buffered after the work.
     ///
     /// Errors: something could not be written, now or before.
-    pub fn finish(self) -> Outcome {
-        self.out.finish()
+    pub fn conclude(self, work: Outcome) -> Outcome {
+        self.out.conclude(work)
     }
 }
 

@@ -15,7 +15,7 @@ use oxmod::errno;
 use oxmod::error::{Cause, Error};
 
 use crate::output::stdout::Out;
-use crate::report::{Exit, Outcome, Reason, Report};
+use crate::report::{Outcome, Reason, Report};
 
 pub use object::{Object, hex};
 
@@ -37,13 +37,9 @@ pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> O
     report.record();
     let envelope = Object::new().set("format", format.name).set("version", VERSION);
     let mut list = List { out: Out::open(), empty: true, more: Object::new() };
-    list.out.bytes(b"{\"oxmod\":")?;
-    list.out.bytes(&envelope.into_bytes())?;
-    list.out.print(format_args!(",\"{}\":[", format.list))?;
+    let beginning = [b"{\"oxmod\":", &envelope.into_bytes()[..], b",\"", format.list.as_bytes(), b"\":["];
+    list.out.line(&beginning.concat());
     let outcome = fill(&mut list);
-    if matches!(outcome, Err(Exit::Stdout(_))) {
-        return outcome;
-    }
     let messages = report.recorded().into_iter().map(|(level, text)| {
         Object::new().set("level", level.word().to_ascii_lowercase()).text("text", &text)
     });
@@ -51,11 +47,8 @@ pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> O
         .objects("messages", messages)
         .set("exit", u8::from(outcome.is_err()))
         .into_bytes();
-    list.out.bytes(b"],")?;
-    list.out.bytes(tail.strip_prefix(b"{").unwrap_or(&tail))?;
-    list.out.bytes(b"\n")?;
-    list.out.finish()?;
-    outcome
+    list.out.line(&[b"],", tail.strip_prefix(b"{").unwrap_or(&tail), b"\n"].concat());
+    list.out.conclude(outcome)
 }
 
 /// Why something failed: a word for programs, one of those that oxmod-json(5) lists.
@@ -160,7 +153,14 @@ impl List {
         self.more = members;
     }
 
+    /// Writes the next item for a caller that has other work to do.
+    pub fn line(&mut self, item: Object) {
+        let _ = self.push(item);
+    }
+
     /// Writes the next item.
+    ///
+    /// Errors: something could not be written, now or before.
     pub fn push(&mut self, item: Object) -> Outcome {
         if !std::mem::take(&mut self.empty) {
             self.out.bytes(b",")?;

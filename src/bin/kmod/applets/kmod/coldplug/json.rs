@@ -29,7 +29,7 @@ impl View for List {
         self.beside(object.maybe_text("meta", meta));
     }
 
-    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan) -> Outcome {
+    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan) {
         let planned = &foreseen.planned;
         let of = |wanted: fn(&Decision) -> bool| -> Vec<&BString> {
             planned.iter().filter(|plan| wanted(&plan.decision)).map(|plan| &plan.module.name).collect()
@@ -47,10 +47,10 @@ impl View for List {
             .texts("blacklisted", &of(|decision| matches!(decision, Decision::Blacklisted(_))))
             .texts("repeated", &foreseen.repeated)
             .objects("failed", failed.map(|(driver, error)| failed_one(driver, &error)));
-        self.push(object.objects("steps", steps))
+        self.line(object.objects("steps", steps));
     }
 
-    fn served(&mut self, need: &DeviceGroup, served: &GroupReport) -> Outcome {
+    fn served(&mut self, need: &DeviceGroup, served: &GroupReport) {
         let report = &served.report;
         let failed = report.failed.iter().map(|(driver, error)| failed_one(driver, error));
         let object = who(need)
@@ -61,7 +61,7 @@ impl View for List {
             .texts("blacklisted", &report.blacklisted)
             .texts("repeated", &served.repeated)
             .objects("failed", failed);
-        self.push(object)
+        self.line(object);
     }
 }
 

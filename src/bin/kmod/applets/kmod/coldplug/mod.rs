@@ -34,9 +34,9 @@ pub trait View {
     /// Where modules are, the meta.pb that they are looked up in, if any, and whether they are not to be loaded.
     fn begin(&mut self, directory: &Path, meta: Option<&Path>, dry_run: bool);
     /// What would be done for a need.
-    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan) -> Outcome;
+    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan);
     /// What was done for one.
-    fn served(&mut self, need: &DeviceGroup, served: &GroupReport) -> Outcome;
+    fn served(&mut self, need: &DeviceGroup, served: &GroupReport);
 }
 
 /// Runs `kmod coldplug`.
@@ -48,7 +48,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     }
     let mut text = Text::new();
     let outcome = work(&settings, &report, &mut text);
-    text.finish().and(outcome)
+    text.conclude(outcome)
 }
 
 fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
@@ -110,7 +110,7 @@ impl Run<'_> {
                 *fine &= self.report.served(need, served);
             });
             for (need, served) in needs.iter().zip(&served) {
-                view.served(need, served)?;
+                view.served(need, served);
             }
         }
         Err(self.report.devices_without_end(LOOKS))
@@ -122,7 +122,7 @@ impl Run<'_> {
         for need in self.survey(&mut coldplug)? {
             let foreseen = coldplug.foresee(&need);
             self.report.foreseen(&need, &foreseen);
-            view.foreseen(&need, &foreseen)?;
+            view.foreseen(&need, &foreseen);
         }
         Ok(())
     }

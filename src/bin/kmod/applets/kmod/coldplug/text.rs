@@ -23,28 +23,25 @@ impl Text {
         Self { out: Out::open(), printed: BTreeSet::new() }
     }
 
-    /// Writes out what is buffered.
-    pub fn finish(self) -> Outcome {
-        self.out.finish()
+    /// Writes out what is buffered after the work.
+    pub fn conclude(self, work: Outcome) -> Outcome {
+        self.out.conclude(work)
     }
 }
 
 impl View for Text {
     fn begin(&mut self, _: &Path, _: Option<&Path>, _: bool) {}
 
-    fn foreseen(&mut self, _: &DeviceGroup, foreseen: &GroupPlan) -> Outcome {
+    fn foreseen(&mut self, _: &DeviceGroup, foreseen: &GroupPlan) {
         for planned in &foreseen.planned {
             for step in planned.steps().iter().filter(|step| !step.loaded) {
                 let line = shown(step);
                 if self.printed.insert(line.clone()) {
-                    self.out.bytes(&line)?;
+                    self.out.line(&line);
                 }
             }
         }
-        Ok(())
     }
 
-    fn served(&mut self, _: &DeviceGroup, _: &GroupReport) -> Outcome {
-        Ok(())
-    }
+    fn served(&mut self, _: &DeviceGroup, _: &GroupReport) {}
 }

@@ -59,9 +59,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
     }
     let (answer, outcome) = perform(&request, &report)?;
     let mut out = Out::open();
-    text::print(&request, &answer, &mut out, &report)?;
-    out.finish()?;
-    outcome
+    let printed = text::print(&request, &answer, &mut out, &report);
+    out.conclude(outcome.and(printed))
 }
 
 /// What a task comes to.

@@ -143,7 +143,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         Some(task) => {
             let mut out = Out::open();
             let outcome = work(task, &settings, &operands, &report, &mut out);
-            out.finish().and(outcome)
+            out.conclude(outcome)
         }
     }
 }
