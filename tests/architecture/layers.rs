@@ -15,7 +15,7 @@ const BASICS: [&str; 4] = ["error", "lock", "memory", "path_walk"];
 const SHARED_FORMATS: [&str; 2] = ["source", "varint"];
 /// The parts of `sys` that have to do with the process itself, and who uses them.
 const OF_PROCESS: [(&str, &[&str]); 3] = [
-    ("report", &["memory", "stdio", "syslog"]),
+    ("report", &["environment", "memory", "stdio", "syslog"]),
     ("output", &["stdio"]),
     ("cli", &["environment", "host", "stdio"]),
 ];

@@ -1,14 +1,20 @@
-//! A progress bar for long work. Nothing is shown if standard error is not a terminal, or if the work is done within a
-//! second.
+//! A progress bar for long work.
+//!
+//! Owns the decision whether and when it is drawn: never if standard error is not a terminal that can redraw a line, or
+//! if the environment asks for plain output; otherwise after a second, and then twice a second. Must not know the work.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use oxmod::notice::{DepmodNotice, Notice};
+use oxmod::sys::environment;
 
 /// The time after which the bar is drawn.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The least time between two redraws, in milliseconds.
+const INTERVAL: u64 = 500;
 
 /// A progress bar that is drawn after [`PATIENCE`].
 pub struct Progress {
@@ -16,12 +22,15 @@ pub struct Progress {
     /// Measures the time since it was created; hidden at first.
     bar: ProgressBar,
     drawn: OnceLock<()>,
+    /// When the bar will be drawn next, in milliseconds since it was created.
+    next: AtomicU64,
 }
 
 impl Progress {
     /// Starts to measure the time; `what` is printed before the bar.
     pub fn new(what: &'static str) -> Self {
-        Self { what, bar: ProgressBar::hidden(), drawn: OnceLock::new() }
+        let next = if is_wanted() { millis(PATIENCE) } else { u64::MAX };
+        Self { what, bar: ProgressBar::hidden(), drawn: OnceLock::new(), next: next.into() }
     }
 
     /// Takes a notice of progress; returns `false` for any other.
@@ -33,13 +42,19 @@ impl Progress {
 
     /// Shows `done` bytes of `total`; removes the bar when all are done.
     fn show(&self, done: u64, total: u64) {
-        let drawn = self.drawn.get().is_some();
-        if done < total && (drawn || self.bar.elapsed() >= PATIENCE) {
+        if done < total && self.is_due() {
             self.drawn.get_or_init(|| self.draw(total));
             self.bar.set_position(done);
-        } else if drawn {
+        } else if done >= total && self.drawn.get().is_some() {
             self.bar.finish_and_clear();
         }
+    }
+
+    /// Whether the bar is to be drawn now, by this thread.
+    fn is_due(&self) -> bool {
+        let (now, next) = (millis(self.bar.elapsed()), self.next.load(Ordering::Relaxed));
+        let after = now.saturating_add(INTERVAL);
+        now >= next && self.next.compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Draws the bar from now on; it stays hidden if standard error is not a terminal.
@@ -52,4 +67,16 @@ impl Progress {
         self.bar.set_length(total);
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
     }
+}
+
+/// Whether the environment allows a bar: the terminal is known, and neither NO_COLOR nor CI is set.
+fn is_wanted() -> bool {
+    let is_set = |name| environment::variable(name).is_some_and(|value| !value.is_empty());
+    let terminal =
+        environment::variable("TERM").filter(|terminal| !terminal.is_empty() && terminal != "dumb");
+    terminal.is_some() && !is_set("NO_COLOR") && !is_set("CI")
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
