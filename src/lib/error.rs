@@ -101,7 +101,7 @@ pub struct Error {
 }
 
 /// The result type of everything that touches files.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// Creates a failure that concerns `path`.

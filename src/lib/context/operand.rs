@@ -54,7 +54,7 @@ pub fn is_module_file(path: &Path) -> bool {
 ///
 /// Errors: it cannot be read.
 pub fn load_list(path: &OsStr) -> Result<Vec<OsString>> {
-    let bytes = if path == "-" { file::read_standard_input() } else { file::read(Path::new(path)) }?;
+    let bytes = if path == "-" { file::read_standard_input() } else { file::read_stream(Path::new(path)) }?;
     Ok(names(&bytes).map(|name| OsString::from_vec(name.to_vec())).collect())
 }
 

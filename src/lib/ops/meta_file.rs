@@ -47,7 +47,7 @@ impl MetaFile {
     /// Errors: those of [`open`](Self::open); where there is neither, the one about the former.
     pub fn find(dir: &Path) -> Result<Self> {
         // Nobody waits for a pipe that merely happens to be there.
-        let read = |path: &Path| publish::read(path, file::read_regular);
+        let read = |path: &Path| publish::read(path, file::read);
         let path = path_in(dir);
         match (read(&path), dir.parent()) {
             (Err(error), Some(above)) if error.errno() == libc::ENOENT => {

@@ -1,4 +1,7 @@
-//! Reading whole files with a size limit.
+//! Reading files with a size limit, whole or in ranges.
+//!
+//! Owns the decision what may be read: regular files, and /dev/null as an empty one. Anything else, such as a FIFO, is an
+//! error at once, whoever holds its other end; only [`read_stream`] waits. Must not interpret what is read.
 //!
 //! Uses open and fstat rather than a stat of the path: it needs one lookup, is free of races, and goes through `open`,
 //! which preloaded shims that redirect paths intercept.
@@ -6,10 +9,10 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::error::{Error, FormatError, FormatKind, Result};
+use crate::error::{Cause, Error, FormatError, FormatKind, Result};
 
 /// An open file. Only `sys` reads from it and writes to it.
 #[derive(Debug)]
@@ -26,17 +29,24 @@ pub const MAX_FILE_SIZE: u64 = 1 << 30;
 
 /// Reads the whole file at `path`.
 ///
-/// Errors: those of open and read; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
+/// Errors: those of open and read; unsupported if it is neither a regular file nor /dev/null; [`FormatKind::Limit`] above
+/// [`MAX_FILE_SIZE`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    read_whole(&File::open(path).map_err(Error::at(path))?, path)
+    let read = || -> Result<_, Cause> {
+        let file = open_unread(path)?;
+        let metadata = file.metadata()?;
+        only_readable(&metadata)?;
+        Ok(read_open(&file, metadata.len())?)
+    };
+    read().map_err(Error::at(path))?.ok_or_else(|| too_large(path))
 }
 
-/// Does the same as [`read`], but only for a regular file, so that a pipe does not block the caller.
+/// Reads a file that may also be a pipe or a device, to its end. For lists that only a command line can name, where a
+/// shell may put a pipe.
 ///
-/// Errors: those of [`read`]; unsupported if `path` exists and is not a regular file.
-pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
-    only_regular(path)?;
-    read(path)
+/// Errors: those of open and read; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
+pub fn read_stream(path: &Path) -> Result<Vec<u8>> {
+    read_whole(&File::open(path).map_err(Error::at(path))?, path)
 }
 
 /// Checks that `path` is a regular file or does not exist.
@@ -44,9 +54,22 @@ pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
 /// Errors: unsupported if it is something else, such as a directory, a device or a pipe.
 pub fn only_regular(path: &Path) -> Result<()> {
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::new(path, FormatError::new(FormatKind::Unsupported, "not a regular file")));
+        return Err(Error::new(path, not_regular()));
     }
     Ok(())
+}
+
+fn not_regular() -> FormatError {
+    FormatError::new(FormatKind::Unsupported, "not a regular file")
+}
+
+/// Checks that a file is regular, or /dev/null, to which links mask files of the configuration.
+fn only_readable(metadata: &Metadata) -> Result<(), Cause> {
+    if metadata.is_dir() {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR).into());
+    }
+    let is_null = || metadata.file_type().is_char_device() && metadata.rdev() == libc::makedev(1, 3);
+    if metadata.is_file() || is_null() { Ok(()) } else { Err(not_regular().into()) }
 }
 
 /// Reads standard input to its end. Errors name the path `-`.
@@ -81,33 +104,43 @@ pub fn unless_absent<T>(read: Result<T>) -> Result<Option<T>> {
 ///
 /// Errors: those of [`read`].
 pub fn read_text(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::at(path))?;
-    let mut bytes = Vec::new();
-    while bytes.len() as u64 <= MAX_FILE_SIZE {
-        let room = bytes.len().max(PAGE);
-        bytes.reserve_exact(room);
-        match append_at(&file, bytes.len() as u64, room, &mut bytes) {
-            Ok(len) if len < room => return Ok(bytes),
-            Ok(_) => {}
-            // A pipe does not have offsets, and a read may return less than is still to come.
-            Err(error) if error.raw_os_error() == Some(libc::ESPIPE) => return read_whole(&file, path),
-            Err(error) => return Err(Error::new(path, error)),
+    let read = || -> Result<_, Cause> {
+        let file = open_unread(path)?;
+        let mut bytes = Vec::new();
+        while bytes.len() as u64 <= MAX_FILE_SIZE {
+            let room = bytes.len().max(PAGE);
+            bytes.reserve_exact(room);
+            if append_first(&file, bytes.len() as u64, room, &mut bytes)? < room {
+                return Ok(Some(bytes));
+            }
+            // A device may never come to an end. A regular file of this length is rare enough to ask.
+            only_readable(&file.metadata()?)?;
         }
-    }
-    Err(too_large(path))
+        Ok(None)
+    };
+    read().map_err(Error::at(path))?.ok_or_else(|| too_large(path))
 }
 
 fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>> {
-    read_open(file).map_err(Error::at(path))?.ok_or_else(|| too_large(path))
+    let read = || read_open(file, file.metadata()?.len());
+    read().map_err(Error::at(path))?.ok_or_else(|| too_large(path))
+}
+
+/// Does the same as [`append_at`] for a file that may be a pipe, which does not have offsets.
+fn append_first(file: &File, offset: u64, len: usize, bytes: &mut Vec<u8>) -> Result<usize, Cause> {
+    append_at(file, offset, len, bytes).map_err(|error| match error.raw_os_error() {
+        Some(libc::ESPIPE) => not_regular().into(),
+        _ => error.into(),
+    })
 }
 
 fn too_large(path: &Path) -> Error {
     Error::new(path, FormatError::new(FormatKind::Limit, "file is larger than 1 GiB"))
 }
 
-/// Reads an open file; `None` if it exceeds the limit. Files in /proc report size 0 and are read to their end.
-fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
-    let size = file.metadata()?.len();
+/// Reads an open file of that size; `None` if it exceeds the limit. Files in /proc report size 0 and are read to their
+/// end.
+fn read_open(file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
     if size > MAX_FILE_SIZE {
         return Ok(None);
     }
@@ -201,8 +234,8 @@ fn stat_of(metadata: &Metadata) -> Stat {
 
 /// Opens `path` for reading and returns its size in bytes.
 ///
-/// Errors: those of open and fstat; `EISDIR` for a directory, `EINVAL` for anything else that is not a regular file.
-pub fn open(path: &Path) -> io::Result<(OpenFile, u64)> {
+/// Errors: those of open and fstat; `EISDIR` for a directory, unsupported for anything else that is not a regular file.
+pub fn open(path: &Path) -> Result<(OpenFile, u64), Cause> {
     let file = open_unread(path)?;
     let size = size_of(&file)?;
     Ok((OpenFile(file), size))
@@ -211,22 +244,22 @@ pub fn open(path: &Path) -> io::Result<(OpenFile, u64)> {
 /// Opens `path`, reads its first `len` bytes, or fewer if it is shorter, and returns its size. Of a shorter file, the
 /// size is known without fstat, because all of it has been read.
 ///
-/// Errors: those of [`open`] and pread; `ESPIPE` for a pipe.
-pub fn open_beginning(path: &Path, len: usize) -> io::Result<(OpenFile, u64, Vec<u8>)> {
+/// Errors: those of [`open`] and pread.
+pub fn open_beginning(path: &Path, len: usize) -> Result<(OpenFile, u64, Vec<u8>), Cause> {
     let file = open_unread(path)?;
     let mut bytes = Vec::with_capacity(len);
-    let read = append_at(&file, 0, len, &mut bytes)?;
+    let read = append_first(&file, 0, len, &mut bytes)?;
     let size = if read < len { read as u64 } else { size_of(&file)? };
     Ok((OpenFile(file), size, bytes))
 }
 
-/// Opens `path`, whatever kind of file it is, and reads its first `len` bytes, or as many as it has.
+/// Opens `path` and reads its first `len` bytes, or as many as it has.
 ///
-/// Errors: whatever open and read answer.
-pub fn open_head(path: &Path, len: usize) -> io::Result<(OpenFile, Vec<u8>)> {
-    let file = File::open(path)?;
+/// Errors: those of open and pread; unsupported for a pipe.
+pub fn open_head(path: &Path, len: usize) -> Result<(OpenFile, Vec<u8>), Cause> {
+    let file = open_unread(path)?;
     let mut head = Vec::with_capacity(len);
-    (&file).take(len as u64).read_to_end(&mut head)?;
+    append_first(&file, 0, len, &mut head)?;
     Ok((OpenFile(file), head))
 }
 
@@ -250,12 +283,10 @@ fn open_unread(path: &Path) -> io::Result<File> {
 }
 
 /// Returns the size of a regular file.
-fn size_of(file: &File) -> io::Result<u64> {
+fn size_of(file: &File) -> Result<u64, Cause> {
     let metadata = file.metadata()?;
-    if metadata.is_file() {
-        return Ok(metadata.len());
-    }
-    Err(io::Error::from_raw_os_error(if metadata.is_dir() { libc::EISDIR } else { libc::EINVAL }))
+    only_readable(&metadata)?;
+    Ok(metadata.len())
 }
 
 /// The buffer size from which it pays to request the memory in one call, 128 KiB.
@@ -350,7 +381,28 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_read_to_its_end() {
+    fn what_is_not_a_file_is_an_error_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
+        nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [&pipe, Path::new("/dev/zero"), &socket] {
+            let errors = [read(path).unwrap_err(), read_text(path).unwrap_err()];
+            let opened = open(path).map(drop).unwrap_err();
+            for cause in errors.into_iter().map(|error| error.cause).chain([opened]) {
+                let known = ["not a regular file", "No such device or address"];
+                assert!(known.contains(&&*cause.to_string()), "{}: {cause}", path.display());
+            }
+        }
+        assert_eq!(open_beginning(&pipe, 9).unwrap_err().to_string(), "not a regular file");
+        assert_eq!(open_head(&pipe, 9).unwrap_err().to_string(), "not a regular file");
+        for read in [read, read_text] {
+            assert_eq!(read(Path::new("/dev/null")).unwrap(), b"");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_read_to_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");
         nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
@@ -362,7 +414,7 @@ mod tests {
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
             });
-            assert_eq!(read_text(&path).unwrap(), b"part part part ");
+            assert_eq!(read_stream(&path).unwrap(), b"part part part ");
         });
     }
 

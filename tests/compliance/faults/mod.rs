@@ -9,6 +9,7 @@ mod insert;
 mod limits;
 mod output;
 mod remove;
+mod special_files;
 
 use std::ffi::CStr;
 

@@ -38,7 +38,7 @@ fn made(kernel: &Kernel) -> (Root, Vec<u8>) {
 /// The published format: fields and numbers.
 const SCHEMA: &str = r#"syntax = "proto3";
 package osbase.kmod.spec;
-message MetaReader { repeated Module modules = 1; RadixNode module_device_matches = 2; }
+message Meta { repeated Module modules = 1; RadixNode module_device_matches = 2; }
 message Module { string name = 1; string path = 2; repeated uint32 depends = 3; }
 message RadixNode {
   enum Type { LITERAL = 0; WILDCARD = 1; SINGLE_WILDCARD = 2; BYTE_RANGE = 3; ROOT = 4; }
@@ -333,7 +333,7 @@ fn files_that_are_none() {
     assert_eq!(meta(&root, &["build"]).0, 0);
     let whole = fs::read(&file).unwrap();
     for (bytes, why) in [
-        (&b""[..], "not a MetaReader message"),
+        (&b""[..], "not a Meta message"),
         (b"\x0bxx", "unknown wire type"),
         (&whole[..whole.len() / 2], "truncated field"),
         (b"\x12\x02\x08\x09", "unknown node kind"),

@@ -69,7 +69,7 @@ impl Progress {
     }
 }
 
-/// Whether the environment allows a bar: the terminal is known, and neither NO_COLOR nor CI is set.
+/// Whether the environment allows a bar: the terminal is known, and neither `NO_COLOR` nor `CI` is set.
 fn is_wanted() -> bool {
     let is_set = |name| environment::variable(name).is_some_and(|value| !value.is_empty());
     let terminal =

@@ -15,7 +15,7 @@ use crate::sys::{file, process, publish};
 ///
 /// Errors: it cannot be read.
 pub fn names_in(path: &Path) -> Result<Vec<BString>> {
-    let text = file::read(path)?;
+    let text = file::read_stream(path)?;
     let names = text::lines(&text).map(|line| BString::from(line.trim_ascii()));
     Ok(names.filter(|name| !name.is_empty()).collect())
 }
@@ -50,7 +50,7 @@ impl FirmwareSearch {
     ///
     /// Errors: it cannot be read; those of [`FirmwareSearch::listed`].
     pub fn listed_in(path: &Path) -> Result<Self> {
-        let list = file::read(path)?;
+        let list = file::read_stream(path)?;
         Self::listed(&list).map_err(|error| Error::new(path, error))
     }
 }
