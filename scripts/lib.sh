@@ -46,6 +46,9 @@ need() {
         die "could not install ${missing[*]} (run as root or with sudo)"
 }
 
+# copy_sources DIR: as a tarball has them, without the repository and without what was built.
+copy_sources() { tar -C "$REPO" --exclude=./target --exclude=./.git -c . | tar -C "$1" -x; }
+
 # ---- building ----
 
 # shellcheck disable=SC2034

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
-use oxmod_test_support::{Compression, Root, compress};
+use oxmod_test_support::{Compression, Root, Run, Side, compress};
 
 use super::{MUCH, empty_tree, firmware, indexed, ok, tree};
 
@@ -282,33 +281,16 @@ fn two_files_for_one_place() {
 /// A full disk results in one message, and no partial file remains.
 #[test]
 fn a_disk_that_is_full() {
-    if !Path::new("/dev/full").exists() {
-        return;
-    }
     let root = packed();
     // A file system that is too small for the second file.
     root.file("lib/firmware/three.bin", vec![b'x'; 3 << 20]).dir("small");
     let script = format!(
-        "mount -t tmpfs -o size=1m none {small} && kmod firmware prune -b {top} -k {release} --copy-to {small}; \
-         code=$?; find {small} -type f -printf '%P %s\\n' | sort; exit $code",
-        small = root.path("small").display(),
-        top = root.path("").display(),
-        release = root.release()
+        "mount -t tmpfs -o size=1m none /small && kmod firmware prune -k {} --copy-to /small; \
+         code=$?; find /small -type f -printf '%P %s\\n' | sort; exit $code",
+        root.release()
     );
-    let tools = oxmod_test_support::ours();
-    let output = Command::new("unshare")
-        .args([
-            "--map-root-user",
-            "--mount",
-            "/bin/sh",
-            "-c",
-            &script.replace("kmod firmware", &format!("{} firmware", tools.display())),
-        ])
-        .env("LC_ALL", "C")
-        .output()
-        .expect("unshare, of the package util-linux");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    let (code, out, err) = Run::shell(&script).inside(&root).on(Side::Ours).triple();
+    assert_eq!(code, 1, "{out}{err}");
     assert!(err.ends_with("three.bin: No space left on device\n") && err.lines().count() == 1, "{err}");
     assert!(!out.contains("oxmod-new") && !out.contains("three.bin"), "{out}");
     assert!(out.contains("lib/firmware/real.bin.zst"), "{out}");
