@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oxmod_test_support::{Kernel, Run, exhaustive, kernels, same};
+use oxmod_test_support::{Kernel, Root, Run, Side, differs_because, exhaustive, kernels, same};
 
 /// Operands per command: few enough for readable differences, enough to keep the cost of starting processes low.
 const CHUNK: usize = 200;
@@ -87,4 +87,61 @@ fn every_built_in_module() {
             }
         }
     }
+}
+
+/// The build id as the bytes of the note, in hexadecimal.
+fn build_id(object: &[u8]) -> Option<String> {
+    let note = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
+    let at = object.windows(note.len()).position(|bytes| bytes == note)? + note.len();
+    let digits = object.get(at..at + 20)?.iter().map(|byte| format!("{byte:02X}"));
+    Some(digits.collect::<Vec<_>>().join(":"))
+}
+
+/// The field build-id is from kmod after 34.2: printed if it is requested, in any case, from the file and from the cache.
+#[test]
+fn build_ids() {
+    let kernel = kernel("6.1.");
+    let files = module_files(&kernel.root.join("lib/modules").join(&kernel.release).join("kernel/net"));
+    let root = Root::new();
+    let mut expected = String::new();
+    for file in files.iter().take(40) {
+        let bytes = std::fs::read(file).unwrap();
+        expected += &build_id(&bytes).expect("a build id");
+        expected += "\n";
+        root.file(root.in_modules(file.file_name().unwrap().to_str().unwrap()), &bytes);
+    }
+    let copies = module_files(&root.path(root.in_modules("")));
+    let mut copied: Vec<(String, &PathBuf)> = Vec::new();
+    for (line, file) in expected.lines().zip(&files) {
+        let copy = copies.iter().find(|copy| copy.file_name() == file.file_name()).unwrap();
+        copied.push((line.to_owned(), copy));
+    }
+    let why = "-F build-id, which kmod 34.2 does not know";
+    let ask = |side| {
+        let paths = copied.iter().map(|(_, path)| path);
+        Run::new("modinfo")
+            .args(["-F", "Build-ID", "-b"])
+            .arg(root.path(""))
+            .args(["-k", root.release()])
+            .args(paths)
+            .on(side)
+            .triple()
+    };
+    for _ in 0..2 {
+        differs_because(why, &(0, expected.clone(), String::new()), &(0, String::new(), String::new()), ask);
+        // The second time, the cache answers.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert_eq!(
+            Run::new("depmod").arg("-b").arg(root.path("")).arg(root.release()).on(Side::Ours).code,
+            0
+        );
+    }
+    let json =
+        Run::new("modinfo").args(["--json", "-F", "build-id"]).arg(copied[0].1).on(Side::Ours).stdout_text();
+    let digits = copied[0].0.replace(':', "").to_ascii_lowercase();
+    assert!(json.contains(&format!("\"build_id\":\"{digits}\"")), "{json}");
+    // A module without one.
+    root.module("none.ko", |m| m);
+    let none = Run::new("modinfo").args(["-F", "build-id"]).arg(root.path(root.in_modules("none.ko")));
+    assert_eq!(same(|side| none.on(side)).triple(), (0, String::new(), String::new()));
 }

@@ -16,8 +16,8 @@
 //!
 //! let context = Context::open(module_dir(None, None)?, &ConfigSource::Nothing, &Sink::none());
 //! let path = context.path_of(b"ext4").ok_or("module ext4 not found")?;
-//! let with_signature = true;
-//! let info = InfoReader::default().read(context.dir(), &path, with_signature)?;
+//! let extras = Extras { signature: true, ..Extras::default() };
+//! let info = InfoReader::default().read(context.dir(), &path, extras)?;
 //! for entry in info.entries() {
 //!     let (key, value) = (String::from_utf8_lossy(entry.key), String::from_utf8_lossy(entry.value));
 //!     println!("{key}: {value}");
@@ -33,10 +33,10 @@ use crate::context::module_file::Opener;
 use crate::error::{Error, Result};
 use crate::formats::cache::Record;
 use crate::formats::elf::{self, ElfModule};
-use crate::formats::modinfo::{Trailer, builtin, hex, strings};
+use crate::formats::modinfo::{Trailer, builtin, strings};
 use crate::formats::source::Source;
 
-pub use crate::formats::modinfo::{Field, Parameter, Parameters, Signature};
+pub use crate::formats::modinfo::{Field, Parameter, Parameters, Signature, hex};
 
 /// The information in a module file.
 #[derive(Debug, Default)]
@@ -45,7 +45,20 @@ pub struct Info {
     signature: Option<Signature>,
     /// The key and the value of the signature in hexadecimal.
     hexed: [Vec<u8>; 2],
+    build_id: Option<Vec<u8>>,
 }
+
+/// What is read of a module in addition to its strings. The default is nothing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Extras {
+    /// The signature at the end of the file.
+    pub signature: bool,
+    /// The build id.
+    pub build_id: bool,
+}
+
+/// The name of the field that contains the build id.
+pub const BUILD_ID_FIELD: &[u8] = b"build-id";
 
 /// The keys of the signature's fields, in order.
 pub const SIGNATURE_FIELDS: [&[u8]; 5] = [b"sig_id", b"signer", b"sig_key", b"sig_hashalgo", b"signature"];
@@ -58,25 +71,26 @@ pub struct InfoReader {
 }
 
 impl InfoReader {
-    /// Reads the module file `path`, which may be below the module directory `dir`. The signature is only
-    /// read with `with_signature`.
+    /// Reads the module file `path`, which may be below the module directory `dir`.
     ///
     /// Errors: those of [`Opener::open`] and [`ElfModule::parse`]; absent if there is no `.modinfo` section. A
     /// signature that cannot be read is not an error: its fields are missing.
-    pub fn read(&mut self, dir: &Path, path: &Path, with_signature: bool) -> Result<Info> {
-        if let Some(info) = self.caches.record(dir, path, |record| Info::known(record, with_signature)) {
+    pub fn read(&mut self, dir: &Path, path: &Path, extras: Extras) -> Result<Info> {
+        if let Some(info) = self.caches.record(dir, path, |record| Info::known(record, extras)) {
             return Ok(info);
         }
         let file = self.opener.open(path)?;
-        Info::read_source(file.source(), with_signature).map_err(Error::at(path))
+        Info::read_source(file.source(), extras).map_err(Error::at(path))
     }
 }
 
 impl Info {
     /// `None` for a module without `.modinfo`: reading the file then returns the right error.
-    fn known(record: &Record<'_>, with_signature: bool) -> Option<Self> {
-        let end = if with_signature { record.signature() } else { None };
-        Some(Self::new(record.modinfo()?.to_vec(), end))
+    fn known(record: &Record<'_>, extras: Extras) -> Option<Self> {
+        let end = if extras.signature { record.signature() } else { None };
+        let info = Self::new(record.modinfo()?.to_vec(), end);
+        let build_id = if extras.build_id { record.build_id() } else { None };
+        Some(Self { build_id: build_id.map(<[u8]>::to_vec), ..info })
     }
 
     /// Makes an `Info` from strings that were not read from a module file.
@@ -94,13 +108,15 @@ impl Info {
     fn new(section: Vec<u8>, end: Option<&[u8]>) -> Self {
         let signature = end.and_then(Signature::of_end);
         let hexed = signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
-        Self { section, signature, hexed }
+        Self { section, signature, hexed, build_id: None }
     }
 
-    fn read_source(source: &dyn Source, with_signature: bool) -> elf::Result<Self> {
-        let section = ElfModule::parse(source)?.modinfo()?.to_vec();
-        let end = if with_signature { signature_bytes(source)? } else { None };
-        Ok(Self::new(section, end))
+    fn read_source(source: &dyn Source, extras: Extras) -> elf::Result<Self> {
+        let module = ElfModule::parse(source)?;
+        let section = module.modinfo()?.to_vec();
+        let build_id = if extras.build_id { module.build_id()? } else { None };
+        let end = if extras.signature { signature_bytes(source)? } else { None };
+        Ok(Self { build_id, ..Self::new(section, end) })
     }
 
     /// Returns the strings, in the order of the section.
@@ -118,6 +134,11 @@ impl Info {
     /// Returns the signature, if it was requested and is readable.
     pub fn signature(&self) -> Option<&Signature> {
         self.signature.as_ref()
+    }
+
+    /// Returns the build id, usually 20 bytes, if it was requested and the module has one.
+    pub fn build_id(&self) -> Option<&[u8]> {
+        self.build_id.as_deref()
     }
 
     /// Returns the fields in order: the strings as in the section, then [`SIGNATURE_FIELDS`] for a signed

@@ -148,6 +148,7 @@ fn a_side_car_that_says_what_is_not_so() {
         identity: record.identity(),
         modinfo: Some(b"alias=another\0"),
         signature: record.signature(),
+        build_id: record.build_id().unwrap_or_default(),
     };
     let forged = cache::encode(&contents, record.exports(), record.needs()).unwrap();
     let made = Inputs { maker: MAKER, symbol_prefix: None, files: Vec::new() };

@@ -76,6 +76,7 @@ fn a_whole_module() {
                 {"name": "speed", "type": "int", "description": "How fast"},
                 {"name": "quiet", "type": "bool", "description": null},
             ],
+            "build_id": null,
             "signature": {
                 "sig_id": "X509", "signer": "S\u{fffd}", "signer_hex": "53ff", "sig_key": "01ab", "sig_hashalgo": "sha256",
                 "signature": "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d",

@@ -17,7 +17,8 @@ fuzz_target!(|bytes: &[u8]| {
     // The same bytes as the contents of valid records must survive encoding and decoding.
     let (path, modinfo) = bytes.split_at(bytes.len() / 3);
     let identity = FileIdentity { size: bytes.len() as u64, ..FileIdentity::default() };
-    let contents = RecordContents { path, identity, modinfo: Some(modinfo), signature: Some(path) };
+    let contents =
+        RecordContents { path, identity, modinfo: Some(modinfo), signature: Some(path), build_id: path };
     let symbols = || {
         bytes.split(|&byte| byte == 0).map(|name| RecordSymbol {
             name,
@@ -33,6 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     let found = facts.find(path).expect("own record");
     let found = Record::parse(found).expect("own record");
     assert_eq!((found.path(), found.modinfo(), found.signature()), (path, Some(modinfo), Some(path)));
+    assert_eq!(found.build_id().unwrap_or_default(), path);
     assert!(found.exports().eq(symbols()) && found.needs().eq(symbols().take(2)));
     // The same with one damaged byte.
     if let Some(&byte) = bytes.first() {
@@ -66,5 +68,5 @@ fn read(bytes: &[u8]) {
 
 fn walk(record: &Record<'_>) {
     let names: usize = record.exports().chain(record.needs()).map(|symbol| symbol.name.len()).sum();
-    let _ = (names, record.identity(), record.modinfo(), record.signature());
+    let _ = (names, record.identity(), record.modinfo(), record.signature(), record.build_id());
 }

@@ -9,7 +9,7 @@ use crate::formats::source::Source;
 const MAGIC: &[u8; 8] = b"OXMODULE";
 /// The format version. It changes with the layout, and also when a new version of the program would record other data
 /// for the same module.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The size of the header.
 const HEADER: usize = 64;
 /// The size of the field that holds the version of the program that wrote the file, padded with NULs.

@@ -1,6 +1,6 @@
 //! The record of one module.
 //!
-//! Owns its layout: a head of fixed size, then path, `.modinfo`, exports, needs and signature, padded to a multiple of
+//! Owns its layout: a head of fixed size, then path, `.modinfo`, exports, needs, signature and build id, padded to a multiple of
 //! eight bytes.
 
 use super::{crc, u32_at, u64_at};
@@ -8,7 +8,7 @@ use crate::error::{FormatError, FormatKind};
 use crate::formats::varint;
 
 /// The size of a record's head.
-const HEAD: usize = 72;
+const HEAD: usize = 76;
 /// Flag: the module has a `.modinfo` section, possibly an empty one.
 const HAS_MODINFO: u32 = 1;
 /// Flag: the module has a signature.
@@ -49,6 +49,8 @@ pub struct RecordContents<'a> {
     pub modinfo: Option<&'a [u8]>,
     /// The signature data and its trailer, as they end the module; `None` if the module is not signed.
     pub signature: Option<&'a [u8]>,
+    /// The build id; empty if the module does not have one.
+    pub build_id: &'a [u8],
 }
 
 /// Encodes a record of a module's `contents` and its symbols, which are in the module's order.
@@ -60,7 +62,7 @@ pub fn encode<'a>(
     needs: impl Iterator<Item = RecordSymbol<'a>>,
 ) -> Result<Vec<u8>, FormatError> {
     let mut bytes = vec![0; HEAD];
-    let mut sizes = [0; 5];
+    let mut sizes = [0; 6];
     let mut end_of = |part: usize, start: usize, bytes: &Vec<u8>| {
         sizes[part] = bytes.len() - start;
         bytes.len()
@@ -74,7 +76,9 @@ pub fn encode<'a>(
     needs.for_each(|symbol| put_symbol(&mut bytes, &symbol));
     let at = end_of(3, at, &bytes);
     bytes.extend_from_slice(contents.signature.unwrap_or_default());
-    end_of(4, at, &bytes);
+    let at = end_of(4, at, &bytes);
+    bytes.extend_from_slice(contents.build_id);
+    end_of(5, at, &bytes);
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     let head = head(contents, sizes)?;
     bytes[8..HEAD].copy_from_slice(&head);
@@ -86,7 +90,7 @@ pub fn encode<'a>(
 }
 
 /// Encodes the head after the length and the checksum.
-fn head(contents: &RecordContents<'_>, sizes: [usize; 5]) -> Result<[u8; HEAD - 8], FormatError> {
+fn head(contents: &RecordContents<'_>, sizes: [usize; 6]) -> Result<[u8; HEAD - 8], FormatError> {
     let FileIdentity { size, inode, modified, changed } = contents.identity;
     let flags = u32::from(contents.modinfo.is_some()) * HAS_MODINFO
         + u32::from(contents.signature.is_some()) * SIGNED;
@@ -132,6 +136,7 @@ pub struct Record<'a> {
     exports: &'a [u8],
     needs: &'a [u8],
     signature: &'a [u8],
+    build_id: &'a [u8],
 }
 
 impl<'a> Record<'a> {
@@ -163,9 +168,9 @@ impl<'a> Record<'a> {
             rest = behind;
             Some(part)
         };
-        let [path, modinfo, exports, needs, signature] =
-            [part(52)?, part(56)?, part(60)?, part(64)?, part(68)?];
-        Some(Self { identity, flags: narrow(48)?, path, modinfo, exports, needs, signature })
+        let [path, modinfo, exports, needs, signature, build_id] =
+            [part(52)?, part(56)?, part(60)?, part(64)?, part(68)?, part(72)?];
+        Some(Self { identity, flags: narrow(48)?, path, modinfo, exports, needs, signature, build_id })
     }
 
     /// The path relative to the module directory; the absolute path of a module outside it.
@@ -186,6 +191,11 @@ impl<'a> Record<'a> {
     /// The signature data and its trailer; `None` if the module is not signed.
     pub fn signature(&self) -> Option<&'a [u8]> {
         (self.flags & SIGNED != 0).then_some(self.signature)
+    }
+
+    /// The build id; `None` if the module does not have one.
+    pub fn build_id(&self) -> Option<&'a [u8]> {
+        (!self.build_id.is_empty()).then_some(self.build_id)
     }
 
     /// The exported symbols in order.

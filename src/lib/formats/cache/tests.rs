@@ -23,6 +23,7 @@ fn record(number: usize) -> Vec<u8> {
         identity: identity(number as u64),
         modinfo: (!number.is_multiple_of(5)).then_some(&modinfo),
         signature: (!number.is_multiple_of(3)).then_some(b"signature"),
+        build_id: &[7; 20][..number % 21],
     };
     let list = symbols(number);
     let each = || list.iter().map(|(name, crc, bind)| RecordSymbol { name, crc: *crc, bind: *bind });

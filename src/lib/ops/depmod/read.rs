@@ -162,6 +162,7 @@ struct Read {
     links: ModuleSymbols,
     modinfo: Option<Vec<u8>>,
     signature: Option<Vec<u8>>,
+    build_id: Option<Vec<u8>>,
 }
 
 impl Read {
@@ -179,6 +180,7 @@ impl Read {
             Err(error) => return Err(error),
         }
         self.links = links?;
+        self.build_id = module.build_id()?;
         self.signature = info::signature_bytes(file.source())?.map(<[u8]>::to_vec);
         Ok(())
     }
@@ -193,6 +195,7 @@ impl Read {
             identity: identity.unwrap_or_default(),
             modinfo: self.modinfo.as_deref(),
             signature: self.signature.as_deref(),
+            build_id: self.build_id.as_deref().unwrap_or_default(),
         };
         let exports = self.links.exports().map(|export| RecordSymbol {
             name: export.name,

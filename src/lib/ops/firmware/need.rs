@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::formats::modinfo;
 use crate::name;
-use crate::ops::info::InfoReader;
+use crate::ops::info::{Extras, InfoReader};
 use crate::sys::{host, parallel};
 
 /// The requested names and patterns, as written in the modules, with the names of the modules that request
@@ -36,7 +36,7 @@ pub fn needs(context: &Context, chosen: &SelectedModules) -> (Needs, Vec<Error>)
 /// cannot be read. `dir` is the module directory, whose cache is used.
 pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> (Needs, Vec<Error>) {
     let answers = parallel::map(host::processors(), files, InfoReader::default, |reader, (_, path)| {
-        let info = reader.read(dir, path, false)?;
+        let info = reader.read(dir, path, Extras::default())?;
         let asked = info.strings().filter(|entry| entry.key == b"firmware");
         Ok::<Vec<_>, Error>(asked.map(|entry| BString::from(entry.value)).collect())
     });

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use indexmap::IndexMap;
 use oxmod::context::Module;
-use oxmod::ops::info::{Field, Info, SIGNATURE_FIELDS, Signature};
+use oxmod::ops::info::{BUILD_ID_FIELD, Field, Info, SIGNATURE_FIELDS, Signature};
 use serde_json::Value;
 
 use super::{Query, Success, is_field};
@@ -73,9 +73,14 @@ fn contents(query: &Query<'_>, object: Object, info: &Info) -> Object {
     match query.request.field.as_deref() {
         None => {
             let object = parameters(query, depends(fields(object, &strings), &strings), info);
-            object.set("signature", signature.map(|signature| signed(signature, &SIGNATURE_FIELDS)))
+            let object =
+                object.set("signature", signature.map(|signature| signed(signature, &SIGNATURE_FIELDS)));
+            object.set("build_id", info.build_id().map(hex))
         }
         Some(field) if field.eq_ignore_ascii_case(b"parm") => parameters(query, object, info),
+        Some(field) if field.eq_ignore_ascii_case(BUILD_ID_FIELD) => {
+            one_field(object, field, &strings, signature).set("build_id", info.build_id().map(hex))
+        }
         Some(field) => one_field(object, field, &strings, signature),
     }
 }

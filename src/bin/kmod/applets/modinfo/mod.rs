@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::Error;
-use oxmod::ops::info::{Info, InfoReader, Parameters, SIGNATURE_FIELDS};
+use oxmod::ops::info::{BUILD_ID_FIELD, Extras, Info, InfoReader, Parameters, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, value};
@@ -198,8 +198,12 @@ impl Query<'_> {
         let field = self.request.field.as_deref();
         let is_signature =
             |field: &[u8]| SIGNATURE_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(field));
+        let extras = Extras {
+            signature: field.is_none_or(is_signature),
+            build_id: field.map_or(self.request.json, |field| field.eq_ignore_ascii_case(BUILD_ID_FIELD)),
+        };
         let read = match path {
-            Some(path) => self.reader.read(self.context.dir(), path, field.is_none_or(is_signature)),
+            Some(path) => self.reader.read(self.context.dir(), path, extras),
             None => Err(Error::new("", std::io::Error::from_raw_os_error(libc::ENOENT))),
         };
         if let (Err(error), Some(file)) = (&read, self.context.meta_file())

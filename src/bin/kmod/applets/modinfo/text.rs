@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use oxmod::context::Module;
-use oxmod::ops::info::{Field, Info, Parameter};
+use oxmod::ops::info::{BUILD_ID_FIELD, Field, Info, Parameter, hex};
 
 use super::{Query, Success, is_field};
 use crate::output::stdout::Out;
@@ -74,8 +74,13 @@ impl Printer<'_, '_> {
                 .iter()
                 .try_for_each(|parameter| self.line(&parameter_alone(&parameter))),
             Some(field) => {
-                let wanted = is_field(info.entries().map(|entry| entry.key), field);
-                info.entries().filter(|entry| wanted(entry.key)).try_for_each(|entry| self.line(entry.value))
+                let build_id = info.build_id().map(hex);
+                let entries = || {
+                    let build_id = build_id.as_ref().map(|value| Field { key: BUILD_ID_FIELD, value });
+                    info.entries().chain(build_id)
+                };
+                let wanted = is_field(entries().map(|entry| entry.key), field);
+                entries().filter(|entry| wanted(entry.key)).try_for_each(|entry| self.line(entry.value))
             }
         }
     }

@@ -9,7 +9,7 @@ use oxmod::context::loaded;
 use oxmod::context::{Context, IndexKind, list, module_dir};
 use oxmod::name;
 use oxmod::notice::Sink;
-use oxmod::ops::info::{Info, InfoReader};
+use oxmod::ops::info::{Extras, Info, InfoReader};
 
 use crate::cli::target::Target;
 use crate::report;
@@ -280,7 +280,7 @@ impl<'w> Candidates<'w> {
             Some(module) => context.path_of(&module.name).unwrap_or_default(),
             None => path,
         };
-        if let Ok(info) = InfoReader::default().read(context.dir(), &path, false) {
+        if let Ok(info) = InfoReader::default().read(context.dir(), &path, Extras::default()) {
             self.take(&info);
         }
     }
