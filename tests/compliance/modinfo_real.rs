@@ -111,14 +111,14 @@ fn build_ids() {
         root.file(root.in_modules(file.file_name().unwrap().to_str().unwrap()), &bytes);
     }
     let copies = module_files(&root.path(root.in_modules("")));
-    let mut copied: Vec<(String, &PathBuf)> = Vec::new();
+    let mut ids: Vec<(String, &PathBuf)> = Vec::new();
     for (line, file) in expected.lines().zip(&files) {
         let copy = copies.iter().find(|copy| copy.file_name() == file.file_name()).unwrap();
-        copied.push((line.to_owned(), copy));
+        ids.push((line.to_owned(), copy));
     }
     let why = "-F build-id, which kmod 34.2 does not know";
     let ask = |side| {
-        let paths = copied.iter().map(|(_, path)| path);
+        let paths = ids.iter().map(|(_, path)| path);
         Run::new("modinfo")
             .args(["-F", "Build-ID", "-b"])
             .arg(root.path(""))
@@ -137,8 +137,8 @@ fn build_ids() {
         );
     }
     let json =
-        Run::new("modinfo").args(["--json", "-F", "build-id"]).arg(copied[0].1).on(Side::Ours).stdout_text();
-    let digits = copied[0].0.replace(':', "").to_ascii_lowercase();
+        Run::new("modinfo").args(["--json", "-F", "build-id"]).arg(ids[0].1).on(Side::Ours).stdout_text();
+    let digits = ids[0].0.replace(':', "").to_ascii_lowercase();
     assert!(json.contains(&format!("\"build_id\":\"{digits}\"")), "{json}");
     // A module without one.
     root.module("none.ko", |m| m);
