@@ -30,28 +30,28 @@ static REGISTRY: Registry = Registry {
         #[cfg(feature = "coldplug")]
         Subcommand {
             name: "coldplug",
-            about: "Load the drivers of the devices that are there",
+            about: "Load the drivers of the devices that are present",
             command: kmod::coldplug::command,
             run: kmod::coldplug::run,
         },
         #[cfg(feature = "complete")]
         Subcommand {
             name: "complete",
-            about: "Print what may follow on a command line, for shells",
+            about: "Print completions of a command line, for shells",
             command: kmod::complete::command,
             run: kmod::complete::run,
         },
         #[cfg(feature = "firmware")]
         Subcommand {
             name: "firmware",
-            about: "Find the firmware that modules ask for",
+            about: "Find the firmware that modules request",
             command: kmod::firmware::command,
             run: kmod::firmware::run,
         },
         #[cfg(feature = "firmware")]
         Subcommand {
             name: "fwprune",
-            about: "Make meta.pb and fsspec for Monogon's image builder",
+            about: "Write meta.pb and fsspec for Monogon's image builder",
             command: kmod::fwprune::command,
             run: kmod::fwprune::run,
         },
@@ -65,7 +65,7 @@ static REGISTRY: Registry = Registry {
         #[cfg(feature = "meta")]
         Subcommand {
             name: "meta",
-            about: "Make, show, search and check a meta.pb",
+            about: "Build, show, search and check a meta.pb",
             command: kmod::meta::command,
             run: kmod::meta::run,
         },

@@ -26,45 +26,45 @@ use crate::report::{Exit, Level, Outcome, Report, progress::Progress, verify};
 
 /// The table of options.
 pub fn command() -> Command {
-    let usage = "depmod [OPTIONS] [VERSION]\n       depmod [OPTIONS] VERSION FILE...";
+    let usage = "depmod [OPTIONS] [RELEASE]\n       depmod [OPTIONS] RELEASE FILE...";
     options::table("depmod", "Write the indexes of a kernel's modules", usage)
         .args([
             flag(Some('a'), "all", "Read all modules (the default without FILE)"),
-            flag(Some('A'), "quick", "Do nothing if nothing would change"),
-            options::ours(flag(None, "full", "Read every module anew, whatever the last run has kept")),
-            value(Some('b'), "basedir", "DIR", "Work on the modules below DIR instead of /"),
-            value(Some('m'), "moduledir", "DIR", "Where modules are below that [default: /lib/modules]"),
-            value(Some('o'), "outdir", "DIR", "Write below DIR instead of the base directory"),
-            value(Some('C'), "config", "PATH", "Read this file or directory instead of the usual ones"),
+            flag(Some('A'), "quick", "Exit if a full run would change nothing"),
+            options::ours(flag(None, "full", "Read every module and ignore the cache")),
+            value(Some('b'), "basedir", "DIR", "Use DIR as the base directory [default: /]"),
+            value(Some('m'), "moduledir", "DIR", "Module directory below it [default: /lib/modules]"),
+            value(Some('o'), "outdir", "DIR", "Write below DIR [default: the base directory]"),
+            value(
+                Some('C'),
+                "config",
+                "PATH",
+                "Read this file or directory instead of the default directories",
+            ),
             value(Some('E'), "symvers", "FILE", "Check symbols and their versions against a Module.symvers"),
             value(Some('F'), "filesyms", "FILE", "Check symbols against a System.map"),
-            flag(Some('e'), "errsyms", "Report symbols that nothing supplies (with -E or -F)"),
-            options::ours(flag(None, "meta", "Write meta.pb too, for systems that have nothing else")),
+            flag(Some('e'), "errsyms", "Report symbols that nothing provides (with -E or -F)"),
+            options::ours(flag(None, "meta", "Also write meta.pb")),
             options::ours(flag(
                 None,
                 "errexit",
-                "Like -e (with -E or -F), and fail if there was anything to report",
+                "Like -e, but exit with 1 if anything was reported (with -E or -F)",
             )),
             options::ours(flag(
                 None,
                 "verify",
-                "Write nothing; tell in what the files differ from what they should be",
+                "Write nothing; compare the files with what they should contain",
             )),
-            flag(Some('v'), "verbose", "Say more, and print each dependency"),
+            flag(Some('v'), "verbose", "Be verbose, and print each dependency"),
             flag(Some('n'), "dry-run", "Print the text indexes instead of writing files").alias("show"),
-            value(
-                Some('P'),
-                "symbol-prefix",
-                "CHAR",
-                "The character that symbols of this machine begin with",
-            ),
-            flag(Some('w'), "warn", "Report entries that occur twice"),
+            value(Some('P'), "symbol-prefix", "CHAR", "Expect symbols to begin with CHAR"),
+            flag(Some('w'), "warn", "Report duplicate entries"),
             options::version(),
             options::help(),
         ])
         .args([
-            options::operand("VERSION", "Kernel version [default: the running one]"),
-            options::operands("FILE", "Absolute paths of the only modules to read"),
+            options::operand("RELEASE", "Kernel release [default: the running kernel]"),
+            options::operands("FILE", "Read only these modules (absolute paths)"),
         ])
 }
 

@@ -19,7 +19,7 @@ use crate::report::{Exit, Level, Outcome, Report};
 /// The table of options.
 pub fn command() -> Command {
     options::table("rmmod", "Remove loaded kernel modules", "rmmod [OPTIONS] MODULE...")
-        .arg(flag(Some('f'), "force", "Remove a module although it is in use (may crash the machine)"))
+        .arg(flag(Some('f'), "force", "Remove a module even if it is in use (may crash the machine)"))
         .args(options::syslog_and_verbose())
         .args([options::version(), options::help()])
         .arg(options::operands("MODULE", "Module name or file"))

@@ -41,11 +41,11 @@ pub fn flag(short: Option<char>, long: &'static str, help: &'static str) -> Arg 
     }
 }
 
-/// Over the options in the help that kmod has not. Under it an option is known by its whole name only:
-/// no abbreviation, and so none that kmod knows comes to mean two.
-const OURS: &str = "Options that kmod has not";
+/// The heading of our own options in the help. Options under it cannot be abbreviated, so that no abbreviation that kmod
+/// accepts becomes ambiguous.
+const OURS: &str = "Options that kmod does not have";
 
-/// An option that kmod has not; see [`OURS`].
+/// Marks an option as one that kmod does not have; see [`OURS`].
 pub fn ours(arg: Arg) -> Arg {
     arg.help_heading(OURS)
 }
@@ -75,7 +75,7 @@ pub fn syslog_and_verbose() -> [Arg; 2] {
 
 /// --meta.
 pub fn meta() -> Arg {
-    value(None, "meta", "FILE", "Look modules up in this meta.pb, whatever indexes there are")
+    value(None, "meta", "FILE", "Look up modules in this meta.pb, even if there are indexes")
 }
 
 /// --jobs; see [`jobs_value`].
@@ -94,7 +94,7 @@ pub fn jobs_value(value: &OsStr, report: &Report) -> Result<usize, Exit> {
 
 /// --json.
 pub fn json() -> Arg {
-    flag(None, "json", "Answer with a JSON document, see oxmod-json(5)")
+    flag(None, "json", "Print a JSON document, see oxmod-json(5)")
 }
 
 /// -V.

@@ -15,27 +15,22 @@ use crate::report::{Exit, Report};
 /// Which modules our own commands work on, and with which configuration; see [`Target::take`].
 pub fn target() -> [Arg; 4] {
     [
-        value(Some('b'), "basedir", "ROOT", "Look for lib/modules below ROOT instead of below /"),
+        value(Some('b'), "basedir", "ROOT", "Use ROOT as the base directory [default: /]"),
         value(
             Some('k'),
             "set-version",
             "RELEASE",
-            "Work on the modules of this kernel [default: the running one]",
+            "Use the modules of this kernel [default: the running kernel]",
         ),
-        value(None, "dir", "DIR", "Work on this module directory, whatever ROOT and RELEASE are"),
-        value(
-            Some('C'),
-            "config",
-            "PATH",
-            "Read this configuration file or directory instead of the usual ones",
-        ),
+        value(None, "dir", "DIR", "Use this module directory, regardless of ROOT and RELEASE"),
+        value(Some('C'), "config", "PATH", "Read this file or directory instead of the default directories"),
     ]
 }
 
 /// -n of our own commands.
 #[cfg(feature = "coldplug")]
 pub fn dry_run() -> Arg {
-    crate::cli::options::flag(Some('n'), "dry-run", "Print what would be done, and do nothing")
+    crate::cli::options::flag(Some('n'), "dry-run", "Change nothing; print what would be done")
 }
 
 impl Target {

@@ -25,23 +25,34 @@ use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
 pub fn command() -> Command {
-    options::table("fwprune", "Make meta.pb and fsspec for Monogon's image builder", "kmod fwprune FLAGS")
+    options::table("fwprune", "Write meta.pb and fsspec for Monogon's image builder", "kmod fwprune FLAGS")
         .args([
             value(None, "modinfo", "FILE", "The modules.builtin.modinfo of the kernel"),
-            value(None, "modules", "DIR", "The modules, with whatever directories they are in"),
-            value(None, "firmware-file-list", "FILE", "Firmware files, a path a line"),
+            value(None, "modules", "DIR", "Directory tree with the modules"),
+            value(None, "firmware-file-list", "FILE", "List of the firmware files, one path per line"),
             value(None, "firmware-whence", "FILE", "The WHENCE of the firmware, for its links"),
-            value(None, "out-meta", "FILE", "Where meta.pb is to be written"),
-            value(None, "out-fsspec", "FILE", "Where the fsspec is to be written, as prototext"),
-            value(None, "ambiguous", "HOW", "Optional: error, warn or first [default: warn]"),
-            flag(None, "strict", "Optional: fail if any firmware is missing"),
-            value(None, "allow-missing", "FILE", "Optional: say nothing of what FILE names, a line each"),
+            value(None, "out-meta", "FILE", "Where to write meta.pb"),
+            value(None, "out-fsspec", "FILE", "Where to write the fsspec, as prototext"),
+            value(
+                None,
+                "ambiguous",
+                "HOW",
+                "What to do with ambiguous names: error, warn or first [default: warn] (optional)",
+            ),
+            flag(None, "strict", "Fail if firmware is missing (optional)"),
+            value(
+                None,
+                "allow-missing",
+                "FILE",
+                "Do not report the missing names in FILE, a name or pattern per line (optional)",
+            ),
             options::help(),
         ])
         .after_help(
-            "A flag may begin with one dash or two; its value follows it, or a '='.\n\n\
-             A firmware name stands for a listed path that ends in it. If several do, and none of them is just that below \
-             the directory that all are in, the name is ambiguous: the shortest path is taken, of these the first.",
+            "A flag begins with one dash or two. Its value is the next argument, or follows an '='.\n\n\
+             The file for a firmware name is the listed path that ends in the name. If several paths do, the one that is \
+             just the name below the directory that all paths have in common is used. If there is none, the name is \
+             ambiguous, and the first of the shortest paths is used.",
         )
 }
 

@@ -24,10 +24,10 @@ pub fn command(registry: &Registry) -> Command {
     let others: Vec<&str> =
         registry.applets.iter().map(|applet| applet.name).filter(|name| *name != "kmod").collect();
     let others = others.split_last().map(|(last, others)| format!("{} or {last}", others.join(", ")));
-    options::table("kmod", "Look at and manage kernel modules", "kmod [OPTIONS] COMMAND [COMMAND OPTIONS]")
+    options::table("kmod", "Inspect and manage kernel modules", "kmod [OPTIONS] COMMAND [COMMAND OPTIONS]")
         .args([options::help(), options::version()])
         .subcommands(registry.subcommands.iter().map(|sub| Command::new(sub.name).about(sub.about)))
-        .after_help(format!("Called {}, this program is that tool.", others.unwrap_or_default()))
+        .after_help(format!("When called as {}, this program acts as that tool.", others.unwrap_or_default()))
 }
 
 /// Runs `kmod`.

@@ -28,12 +28,12 @@ pub fn command() -> Command {
     let usage = "kmod static-nodes [OPTIONS]";
     options::table("static-nodes", "Print the device nodes that load a module when opened", usage)
         .args([
-            value(Some('o'), "output", "FILE", "Write to FILE; missing directories are made"),
-            value(Some('f'), "format", "FORMAT", "One of those below [default: human]"),
+            value(Some('o'), "output", "FILE", "Write to FILE, and create its directory if necessary"),
+            value(Some('f'), "format", "FORMAT", "Output format, see below [default: human]"),
             options::help(),
         ])
         .after_help(
-            "Formats:\n  human     for people to read\n  tmpfiles  lines of a tmpfiles.d file\n  \
+            "Formats:\n  human     text for people\n  tmpfiles  lines of a tmpfiles.d file\n  \
              devname   lines of modules.devname",
         )
 }

@@ -27,18 +27,23 @@ use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
 pub fn command() -> Command {
-    options::table("modinfo", "Print what a kernel module says about itself", "modinfo [OPTIONS] MODULE...")
+    options::table("modinfo", "Print information about a kernel module", "modinfo [OPTIONS] MODULE...")
         .args([
-            flag(Some('a'), "author", "Print only its authors"),
-            flag(Some('d'), "description", "Print only its description"),
-            flag(Some('l'), "license", "Print only its licence"),
-            flag(Some('p'), "parameters", "Print only its parameters"),
-            flag(Some('n'), "filename", "Print only the file it is in"),
+            flag(Some('a'), "author", "Print only the authors"),
+            flag(Some('d'), "description", "Print only the description"),
+            flag(Some('l'), "license", "Print only the license"),
+            flag(Some('p'), "parameters", "Print only the parameters"),
+            flag(Some('n'), "filename", "Print only the path of the file"),
             flag(Some('0'), "null", "End each value with NUL instead of a newline"),
-            flag(Some('m'), "modname", "Take operands for module names, neither aliases nor files"),
+            flag(Some('m'), "modname", "Treat operands as module names, not paths or aliases"),
             value(Some('F'), "field", "FIELD", "Print only the values of this field"),
-            value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
-            value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
+            value(
+                Some('k'),
+                "set-version",
+                "RELEASE",
+                "Use the modules of this kernel [default: the running kernel]",
+            ),
+            value(Some('b'), "basedir", "DIR", "Use DIR as the base directory [default: /]"),
             options::ours(options::meta()),
             options::ours(flag(None, "all", "Print every module that modules.dep lists")),
             options::ours(options::json()),
@@ -47,7 +52,7 @@ pub fn command() -> Command {
         ])
         .arg(options::operands(
             "MODULE",
-            "Module name, alias, or file ending in .ko, .ko.gz, .ko.xz or .ko.zst",
+            "Module name, alias, or path of a file that ends in .ko, .ko.gz, .ko.xz or .ko.zst",
         ))
 }
 

@@ -31,21 +31,21 @@ const CURSOR: &str = "\u{1}cursor";
 pub fn command() -> Command {
     options::table(
         "complete",
-        "Print what may follow on a command line, for shells",
+        "Print completions of a command line, for shells",
         "kmod complete TOOL WORD...",
     )
     .args([
-        options::flag(None, "quoted", "The words stand as on the shell's line, with its quotes"),
+        options::flag(None, "quoted", "The words are quoted as on the shell's command line"),
         options::value(
             None,
             "piece",
             "TEXT",
-            "Answer with what takes the place of this end of the last word, quoted",
+            "Print only what replaces TEXT, the end of the last word, quoted like it",
         ),
         options::help(),
     ])
     .after_help(
-        "The last WORD is the one under the cursor, perhaps empty. Called by the completions of the shells.",
+        "The last WORD is the one under the cursor, and may be empty. The completion scripts of the shells call this command.",
     )
 }
 

@@ -29,7 +29,7 @@ use request::{Form, Request, Task};
 pub fn command() -> Command {
     let usage = "kmod firmware list [OPTIONS] [MODULE...]\n       kmod firmware prune [OPTIONS] [MODULE...]\n       \
                  kmod firmware missing [OPTIONS] [MODULE...]\n       kmod firmware owners [OPTIONS] [FILE...]";
-    options::table("firmware", "Find the firmware that modules ask for", usage)
+    options::table("firmware", "Find the firmware that modules request", usage)
         .args(request::selection())
         .args(request::places())
         .args(request::answers())

@@ -15,18 +15,27 @@ use crate::cli::options::{self, Options, flag, value};
 use crate::cli::target::Target;
 use crate::report::{Exit, Report};
 
-/// Behind the options in the help.
+/// The part of the help that follows the options.
 pub const EXPLANATION: &str = "\
-list prints the files that there are for the chosen modules and the links on the way to them, missing what there \
-is not, owners the modules that ask for a file. prune prints the places in an image of just the files, below \
-/lib/firmware, or copies them.\n\n\
-Firmware is looked for in lib/firmware below ROOT. Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names, \
-or @FILE, which has one of these a line; what a module depends on, softly and weakly too, is chosen with it.\n\n\
-Formats:\n  plain   a line each\n  null    a NUL behind each, nothing else\n  \
-fsspec  of prune: prototext for Monogon's image builders\n  cpio    of prune: a list for gen_init_cpio\n  \
-json    see oxmod-json(5)\n\n\
-Ambiguous is a place in the image that files of two directories would take, and a link that WHENCE has lead \
-elsewhere. error stops there, warn tells it and takes the first, first takes it silently.";
+Commands:
+  list     Print the firmware files of the selected modules, and the links that lead to them
+  missing  Print the names that the selected modules request and for which no file exists
+  owners   Print each FILE with the modules that request it; without FILE, print all files
+  prune    Print the paths in an image with just these files and links, or copy the image (--copy-to)
+
+MODULE is the name of a module, an alias, a pattern of names, or @FILE for a file with one of these per line. The hard, \
+soft and weak dependencies of a module are selected with it. All modules are selected if MODULE, --for-devices and \
+--loaded are absent. Firmware is looked for in lib/firmware below ROOT.
+
+Formats:
+  plain   one line for each path or name
+  null    paths or names that end in a NUL byte
+  fsspec  prototext for Monogon's image builder (with prune)
+  cpio    a list for gen_init_cpio (with prune)
+  json    a document, see oxmod-json(5)
+
+A path in the image is ambiguous if several files would have it, or if WHENCE has a link there with another target. HOW \
+is 'error' to fail, 'warn' to use the first file or link with a warning, or 'first' to use it without a warning.";
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +92,8 @@ const NAMES: [&str; 5] = ["sysfs", "firmware-dir", "whence", "allow-missing", "c
 /// Which modules.
 pub fn selection() -> [Arg; 3] {
     [
-        flag(None, "for-devices", "Choose the modules for the devices of this machine"),
-        flag(None, "loaded", "Choose the modules that are loaded"),
+        flag(None, "for-devices", "Select the modules for the devices of this machine"),
+        flag(None, "loaded", "Select the loaded modules"),
         value(None, "sysfs", "DIR", "Look for devices below DIR [default: /sys]"),
     ]
 }
@@ -96,24 +105,34 @@ pub fn places() -> [Arg; 5] {
             None,
             "firmware-dir",
             "DIR",
-            "Look for firmware in DIR itself, not in updates/ or RELEASE/ there; may be given again",
+            "Look for firmware in DIR itself, not in updates or RELEASE below it (repeatable)",
         ),
-        value(None, "whence", "FILE", "Take the links of this WHENCE for ones that are there"),
-        value(None, "ambiguous", "HOW", "error, warn or first [default: warn]"),
-        flag(None, "strict", "Fail if anything is missing"),
-        value(None, "allow-missing", "FILE", "Say nothing of what FILE names, a name or pattern a line"),
+        value(None, "whence", "FILE", "Treat the links in this WHENCE as if they existed"),
+        value(
+            None,
+            "ambiguous",
+            "HOW",
+            "What to do with ambiguous paths: error, warn or first [default: warn]",
+        ),
+        flag(None, "strict", "Fail if firmware is missing"),
+        value(
+            None,
+            "allow-missing",
+            "FILE",
+            "Do not report the missing names in FILE, a name or pattern per line",
+        ),
     ]
 }
 
 /// What the answer is.
 pub fn answers() -> [Arg; 6] {
     [
-        value(Some('f'), "format", "FORMAT", "One of those below [default: plain]"),
+        value(Some('f'), "format", "FORMAT", "Output format, see below [default: plain]"),
         options::json(),
-        value(None, "copy-to", "DIR", "Of prune: copy everything to below DIR, links as links"),
-        value(None, "compress", "HOW", "What is copied stays compressed: keep or none [default: keep]"),
-        flag(None, "modules", "Of prune: the chosen modules belong to the image too"),
-        flag(None, "summary", "Of prune: tell on standard error how much there is, is taken and is saved"),
+        value(None, "copy-to", "DIR", "Copy the image to DIR, links as links (with prune)"),
+        value(None, "compress", "HOW", "Compression of the copied files: keep or none [default: keep]"),
+        flag(None, "modules", "Add the selected modules to the image (with prune)"),
+        flag(None, "summary", "Print the size of all files and of the image to standard error (with prune)"),
     ]
 }
 

@@ -27,17 +27,19 @@ use crate::report::{self, Exit, Level, Outcome, Report};
 pub fn command() -> Command {
     let usage = "kmod meta build [OPTIONS] [RELEASE]\n       kmod meta show [OPTIONS] [RELEASE]\n       \
                  kmod meta lookup [OPTIONS] MODALIAS...\n       kmod meta verify [OPTIONS] [RELEASE]";
-    let meta = "Use this meta.pb [default: that of the module directory, or of the one above]";
-    let output = "Of build: write to FILE, or - [default: meta.pb in the module directory]";
-    options::table("meta", "Make, show, search and check the meta.pb of image-based systems", usage)
+    let meta = "Use this meta.pb [default: the one in the module directory, or in its parent]";
+    let output =
+        "Write to FILE, - for standard output (with build) [default: meta.pb in the module directory]";
+    options::table("meta", "Build, show, search and check a meta.pb", usage)
         .args(own_options::target())
         .args([options::meta().help(meta), value(Some('o'), "output", "FILE", output), options::json()])
         .args(options::syslog_and_verbose())
         .arg(options::help())
         .after_help(
-            "build makes the file of the modules themselves, show prints what is in it, lookup prints the modules for \
-             a device, and verify says what is wrong with it, by itself and against the modules. RELEASE is the same as \
-             --set-version RELEASE.",
+            "Commands:\n  build   Read the modules and write their meta.pb\n  show    Print the contents of a meta.pb\n  \
+             lookup  Print the modules for a device\n  \
+             verify  Check a meta.pb, by itself and against the modules\n\n\
+             The operand RELEASE is the same as --set-version RELEASE.",
         )
 }
 
