@@ -1,11 +1,11 @@
 //! Plausibility checks of the binary indexes.
 //!
-//! A wrong byte may leave an index well formed. These checks detect it by its effects: an entry of
-//! modules.dep.bin contains the path of the module that it is for, and its dependencies are entries
-//! themselves; the other indexes refer to modules that are in modules.dep.bin or built in; no module is
-//! both built in and a file. If one of these does not hold, the text twin of the index is used instead. No
-//! check detects a changed letter in a pattern, a module name that became another module's name, or an
-//! entry that can no longer be found: the index formats have no checksum.
+//! An index with a wrong byte may still be well formed. These checks detect wrong bytes by their effects: an entry of
+//! modules.dep.bin contains the path of the module that it is for, and its dependencies are entries themselves; the other
+//! indexes refer to modules that are in modules.dep.bin or built in; no module is both built in and a file. If one of
+//! these does not hold, the text twin of the index is used instead. No check detects a changed letter in a pattern, a
+//! module name that became another module's name, or an entry that can no longer be found, because the index formats have
+//! no checksums.
 
 use bstr::BString;
 
@@ -21,8 +21,8 @@ impl Backend for Indexes {
     fn dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         let entry = || self.get(IndexKind::Dep, name);
         // Indexes contain only ASCII.
-        let is_right = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
-        match Dep::parse(entry()?).filter(is_right) {
+        let is_plausible = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
+        match Dep::parse(entry()?).filter(is_plausible) {
             None if self.doubt(IndexKind::Dep, "wrong entry for", name) => Dep::parse(entry()?),
             dep => dep,
         }
@@ -79,8 +79,8 @@ impl Backend for Indexes {
 impl Indexes {
     /// Whether an index refers to a name that is not a module, and a second lookup may give another result.
     fn misleads(&self, kind: IndexKind, name: &[u8]) -> bool {
-        let lost = if kind == IndexKind::BuiltinAlias {
-            self.never_built(name)
+        let unknown = if kind == IndexKind::BuiltinAlias {
+            self.is_not_builtin(name)
         } else if self.dep(name).is_some() {
             false
         } else if self.renew() {
@@ -88,7 +88,7 @@ impl Indexes {
         } else {
             self.has_no_file(name)
         };
-        lost && self.doubt(kind, "refers to unknown module", name)
+        unknown && self.doubt(kind, "refers to unknown module", name)
     }
 
     /// Whether a name that the index lacks is missing from the text twin too.
@@ -103,9 +103,9 @@ impl Indexes {
         !misses
     }
 
-    /// Whether nothing indicates that `name` is built in. Some parts of the kernel that have aliases there,
+    /// Whether nothing indicates that `name` is built in. Some parts of the kernel that have aliases in this index,
     /// such as debugfs, are not in the list of built-in modules.
-    fn never_built(&self, name: &[u8]) -> bool {
+    fn is_not_builtin(&self, name: &[u8]) -> bool {
         let info = || modinfo::builtin_modinfo(self.builtin_info());
         self.get(IndexKind::Builtin, name).is_none()
             && info().next().is_some()

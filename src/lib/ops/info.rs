@@ -44,7 +44,7 @@ pub struct Info {
     section: Vec<u8>,
     signature: Option<Signature>,
     /// The key and the value of the signature in hexadecimal.
-    hexed: [Vec<u8>; 2],
+    signature_hex: [Vec<u8>; 2],
 }
 
 /// The keys of the signature's fields, in order.
@@ -64,7 +64,8 @@ impl InfoReader {
     /// Errors: those of [`Opener::open`] and [`ElfModule::parse`]; absent if there is no `.modinfo` section. A
     /// signature that cannot be read is not an error: its fields are missing.
     pub fn read(&mut self, dir: &Path, path: &Path, with_signature: bool) -> Result<Info> {
-        if let Some(info) = self.caches.record(dir, path, |record| Info::known(record, with_signature)) {
+        if let Some(info) = self.caches.record(dir, path, |record| Info::from_record(record, with_signature))
+        {
             return Ok(info);
         }
         let file = self.opener.open(path)?;
@@ -73,18 +74,19 @@ impl InfoReader {
 }
 
 impl Info {
-    /// `None` for a module without `.modinfo`: reading the file then returns the right error.
-    fn known(record: &Record<'_>, with_signature: bool) -> Option<Self> {
+    /// Returns the information in a cached record; `None` for a module without `.modinfo`, because reading the file then
+    /// returns the right error.
+    fn from_record(record: &Record<'_>, with_signature: bool) -> Option<Self> {
         let end = if with_signature { record.signature() } else { None };
         Some(Self::new(record.modinfo()?.to_vec(), end))
     }
 
-    /// Makes an `Info` from strings that were not read from a module file.
+    /// Creates an `Info` from strings that were not read from a module file.
     pub fn of_strings(section: Vec<u8>) -> Self {
         Self::new(section, None)
     }
 
-    /// Of a module that is part of the kernel.
+    /// Returns the information about a built-in module.
     pub fn builtin(context: &Context, name: &[u8]) -> Self {
         let entries = builtin(context.builtin_modinfo(), name);
         let strings: Vec<[&[u8]; 4]> = entries.map(|entry| [entry.key, b"=", entry.value, b"\0"]).collect();
@@ -93,8 +95,9 @@ impl Info {
 
     fn new(section: Vec<u8>, end: Option<&[u8]>) -> Self {
         let signature = end.and_then(Signature::of_end);
-        let hexed = signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
-        Self { section, signature, hexed }
+        let signature_hex =
+            signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
+        Self { section, signature, signature_hex }
     }
 
     fn read_source(source: &dyn Source, with_signature: bool) -> elf::Result<Self> {
@@ -123,7 +126,7 @@ impl Info {
     /// Returns the fields in order: the strings as in the section, then [`SIGNATURE_FIELDS`] for a signed
     /// module, key and signature in hexadecimal.
     pub fn entries(&self) -> impl Iterator<Item = Field<'_>> {
-        let [key, value] = &self.hexed;
+        let [key, value] = &self.signature_hex;
         let fields = self.signature.as_ref().map(|signature| {
             let values: [&[u8]; 5] =
                 [signature.id.as_bytes(), &signature.signer, key, signature.hash.as_bytes(), value];

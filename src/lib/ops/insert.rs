@@ -2,9 +2,8 @@
 //!
 //! An uncompressed file is passed by descriptor. A compressed one is passed by descriptor too if the kernel
 //! can decompress its format. If it cannot, or if it refuses this file (some kernels do for xz with CRC64
-//! or a large dictionary, or for lack of memory), the file is decompressed here. Only errors that
-//! decompression can cause lead to that second attempt, and its result is the one that is returned: a
-//! module that is itself invalid is refused again.
+//! or a large dictionary, or for lack of memory), the file is decompressed here. The second attempt is made only after an
+//! error that decompression can cause, and its result is returned: a module that is itself invalid is refused again.
 
 use std::borrow::Cow;
 use std::ffi::CString;

@@ -15,7 +15,7 @@ use oxmod::formats::index::{Index, text};
 use oxmod::formats::meta::{Aliases, MetaReader, RadixTree, message};
 use oxmod::formats::modinfo;
 use oxmod::name;
-use oxmod::ops::meta_check::{example, serving};
+use oxmod::ops::meta_check::{example, modules_for};
 use oxmod_test_support::{Kernel, RELEASE, Root, Run, Side, exhaustive, kernels};
 use prost::Message as _;
 
@@ -162,7 +162,7 @@ fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: 
         fs::read(kernel.root.join("lib/modules").join(&kernel.release).join("modules.builtin.modinfo"));
     for info in modinfo::builtin_aliases(&builtin.unwrap()) {
         let Ok(pattern) = name::normalize_alias(info.value) else { continue };
-        let served = serving(&meta, &example(&pattern)).unwrap();
+        let served = modules_for(&meta, &example(&pattern)).unwrap();
         assert!(
             served.iter().any(|served| served.builtin && served.name == info.module),
             "{}",
@@ -333,7 +333,7 @@ fn files_that_are_none() {
     assert_eq!(meta(&root, &["build"]).0, 0);
     let whole = fs::read(&file).unwrap();
     for (bytes, why) in [
-        (&b""[..], "not a MetaReader message"),
+        (&b""[..], "not a Meta message"),
         (b"\x0bxx", "unknown wire type"),
         (&whole[..whole.len() / 2], "truncated field"),
         (b"\x12\x02\x08\x09", "unknown node kind"),

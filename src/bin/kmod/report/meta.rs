@@ -70,7 +70,7 @@ impl fmt::Display for Words<'_> {
             Flaw::Pattern { module, pattern, missing: false } => {
                 write!(f, "{}: does not have alias {}", v(module), v(pattern))
             }
-            Flaw::Unanswered { module, modalias } => {
+            Flaw::NotFound { module, modalias } => {
                 write!(f, "{}: not found for {}", v(module), v(modalias))
             }
         }

@@ -109,7 +109,7 @@ impl Report {
                 verbatim(command),
                 verbatim(&step.module)
             )),
-            CommandError::Circle(command) => self.circle("install", command, step.module.as_bstr()),
+            CommandError::Recursion(command) => self.circle("install", command, step.module.as_bstr()),
         }
     }
 
@@ -171,7 +171,7 @@ impl Report {
             ModuleError::Kernel { errno, .. } => {
                 self.error(format_args!("could not remove '{}': {}", verbatim(module), strerror(*errno)));
             }
-            ModuleError::Command { error: CommandError::Circle(command), .. } => {
+            ModuleError::Command { error: CommandError::Recursion(command), .. } => {
                 self.circle("remove", command, module);
             }
             _ => {}

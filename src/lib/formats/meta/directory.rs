@@ -157,9 +157,9 @@ impl Directory {
 }
 
 impl Meta {
-    /// The bytes of the file, with an index before the message.
+    /// Encodes the file, with an index before the message.
     ///
-    /// Errors: more than 4 GiB.
+    /// Errors: the file exceeds 4 GiB.
     pub fn into_file(self) -> Result<Vec<u8>> {
         let mut lines = Vec::new();
         let mut places = Vec::with_capacity(self.modules.len());
@@ -175,8 +175,8 @@ impl Meta {
     }
 }
 
-/// The bytes of a file of ours: `body`, the message without an index, behind its index. `modules` are the places of its
-/// modules in it and their names, `end` is where they end.
+/// Returns a file that consists of an index and `body`, the message without an index. `modules` contains the offset of
+/// each module in `body` and its name, and `end` is the offset at which the modules end.
 fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<String>) -> Result<Vec<u8>> {
     let limit = |_| FormatError::malformed("a file of more than 4 GiB");
     let mut index = Index { modules: vec![0; modules.len()], lines, ..Index::default() };
@@ -186,7 +186,7 @@ fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<Strin
     }
     names.sort_unstable();
     index.names = names;
-    // The index has the same length whatever the offsets are, as long as they are not 0.
+    // The length of the index does not depend on the values of the offsets, except that 0 is not encoded.
     (index.size, index.modules_end) = (1, 1);
     let len = index.encoded_len();
     let head = KEY.len() + prost::length_delimiter_len(len) + len;

@@ -1,4 +1,4 @@
-//! The protobuf message `MetaReader` of image-based systems: modules, their dependencies, and a radix tree of their aliases.
+//! The protobuf message `Meta` of image-based systems: modules, their dependencies, and a radix tree of their aliases.
 //!
 //! Owns the format: proto3, package `osbase.kmod.spec`, with extensions of oxmod in fields from 100 on, which other
 //! readers skip; see meta.pb(5). Messages are decoded in place, and a lookup decodes only what it needs. Must not know

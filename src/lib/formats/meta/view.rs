@@ -70,7 +70,7 @@ impl MetaReader {
             place = fields.place();
         }
         if directory.len() == 0 && device_trees.is_empty() {
-            return Err(FormatError::new(FormatKind::NotThisFormat, "not a MetaReader message"));
+            return Err(FormatError::new(FormatKind::NotThisFormat, "not a Meta message"));
         }
         if u32::try_from(directory.len()).is_err() {
             return Err(FormatError::new(FormatKind::Limit, "too many modules"));

@@ -99,7 +99,7 @@ pub struct BlockCache<R> {
 }
 
 impl<R: ReadAt> BlockCache<R> {
-    /// Makes a cache on top of `reader`. `first` is the part of the start of the file that was already read, possibly
+    /// Creates a cache on top of `reader`. `first` is the part of the start of the file that was already read, possibly
     /// empty; `buffers` come from an earlier cache (see [`take_buffers`](Self::take_buffers)), if there is one.
     pub fn new(reader: R, first: Vec<u8>, buffers: Vec<Vec<u8>>) -> Self {
         let places = if first.len() as u64 == reader.size() { 1 } else { FEW };
@@ -198,7 +198,7 @@ impl<R: ReadAt> BlockCache<R> {
         }
     }
 
-    /// Makes one block of a range that lies in several blocks or was truncated; if there is no more room, of the whole
+    /// Creates one block for a range that lies in several blocks or was truncated; if there is no more room, for the whole
     /// file.
     fn join(&self, wanted: Range<u64>) -> Result<(), Cause> {
         if self.kept.get().0 == self.blocks.len() {

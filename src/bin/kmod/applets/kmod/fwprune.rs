@@ -1,8 +1,8 @@
-//! `kmod fwprune`: what Monogon's image builder needs of a kernel's modules, by the flags of its own tool.
+//! `kmod fwprune`: writes the files that Monogon's image builder needs, with the flags of Monogon's own tool.
 //!
-//! Writes a meta.pb of the modules and an fsspec of the modules, that meta.pb and the firmware that the modules ask for.
-//! Beyond the original: modules and firmware may be compressed, files that are no modules are passed over, patterns and
-//! links of directories are understood, and what is ambiguous is told.
+//! They are a meta.pb of the modules, and an fsspec of the modules, that meta.pb and the firmware that the modules request.
+//! Unlike the original, this tool supports compressed modules and firmware, skips files that are not modules, expands
+//! patterns, follows links to directories, and reports ambiguities.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -59,9 +59,9 @@ pub fn command() -> Command {
 /// Runs `kmod fwprune`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
-    let respelt = go_flags(&invocation.command, &invocation.args);
+    let args = go_flags(&invocation.command, &invocation.args);
     let mut flags = Flags::default();
-    let mut argv = Options::over(invocation, &respelt);
+    let mut argv = Options::over(invocation, &args);
     while let Some(option) = argv.next()? {
         flags.take(option.id, option.value.unwrap_or_default(), &report)?;
     }
@@ -71,7 +71,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     Job::new(&flags, &report)?.run()
 }
 
-/// The flags as typed.
+/// The flags of the command line.
 #[derive(Debug, Default)]
 struct Flags {
     values: Vec<(String, OsString)>,
@@ -94,14 +94,14 @@ impl Flags {
         Ok(())
     }
 
-    /// The last value of a flag that has to be there.
+    /// Returns the last value of a required flag.
     fn required(&self, name: &str, report: &Report) -> Result<&Path, Exit> {
         let mut values = self.values.iter().rev().filter(|(id, value)| id == name && !value.is_empty());
         values.next().map(|(_, value)| Path::new(value)).ok_or_else(|| report.missing_flag(name))
     }
 }
 
-/// What is to be done, all flags being there.
+/// A run, after all required flags were found.
 struct Job<'a> {
     flags: &'a Flags,
     report: &'a Report,
@@ -128,11 +128,11 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// Everything is made before anything is written.
+    /// Builds all files, then writes them.
     fn run(&self) -> Outcome {
         self.builtin()?;
         let files = op::files(self.modules).map_err(|error| self.report.unreadable(&error))?;
-        files.strays.iter().for_each(|stray| self.report.stray(stray));
+        files.others.iter().for_each(|path| self.report.not_a_module(path));
         let mut image = self.firmware(&files)?;
         let meta = self.meta()?;
         for (_, path) in &files.modules {
@@ -145,7 +145,7 @@ impl<'a> Job<'a> {
         op::write_all(&outputs).map_err(|error| self.report.unwritten(&error))
     }
 
-    /// What is part of the kernel may ask before there is a file system to answer.
+    /// Reports built-in modules that request firmware: they may do so before any file system is mounted.
     fn builtin(&self) -> Outcome {
         let needs = op::needs_of_builtin_in(self.modinfo);
         let needs = needs.map_err(|error| self.report.unreadable(&error))?;
@@ -155,7 +155,7 @@ impl<'a> Job<'a> {
         if needs.is_empty() { Ok(()) } else { Err(Exit::Failure) }
     }
 
-    /// The firmware of all modules, and the links to it.
+    /// Returns an image of the firmware of all modules, and of the links to it.
     fn firmware(&self, files: &DirectoryFiles) -> Result<ImageTree, Exit> {
         let modules: Vec<(&BString, &PathBuf)> =
             files.modules.iter().map(|(name, path)| (name, path)).collect();
@@ -179,12 +179,12 @@ impl<'a> Job<'a> {
         if self.flags.strict && !survey.missing.is_empty() { Err(Exit::Failure) } else { Ok(image) }
     }
 
-    /// The bytes of meta.pb. A module that is not wholly read would be wrong in it.
+    /// Builds meta.pb. It is an error if a module cannot be read completely, because its entry would be wrong.
     fn meta(&self) -> Result<Vec<u8>, Exit> {
-        let torn = Arc::new(AtomicBool::new(false));
-        let (seen, report) = (Arc::clone(&torn), self.report.clone());
+        let incomplete = Arc::new(AtomicBool::new(false));
+        let (seen, report) = (Arc::clone(&incomplete), self.report.clone());
         let sink = Sink::new(move |notice| match notice {
-            // Lists that others have no use for, and what has been passed over already.
+            // Lists that meta.pb does not need, and files that have been reported already.
             Notice::Depmod(
                 DepmodNotice::ListUnreadable { .. }
                 | DepmodNotice::Progress { .. }
@@ -198,13 +198,10 @@ impl<'a> Job<'a> {
             notice => report.library(notice),
         });
         let dir = self.modules;
-        let config = depmod::DepmodOptions {
-            builtin_modinfo: Some(self.modinfo.into()),
-            ..depmod::DepmodOptions::default()
-        };
+        let options = depmod::DepmodOptions::new().builtin_modinfo(Some(self.modinfo.into()));
         let tree = depmod::ModuleTree { dir, out: dir, release: b"", given: None };
-        let meta = depmod::meta(&tree, &config, &sink);
+        let meta = depmod::meta(&tree, &options, &sink);
         let meta = meta.map_err(|failure| self.report.no_output(dir, &failure))?;
-        if torn.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(meta) }
+        if incomplete.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(meta) }
     }
 }

@@ -45,7 +45,7 @@ pub fn failure_of(error: &ModuleError) -> Object {
             CommandError::Status(command, status) => {
                 failure(Reason::CommandFailed).set("status", *status).text("command", command)
             }
-            CommandError::Circle(command) => failure(Reason::CommandCircle).text("command", command),
+            CommandError::Recursion(command) => failure(Reason::CommandCircle).text("command", command),
         },
         ModuleError::Forbidden { forbidden, .. } => {
             let object = failure(Reason::Forbidden).text("module", &forbidden.module);

@@ -45,9 +45,9 @@ pub struct Settings {
     pub watch: bool,
     /// `--trigger`.
     pub trigger: bool,
-    /// `--jobs`: how many devices to serve in parallel, at least one.
+    /// `--jobs`: for how many devices to load modules in parallel, at least one.
     pub jobs: usize,
-    /// Which modules to load.
+    /// The module directory and its configuration.
     pub target: Target,
 }
 
@@ -76,7 +76,9 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<Settings, Exit>
     }
     match argv.operands().first() {
         Some(operand) => Err(report.surplus_operand(operand)),
-        None if settings.watch && (settings.dry_run || settings.json) => Err(report.endless()),
+        None if settings.watch && (settings.dry_run || settings.json) => {
+            Err(report.not_with("--watch", "--dry-run or --json"))
+        }
         None => Ok(settings),
     }
 }

@@ -132,7 +132,7 @@ fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit
     let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
     let context = target.open(dir, &target.config_source(), &report.sink());
     let context = context.map_err(|error| report.unreadable(&error))?;
-    let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
+    let chosen = op::select(&context, &request.selection).map_err(|why| report.selection_failed(&why))?;
     let (needs, unread) = op::needs(&context, &chosen);
     let mut outcome = report.unreadable_inputs(&unread);
     let unread = unread.into_iter().map(|error| error.path).collect();
@@ -173,7 +173,7 @@ impl Known<'_> {
         }
         let quiet = missing.iter().filter(|missing| missing.why == Unavailable::Absent).count();
         if quiet > 0 && !self.report.shows(Level::Notice) {
-            self.report.much_is_missing(quiet);
+            self.report.missing_count(quiet);
         }
         Ok(())
     }

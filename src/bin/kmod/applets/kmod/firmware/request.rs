@@ -229,7 +229,7 @@ impl Request {
         let names = names.map_err(|error| report.unreadable(&error))?;
         // Nothing at all would stand for everything.
         if names.is_empty() {
-            return Err(report.nothing_named(path));
+            return Err(report.empty_list(path));
         }
         self.selection.names.extend(names);
         Ok(())

@@ -82,7 +82,7 @@ const fn kind(flaw: &Flaw) -> &'static str {
         Flaw::Order(_) => "order",
         Flaw::Pattern { .. } => "pattern",
         Flaw::Release { .. } => "release",
-        Flaw::Unanswered { .. } => "unanswered",
+        Flaw::NotFound { .. } => "unanswered",
     }
 }
 
@@ -97,7 +97,7 @@ fn module(flaw: &Flaw) -> Option<&[u8]> {
         | Flaw::NoSuchModule { module, .. }
         | Flaw::Path { module, .. }
         | Flaw::Depends { module, .. }
-        | Flaw::Unanswered { module, .. } => Some(module),
+        | Flaw::NotFound { module, .. } => Some(module),
         Flaw::Nameless(_)
         | Flaw::Cycle(_)
         | Flaw::Tree(..)

@@ -1,4 +1,4 @@
-//! `kmod meta`: makes, shows, searches and checks a meta.pb.
+//! `kmod meta`: builds, shows, searches and checks a meta.pb.
 
 mod json;
 mod text;
@@ -28,8 +28,7 @@ pub fn command() -> Command {
     let usage = "kmod meta build [OPTIONS] [RELEASE]\n       kmod meta show [OPTIONS] [RELEASE]\n       \
                  kmod meta lookup [OPTIONS] MODALIAS...\n       kmod meta verify [OPTIONS] [RELEASE]";
     let meta = "Use this meta.pb [default: the one in the module directory, or in its parent]";
-    let output =
-        "Write to FILE, - for standard output (with build) [default: meta.pb in the module directory]";
+    let output = "Write to FILE, or - for standard output (with build) [default: in the module directory]";
     options::table("meta", "Build, show, search and check a meta.pb", usage)
         .args(own_options::target())
         .args([options::meta().help(meta), value(Some('o'), "output", "FILE", output), options::json()])
@@ -157,8 +156,8 @@ fn help(invocation: &Invocation) -> Outcome {
     Err(Exit::Failure)
 }
 
-/// The bytes of the file as they would be if it were made now, of the modules in `dir`.
-fn made(settings: &Settings, dir: &Path, release: &OsStr, report: &Report) -> Result<Vec<u8>, Exit> {
+/// Returns the contents of the file, built from the modules in `dir`.
+fn build_bytes(settings: &Settings, dir: &Path, release: &OsStr, report: &Report) -> Result<Vec<u8>, Exit> {
     let progress = Progress::new("kmod: reading modules");
     let sink = Sink::new({
         let report = report.clone();
@@ -168,17 +167,14 @@ fn made(settings: &Settings, dir: &Path, release: &OsStr, report: &Report) -> Re
             }
         }
     });
-    let config = op::DepmodOptions {
-        depmod: depmod_config(&settings.target.config, &sink),
-        ..op::DepmodOptions::default()
-    };
+    let options = op::DepmodOptions::new().config(depmod_config(&settings.target.config, &sink));
     let tree = op::ModuleTree { dir, out: dir, release: release.as_bytes(), given: None };
-    op::meta(&tree, &config, &sink).map_err(|failure| report.no_output(dir, &failure))
+    op::meta(&tree, &options, &sink).map_err(|failure| report.no_output(dir, &failure))
 }
 
 fn build(settings: &Settings, report: &Report) -> Outcome {
     let dir = settings.module_dir(report)?;
-    let bytes = made(settings, &dir, &settings.release(report)?, report)?;
+    let bytes = build_bytes(settings, &dir, &settings.release(report)?, report)?;
     let path = settings.output.clone().unwrap_or_else(|| path_in(&dir));
     if path == Path::new("-") {
         let mut out = Out::open();
@@ -218,7 +214,7 @@ fn lookup(
 ) -> Outcome {
     let mut outcome = Ok(());
     for modalias in modaliases {
-        let found = file.serving(modalias.as_bytes()).map_err(unusable)?;
+        let found = file.modules_for(modalias.as_bytes()).map_err(unusable)?;
         view.found(modalias, &found)?;
         if found.is_empty() {
             outcome = Err(report.no_module_for(modalias));
@@ -235,14 +231,14 @@ fn verify(
     view: &mut dyn View,
 ) -> Outcome {
     let mut flaws = file.flaws().map_err(unusable)?;
-    // Positions that are wrong would mislead the comparison.
+    // With invalid positions, a comparison would be meaningless.
     if flaws.is_empty() {
-        let made = match file.found_above() {
-            // The modules of every kernel there, and so of no release.
-            Some(above) => made(settings, above, OsStr::new(""), report),
-            None => made(settings, &settings.module_dir(report)?, &settings.release(report)?, report),
+        let expected = match file.found_above() {
+            // The file contains the modules of all kernels in that directory, so there is no single release.
+            Some(above) => build_bytes(settings, above, OsStr::new(""), report),
+            None => build_bytes(settings, &settings.module_dir(report)?, &settings.release(report)?, report),
         };
-        flaws = file.differences(made?).map_err(unusable)?;
+        flaws = file.differences(expected?).map_err(unusable)?;
     }
     flaws.iter().try_for_each(|flaw| view.flaw(flaw))?;
     if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) }
