@@ -1,4 +1,4 @@
-//! insmod: loads one file, without configuration and without dependencies.
+//! insmod: loads one module file, without configuration and without dependencies.
 
 use std::path::Path;
 

@@ -10,7 +10,7 @@ use oxmod::ops::command::CommandError;
 use oxmod::ops::probe::Decision;
 
 use super::escaped::{escaped, escaped_path};
-use super::modprobe::kernel_answer;
+use super::modprobe::kernel_error;
 use super::{Exit, Level, Report, io_text, verbatim, verbatim_path};
 
 impl Report {
@@ -138,7 +138,7 @@ fn reason(driver: &BString, error: &ModuleError) -> String {
     match error {
         ModuleError::NotFound { name } => format!("module '{}' not found", escaped(name)),
         ModuleError::Forbidden { forbidden, .. } => verbatim(&forbidden.explain(driver)).to_string(),
-        ModuleError::Kernel { errno, .. } => kernel_answer(*errno),
+        ModuleError::Kernel { errno, .. } => kernel_error(*errno),
         ModuleError::File { error, .. } => format!("{}: {}", verbatim_path(&error.path), error.cause),
         ModuleError::Command { error: CommandError::Status(command, status), .. } => {
             format!("install command '{}': retcode {status}", verbatim(command))

@@ -84,12 +84,12 @@ impl Report {
             }
             _ => {}
         }
-        let _ = self.not_inserted(module, format_args!("{}", kernel_answer(error.errno())));
+        let _ = self.not_inserted(module, format_args!("{}", kernel_error(error.errno())));
     }
 
     /// `--first-time` with a module that is loaded.
     pub fn already_loaded(&self, module: &BString) -> Exit {
-        self.not_inserted(module, format_args!("{}", kernel_answer(libc::EEXIST)))
+        self.not_inserted(module, format_args!("{}", kernel_error(libc::EEXIST)))
     }
 
     /// A module that is forbidden, or one that depends on such a module.
@@ -195,7 +195,7 @@ impl Report {
 }
 
 /// kmod's words for the errno with which the kernel refuses a module.
-pub(super) fn kernel_answer(errno: i32) -> String {
+pub(super) fn kernel_error(errno: i32) -> String {
     match errno {
         libc::EEXIST => "Module already in kernel".to_owned(),
         libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".to_owned(),

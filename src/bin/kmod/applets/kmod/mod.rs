@@ -1,4 +1,4 @@
-//! `kmod` under its own name: the subcommands.
+//! The program under its own name, `kmod`: the subcommands.
 
 #[cfg(feature = "coldplug")]
 pub mod coldplug;
@@ -45,13 +45,13 @@ pub fn run(invocation: &Invocation) -> Outcome {
         help(invocation)?;
         return Err(Exit::Failure);
     };
-    // getopt's messages of a subcommand begin with its name, all others with kmod's.
+    // getopt's messages for a subcommand begin with the name of the subcommand, all other messages with `kmod`.
     (subcommand.run)(&Invocation {
         argv0: name,
         tool: invocation.tool,
         args: operands.collect(),
         command: (subcommand.command)(),
-        // getopt's state outlives the walk over kmod's own options: subcommands do not permute either.
+        // As in kmod, whose subcommands inherit the state of getopt: they do not permute their arguments either.
         ordering: invocation.ordering,
         registry: invocation.registry,
     })

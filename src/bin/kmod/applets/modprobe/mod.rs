@@ -1,4 +1,4 @@
-//! modprobe: loads a module with all it needs, removes it, or answers questions about it.
+//! modprobe: loads or removes a module and its dependencies, or prints information about it.
 
 mod args;
 mod json;
@@ -103,7 +103,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let line = args::parse(invocation, &report)?;
     if line.settings.json {
-        return json::answer(&report, |view| work(line, &report, view));
+        return json::write(&report, |view| work(line, &report, view));
     }
     let mut text = Text::new();
     let outcome = work(line, &report, &mut text);
@@ -115,7 +115,7 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     let target = &settings.target;
     let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
     let context = target.open(dir, &target.config_source(), &report.sink());
-    // Given back piece by piece at the end it would take as long as a tenth of the whole run.
+    // Not dropped, because that would take a tenth of the time of the whole run.
     let context = ManuallyDrop::new(context.map_err(|error| report.unreadable(&error))?);
     if let Some(meta) = context.meta_file() {
         report.looks_in(meta);
@@ -126,8 +126,8 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     match job {
         Job::Remove(operands) => remove::all(&loader, &operands, view),
         Job::Insert(operands, parameters) => loader.all(&operands, parameters.as_bstr(), view),
-        question => match view.out() {
-            Some(out) => show::answer(&context, &question, out, report),
+        job => match view.out() {
+            Some(out) => show::run(&context, &job, out, report),
             None => Err(report.text_only()),
         },
     }

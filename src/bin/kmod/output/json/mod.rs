@@ -33,7 +33,7 @@ pub struct Format {
 
 /// Writes one document, whose list `fill` supplies, and passes its outcome on. From now on the report's messages stand
 /// in the document too.
-pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
+pub fn write(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
     report.record();
     let envelope = Object::new().set("format", format.name).set("version", VERSION);
     let mut list = List { out: Out::open(), empty: true, more: Object::new() };
@@ -149,7 +149,7 @@ pub struct List {
 
 impl List {
     /// Adds members to the document itself.
-    pub fn beside(&mut self, members: Object) {
+    pub fn add_members(&mut self, members: Object) {
         self.more = members;
     }
 

@@ -1,6 +1,6 @@
 //! `kmod coldplug --json`: the result, or the plan, for each group of devices.
 //!
-//! This module owns the form of the items. A group is written when its drivers have been loaded.
+//! This module owns the form of the items. The groups of a scan are written when their drivers have been loaded.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -18,15 +18,15 @@ use crate::report::{Outcome, Report};
 const FORMAT: Format = Format { name: "coldplug", list: "needs" };
 
 /// Writes the document about what `work` shows.
-pub fn answer(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
-    json::answer(FORMAT, report, |list| work(list))
+pub fn write(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
+    json::write(FORMAT, report, |list| work(list))
 }
 
 impl View for List {
     fn begin(&mut self, directory: &Path, meta: Option<&Path>, dry_run: bool) {
         let (directory, meta) = (directory.as_os_str(), meta.map(|path| path.as_os_str().as_bytes()));
         let object = Object::new().set("dry_run", dry_run).text("directory", directory.as_bytes());
-        self.beside(object.maybe_text("meta", meta));
+        self.add_members(object.maybe_text("meta", meta));
     }
 
     fn planned(&mut self, group: &DeviceGroup, plan: &GroupPlan) {

@@ -44,7 +44,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let settings = options::parse(invocation, &report)?;
     if settings.json {
-        return json::answer(&report, |view| work(&settings, &report, view));
+        return json::write(&report, |view| work(&settings, &report, view));
     }
     let mut text = Text::new();
     let outcome = work(&settings, &report, &mut text);

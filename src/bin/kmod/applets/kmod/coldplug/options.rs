@@ -33,7 +33,7 @@ pub fn command() -> Command {
         )
 }
 
-/// The options, as typed.
+/// The options of the command line.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Settings {
@@ -67,7 +67,7 @@ impl Settings {
     }
 }
 
-/// Reads argv.
+/// Parses argv.
 pub fn parse(invocation: &Invocation, report: &Report) -> Result<Settings, Exit> {
     let mut settings = Settings { jobs: 1, ..Settings::default() };
     let mut argv = Options::anywhere(invocation);

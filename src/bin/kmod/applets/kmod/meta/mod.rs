@@ -42,14 +42,14 @@ pub fn command() -> Command {
         )
 }
 
-/// A question about a file.
+/// A task that reads a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// What is in it.
+    /// Print the contents.
     Show,
-    /// Which modules are for a device.
+    /// Print the modules for a device.
     Lookup,
-    /// What is wrong with it.
+    /// Print the defects.
     Verify,
 }
 
@@ -86,7 +86,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What makes no sense for a task; `None` is that of making a file.
+    /// Checks that the options are valid for a task; `None` stands for `build`.
     fn check(&self, task: Option<Task>, report: &Report) -> Outcome {
         match task {
             None if self.json => Err(report.not_with("--json", "build")),
@@ -139,7 +139,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     match task {
         None => build(&settings, &report),
         Some(task) if settings.json => {
-            json::answer(task, &report, |view| work(task, &settings, &operands, &report, view))
+            json::write(task, &report, |view| work(task, &settings, &operands, &report, view))
         }
         Some(task) => {
             let mut out = Out::open();
