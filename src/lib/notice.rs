@@ -77,7 +77,7 @@ pub enum Notice {
     ConfigSubdirectory(PathBuf),
     /// A configuration file that is listed but cannot be examined, such as a dangling link.
     ConfigDangling(Error),
-    /// A binary index that cannot be used; the text file beside it is read instead.
+    /// A binary index that cannot be used; the text file from which it was made is read instead.
     IndexUnusable {
         /// The reason, with the path of the binary index.
         error: Error,

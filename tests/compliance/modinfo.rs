@@ -271,7 +271,7 @@ fn damaged_files() {
     refused(&[&xz[..], b"rubbish of some length"].concat(), "Invalid argument", "xz data is corrupt");
     let zstd = compress(&whole, Compression::Zstd);
     refused(zstd.get(..zstd.len() - 5).unwrap_or_default(), "Invalid argument", "zstd data is truncated");
-    refused(&[&zstd[..], b"rubbish"].concat(), "Invalid argument", "rubbish behind the zstd data");
+    refused(&[&zstd[..], b"rubbish"].concat(), "Invalid argument", "garbage after the zstd data");
 }
 
 #[test]

@@ -119,7 +119,7 @@ mod tests {
         let (key, value) = &entries[1234];
         assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()));
         let (read, blocks) = (stored.kept().0, bytes.len() as u64 / BLOCK);
-        assert!((read as u64) < blocks / 2, "{read} blocks for one look-up");
+        assert!((read as u64) < blocks / 2, "{read} blocks for one lookup");
         for (key, value) in &entries {
             assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()), "{key}");
         }

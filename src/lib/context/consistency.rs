@@ -23,7 +23,7 @@ impl Backend for Indexes {
         // Indexes contain only ASCII.
         let is_plausible = |dep: &Dep<'_>| *name::from_path(dep.path) == *name && dep.line().is_ascii();
         match Dep::parse(entry()?).filter(is_plausible) {
-            None if self.doubt(IndexKind::Dep, "wrong entry for", name) => Dep::parse(entry()?),
+            None if self.stop_using(IndexKind::Dep, "wrong entry for", name) => Dep::parse(entry()?),
             dep => dep,
         }
     }
@@ -35,7 +35,7 @@ impl Backend for Indexes {
         }
         let listed = |path: &[u8]| self.dep(&name::from_path(path)).is_some_and(|dep| dep.path == path);
         if let Some(path) = dep.dependencies().find(|path| !listed(path)) {
-            self.doubt(IndexKind::Dep, "no entry for", path);
+            self.stop_using(IndexKind::Dep, "no entry for", path);
         }
         // One of these lookups may have shown that the index is damaged, and that the first result is
         // wrong.
@@ -50,14 +50,14 @@ impl Backend for Indexes {
         let doubtful = !self.is_rebuilt(IndexKind::Builtin)
             && self.dep(name).is_some()
             && self.in_text(IndexKind::Builtin, name) == Some(false);
-        !(doubtful && self.doubt(IndexKind::Builtin, "wrongly lists", name)) || listed()
+        !(doubtful && self.stop_using(IndexKind::Builtin, "wrongly lists", name)) || listed()
     }
 
     fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
         // An index that misleads is no longer used afterwards, so this loop ends.
         loop {
             let found = self.matches(kind, key);
-            if !found.iter().any(|name| self.misleads(kind, name)) {
+            if !found.iter().any(|name| self.refers_to_unknown(kind, name)) {
                 return found;
             }
         }
@@ -78,7 +78,7 @@ impl Backend for Indexes {
 
 impl Indexes {
     /// Whether an index refers to a name that is not a module, and a second lookup may give another result.
-    fn misleads(&self, kind: IndexKind, name: &[u8]) -> bool {
+    fn refers_to_unknown(&self, kind: IndexKind, name: &[u8]) -> bool {
         let unknown = if kind == IndexKind::BuiltinAlias {
             self.is_not_builtin(name)
         } else if self.dep(name).is_some() {
@@ -88,7 +88,7 @@ impl Indexes {
         } else {
             self.has_no_file(name)
         };
-        unknown && self.doubt(kind, "refers to unknown module", name)
+        unknown && self.stop_using(kind, "refers to unknown module", name)
     }
 
     /// Whether a name that the index lacks is missing from the text twin too.
@@ -98,7 +98,7 @@ impl Indexes {
         }
         let misses = self.in_text(IndexKind::Dep, name) == Some(true);
         if misses {
-            self.doubt(IndexKind::Dep, "no entry for", name);
+            self.stop_using(IndexKind::Dep, "no entry for", name);
         }
         !misses
     }
@@ -113,7 +113,7 @@ impl Indexes {
     }
 
     /// Stops using a binary index; `false` if that happened before.
-    fn doubt(&self, kind: IndexKind, why: &str, what: &[u8]) -> bool {
+    fn stop_using(&self, kind: IndexKind, why: &str, what: &[u8]) -> bool {
         let reason = || FormatError::malformed(format!("{why} {}", what.escape_ascii()));
         self.give_up(kind, reason)
     }

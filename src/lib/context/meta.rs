@@ -167,7 +167,7 @@ impl Backend for MetaBackend {
         let is_builtin = |meta: &MetaReader| match meta.position(name)? {
             Some(position) => {
                 let module = meta.module(position)?;
-                Ok(module.is_builtin() && !module.is_part()?)
+                Ok(module.is_builtin() && !module.is_kernel_part()?)
             }
             None => Ok(false),
         };

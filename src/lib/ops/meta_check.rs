@@ -149,7 +149,7 @@ fn is_index_correct(meta: &MetaReader, unindexed: &MetaReader, modules: &[MetaMo
     let mut first = HashMap::new();
     for (at, module) in (0_u32..).zip(modules) {
         first.entry(name::normalize(module.name)).or_insert(at);
-        if meta.place(at) != unindexed.place(at) {
+        if meta.offset_of(at) != unindexed.offset_of(at) {
             return Ok(false);
         }
     }
@@ -216,7 +216,7 @@ fn differing(
         let same = closure(meta, old)? == closure(current, new)?
             && old.softdeps()? == new.softdeps()?
             && old.weakdeps()? == new.weakdeps()?
-            && old.is_part()? == new.is_part()?;
+            && old.is_kernel_part()? == new.is_kernel_part()?;
         if !same {
             flaws.push(Flaw::Order(module()));
         }

@@ -100,7 +100,7 @@ enum Task {
     /// The holders of the module.
     Holders(BString, RemoveRequest),
     /// The module itself, by its remove command or by the kernel.
-    Itself(Module, RemoveRequest),
+    Remove(Module, RemoveRequest),
     /// The end of the work for the module.
     End(BString, RemoveRequest, Cause),
 }
@@ -136,7 +136,7 @@ impl Walk<'_> {
                 self.tasks.extend(holders.map(begin));
                 Ok(())
             }
-            Task::Itself(module, request) => self.itself(&module, request),
+            Task::Remove(module, request) => self.remove_module(&module, request),
             Task::End(name, ..) => {
                 self.open.remove(&name);
                 Ok(())
@@ -179,7 +179,7 @@ impl Walk<'_> {
         // The last one is removed first because it is on top of the stack. This holds for the names as well
         // as for the modules that a name stands for.
         self.soft(&softdeps.pre, below);
-        self.tasks.push(Task::Itself(module, request));
+        self.tasks.push(Task::Remove(module, request));
         if request.holders {
             self.tasks.push(Task::Holders(name, below));
         }
@@ -224,12 +224,12 @@ impl Walk<'_> {
         }
     }
 
-    fn itself(&mut self, module: &Module, request: RemoveRequest) -> Result<(), ModuleError> {
+    fn remove_module(&mut self, module: &Module, request: RemoveRequest) -> Result<(), ModuleError> {
         let name = module.name.as_bstr();
         if let Some(command) = self.command(&module.name, request).cloned() {
             let removal = Removal { module: name, command: Some(command.as_bstr()) };
             let run = |executor: &Executor| executor.run(name, command.as_bstr(), BStr::new(""));
-            return self.observed(removal, run);
+            return self.with_observer(removal, run);
         }
         let options = self.executor.options();
         let counts = options.wait.is_none();
@@ -242,7 +242,7 @@ impl Walk<'_> {
     }
 
     fn by_kernel(&mut self, module: &BStr) -> Result<(), ModuleError> {
-        self.observed(Removal { module, command: None }, |executor| {
+        self.with_observer(Removal { module, command: None }, |executor| {
             let options = executor.options();
             let force = options.force.vermagic && options.force.modversions;
             let kernel = |error: io::Error| ModuleError::Kernel {
@@ -260,7 +260,7 @@ impl Walk<'_> {
     }
 
     /// Runs `work` unless this is a dry run. The observer is notified before and after.
-    fn observed(
+    fn with_observer(
         &mut self,
         removal: Removal<'_>,
         work: impl FnOnce(&Executor) -> Result<(), ModuleError>,

@@ -131,7 +131,7 @@ fn read_open(file: &File) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_FILE_SIZE).then_some(bytes))
 }
 
-/// Checks that `path` exists, whatever its type and whether or not it is readable.
+/// Checks that `path` exists; it may have any type, and need not be readable.
 ///
 /// Errors: those of stat, typically `ENOENT`.
 pub fn exists(path: &Path) -> io::Result<()> {

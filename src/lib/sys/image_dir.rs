@@ -49,7 +49,7 @@ struct Place {
 
 impl Place {
     /// The same directory, open a second time.
-    fn another(&self) -> Result<Self> {
+    fn reopen(&self) -> Result<Self> {
         let dir = self.dir.try_clone().map_err(Error::at(&self.path))?;
         Ok(Self { dir, path: self.path.clone() })
     }
@@ -73,7 +73,7 @@ impl ImageDir {
     /// a directory; `EINVAL` if the path is invalid; those of writing.
     pub fn file(&self, path: &[u8], bytes: &[u8], mode: u32) -> Result<PathBuf> {
         let mode = Mode::from_bits_truncate(mode & 0o777);
-        self.place(path, |dir, name| {
+        self.put(path, |dir, name| {
             let flags =
                 OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let mut file = File::from(openat(dir, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
@@ -86,7 +86,7 @@ impl ImageDir {
     ///
     /// Errors: those of [`ImageDir::file`].
     pub fn link(&self, path: &[u8], target: &[u8]) -> Result<()> {
-        self.place(path, |dir, name| Ok(symlinkat(OsStr::from_bytes(target), dir, name)?)).map(|_| ())
+        self.put(path, |dir, name| Ok(symlinkat(OsStr::from_bytes(target), dir, name)?)).map(|_| ())
     }
 
     /// Waits until everything has been written to the disk.
@@ -97,7 +97,7 @@ impl ImageDir {
     }
 
     /// Calls `make` with a temporary name in the directory of `path`, then renames the result to `path`.
-    fn place(&self, path: &[u8], make: impl Fn(&File, &OsStr) -> io::Result<()>) -> Result<PathBuf> {
+    fn put(&self, path: &[u8], make: impl Fn(&File, &OsStr) -> io::Result<()>) -> Result<PathBuf> {
         if path.split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
             let whole = self.top.path.join(OsStr::from_bytes(path));
             return Err(Error::new(whole, io::Error::from(Errno::EINVAL)));
@@ -116,7 +116,7 @@ impl ImageDir {
 
     /// Opens the directory at a path. Directories that do not exist are created, except for those that a link leads to.
     fn enter(&self, path: &[u8]) -> Result<Place> {
-        let mut position = Position { top: &self.top, above: Vec::new(), here: self.top.another()? };
+        let mut position = Position { top: &self.top, above: Vec::new(), here: self.top.reopen()? };
         walk(&mut position, path)?;
         Ok(position.here)
     }
@@ -171,7 +171,7 @@ impl PathTree for Position<'_> {
                 let answer = PathEntry::Link(link.clone(), target.as_bytes().to_vec());
                 if target.as_bytes().starts_with(b"/") {
                     self.above.clear();
-                    self.here = self.top.another()?;
+                    self.here = self.top.reopen()?;
                 }
                 Ok(answer)
             }

@@ -122,7 +122,7 @@ impl Writer {
     /// Writes a file that can be regenerated and whose readers notice if it is incomplete. Does not wait for the disk.
     ///
     /// Errors: those of [`Writer::publish`].
-    pub fn leave(&self, new: &NewFile<'_>) -> Result<()> {
+    pub fn write_unsynced(&self, new: &NewFile<'_>) -> Result<()> {
         let path = self.dir.join(new.name);
         // Readers ignore the file of another user, even if it has the same contents.
         let is_ours = || file::stat(&path).is_ok_and(|stat| stat.owner == 0 || stat.owner == host::user());
@@ -286,15 +286,16 @@ pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
         lock(handle, PATIENCE);
         remove_staging(dir);
     }
-    let written: Vec<_> = files.iter().map(|&(path, bytes)| beside(path, bytes)).collect::<Result<_>>()?;
-    for (temporary, &(path, _)) in written.iter().zip(files) {
+    let temporaries: Vec<_> =
+        files.iter().map(|&(path, bytes)| write_temporary(path, bytes)).collect::<Result<_>>()?;
+    for (temporary, &(path, _)) in temporaries.iter().zip(files) {
         fs::rename(temporary, path).map_err(Error::at(path))?;
     }
     dirs.values().try_for_each(|(path, _, handle)| sync_dir(handle).map_err(Error::at(path)))
 }
 
 /// Writes the replacement of a file to a temporary file next to it, and waits until it is on the disk.
-fn beside(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
+fn write_temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = NewFile { name: "", pieces: vec![bytes] };
     let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(dir, |path| write(path, &new));

@@ -129,7 +129,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let sink = Sink::new({
         let (out, unresolved, report) = (Arc::clone(&out), Arc::clone(&unresolved), report.clone());
         move |notice| {
-            if progress.takes(notice) {
+            if progress.handle(notice) {
                 return;
             }
             if is_unresolved(notice) {

@@ -71,7 +71,7 @@ impl Report {
         self.warning(format_args!("the kernel dropped events: scanning all devices again"));
     }
 
-    /// Reports what was done for a group of devices; returns whether all drivers were loaded that should be.
+    /// Reports what was done for a group of devices; returns whether no driver failed.
     pub fn group_loaded(&self, group: &DeviceGroup, result: &GroupReport) -> bool {
         let report = &result.report;
         let device = Device(group);
@@ -102,7 +102,7 @@ impl Report {
         }
     }
 
-    /// Reports why a driver was not loaded; returns whether this is not a failure.
+    /// Reports why a driver was not loaded; returns whether that was to be expected.
     fn driver_failed(&self, driver: &BString, error: &ModuleError, device: Device<'_>) -> bool {
         let (level, expected) = match error {
             ModuleError::Forbidden { .. } => (Level::Warning, true),
@@ -133,7 +133,7 @@ impl Report {
     }
 }
 
-/// Returns why a driver was not loaded, in modprobe's words where it has them.
+/// Returns why a driver was not loaded, with the text of modprobe's message if there is one.
 fn reason(driver: &BString, error: &ModuleError) -> String {
     match error {
         ModuleError::NotFound { name } => format!("module '{}' not found", escaped(name)),

@@ -54,7 +54,7 @@ fn reason(code: usize) -> FormatError {
         "Unsupported parameter" | "Version not supported" | "Dictionary mismatch" => {
             FormatError::new(FormatKind::Unsupported, "zstd data uses an unknown option or a dictionary")
         }
-        "Unknown frame descriptor" => FormatError::malformed("rubbish behind the zstd data"),
+        "Unknown frame descriptor" => FormatError::malformed("garbage after the zstd data"),
         _ => FormatError::malformed("zstd data is corrupt"),
     }
 }

@@ -21,7 +21,7 @@ fn catalogue(files: &[&str], links: &[(&str, &str)]) -> Catalogue {
 }
 
 /// The resolved path as `link>link=file`, or the reason why it does not resolve.
-fn way(catalogue: &Catalogue, path: &str) -> String {
+fn resolved(catalogue: &Catalogue, path: &str) -> String {
     match catalogue.resolve(path.as_bytes()) {
         Ok(resolved) => {
             let links: Vec<String> = resolved.links.iter().map(|(link, _)| link.to_string()).collect();
@@ -72,7 +72,7 @@ fn links_are_followed() {
         ("deep/e", "Absent"),
         ("", "Directory(\"\")"),
     ] {
-        assert_eq!(way(&catalogue, path), expected, "{path}");
+        assert_eq!(resolved(&catalogue, path), expected, "{path}");
     }
 }
 
@@ -89,7 +89,7 @@ fn links_that_lead_out() {
     ];
     let mut catalogue = catalogue(&["f"], &links);
     assert_eq!(catalogue.outward_links(), ["abs", "d/up", "dir", "no"]);
-    assert_eq!(way(&catalogue, "by"), "Leaves(\"abs\")");
+    assert_eq!(resolved(&catalogue, "by"), "Leaves(\"abs\")");
     let chain = |links: &[&str]| links.iter().map(|link| ((*link).into(), "t".into())).collect::<Vec<_>>();
     catalogue.replace_outward("abs".into(), chain(&["abs", "/x/y"]), Some(file()));
     catalogue.replace_outward("d/up".into(), chain(&["d/up"]), Some(CatalogueNode::Link("../f".into())));
@@ -100,7 +100,7 @@ fn links_that_lead_out() {
     for (path, expected) in
         [("by", "by=abs"), ("d/up", "d/up=f"), ("dir/f", "=dir/f"), ("over", "Leaves(\"over\")")]
     {
-        assert_eq!(way(&catalogue, path), expected, "{path}");
+        assert_eq!(resolved(&catalogue, path), expected, "{path}");
     }
     let outward =
         |path: &str| catalogue.outward(path.as_bytes()).map(|(link, _)| link.to_string()).collect::<Vec<_>>();
@@ -108,7 +108,7 @@ fn links_that_lead_out() {
     assert_eq!((outward("dir/f"), outward("f")), (vec!["dir".to_owned()], Vec::new()));
     assert!(catalogue.leads_out(b"dir") && !catalogue.leads_out(b"dir/f"));
     catalogue.replace_outward("no".into(), Vec::new(), None);
-    assert_eq!(way(&catalogue, "no"), "Absent");
+    assert_eq!(resolved(&catalogue, "no"), "Absent");
 }
 
 #[test]
@@ -116,10 +116,10 @@ fn declared_links_keep_the_suffix() {
     let mut catalogue = catalogue(&["b.bin.xz", "dir/x.bin.zst", "there"], &[("real", "there")]);
     assert_eq!(catalogue.declare_link("a.bin".into(), "b.bin".into()), None);
     assert_eq!(catalogue.declare_link("new/d".into(), "../dir".into()), None);
-    assert_eq!(way(&catalogue, "a.bin"), "Absent");
-    assert_eq!(way(&catalogue, "a.bin.xz"), "a.bin.xz=b.bin.xz");
-    assert_eq!(way(&catalogue, "a.bin.zst"), "Absent");
-    assert_eq!(way(&catalogue, "new/d/x.bin.zst"), "new/d=dir/x.bin.zst");
+    assert_eq!(resolved(&catalogue, "a.bin"), "Absent");
+    assert_eq!(resolved(&catalogue, "a.bin.xz"), "a.bin.xz=b.bin.xz");
+    assert_eq!(resolved(&catalogue, "a.bin.zst"), "Absent");
+    assert_eq!(resolved(&catalogue, "new/d/x.bin.zst"), "new/d=dir/x.bin.zst");
     let expanded = catalogue.expand(b"", b"new/*/x*", &mut Steps::default());
     assert_eq!(expanded.unwrap(), ["new/d/x.bin".into()].into());
     // Existing entries take precedence; only a different target is reported.
@@ -127,12 +127,12 @@ fn declared_links_keep_the_suffix() {
     assert_eq!(catalogue.declare_link("real".into(), "there".into()), None);
     assert_eq!(catalogue.declare_link("real".into(), "b.bin".into()), Some("there".into()));
     assert_eq!(catalogue.declare_link("a.bin".into(), "c.bin".into()), Some("b.bin".into()));
-    assert_eq!(way(&catalogue, "there"), "=there");
+    assert_eq!(resolved(&catalogue, "there"), "=there");
     // A directory is an existing entry too; if the contents are not certain, the declared link wins.
     assert_eq!(catalogue.declare_link("dir".into(), "b".into()), None);
-    assert_eq!(way(&catalogue, "dir/x.bin.zst"), "=dir/x.bin.zst");
+    assert_eq!(resolved(&catalogue, "dir/x.bin.zst"), "=dir/x.bin.zst");
     assert_eq!(catalogue.declare_link("b.bin.xz".into(), "dir/x.bin.zst".into()), None);
-    assert_eq!(way(&catalogue, "b.bin.xz"), "=b.bin.xz");
+    assert_eq!(resolved(&catalogue, "b.bin.xz"), "=b.bin.xz");
     assert_eq!(catalogue.resolve_declared_first(b"b.bin.xz").unwrap().file, "dir/x.bin.zst");
 }
 

@@ -13,7 +13,7 @@ use crate::formats::source::Source;
 
 use super::message::{Index, Meta};
 use super::module::MetaModule;
-use super::wire::{self, WireFields, WireValue, of_other_kind};
+use super::wire::{self, WireFields, WireValue, wrong_wire_type};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -62,7 +62,7 @@ impl Directory {
                 (3, WireValue::Bytes(range)) => places = range,
                 (4, WireValue::Bytes(range)) => names = range,
                 (5, WireValue::Bytes(range)) => lines.push(range),
-                (1..=5, _) => return Err(of_other_kind()),
+                (1..=5, _) => return Err(wrong_wire_type()),
                 _ => {}
             }
         }
@@ -96,7 +96,7 @@ impl Directory {
     }
 
     /// Returns the offset of a module's field.
-    pub(super) fn place(&self, source: &dyn Source, position: u32) -> Result<Option<usize>> {
+    pub(super) fn offset_of(&self, source: &dyn Source, position: u32) -> Result<Option<usize>> {
         let position = position as usize;
         match self {
             Self::Stored { places, .. } if position < self.len() => {
@@ -109,7 +109,7 @@ impl Directory {
     }
 
     /// Returns the positions of the modules whose name has the same hash as `name`, in ascending order.
-    pub(super) fn alike(&self, source: &dyn Source, name: &[u8]) -> Result<Vec<u32>> {
+    pub(super) fn with_same_hash(&self, source: &dyn Source, name: &[u8]) -> Result<Vec<u32>> {
         let wanted = hash(name);
         let names = match self {
             Self::Seen { hashes, .. } => {

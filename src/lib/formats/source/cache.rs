@@ -27,7 +27,8 @@ pub trait ReadAt {
     ///
     /// The result starts at or before `wanted.start`, ends after `wanted.start`, and is inside the file. If it ends before
     /// `wanted.end`, the next block starts at its end. For an ordinary file, it is one block that contains `wanted` and
-    /// its surroundings. For a compressed file, of which only whole blocks can be decoded, it is the first of them.
+    /// the bytes around it. For a compressed file, of which only whole blocks can be decoded, it is the first of these
+    /// blocks that overlaps `wanted`.
     fn block(&self, wanted: Range<u64>) -> Range<u64>;
 
     /// Appends the bytes of `range`, which is inside the file, to `bytes`; fewer if the file was truncated.

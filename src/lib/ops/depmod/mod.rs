@@ -221,7 +221,7 @@ fn publish(
         .collect();
     writer.publish(&files)?;
     let result = match cache {
-        Some(cache) => writer.leave(&NewFile { name: CACHE_NAME, pieces: cache.pieces() }),
+        Some(cache) => writer.write_unsynced(&NewFile { name: CACHE_NAME, pieces: cache.pieces() }),
         None => writer.remove(CACHE_NAME),
     };
     // Without the cache, the next run only takes longer.

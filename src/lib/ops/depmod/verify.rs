@@ -77,7 +77,7 @@ pub(super) fn compare(out: &Path, outputs: &[OutputFile], known: &[KnownModule<'
         let Some(problem) = problem_of_file(existing, expected) else { continue };
         let twin = PAIRS.iter().find(|(_, index, _)| *index == expected.name);
         let disagreement = twin.and_then(|&(name, _, kind)| {
-            let difference = twin_difference(kind, existing_text(name)?, existing.as_deref().ok()?)?;
+            let difference = text_difference(kind, existing_text(name)?, existing.as_deref().ok()?)?;
             Some(Problem::Disagrees(name, difference))
         });
         for problem in [Some(problem), disagreement].into_iter().flatten() {
@@ -121,7 +121,7 @@ fn problem_of_entries(existing: &[Entry], expected: &[Entry]) -> Problem {
 }
 
 /// Returns the differences between an index and its text; `None` if they agree or one of them is malformed.
-fn twin_difference(kind: IndexKind, text: &[u8], index: &[u8]) -> Option<Difference> {
+fn text_difference(kind: IndexKind, text: &[u8], index: &[u8]) -> Option<Difference> {
     let expected = index_of_text(kind, text).ok()?;
     let difference = Difference::between(&index_entries(index).ok()?, &index_entries(&expected).ok()?);
     (difference != Difference::default()).then_some(difference)

@@ -246,7 +246,7 @@ impl FirmwareSearch {
                 Unavailable::Absent
             });
         };
-        let missing = match self.exactly(&tidy) {
+        let missing = match self.exact_file(&tidy) {
             Ok(found) => return Ok(vec![found]),
             Err(missing) => missing,
         };
@@ -256,7 +256,7 @@ impl FirmwareSearch {
         let mut found: Vec<FoundFile> = Vec::new();
         let mut why = missing;
         for name in self.expand(&tidy, steps)? {
-            match self.exactly(&name) {
+            match self.exact_file(&name) {
                 Ok(one) => found.push(one),
                 Err(Unavailable::Absent) => {}
                 Err(other) => why = other,
@@ -277,7 +277,7 @@ impl FirmwareSearch {
     }
 
     /// Returns the file that the kernel would open for a name.
-    fn exactly(&self, wanted: &[u8]) -> Answer<FoundFile> {
+    fn exact_file(&self, wanted: &[u8]) -> Answer<FoundFile> {
         let mut why = Unavailable::Absent;
         for attempt in self.attempts() {
             let failure = match self.attempt(&attempt, wanted) {

@@ -13,7 +13,7 @@ use crate::ops::probe::{StepOutcome, StepResult};
 
 /// Starts eight callers: one does the work, and seven wait for it and get its result. Returns how many did the work, how
 /// many got the result of another, and how many got its error.
-fn eight(answer: &StepResult) -> (usize, usize, usize) {
+fn eight_callers(answer: &StepResult) -> (usize, usize, usize) {
     let (insertions, module) = (Insertions::default(), BString::from("m"));
     let [began, worked, others, failed] = [const { AtomicUsize::new(0) }; 4];
     let barrier = Barrier::new(8);
@@ -50,10 +50,10 @@ fn waiting_callers_get_the_same_result() {
         StepOutcome::Installed,
         StepOutcome::BuiltIn,
     ] {
-        assert_eq!(eight(&Ok(done)), (1, 7, 0));
+        assert_eq!(eight_callers(&Ok(done)), (1, 7, 0));
     }
     assert_eq!(
-        eight(&Err(ModuleError::Kernel { errno: libc::ENODEV, module: "m".into(), path: None })),
+        eight_callers(&Err(ModuleError::Kernel { errno: libc::ENODEV, module: "m".into(), path: None })),
         (0, 0, 8)
     );
 }

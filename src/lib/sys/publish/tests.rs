@@ -25,7 +25,7 @@ fn read(dir: &Path, name: &str) -> String {
 }
 
 #[test]
-fn all_or_nothing() {
+fn a_failed_publication_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     fs::write(dir.join("modules.a"), "old").unwrap();
@@ -71,17 +71,17 @@ fn unchanged_files_are_not_replaced() {
 fn files_outside_a_set() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let leave = |text| Writer::open(dir)?.leave(&new(&("modules.x", text)));
-    leave("1").unwrap();
+    let write = |text| Writer::open(dir)?.write_unsynced(&new(&("modules.x", text)));
+    write("1").unwrap();
     let inode = || fs::metadata(dir.join("modules.x")).unwrap().ino();
     let before = inode();
-    leave("1").unwrap();
+    write("1").unwrap();
     assert_eq!((inode(), read(dir, "modules.x")), (before, "1".into()));
-    leave("2").unwrap();
+    write("2").unwrap();
     assert_eq!((read(dir, "modules.x"), listing(dir)), ("2".into(), vec!["modules.x".into()]));
     fs::remove_file(dir.join("modules.x")).unwrap();
     fs::create_dir(dir.join("modules.x")).unwrap();
-    assert_eq!(leave("3").unwrap_err().errno(), libc::EISDIR);
+    assert_eq!(write("3").unwrap_err().errno(), libc::EISDIR);
     let remove = |name| Writer::open(dir)?.remove(name);
     assert_eq!(remove("modules.x").unwrap_err().errno(), libc::EISDIR);
     remove("modules.y").unwrap();

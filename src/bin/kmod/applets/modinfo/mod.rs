@@ -211,7 +211,7 @@ impl Query<'_> {
             && error.errno() == libc::ENOENT
             && let Some(strings) = self.context.meta_strings(&module.name)
         {
-            self.report.answered_by_meta(&error.path, file);
+            self.report.reading_meta_instead(&error.path, file);
             return Ok(Info::of_strings(strings));
         }
         read.inspect_err(|error| self.report.unreadable_module(&module.name, error))

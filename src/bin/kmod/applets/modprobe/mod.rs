@@ -118,7 +118,7 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     // Not dropped, because that would take a tenth of the time of the whole run.
     let context = ManuallyDrop::new(context.map_err(|error| report.unreadable(&error))?);
     if let Some(meta) = context.meta_file() {
-        report.looks_in(meta);
+        report.looking_up_in(meta);
     }
     view.begin(&job, &settings, &context);
     let executor = Executor::new(settings.execute_options());

@@ -33,7 +33,7 @@ pub fn command() -> Command {
     options::table("firmware", "Find the firmware that modules request", usage)
         .args(request::selection())
         .args(request::places())
-        .args(request::answers())
+        .args(request::output_options())
         .args(own_options::target())
         .arg(options::meta())
         .args(options::syslog_and_verbose())

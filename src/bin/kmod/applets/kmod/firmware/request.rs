@@ -125,7 +125,7 @@ pub fn places() -> [Arg; 5] {
 }
 
 /// The options about the output.
-pub fn answers() -> [Arg; 6] {
+pub fn output_options() -> [Arg; 6] {
     [
         value(Some('f'), "format", "FORMAT", "Output format, see below [default: plain]"),
         options::json(),

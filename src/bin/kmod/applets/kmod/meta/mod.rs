@@ -53,19 +53,19 @@ pub enum Task {
     Verify,
 }
 
-/// What is shown of the answer.
+/// Shows the result of a task: as text, or in a document.
 pub trait View {
-    /// Which file it is, and of which kernel.
+    /// Called first, with the path of the file and the kernel's release, if the file contains it.
     fn begin(&mut self, file: &Path, release: Option<&[u8]>);
-    /// One of its modules.
+    /// Shows a module of the file.
     fn module(&mut self, module: &ListedModule<'_>) -> Outcome;
-    /// The modules for a device.
+    /// Shows the modules for a device.
     fn found(&mut self, modalias: &OsStr, modules: &[DeviceModule]) -> Outcome;
-    /// Something that is wrong.
+    /// Shows a defect of the file.
     fn flaw(&mut self, flaw: &Flaw) -> Outcome;
 }
 
-/// The options, as typed.
+/// The values of the options.
 #[derive(Default)]
 struct Settings {
     target: Target,
@@ -162,7 +162,7 @@ fn build_bytes(settings: &Settings, dir: &Path, release: &OsStr, report: &Report
     let sink = Sink::new({
         let report = report.clone();
         move |notice| {
-            if !progress.takes(notice) {
+            if !progress.handle(notice) {
                 report.library(notice);
             }
         }
