@@ -54,7 +54,7 @@ fn look_up(catalogue: &Catalogue, files: &[BString], wanted: &[u8], steps: &mut 
 /// Resolves the links that lead out of the directory to a directory, another link, a file, or nothing. Afterwards
 /// only links that lead upwards from such a directory still lead out.
 fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
-    for (number, link) in catalogue.leaving().into_iter().enumerate() {
+    for (number, link) in catalogue.outward_links().into_iter().enumerate() {
         let node = match number % 4 {
             0 => {
                 let inside = BString::from([&link[..], b"/x"].concat());
@@ -70,7 +70,7 @@ fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
             }
             _ => None,
         };
-        catalogue.lead(link.clone(), vec![(link.clone(), "/x".into())], node);
+        catalogue.replace_outward(link.clone(), vec![(link.clone(), "/x".into())], node);
         assert!(catalogue.leads_out(&link) && catalogue.outward(&link).next().is_some());
     }
 }
