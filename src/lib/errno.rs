@@ -1,20 +1,20 @@
-//! The words and names that the C library has for errno values.
+//! The texts and names that the C library has for errno values.
 //!
-//! Owns the only way from an errno to text. Neither the standard library's ` (os error 2)` nor another crate's wording
-//! is used: scripts match the C library's.
+//! This is the only place that turns an errno into text. Neither the standard library's ` (os error 2)` nor another
+//! crate's wording is used, because scripts match the texts of the C library.
 
 use std::io;
 
 use nix::errno::Errno;
 
-/// Returns the errno value of an I/O error, `EIO` where the system gave none.
+/// Returns the errno value of an I/O error; `EIO` if it does not come from the system.
 pub fn of(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
-/// Returns what the C library says about an errno value, such as `No such file or directory`.
+/// Returns the C library's text for an errno value, such as `No such file or directory`.
 pub fn strerror(errno: i32) -> String {
-    // The standard library asks strerror_r, and appends the number.
+    // The standard library calls strerror_r, and appends the number.
     let mut text = io::Error::from_raw_os_error(errno).to_string();
     if let Some(words) = text.strip_suffix(&format!(" (os error {errno})")) {
         text.truncate(words.len());
@@ -22,7 +22,7 @@ pub fn strerror(errno: i32) -> String {
     text
 }
 
-/// Returns what C calls an errno value, such as `ENOENT`; `None` for one that it has no name for.
+/// Returns the name of an errno value in C, such as `ENOENT`; `None` if it has no name.
 pub fn name(errno: i32) -> Option<String> {
     let known = Errno::from_raw(errno);
     (known != Errno::UnknownErrno).then(|| format!("{known:?}"))
@@ -35,7 +35,7 @@ mod tests {
     use super::{name, of, strerror};
 
     #[test]
-    fn words_are_those_of_the_c_library() {
+    fn texts_are_those_of_the_c_library() {
         assert_eq!(strerror(libc::ENOENT), "No such file or directory");
         assert_eq!(strerror(libc::ENOEXEC), "Exec format error");
         assert_eq!(strerror(-7), "Unknown error -7");
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_standard_library_alone_is_an_io_error() {
+    fn errors_without_errno_are_eio() {
         assert_eq!(of(&io::Error::from_raw_os_error(libc::EACCES)), libc::EACCES);
         assert_eq!(of(&io::Error::from(io::ErrorKind::UnexpectedEof)), libc::EIO);
     }

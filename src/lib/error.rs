@@ -1,9 +1,9 @@
 //! The error types of the library and the one map from them to errno values.
 //!
-//! Formats return [`FormatError`] (they know no file names); everything that touches files returns
-//! [`Error`], which names the path once. The texts are fit for users: of an errno they give the words of the C
-//! library. A `Display` replaces the bytes of a path that are not UTF-8; a message that must keep them is composed of
-//! [`Error::path`] and [`Error::cause`].
+//! Formats return [`FormatError`], because they do not know file names. Everything that touches files returns [`Error`],
+//! which names the path once. The texts are suitable for users; for an errno, they are those of the C library. `Display`
+//! replaces the bytes of a path that are not UTF-8; a message that must keep them is composed of [`Error::path`] and
+//! [`Error::cause`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,30 +16,30 @@ use bstr::BString;
 use crate::errno;
 use crate::text::{message, verbatim, verbatim_path};
 
-/// The class of a [`FormatError`]; decides the errno that scripts and callers see.
+/// The class of a [`FormatError`]; determines its errno.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormatKind {
     /// The bytes are not of this format at all (errno `ENOEXEC`).
     NotThisFormat,
-    /// The bytes claim to be of this format but break its rules (errno `EINVAL`).
+    /// The bytes are of this format but violate its rules (errno `EINVAL`).
     Malformed,
-    /// Well formed, but the asked-for part is absent (errno `ENODATA`).
+    /// The bytes are well formed, but the requested part is absent (errno `ENODATA`).
     Absent,
     /// A resource limit was reached, such as the size of decompressed data (errno `EFBIG`).
     Limit,
-    /// Not enough memory for what the bytes hold (errno `ENOMEM`).
+    /// There is not enough memory for the contents (errno `ENOMEM`).
     NoMemory,
-    /// Recognised, but not supported by this build or this tool (errno `ENOTSUP`).
+    /// The format is recognised, but not supported by this build or this tool (errno `ENOTSUP`).
     Unsupported,
 }
 
-/// A problem found in bytes, without the name of the file they came from.
+/// A problem with the contents of a file, without the name of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct FormatError {
     /// The class of the problem.
     pub kind: FormatKind,
-    /// What is wrong, in a few words, without a full stop.
+    /// The reason in a few words, without a full stop.
     pub reason: Cow<'static, str>,
 }
 
@@ -54,7 +54,7 @@ impl FormatError {
         Self::new(FormatKind::Malformed, reason)
     }
 
-    /// Returns the errno value that stands for this problem.
+    /// Returns the errno value for this problem.
     pub fn errno(&self) -> i32 {
         match self.kind {
             FormatKind::NotThisFormat => libc::ENOEXEC,
@@ -67,13 +67,13 @@ impl FormatError {
     }
 }
 
-/// Why an operation on a file failed.
+/// The reason why an operation on a file failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
-    /// The operating system refused.
+    /// A system call failed.
     #[error("{}", errno::strerror(errno::of(.0)))]
     Io(#[from] io::Error),
-    /// The file's bytes are at fault.
+    /// The contents of the file are invalid.
     #[error("{0}")]
     Format(#[from] FormatError),
 }
@@ -89,13 +89,13 @@ impl Cause {
     }
 }
 
-/// A failure with the path that it concerns, named once.
+/// A failure with the path that it concerns.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {cause}", path.display())]
 pub struct Error {
     /// The file or directory concerned.
     pub path: PathBuf,
-    /// What happened to it.
+    /// The cause.
     #[source]
     pub cause: Cause,
 }
@@ -114,12 +114,12 @@ impl Error {
         move |cause| Self::new(path, cause)
     }
 
-    /// Returns whether memory or descriptors ran out, so that the file is not at fault and another attempt may succeed.
+    /// Whether memory or file descriptors were exhausted. The file is not at fault then, and another attempt may succeed.
     pub fn is_shortage(&self) -> bool {
         matches!(self.errno(), libc::ENOMEM | libc::EMFILE | libc::ENFILE)
     }
 
-    /// Returns the errno value that stands for this failure (`EIO` where the system gave none).
+    /// Returns the errno value for this failure; `EIO` if it does not come from the system.
     pub fn errno(&self) -> i32 {
         match &self.cause {
             Cause::Io(error) => errno::of(error),
@@ -128,7 +128,7 @@ impl Error {
     }
 }
 
-/// A line of the configuration that keeps a module from being loaded.
+/// A line of the configuration that forbids a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forbidden {
     /// The module that the line is about: the requested one, or one that it depends on.
@@ -159,7 +159,7 @@ impl Forbidden {
 
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names the module: no requested module has an empty name.
+        // No module has an empty name, so the text includes the module.
         self.explain(b"").fmt(f)
     }
 }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_name_the_path_and_the_words_of_the_c_library() {
+    fn display_contains_the_path_and_the_reason() {
         let absent = Error::new("/a", io::Error::from_raw_os_error(libc::ENOENT));
         assert_eq!(absent.to_string(), "/a: No such file or directory");
         let cut = Error::new("/a", io::Error::from(io::ErrorKind::UnexpectedEof));

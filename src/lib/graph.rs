@@ -216,15 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn every_knot_is_named_once() {
-        let knots = graph(6, &[(0, 1), (1, 0), (1, 2), (2, 3), (3, 2), (3, 4), (5, 5)]);
-        let error = knots.topological_numbers().unwrap_err();
+    fn every_cycle_is_found_once() {
+        let cyclic = graph(6, &[(0, 1), (1, 0), (1, 2), (2, 3), (3, 2), (3, 4), (5, 5)]);
+        let error = cyclic.topological_numbers().unwrap_err();
         assert_eq!(error.cycles, [vec![0, 1], vec![2, 3], vec![5]]);
         assert_eq!(error.members, 5);
     }
 
     #[test]
-    fn a_fully_connected_knot_ends() {
+    fn a_complete_graph_has_a_short_cycle() {
         let all: Vec<(u32, u32)> =
             (0..60).flat_map(|a| (0..60).map(move |b| (a, b))).filter(|(a, b)| a != b).collect();
         assert_eq!(graph(60, &all).topological_numbers().unwrap_err().cycles, [vec![0, 1]]);

@@ -16,9 +16,9 @@
 //!   help to compose it.
 //!
 //! Most programs start with [`ops::manager::Manager`], which loads and removes modules, or with
-//! [`context::Context`], which looks modules up.
+//! [`context::Context`], which looks up modules.
 
-// Tests do to the system what they like.
+// Tests may use the methods and types that clippy.toml forbids.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod context;

@@ -1,11 +1,11 @@
-//! Locks without poison.
+//! Locks without poisoning.
 //!
-//! Owns [`Mutex`], [`RwLock`] and [`Condvar`], which are those of the standard library except that a lock whose holder
-//! panicked is taken like any other: no thread leaves a value half changed, so what a panic leaves behind is whole. They
-//! can be replaced by `std::sync::nonpoison` once that is stable. Must not be used for anything but short critical
-//! sections, like any lock.
+//! [`Mutex`], [`RwLock`] and [`Condvar`] are those of the standard library, except that a lock whose holder panicked can be
+//! taken like any other: no thread panics between two changes of a value that belong together, so the value is always
+//! consistent. They can be replaced by `std::sync::nonpoison` once that is stable. As with any lock, critical sections
+//! must be short.
 
-// They are what is wrapped here.
+// These types are the ones that are wrapped here.
 #![allow(clippy::disallowed_types)]
 
 use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard};
@@ -15,7 +15,7 @@ use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard
 pub struct Mutex<T>(sync::Mutex<T>);
 
 impl<T> Mutex<T> {
-    /// An unlocked mutex around `value`.
+    /// Creates an unlocked mutex around `value`.
     pub const fn new(value: T) -> Self {
         Self(sync::Mutex::new(value))
     }
@@ -36,17 +36,17 @@ impl<T> Mutex<T> {
 pub struct RwLock<T>(sync::RwLock<T>);
 
 impl<T> RwLock<T> {
-    /// An unlocked lock around `value`.
+    /// Creates an unlocked lock around `value`.
     pub const fn new(value: T) -> Self {
         Self(sync::RwLock::new(value))
     }
 
-    /// Waits until there is no writer and takes the lock along with other readers.
+    /// Waits until there is no writer, and takes the lock, which other readers may hold too.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is neither writer nor reader and takes the lock alone.
+    /// Waits until there is neither a writer nor a reader, and takes the lock exclusively.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,12 +57,12 @@ impl<T> RwLock<T> {
 pub struct Condvar(sync::Condvar);
 
 impl Condvar {
-    /// A condition variable that no thread waits for.
+    /// Creates a condition variable.
     pub const fn new() -> Self {
         Self(sync::Condvar::new())
     }
 
-    /// Releases the lock, waits for a notification, which may come without a cause, and takes the lock again.
+    /// Releases the lock, waits for a notification, and takes the lock again. Spurious wakeups are possible.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,7 +89,7 @@ mod tests {
         let (mutex, shared) = (Mutex::new(1), RwLock::new(1));
         let panicking = AssertUnwindSafe(|| {
             let (_one, _other) = (mutex.lock(), shared.write());
-            panic!("as it should");
+            panic!("on purpose");
         });
         assert!(catch_unwind(panicking).is_err());
         *mutex.lock() += 1;

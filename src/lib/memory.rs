@@ -1,20 +1,21 @@
-//! Requests for memory that may be denied.
+//! Fallible memory allocations.
 //!
-//! Owns the mark that tells the program's allocator not to end the program. Must not allocate.
+//! This module owns the flag that tells the program's allocator not to end the program if an allocation fails. It must not
+//! allocate memory itself.
 
 use std::cell::Cell;
 
 thread_local! {
-    /// Whether this thread can do without the memory that it requests.
+    /// Whether this thread handles failed allocations itself.
     static ATTEMPT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `request`, which handles a denial by itself, such as `try_reserve`.
-pub(crate) fn attempt<T>(request: impl FnOnce() -> T) -> T {
-    let before = ATTEMPT.replace(true);
-    let answer = request();
-    ATTEMPT.set(before);
-    answer
+/// Runs `allocate`, which handles a failed allocation itself, for example with `try_reserve`.
+pub(crate) fn attempt<T>(allocate: impl FnOnce() -> T) -> T {
+    let previous = ATTEMPT.replace(true);
+    let result = allocate();
+    ATTEMPT.set(previous);
+    result
 }
 
 /// Whether this thread is within [`attempt`].
@@ -27,11 +28,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_denied_attempt_is_an_answer() {
+    fn a_failed_attempt_returns_an_error() {
         let mut bytes: Vec<u8> = Vec::new();
         assert!(attempt(|| bytes.try_reserve_exact(isize::MAX.unsigned_abs() - 64)).is_err());
         assert!(!is_attempt());
-        // Inside another one.
+        // Attempts can be nested.
         attempt(|| {
             attempt(|| ());
             assert!(is_attempt());

@@ -20,7 +20,7 @@ pub fn normalize(name: &[u8]) -> Cow<'_, [u8]> {
     if name.contains(&b'-') { Cow::Owned(name.replace(b"-", b"_")) } else { Cow::Borrowed(name) }
 }
 
-/// The brackets of an alias are unbalanced: a stray `]`, or a `[` that is never closed.
+/// The error that the brackets of an alias do not match: a `]` without `[`, or a `[` that is never closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unmatched bracket")]
 pub struct UnmatchedBracket;
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aliases_keep_what_stands_in_brackets() {
+    fn brackets_are_not_normalised() {
         assert_eq!(&*normalize_alias(b"a-b[c-d]e-f").unwrap(), b"a_b[c-d]e_f");
         assert_eq!(&*normalize_alias(b"plain").unwrap(), b"plain");
         assert_eq!(&*normalize_alias(b"x[[a-b]").unwrap(), b"x[[a-b]");
     }
 
     #[test]
-    fn brackets_must_pair() {
+    fn brackets_must_match() {
         for bad in [&b"a]"[..], b"[a", b"[a]]", b"[a][b", b"[]"] {
             let expected = if bad == b"[]" { Ok(()) } else { Err(UnmatchedBracket) };
             assert_eq!(normalize_alias(bad).map(drop), expected, "{:?}", bad.as_bstr());
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_paths() {
+    fn names_are_taken_from_paths() {
         assert_eq!(&*from_path(b"kernel/fs/snd-hda-intel.ko.xz"), b"snd_hda_intel");
         assert_eq!(&*from_path(b"a.b.ko"), b"a");
         assert_eq!(&*from_path(b""), b"");

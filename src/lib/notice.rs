@@ -1,8 +1,8 @@
-//! Events that the library reports to its caller while it works: warnings and remarks.
+//! Events that the library reports to its caller while it works, such as warnings.
 //!
-//! Owns the events, their levels and their words, so that every program prints the same. The library sends notices to
-//! the [`Sink`] that its caller provided; it must not print anything itself. Messages that kmod prints too have kmod's
-//! bytes and levels.
+//! This module owns the events, their levels and their wording, so that all programs print the same messages. The library
+//! sends notices to the [`Sink`] that its caller provided; it must not print anything itself. Messages that kmod prints
+//! too have kmod's text and level.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,13 +17,13 @@ mod depmod;
 
 pub use depmod::DepmodNotice;
 
-/// How serious a notice is. The values are the priorities of syslog(3).
+/// The severity of a notice. The values are the priorities of syslog(3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum Level {
-    /// Something that was requested is not done, or is done without the file concerned.
+    /// A request cannot be fulfilled, or is fulfilled without the file concerned.
     Error = libc::LOG_ERR,
-    /// Something is wrong, and the result is complete all the same.
+    /// Something is wrong, but the result is complete.
     Warning = libc::LOG_WARNING,
     /// Normal, but significant.
     Notice = libc::LOG_NOTICE,
@@ -31,11 +31,11 @@ pub enum Level {
     Info = libc::LOG_INFO,
 }
 
-/// One event. `#[non_exhaustive]`: new kinds appear as the library learns to notice more.
+/// One event. The enum is `#[non_exhaustive]` because later versions of the library report more events.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A line of modprobe.d that is not understood; it is skipped.
+    /// A malformed line of modprobe.d; it is skipped.
     BadConfigLine {
         /// The file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum Notice {
         /// The first word of the line.
         word: BString,
     },
-    /// A directive that is accepted and has no effect.
+    /// A directive that is accepted but has no effect.
     IgnoredDirective {
         /// The file.
         path: PathBuf,
@@ -77,7 +77,7 @@ pub enum Notice {
     ConfigSubdirectory(PathBuf),
     /// A configuration file that is listed but cannot be examined, such as a dangling link.
     ConfigDangling(Error),
-    /// A binary index that cannot be used; the text file beside it is read instead.
+    /// A binary index that cannot be used; the text file from which it was made is read instead.
     IndexUnusable {
         /// The reason, with the path of the binary index.
         error: Error,
@@ -100,7 +100,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Returns how serious it is.
+    /// Returns the severity.
     pub fn level(&self) -> Level {
         match self {
             Self::BadConfigLine { .. }
@@ -118,7 +118,7 @@ impl Notice {
         }
     }
 
-    /// Returns what to tell users, without a newline. Paths and names keep their bytes, which need not be UTF-8.
+    /// Returns the message for users, without a newline. Paths and names keep their bytes, which need not be UTF-8.
     pub fn message(&self) -> BString {
         match self {
             Self::BadConfigLine { path, line, word } => message!(
@@ -217,7 +217,7 @@ mod tests {
     use super::{DepmodNotice, Error, Level, Notice};
 
     #[test]
-    fn messages_keep_bytes_and_have_the_words_of_the_c_library() {
+    fn messages_keep_bytes_that_are_not_utf_8() {
         let path = PathBuf::from(OsStr::from_bytes(b"/J\xfcrgen.conf"));
         let notice = Notice::BadConfigLine { path: path.clone(), line: 7, word: b"\xe9".into() };
         assert_eq!(notice.message(), b"/J\xfcrgen.conf line 7: ignoring bad line starting with '\xe9'");
@@ -255,7 +255,7 @@ pub(crate) mod testing {
             (recorder, Sink::new(move |notice| seen.lock().unwrap().push(take(notice))))
         }
 
-        /// Returns all since the last call.
+        /// Returns the values since the previous call.
         pub(crate) fn take(&self) -> Vec<T> {
             std::mem::take(&mut self.0.lock().unwrap())
         }

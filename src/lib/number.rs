@@ -1,8 +1,8 @@
-//! Numbers in text, by the rules of the C library.
+//! Parsing numbers by the rules of the C library.
 //!
-//! Owns what strtoul(3), strtol(3) and the `%u` of scanf(3) accept, in the C locale. Each function reads a number from the
-//! start of a text and returns what follows it as well; whether anything may follow is for the caller to judge. Must not be
-//! used for text that oxmod itself defines; that is what [`str::parse`] is for.
+//! This module accepts what strtoul(3), strtol(3) and the `%u` of scanf(3) accept in the C locale. Each function parses a
+//! number at the start of a text and returns it with the rest of the text; the caller decides whether the rest must be
+//! empty. For numbers in formats that oxmod itself defines, use [`str::parse`].
 
 /// The base of the digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub enum Base {
     ByPrefix,
 }
 
-/// Reads a number like strtoull: after white space and a sign. A negative number wraps around, and one that is too large
-/// becomes the largest. `None` if there are no digits.
+/// Parses a number like strtoull, with optional white space and sign. A negative number wraps around, and one that is too
+/// large becomes the maximum. `None` if there are no digits.
 pub fn unsigned(text: &[u8], base: Base) -> Option<(u64, &[u8])> {
     let (negative, text) = sign(text);
     let (magnitude, rest) = magnitude(text, base)?;
@@ -28,8 +28,8 @@ pub fn unsigned(text: &[u8], base: Base) -> Option<(u64, &[u8])> {
     Some((value, rest))
 }
 
-/// Reads a decimal number like strtoll: after white space and a sign. One that is out of range becomes the nearest that is
-/// not. `None` if there are no digits.
+/// Parses a decimal number like strtoll, with optional white space and sign. A number that is out of range becomes the
+/// minimum or maximum. `None` if there are no digits.
 pub fn signed(text: &[u8]) -> Option<(i64, &[u8])> {
     let (negative, text) = sign(text);
     let (magnitude, rest) = magnitude(text, Base::Decimal)?;
@@ -38,14 +38,15 @@ pub fn signed(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((value.unwrap_or(if negative { i64::MIN } else { i64::MAX }), rest))
 }
 
-/// Reads a decimal number like the `%u` of scanf, but returns `None` for one that does not fit instead of some of its bits.
+/// Parses a decimal number like the `%u` of scanf, but returns `None` for a number that is too large, where scanf drops
+/// the upper bits.
 pub fn unsigned_32(text: &[u8]) -> Option<(u32, &[u8])> {
     let (value, rest) = unsigned(text, Base::Decimal)?;
     Some((u32::try_from(value).ok()?, rest))
 }
 
-/// Skips the white space of isspace(3), which has one character more than [`u8::is_ascii_whitespace`], and a sign. Returns
-/// whether that is a minus.
+/// Skips a sign, and the white space of isspace(3), which includes one more character than [`u8::is_ascii_whitespace`].
+/// Returns whether the sign is a minus, and the rest.
 fn sign(text: &[u8]) -> (bool, &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let blanks = text.iter().take_while(|byte| is_space(byte)).count();
@@ -55,7 +56,7 @@ fn sign(text: &[u8]) -> (bool, &[u8]) {
     }
 }
 
-/// The value of the digits at the start of a text, `None` for a value above the range; and what follows them.
+/// Parses the digits at the start of a text. Returns the value (`None` if it is too large) and the rest.
 fn magnitude(text: &[u8], base: Base) -> Option<(Option<u64>, &[u8])> {
     let (radix, text) = match (base, text) {
         // Without a digit after it, `0x` is the number 0 followed by an `x`.
@@ -82,12 +83,12 @@ mod tests {
 
     use super::*;
 
-    /// The value, and how many bytes were read.
+    /// Returns the value and the number of bytes that were parsed.
     fn read<T>(text: &str, answer: Option<(T, &[u8])>) -> Option<(T, usize)> {
         answer.map(|(value, rest)| (value, text.len() - rest.len()))
     }
 
-    /// The answer of a function of the C library, which returns 0 and reads nothing where there is no number.
+    /// Returns the same of a function of the C library, which returns 0 and parses nothing if there is no number.
     #[allow(unsafe_code)]
     fn read_by_c<T>(
         function: unsafe extern "C" fn(*const c_char, *mut *mut c_char, c_int) -> T,
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_the_c_library() {
+    fn numbers_are_parsed_as_in_c() {
         let mut texts = vec![String::new(), "-9223372036854775808".into(), "9223372036854775808".into()];
         for blanks in ["", " ", "\t\x0b\x0c\r\n ", "\u{a0}"] {
             for sign in ["", "-", "+", "+-", "- "] {
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_32_bits_fit() {
+    fn numbers_of_more_than_32_bits_are_rejected() {
         for (text, answer) in [
             (" +12-3", Some((12, 4))),
             ("4294967295", Some((u32::MAX, 10))),

@@ -1,7 +1,8 @@
-//! Text that may hold bytes which are not UTF-8: the paths and names of messages.
+//! Formatting messages that contain paths and names which are not UTF-8.
 //!
-//! Owns the way of such bytes through `format_args!`, whose output is UTF-8: each travels as a character of the last
-//! private plane, and [`bytes`] puts it back. Text with such characters must never be used without [`bytes`].
+//! `format_args!` only produces UTF-8. [`verbatim`] encodes each byte that is not UTF-8 as a character of the last private
+//! use plane, and [`bytes`] turns these characters back into bytes. Text with such characters must always pass through
+//! [`bytes`].
 
 use std::fmt::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use bstr::BString;
 
-/// Formats, and puts back the bytes of [`verbatim`].
+/// Formats a message and decodes the output of [`verbatim`].
 ///
 /// ```
 /// use oxmod::text::{bytes, verbatim};
@@ -20,7 +21,7 @@ pub fn bytes(text: fmt::Arguments<'_>) -> BString {
     let text = text.to_string();
     let mut bytes = Vec::with_capacity(text.len());
     for letter in text.chars() {
-        match carried(letter) {
+        match decode(letter) {
             Some(byte) => bytes.push(byte),
             None => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
         }
@@ -35,7 +36,7 @@ macro_rules! message {
 
 pub(crate) use message;
 
-/// Lets any bytes pass through `format_args!` to [`bytes`] unchanged.
+/// Encodes arbitrary bytes so that [`bytes`] returns them unchanged.
 pub fn verbatim<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Verbatim<'_> {
     Verbatim(bytes.as_ref())
 }
@@ -56,23 +57,23 @@ impl fmt::Display for Verbatim<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for letter in chunk.valid().chars() {
-                if carried(letter).is_some() {
-                    carry(f, letter.encode_utf8(&mut [0; 4]).as_bytes())?;
+                if decode(letter).is_some() {
+                    encode(f, letter.encode_utf8(&mut [0; 4]).as_bytes())?;
                 } else {
                     f.write_char(letter)?;
                 }
             }
-            carry(f, chunk.invalid())?;
+            encode(f, chunk.invalid())?;
         }
         Ok(())
     }
 }
 
-fn carry(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+fn encode(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().filter_map(|&byte| char::from_u32(PLANE + u32::from(byte))).try_for_each(|c| f.write_char(c))
 }
 
-fn carried(letter: char) -> Option<u8> {
+fn decode(letter: char) -> Option<u8> {
     u32::from(letter).checked_sub(PLANE).and_then(|byte| u8::try_from(byte).ok())
 }
 

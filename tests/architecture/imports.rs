@@ -1,7 +1,8 @@
-//! What each file of a crate imports: its `use` items and the paths in its code, led to the files that define the names.
+//! The imports of each file of a crate: its `use` items and the paths in its code, resolved to the files that define the
+//! names.
 //!
-//! Owns the reading of sources, by syn, and the resolution of paths, through re-exports too. Test code is left out. Must not
-//! know which imports are right.
+//! This module parses the sources with syn, and resolves paths, including re-exports. Test code is left out. It must not
+//! know which imports are allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,46 +18,46 @@ pub(crate) type Module = Vec<String>;
 /// An import of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Import {
-    /// The file of this module, in the same crate.
+    /// A module of the same crate.
     Inside(Module),
-    /// This path in the library, from the program.
+    /// A path in the library, imported by the program.
     Library(Vec<String>),
 }
 
-/// The files of a crate by their modules, each with what it imports.
+/// The files of a crate, keyed by their modules.
 #[derive(Debug, Default)]
 pub(crate) struct Crate {
     pub files: BTreeMap<Module, File>,
 }
 
-/// One file.
+/// A file.
 #[derive(Debug, Default)]
 pub(crate) struct File {
     /// Its path below the crate's directory.
     pub path: PathBuf,
-    /// What it imports; filled in once all files are known.
+    /// Its imports, which are added when all files are known.
     pub imports: BTreeSet<Import>,
-    /// What its code has of that only some files may have, such as `println!`.
-    pub reserved: BTreeSet<&'static str>,
-    /// Names that `use` items bring in, with the paths that they stand for.
+    /// The restricted code that it contains, such as `println!`.
+    pub restricted: BTreeSet<&'static str>,
+    /// The names that `use` items import, with their paths.
     names: BTreeMap<String, Vec<String>>,
-    /// All paths of the code, from the crate's root if they are of this crate.
+    /// All paths in the code; those of the same crate begin with `crate`.
     paths: BTreeSet<Vec<String>>,
 }
 
-/// Stands for the library in paths of the program.
+/// The first segment of paths in the library.
 const LIBRARY: &str = "oxmod";
-/// Stands before paths from the root of the own crate.
+/// The first segment of paths in the same crate.
 const ROOT: &str = "crate";
 
 impl Crate {
-    /// Reads the files of a directory whose root is `lib.rs` or `main.rs`.
+    /// Reads the files in the source directory of a crate.
     pub(crate) fn read(dir: &Path) -> Self {
         let files = sources(dir).into_iter().filter(|(path, _)| !is_test(path));
         Self::of(files)
     }
 
-    /// The same of files that need not exist.
+    /// Parses files, given by path and contents.
     pub(crate) fn of<P: Into<PathBuf>, T: AsRef<str>>(files: impl IntoIterator<Item = (P, T)>) -> Self {
         let mut parsed = Self::default();
         for (path, text) in files {
@@ -74,7 +75,7 @@ impl Crate {
         parsed
     }
 
-    /// What a path in the code of `module` imports; `None` for its own file and for other crates.
+    /// Returns the import for a path in the code of `module`; `None` for the module itself and for other crates.
     fn import(&self, module: &Module, path: &[String]) -> Option<Import> {
         match path.first()?.as_str() {
             LIBRARY => Some(Import::Library(path[1..].to_vec())),
@@ -86,13 +87,13 @@ impl Crate {
         }
     }
 
-    /// The file that defines what a path from the root leads to.
+    /// Resolves a path from the root to the module that defines the item.
     fn resolved(&self, path: &[String], depth: usize) -> Option<Import> {
         let len = (0..=path.len()).rev().find(|&len| self.files.contains_key(&path[..len]))?;
         let target = path[..len].to_vec();
         let reexport = path.get(len).and_then(|name| self.files[&target].names.get(name));
         match reexport {
-            // Deeper there is a circle of re-exports.
+            // The limit ends cycles of re-exports.
             Some(original) if depth < 8 => {
                 let whole = [original, &path[len + 1..]].concat();
                 match whole.first().map(String::as_str) {
@@ -106,7 +107,7 @@ impl Crate {
     }
 }
 
-/// Every Rust file below a directory, by its path there.
+/// Returns the Rust files below a directory, as pairs of relative path and contents.
 pub(crate) fn sources(top: &Path) -> Vec<(PathBuf, String)> {
     let (mut files, mut pending) = (Vec::new(), vec![top.to_path_buf()]);
     while let Some(dir) = pending.pop() {
@@ -124,12 +125,12 @@ pub(crate) fn sources(top: &Path) -> Vec<(PathBuf, String)> {
     files
 }
 
-/// Whether a file is a module of unit tests.
+/// Whether a file contains unit tests.
 pub(crate) fn is_test(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 
-/// The module whose file is at a path: `config/lex.rs` is `["config", "lex"]`.
+/// Returns the module of a file: `["config", "lex"]` for `config/lex.rs`.
 fn module_of(path: &Path) -> Module {
     let mut module: Module =
         path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -153,7 +154,7 @@ impl File {
             children: children.collect(),
             file: Self { path, ..Self::default() },
         };
-        // Names first: a path may stand before the `use` item that explains it.
+        // The names are collected first, since a path may precede the `use` item that imports its name.
         for item in &syntax.items {
             if let Item::Use(item) = item
                 && !is_for_tests(&item.attrs)
@@ -166,9 +167,9 @@ impl File {
     }
 }
 
-/// Collects what a file has.
+/// Collects the names, paths and restricted code of a file.
 struct Reader {
-    /// The module that the code being read is in.
+    /// The current module.
     module: Module,
     /// The modules that the file declares.
     children: BTreeSet<String>,
@@ -176,7 +177,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The path from the crate's root, or from that of another crate.
+    /// Returns the absolute form of a path.
     fn absolute(&self, path: &[String]) -> Vec<String> {
         let from = |base: &[String], rest: &[String]| {
             [ROOT.to_owned()].iter().chain(base).chain(rest).cloned().collect::<Vec<_>>()
@@ -197,7 +198,7 @@ impl Reader {
         }
     }
 
-    /// Notes the names and paths of a `use` item.
+    /// Adds the names and paths of a `use` item.
     fn take_use(&mut self, tree: &UseTree, before: &mut Vec<String>) {
         match tree {
             UseTree::Path(path) => {
@@ -229,17 +230,17 @@ impl Reader {
     }
 
     fn take_path(&mut self, path: &[String]) {
-        // A single name is one that a `use` item has brought in, or of the file itself.
+        // A single name is imported by a `use` item, or defined in the file itself.
         if path.len() > 1 {
             let path = self.absolute(path);
             if path.ends_with(&["process".to_owned(), "exit".to_owned()]) {
-                self.file.reserved.insert("process::exit");
+                self.file.restricted.insert("process::exit");
             }
             self.file.paths.insert(path);
         }
     }
 
-    /// The paths in the arguments of a macro, which are only tokens; and unsafe blocks.
+    /// Adds the paths and unsafe blocks in the arguments of a macro, which are only tokens.
     fn take_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -250,7 +251,7 @@ impl Reader {
                         self.take_path(&std::mem::take(&mut path));
                     }
                     if ident == "unsafe" {
-                        self.file.reserved.insert("unsafe");
+                        self.file.restricted.insert("unsafe");
                     }
                     path.push(ident.to_string());
                     colons = 0;
@@ -312,38 +313,38 @@ impl<'a> Visit<'a> for Reader {
         visit::visit_macro(self, invocation);
         for word in ["dbg", "eprint", "eprintln", "print", "println"] {
             if invocation.path.is_ident(word) {
-                self.file.reserved.insert(word);
+                self.file.restricted.insert(word);
             }
         }
         self.take_tokens(invocation.tokens.clone());
     }
 
     fn visit_expr_unsafe(&mut self, block: &'a syn::ExprUnsafe) {
-        self.file.reserved.insert("unsafe");
+        self.file.restricted.insert("unsafe");
         visit::visit_expr_unsafe(self, block);
     }
 
     fn visit_signature(&mut self, signature: &'a syn::Signature) {
         if signature.unsafety.is_some() {
-            self.file.reserved.insert("unsafe");
+            self.file.restricted.insert("unsafe");
         }
         visit::visit_signature(self, signature);
     }
 
     fn visit_item_impl(&mut self, item: &'a syn::ItemImpl) {
         if item.unsafety.is_some() {
-            self.file.reserved.insert("unsafe");
+            self.file.restricted.insert("unsafe");
         }
         visit::visit_item_impl(self, item);
     }
 
     fn visit_item_foreign_mod(&mut self, item: &'a syn::ItemForeignMod) {
-        self.file.reserved.insert("unsafe");
+        self.file.restricted.insert("unsafe");
         visit::visit_item_foreign_mod(self, item);
     }
 }
 
-/// Whether an item is compiled for tests only.
+/// Whether an item is compiled only for tests.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")

@@ -1,67 +1,67 @@
-//! Which file may import which: the layers of the library and of the program.
+//! The layers of the library and of the program: which files may import each other.
 //!
-//! Owns the rules of CONTRIBUTING.md about imports. Must not read files.
+//! This module owns the rules about imports in CONTRIBUTING.md. It must not read files.
 
 use std::collections::BTreeSet;
 
 use super::imports::{Crate, Import};
 
-/// The vocabulary of the library, which everything above it may use.
+/// The library's vocabulary, which all other modules may use.
 const VOCABULARY: [&str; 10] =
     ["errno", "error", "graph", "lock", "memory", "name", "notice", "number", "path_walk", "text"];
-/// The part of it that does without any knowledge of modules.
+/// The part of the vocabulary that is not about kernel modules.
 const BASICS: [&str; 4] = ["error", "lock", "memory", "path_walk"];
 /// The formats that other formats may use.
 const SHARED_FORMATS: [&str; 2] = ["source", "varint"];
-/// The parts of `sys` that have to do with the process itself, and who uses them.
+/// The parts of `sys` that concern the process itself, by the modules of the program that may use them.
 const OF_PROCESS: [(&str, &[&str]); 3] = [
     ("report", &["environment", "memory", "stdio", "syslog"]),
     ("output", &["stdio"]),
     ("cli", &["environment", "host", "stdio"]),
 ];
 
-/// The wrong imports of the library's files.
+/// Returns the forbidden imports in the library.
 pub(crate) fn library(library: &Crate) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     for (module, file) in &library.files {
         for import in &file.imports {
             let Import::Inside(target) = import else { continue };
             if let Some(why) = of_library(&strs(module), &strs(target)) {
-                wrong.push(format!("{}: {}: {why}", file.path.display(), target.join("::")));
+                violations.push(format!("{}: {}: {why}", file.path.display(), target.join("::")));
             }
         }
     }
-    wrong
+    violations
 }
 
 fn strs(module: &[String]) -> Vec<&str> {
     module.iter().map(String::as_str).collect()
 }
 
-/// Why a module of the library may not use another one.
+/// Returns why a module of the library may not use another one.
 fn of_library(from: &[&str], to: &[&str]) -> Option<&'static str> {
-    // The crate's root declares the rooms.
-    let (Some(room), Some(target)) = (from.first(), to.first()) else { return None };
+    // The root of the crate declares the other modules.
+    let (Some(top), Some(target)) = (from.first(), to.first()) else { return None };
     let is_vocabulary = VOCABULARY.contains(target);
-    let allowed = match *room {
+    let allowed = match *top {
         "formats" if *target == "formats" => match (from.get(1), to.get(1)) {
             (Some(own), Some(other)) => own == other || SHARED_FORMATS.contains(other),
-            // What declares them, and what all of them have.
+            // formats/mod.rs declares the formats and the items that they share.
             _ => true,
         },
         "formats" => is_vocabulary,
         "sys" => *target == "sys" || BASICS.contains(target),
         "context" => is_vocabulary || ["context", "formats", "sys"].contains(target),
         "ops" => is_vocabulary || ["ops", "context", "formats", "sys"].contains(target),
-        room if VOCABULARY.contains(&room) => is_vocabulary,
-        _ => return Some("its top module has no place in the design"),
+        top if VOCABULARY.contains(&top) => is_vocabulary,
+        _ => return Some("its top-level module is in no layer"),
     };
-    (!allowed).then_some("it is in no layer below")
+    (!allowed).then_some("it is not in a lower layer")
 }
 
-/// The wrong imports of the program's files.
+/// Returns the forbidden imports in the program.
 pub(crate) fn program(program: &Crate) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     for (module, file) in &program.files {
         for import in &file.imports {
             let (shown, why) = match import {
@@ -70,22 +70,22 @@ pub(crate) fn program(program: &Crate) -> Vec<String> {
                     (format!("oxmod::{}", path.join("::")), of_program(&strs(module), &strs(path)))
                 }
             };
-            wrong.extend(why.map(|why| format!("{}: {shown}: {why}", file.path.display())));
+            violations.extend(why.map(|why| format!("{}: {shown}: {why}", file.path.display())));
         }
     }
-    wrong
+    violations
 }
 
-/// The layer of a module of the program, counted from below.
+/// Returns the number of a module's layer in the program; the lowest one is 0.
 fn layer(module: &[&str]) -> Option<usize> {
     let layers = ["report", "output", "cli", "applets", "registry"];
     match module.first() {
-        Some(room) => layers.iter().position(|layer| layer == room),
+        Some(top) => layers.iter().position(|layer| layer == top),
         None => Some(layers.len()),
     }
 }
 
-/// The applet that a module belongs to: `modprobe`, or `kmod/firmware` for a subcommand.
+/// Returns the applet that a module belongs to: `modprobe`, or `kmod/firmware` for a subcommand.
 fn applet<'m>(module: &'m [&str]) -> &'m [&'m str] {
     match module {
         ["applets", "kmod", _, ..] => &module[1..3],
@@ -94,28 +94,28 @@ fn applet<'m>(module: &'m [&str]) -> &'m [&'m str] {
     }
 }
 
-/// Why a module of the program may not use another one.
+/// Returns why a module of the program may not use another one.
 fn inside_program(from: &[&str], to: &[&str]) -> Option<&'static str> {
     let (Some(own), Some(other)) = (layer(from), layer(to)) else {
-        return Some("its top module has no place in the design");
+        return Some("its top-level module is in no layer");
     };
     if own < other {
-        return Some("it is in no layer below");
+        return Some("it is not in a lower layer");
     }
     let is_applets = |module: &[&str]| module.first() == Some(&"applets");
-    // The module that declares a subcommand is not that of the subcommand.
+    // A module may use the submodules that it declares, such as the subcommands.
     let declares = is_applets(from) && to.starts_with(from);
     let another = is_applets(from) && is_applets(to) && applet(from) != applet(to) && !declares;
     another.then_some("it is another applet")
 }
 
-/// Why a module of the program may not use a path of the library.
+/// Returns why a module of the program may not use a path of the library.
 fn of_program(from: &[&str], path: &[&str]) -> Option<&'static str> {
     let in_applet = from.first() == Some(&"applets");
     match path {
         _ if from.is_empty() => None,
         ["sys", part, ..]
-            if OF_PROCESS.iter().any(|(room, parts)| from[0] == *room && parts.contains(part)) =>
+            if OF_PROCESS.iter().any(|(user, parts)| from[0] == *user && parts.contains(part)) =>
         {
             None
         }
@@ -125,16 +125,16 @@ fn of_program(from: &[&str], path: &[&str]) -> Option<&'static str> {
     }
 }
 
-/// The cycles between modules of one parent, each with everything below it. A module and those below it may use each
-/// other; that does not count.
-pub(crate) fn cycles(of: &Crate) -> Vec<String> {
+/// Returns the cycles between modules with the same parent, where each module includes its submodules. A module and its
+/// submodules may use each other.
+pub(crate) fn cycles(krate: &Crate) -> Vec<String> {
     let mut found = Vec::new();
     let parents: BTreeSet<&[String]> =
-        of.files.keys().filter_map(|module| Some(module.split_last()?.1)).collect();
+        krate.files.keys().filter_map(|module| Some(module.split_last()?.1)).collect();
     for parent in parents {
         let child = |module: &[String]| module.strip_prefix(parent).and_then(|rest| rest.first()).cloned();
         let mut edges: BTreeSet<(String, String)> = BTreeSet::new();
-        for (module, file) in &of.files {
+        for (module, file) in &krate.files {
             for import in &file.imports {
                 let Import::Inside(target) = import else { continue };
                 match (child(module), child(target)) {
@@ -143,7 +143,7 @@ pub(crate) fn cycles(of: &Crate) -> Vec<String> {
                 }
             }
         }
-        // What nothing uses, or what uses nothing, is in no cycle.
+        // Remove the modules that are not used or use no others, until only cycles remain.
         loop {
             let before = edges.len();
             let users: BTreeSet<String> = edges.iter().map(|(from, _)| from.clone()).collect();

@@ -1,7 +1,8 @@
-//! Fails on a wrong import between the files of the library and of the program, on a cycle of imports, and on what belongs
-//! to few files only, such as unsafe code. clippy.toml sees to the rest: who may use files, threads and the environment.
+//! Checks the imports between the files of the library and of the program, that there are no cycles, and that restricted
+//! code, such as unsafe code, is only where it is allowed. clippy.toml restricts the use of files, threads and the
+//! environment.
 
-#![allow(clippy::disallowed_methods, reason = "a test does to the system what it likes")]
+#![allow(clippy::disallowed_methods, reason = "tests may use the system directly")]
 
 mod imports;
 mod layers;
@@ -12,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use imports::{Crate, sources};
 
-/// The most lines of a file: one that says more is two files.
+/// The maximum number of lines of a file. A longer file has to be split.
 const MAX_LINES: usize = 500;
 
-/// The modules in which unsafe code cannot even be allowed.
+/// The modules that must forbid unsafe code.
 const SAFE: [&str; 3] = ["formats", "context", "ops"];
 
 fn src() -> PathBuf {
@@ -30,8 +31,8 @@ fn program() -> Crate {
     Crate::read(&src().join("bin/kmod"))
 }
 
-fn passes(wrong: &[String]) {
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+fn passes(violations: &[String]) {
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
 #[test]
@@ -50,51 +51,50 @@ fn modules_do_not_import_each_other() {
     passes(&layers::cycles(&program()));
 }
 
-/// Unsafe code is for `sys` alone; standard output has one way out of the program, and messages another; an exit code is
-/// returned.
+/// Only `sys` may contain unsafe code. All output and messages use the modules for them, and exit codes are returned.
 #[test]
-fn reserved_words_stay_where_they_belong() {
-    passes(&reserved(&library(), &["sys"]));
-    passes(&reserved(&program(), &[]));
+fn restricted_code_is_only_where_allowed() {
+    passes(&restricted(&library(), &["sys"]));
+    passes(&restricted(&program(), &[]));
 }
 
-fn reserved(of: &Crate, may_be_unsafe: &[&str]) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for (module, file) in &of.files {
-        let is_unsafe = module.first().is_some_and(|room| may_be_unsafe.contains(&room.as_str()));
-        let words = file.reserved.iter().filter(|word| !(is_unsafe && **word == "unsafe"));
-        wrong.extend(words.map(|word| format!("{}: {word}", file.path.display())));
+fn restricted(krate: &Crate, may_be_unsafe: &[&str]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for (module, file) in &krate.files {
+        let is_unsafe = module.first().is_some_and(|top| may_be_unsafe.contains(&top.as_str()));
+        let found = file.restricted.iter().filter(|code| !(is_unsafe && **code == "unsafe"));
+        violations.extend(found.map(|code| format!("{}: {code}", file.path.display())));
     }
-    wrong
+    violations
 }
 
 #[test]
 fn unsafe_code_is_forbidden_above_sys() {
     for (path, text) in sources(&src().join("lib")) {
-        if SAFE.iter().any(|room| path == Path::new(room).join("mod.rs")) {
+        if SAFE.iter().any(|module| path == Path::new(module).join("mod.rs")) {
             assert!(text.contains("\n#![forbid(unsafe_code)]\n"), "{}", path.display());
         }
     }
 }
 
 #[test]
-fn files_say_what_they_own_and_are_short() {
-    let mut wrong = Vec::new();
+fn files_are_documented_and_short() {
+    let mut violations = Vec::new();
     for (path, text) in sources(&src()) {
         let lines = text.lines().count();
         if !text.starts_with("//! ") {
-            wrong.push(format!("{}: does not begin with //!", path.display()));
+            violations.push(format!("{}: does not begin with //!", path.display()));
         }
         if lines > MAX_LINES {
-            wrong.push(format!("{}: has {lines} lines", path.display()));
+            violations.push(format!("{}: has {lines} lines", path.display()));
         }
     }
-    passes(&wrong);
+    passes(&violations);
 }
 
-/// A reader who has learnt a name in one file may rely on it in the next.
+/// A type name must not mean different things in different files.
 #[test]
-fn a_type_name_means_one_thing() {
+fn type_names_are_unique() {
     let mut repeated = names::repeated(&sources(&src().join("lib")));
     for (name, _) in names::SHARED {
         assert!(repeated.remove(name).is_some(), "{name} is not repeated: remove the exception");

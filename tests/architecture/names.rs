@@ -1,6 +1,6 @@
-//! Which names of types the library declares, and where.
+//! The type names of the library.
 //!
-//! Owns the rule that a name means one thing. Must not know which layer a file is in.
+//! This module owns the rule that each name has one meaning. It must not know the layers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use syn::{Ident, Item, Visibility};
 
 use super::imports::is_test;
 
-/// The names that two files declare on purpose, each with its reason. CONTRIBUTING.md repeats them.
+/// The names that two files may declare, each with the reason. CONTRIBUTING.md lists them too.
 pub(crate) const SHARED: [(&str, &str); 3] = [
     ("Index", "a message of the Meta schema, used as message::Index only"),
     ("Module", "a message of the Meta schema, used as message::Module only"),
     ("Result", "an alias of the module's own error type, as is usual in Rust"),
 ];
 
-/// The names that more than one of the files declares as a type that is visible outside its file.
+/// Returns the names of types that are visible outside of their file and that several files declare.
 pub(crate) fn repeated(sources: &[(PathBuf, String)]) -> BTreeMap<String, Vec<PathBuf>> {
     let mut names: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for (path, text) in sources.iter().filter(|(path, _)| !is_test(path)) {

@@ -1,9 +1,9 @@
-//! The test itself is tested: what is wrong is found in any spelling, and what is right is not.
+//! Tests the checks themselves: violations are found in each spelling, and correct code passes.
 
 use super::imports::Crate;
-use super::{layers, reserved};
+use super::{layers, restricted};
 
-/// The files of a small library; `text` is that of the first one.
+/// Returns a small library in which the file at `path` has the contents `text`.
 fn library(path: &str, text: &str) -> Crate {
     let others = [
         ("lib.rs", "pub mod error; pub mod formats; pub mod sys; pub mod context; pub mod ops;"),
@@ -58,17 +58,17 @@ fn wrong_imports_of_the_library_are_found() {
         ("sys/file.rs", "pub(crate) use crate::ops;"),
         ("context/lookup.rs", "use crate::ops::probe;"),
         ("error.rs", "use crate::sys;"),
-        ("parlour.rs", "use crate::error::Error;"),
+        ("unknown.rs", "use crate::error::Error;"),
     ] {
         assert_eq!(layers::library(&library(path, text)).len(), 1, "{path}: {text}");
     }
-    // What a module of a higher layer hands on is not of its layer.
-    let handed_on = library("formats/elf.rs", "use crate::context::Module;");
-    assert_eq!(layers::library(&handed_on), ["formats/elf.rs: context::lookup: it is in no layer below"]);
+    // A re-exported name belongs to the file that defines it.
+    let reexported = library("formats/elf.rs", "use crate::context::Module;");
+    assert_eq!(layers::library(&reexported), ["formats/elf.rs: context::lookup: it is not in a lower layer"]);
 }
 
 #[test]
-fn right_imports_of_the_library_are_not() {
+fn correct_imports_of_the_library_pass() {
     for (path, text) in [
         ("formats/elf.rs", "use crate::error::Error; use crate::formats::source; // use crate::sys;"),
         ("formats/elf.rs", "#[cfg(test)] mod tests { use crate::sys::file; }"),
@@ -100,7 +100,7 @@ fn wrong_imports_of_the_program_are_found() {
 }
 
 #[test]
-fn right_imports_of_the_program_are_not() {
+fn correct_imports_of_the_program_pass() {
     for (path, text) in [
         (
             "applets/lsmod.rs",
@@ -117,7 +117,7 @@ fn right_imports_of_the_program_are_not() {
 #[test]
 fn cycles_are_found() {
     let cycles = |path, text| layers::cycles(&library(path, text)).len();
-    // Of two files, by way of a third, and through what a module hands on.
+    // Between two files, through a third one, and through a re-export.
     let two = [("ops/probe.rs", "use super::depmod::X;"), ("ops/depmod.rs", "use super::probe::Y;")];
     assert_eq!(layers::cycles(&Crate::of(two)).len(), 2);
     let three = [
@@ -127,19 +127,19 @@ fn cycles_are_found() {
         ("d.rs", "use crate::a;"),
     ];
     assert_eq!(layers::cycles(&Crate::of(three)).len(), 3);
-    let handed_on = [
+    let reexported = [
         ("ops/mod.rs", "mod probe; mod depmod; pub use probe::X; pub use depmod::Y;"),
         ("ops/probe.rs", "use super::Y;"),
         ("ops/depmod.rs", "use crate::ops::X;"),
     ];
-    assert_eq!(layers::cycles(&Crate::of(handed_on)).len(), 2);
-    // A file and the one that declares it may use each other.
+    assert_eq!(layers::cycles(&Crate::of(reexported)).len(), 2);
+    // A module and the one that declares it may use each other.
     assert_eq!(cycles("context/lookup.rs", "use super::Context; pub struct Module;"), 0);
     assert_eq!(cycles("ops/depmod.rs", "use crate::ops::probe;"), 0);
 }
 
 #[test]
-fn reserved_words_are_found() {
+fn restricted_code_is_found() {
     for text in [
         "fn f() { unsafe { g() } }",
         "unsafe fn f() {}",
@@ -149,14 +149,14 @@ fn reserved_words_are_found() {
         "fn f() { std::process::exit(1) }",
         "use std::process; fn f() { process::exit(1) }",
     ] {
-        assert_eq!(reserved(&library("ops/probe.rs", text), &["sys"]).len(), 1, "{text}");
+        assert_eq!(restricted(&library("ops/probe.rs", text), &["sys"]).len(), 1, "{text}");
     }
     for text in [
         "#[cfg(test)] mod tests { fn f() { unsafe { g() } } }",
         "// unsafe { x }",
         "const X: &str = \"println!\";",
     ] {
-        assert_eq!(reserved(&library("ops/probe.rs", text), &["sys"]), [""; 0], "{text}");
+        assert_eq!(restricted(&library("ops/probe.rs", text), &["sys"]), [""; 0], "{text}");
     }
-    assert_eq!(reserved(&library("sys/file.rs", "fn f() { unsafe { g() } }"), &["sys"]), [""; 0]);
+    assert_eq!(restricted(&library("sys/file.rs", "fn f() { unsafe { g() } }"), &["sys"]), [""; 0]);
 }

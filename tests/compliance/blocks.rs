@@ -43,7 +43,7 @@ fn depmod(root: &Root, side: Side) -> (i32, String, String) {
 }
 
 #[test]
-fn answers_are_those_of_the_whole() {
+fn results_equal_those_of_the_whole_file() {
     let object = large();
     for size in [BLOCK, 12_345, object.len() / 2 + 1] {
         let root = root(&xz_in_blocks(&object, size));
@@ -59,7 +59,7 @@ fn answers_are_those_of_the_whole() {
 
 /// Damage to a block is an error only if the block is needed.
 #[test]
-fn damage_is_noticed_where_it_matters() {
+fn damage_is_an_error_only_in_the_needed_blocks() {
     let object = large();
     let file = xz_in_blocks(&object, BLOCK);
     assert!(object.len() > 12 * BLOCK);

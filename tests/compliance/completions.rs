@@ -249,7 +249,7 @@ const ODD: [(&str, &str); 7] = [
 ];
 
 /// Checks that no name is executed, including one that contains `$`, which `typed` cannot check.
-fn takes_odd_names(shell: &str, setup: &str) {
+fn completes_odd_names(shell: &str, setup: &str) {
     let dir = odd_files();
     let setup = format!("cd '{}'\n{setup}\ninsmod() {{ echo \"[GOT $*]\"; }}", dir.path().display());
     let lines: Vec<&str> =
@@ -263,7 +263,7 @@ fn takes_odd_names(shell: &str, setup: &str) {
 }
 
 #[test]
-fn bash_takes_it() {
+fn bash_completes_words() {
     let root = tree();
     let (lines, expected) = lines(&root);
     let setup =
@@ -274,7 +274,7 @@ fn bash_takes_it() {
     // Some users have only blanks in COMP_WORDBREAKS, or have changed IFS.
     let unbroken = format!("COMP_WORDBREAKS=${{COMP_WORDBREAKS//[:=]}}; IFS=:; {setup}");
     assert_eq!(typed(shell, &unbroken, &lines), expected);
-    takes_odd_names(shell, &setup);
+    completes_odd_names(shell, &setup);
     // Readline replaces only part of a word; a name that begins with `~` is not a home directory.
     let dir = odd_files();
     let setup = format!("cd '{}'; COMP_WORDBREAKS=$COMP_WORDBREAKS/; set -e; {setup}", dir.path().display());
@@ -297,7 +297,7 @@ fn bash_takes_it() {
 }
 
 #[test]
-fn zsh_takes_it() {
+fn zsh_completes_words() {
     let root = tree();
     let (lines, expected) = lines(&root);
     let dir = script("");
@@ -307,11 +307,11 @@ fn zsh_takes_it() {
     );
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     assert_eq!(typed("zsh -f -i", &setup, &lines), expected);
-    takes_odd_names("zsh -f -i", &setup);
+    completes_odd_names("zsh -f -i", &setup);
 }
 
 #[test]
-fn fish_takes_it() {
+fn fish_completes_words() {
     let root = tree();
     let place = format!("-d {} -S {RELEASE}", root.path("").display());
     let home = tempfile::tempdir().unwrap();

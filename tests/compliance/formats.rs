@@ -31,7 +31,7 @@ fn trees() -> impl Iterator<Item = (String, Root)> {
 }
 
 #[test]
-fn depmod_reads_them_all() {
+fn depmod_reads_every_format() {
     for (what, root) in trees() {
         let run = Run::new("depmod").args(["-n", "-b"]).arg(root.path("")).arg(RELEASE);
         let answer = same(|side| run.on(side));
@@ -46,7 +46,7 @@ fn depmod_reads_them_all() {
 }
 
 #[test]
-fn modprobe_prints_their_symbols() {
+fn modprobe_prints_the_symbols_of_every_format() {
     for (what, root) in trees() {
         let file = |name: &str| root.path(root.in_modules(name));
         let exports = Run::new("modprobe").arg("--show-exports").arg(file("kernel/a.ko")).inside(&root);
@@ -60,7 +60,7 @@ fn modprobe_prints_their_symbols() {
 }
 
 #[test]
-fn modinfo_prints_them() {
+fn modinfo_reads_every_format() {
     for (what, root) in trees() {
         for file in ["kernel/a.ko", "kernel/b.ko.xz", "kernel/c.ko.zst"] {
             let run = Run::new("modinfo").arg(root.path(root.in_modules(file)));

@@ -12,7 +12,7 @@ fn devname(text: &[u8]) -> Root {
 }
 
 #[test]
-fn other_names_fail_without_a_word() {
+fn unknown_names_fail_silently() {
     for name in ["foo", "/usr/sbin/kmod2", "", "modprobe.old", "-modprobe", "kmod/"] {
         let answer = same(|side| Run::new("kmod").argv0(name).args(["-V"]).on(side));
         assert_eq!(answer.triple(), (1, String::new(), String::new()), "{name:?}");
@@ -53,7 +53,7 @@ fn help() {
 }
 
 #[test]
-fn commands_that_are_none() {
+fn unknown_commands() {
     let both = |args: &[&str]| {
         same(|side| {
             let answer = Run::new("kmod").args(args).on(side);
@@ -157,7 +157,7 @@ fn static_nodes_to_a_full_device() {
 }
 
 #[test]
-fn static_nodes_refuses_other_forms() {
+fn static_nodes_rejects_other_formats() {
     let (code, message) = same(|side: Side| {
         let answer = Run::new("kmod").args(["static-nodes", "-f", "devnames", "-h"]).on(side);
         assert!(answer.stdout_text().contains("tmpfiles"), "{side:?} {answer:?}");

@@ -39,7 +39,7 @@ fn nothing_loaded_and_no_table() {
 
 /// A module may disappear after the table has been read and before /sys is read.
 #[test]
-fn figures_that_are_missing() {
+fn missing_data() {
     let root = Root::new();
     root.file("proc/modules", "a 100 1 b,c, Live 0x0\nb 5 0 - Live 0x0\n");
     let look = || same(|side| Run::new("lsmod").inside(&root).on(side));
@@ -56,7 +56,7 @@ fn figures_that_are_missing() {
 }
 
 #[test]
-fn figures_that_are_no_numbers() {
+fn data_that_is_not_a_number() {
     for bad in ["", "x\n", "12x\n", "12", "0x10\n"] {
         let root = three();
         root.file("sys/module/loop/coresize", bad).file("sys/module/loop/refcnt", bad);
@@ -100,7 +100,7 @@ fn a_module_that_the_table_repeats() {
 }
 
 #[test]
-fn operands_are_refused() {
+fn operands_are_rejected() {
     for (run, tool) in [(Run::new("lsmod"), "lsmod"), (Run::new("kmod").arg("list"), "kmod")] {
         let answer = same(|side| run.clone().arg("x").on(side));
         assert_eq!(answer.triple().2, format!("{tool}: ERROR: too many arguments provided.\n"));

@@ -77,7 +77,7 @@ fn pages_and_tools_have_the_same_options() {
 
 /// Checks that the page has a section for each subcommand, and no others.
 #[test]
-fn the_page_of_kmod_has_every_command() {
+fn kmod_8_has_every_command() {
     let help = Run::new("kmod").arg("--help").on(Side::Ours).stdout_text();
     let commands =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
@@ -92,7 +92,7 @@ fn the_page_of_kmod_has_every_command() {
 
 /// Checks that each page that is referred to exists, or belongs to another project.
 #[test]
-fn references_lead_somewhere() {
+fn referenced_pages_exist() {
     let others = [
         "awk 1",
         "dmesg 1",

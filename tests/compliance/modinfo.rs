@@ -27,7 +27,7 @@ fn modinfo(root: &Root, args: &[&str], side: Side) -> Answer {
 
 /// Runs all the requests for these operands on both sides; returns the first answer.
 #[track_caller]
-fn same_in_every_way(root: &Root, operands: &[&str]) -> Answer {
+fn same_in_every_format(root: &Root, operands: &[&str]) -> Answer {
     let mut answers =
         REQUESTS.map(|request| same(|side| modinfo(root, &[request, operands].concat(), side))).into_iter();
     answers.next().expect("an answer")
@@ -54,7 +54,7 @@ fn every_class_byte_order_and_compression() {
         {
             let root = Root::new();
             root.file(name, compress(&bytes, how));
-            let answer = same_in_every_way(&root, &[name]);
+            let answer = same_in_every_format(&root, &[name]);
             assert_eq!(answer.code, 0, "{answer:?}");
             assert!(answer.stdout_text().ends_with("parm:           speed:How fast (int)\n"));
         }
@@ -62,7 +62,7 @@ fn every_class_byte_order_and_compression() {
 }
 
 #[test]
-fn parameters_of_every_shape() {
+fn all_kinds_of_parameters() {
     let strings = [
         "parm=a:first",
         "parmtype=a:int",
@@ -86,12 +86,12 @@ fn parameters_of_every_shape() {
     let root = Root::new();
     let module = strings.iter().fold(Module::new(), |m, s| m.modinfo_bytes(format!("{s}\0").as_bytes()));
     root.file("p.ko", module.build());
-    let answer = same_in_every_way(&root, &["p.ko"]);
+    let answer = same_in_every_format(&root, &["p.ko"]);
     assert!(answer.stderr_text().contains("Found invalid \"parm=nocolon\": missing ':'"), "{answer:?}");
 }
 
 #[test]
-fn strings_of_every_shape() {
+fn all_kinds_of_strings() {
     let sections: [&[u8]; 9] = [
         b"\0\0\0license=GPL\0\0\0\0name=x\0\0",
         b"license=GPL\0unterminated=yes",
@@ -106,12 +106,12 @@ fn strings_of_every_shape() {
     for section in sections {
         let root = Root::new();
         root.file("s.ko", Module::new().modinfo_bytes(section).build());
-        same_in_every_way(&root, &["s.ko"]);
+        same_in_every_format(&root, &["s.ko"]);
     }
 }
 
 #[test]
-fn what_is_a_file() {
+fn operands_that_are_files() {
     let root = Root::new();
     let bytes = rich().build();
     root.file("a-b.c.ko", &bytes).file("plain", &bytes).file("x.ko.old", &bytes).file(".ko", &bytes);
@@ -149,10 +149,10 @@ fn what_is_a_file() {
         "a[b]",
     ];
     for operand in operands {
-        same_in_every_way(&root, &[operand]);
+        same_in_every_format(&root, &[operand]);
         same(|side| modinfo(&root, &["-m", operand], side));
     }
-    same_in_every_way(&root, &["a-b.c.ko", "absent.ko", "named.ko.xz", "a-b.c.ko"]);
+    same_in_every_format(&root, &["a-b.c.ko", "absent.ko", "named.ko.xz", "a-b.c.ko"]);
 }
 
 /// Builds a tree with indexes written by the reference.
@@ -199,17 +199,17 @@ fn names_aliases_and_built_in_modules() {
         "inside.foo",
     ];
     for operand in operands {
-        same_in_every_way(&root, &[operand]);
+        same_in_every_format(&root, &[operand]);
         same(|side| modinfo(&root, &["-m", operand], side));
         same(|side| modinfo(&root, &["-F", "filename", operand], side));
     }
-    let answer = same_in_every_way(&root, &["inside", "nothing", "eth_new", "pci:v1d2"]);
+    let answer = same_in_every_format(&root, &["inside", "nothing", "eth_new", "pci:v1d2"]);
     assert_eq!(answer.code, 1);
     assert!(answer.stdout_text().starts_with("name:           inside\nfilename:       (builtin)\n"));
 }
 
 #[test]
-fn without_operands_or_with_wrong_options() {
+fn missing_operands_and_invalid_options() {
     let root = Root::new();
     for args in
         [&[][..], &["-F"], &["-0", "-F", "x"], &["-x"], &["--fie"], &["--field"], &["--n", "x"], &["-k"]]
@@ -271,7 +271,7 @@ fn damaged_files() {
     refused(&[&xz[..], b"rubbish of some length"].concat(), "Invalid argument", "xz data is corrupt");
     let zstd = compress(&whole, Compression::Zstd);
     refused(zstd.get(..zstd.len() - 5).unwrap_or_default(), "Invalid argument", "zstd data is truncated");
-    refused(&[&zstd[..], b"rubbish"].concat(), "Invalid argument", "rubbish behind the zstd data");
+    refused(&[&zstd[..], b"rubbish"].concat(), "Invalid argument", "garbage after the zstd data");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn zstd_without_content_size_is_read() {
 }
 
 #[test]
-fn a_section_name_table_that_is_none() {
+fn an_invalid_section_name_table() {
     let mut bytes = rich().build();
     // The offset of e_shstrndx.
     bytes.get_mut(62..64).expect("a header").copy_from_slice(&[0xff, 0xfe]);
@@ -314,7 +314,7 @@ fn a_section_name_table_that_is_none() {
 }
 
 #[test]
-fn a_file_whose_name_is_built_in_too() {
+fn a_file_that_is_also_built_in() {
     let root = Root::new();
     root.module("kernel/both.ko", |m| m.info("description", "of the file"));
     root.file(root.in_modules("modules.builtin"), "kernel/both.ko\n");
@@ -329,7 +329,7 @@ fn a_file_whose_name_is_built_in_too() {
 }
 
 #[test]
-fn fields_in_another_case() {
+fn field_names_ignore_case() {
     let root = Root::new();
     root.file("r.ko", rich().build())
         .file("both.ko", Module::new().modinfo_bytes(b"Note=upper\0note=lower\0").build());

@@ -12,7 +12,7 @@ use crate::depmod::incremental::pool;
 use crate::modinfo_real::REQUESTS;
 
 /// Builds a tree whose cache has `alias-by-lie` for top.ko.xz, while the file itself has `alias-of-top`.
-fn with_a_lie() -> Root {
+fn with_a_wrong_record() -> Root {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     forge(&root, "alias-of-top", "alias-by-lie");
@@ -24,8 +24,8 @@ fn modinfo(root: &Root, args: &[&str], module: impl AsRef<Path>, side: Side) -> 
     run.arg(module.as_ref()).on(side)
 }
 
-/// Returns whether our modinfo uses the cache of [`with_a_lie`], both by name and by path.
-fn believes(root: &Root) -> bool {
+/// Returns whether our modinfo uses the cache of [`with_a_wrong_record`], both by name and by path.
+fn uses_the_cache(root: &Root) -> bool {
     let file = path(root, "kernel/top.ko.xz");
     let aliases = [Path::new("top"), &file].map(|module| {
         let answer = modinfo(root, &["-F", "alias"], module, Side::Ours);
@@ -42,19 +42,19 @@ fn has_ours() -> bool {
 }
 
 #[test]
-fn it_answers_for_the_file_that_was_read() {
+fn the_cache_is_used_for_an_unchanged_file() {
     if !has_ours() {
         return;
     }
-    let root = with_a_lie();
-    assert!(believes(&root));
+    let root = with_a_wrong_record();
+    assert!(uses_the_cache(&root));
     // The modification time has changed, so the file may have changed.
     let file = File::options().append(true).open(path(&root, "kernel/top.ko.xz")).unwrap();
     file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    assert!(!believes(&root));
+    assert!(!uses_the_cache(&root));
     // A renamed tree still has the same files; a copy does not.
     for (command, believed) in [(["mv", "-T"], true), (["cp", "-aT"], false)] {
-        let (root, other) = (with_a_lie(), Root::new());
+        let (root, other) = (with_a_wrong_record(), Root::new());
         other.dir("lib/modules");
         let status = Command::new(command[0])
             .arg(command[1])
@@ -62,35 +62,35 @@ fn it_answers_for_the_file_that_was_read() {
             .arg(path(&other, "").parent().unwrap().join(other.release()))
             .status();
         assert!(status.unwrap().success());
-        assert_eq!(believes(&other), believed, "{command:?}");
+        assert_eq!(uses_the_cache(&other), believed, "{command:?}");
     }
 }
 
 /// A user who can write the cache could forge the data of any module, so only the owner of the modules and root may.
 #[test]
-fn it_is_not_believed_when_others_can_write_it() {
+fn a_cache_that_others_can_write_is_ignored() {
     if !has_ours() {
         return;
     }
-    let root = with_a_lie();
+    let root = with_a_wrong_record();
     let file = path(&root, CACHE);
     for (mode, believed) in [(0o664, false), (0o646, false), (0o600, true), (0o644, true)] {
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
-        assert_eq!(believes(&root), believed, "{mode:o}");
+        assert_eq!(uses_the_cache(&root), believed, "{mode:o}");
     }
     // The cache belongs to another user; only root can set this up.
     if chown(&file, Some(12345), None).is_ok() {
-        assert!(!believes(&root));
+        assert!(!uses_the_cache(&root));
         // A run of depmod that does not trust the cache reads all modules and writes a new cache.
         depmod(&root, &[], Side::Ours);
-        assert!(!believes(&root));
+        assert!(!uses_the_cache(&root));
         assert_eq!(fs::metadata(&file).map(|stat| std::os::unix::fs::MetadataExt::uid(&stat)).unwrap(), 0);
         // Even if the module belongs to the same other user, the cache is not trusted, and remains unchanged.
-        let root = with_a_lie();
+        let root = with_a_wrong_record();
         chown(path(&root, CACHE), Some(12345), None).unwrap();
         let record = fs::read(path(&root, CACHE)).unwrap();
         chown(path(&root, "kernel/top.ko.xz"), Some(12345), None).unwrap();
-        assert!(!believes(&root));
+        assert!(!uses_the_cache(&root));
         assert!(fs::read(path(&root, CACHE)).unwrap() == record);
     }
 }
@@ -120,7 +120,7 @@ fn replaced_with_the_same_size_and_time() {
 
 /// Whatever is wrong with the cache, the answers are those of kmod.
 #[test]
-fn damaged_ones_change_no_answer() {
+fn damaged_caches_are_ignored() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let good = fs::read(path(&root, CACHE)).unwrap();
@@ -218,7 +218,7 @@ fn all_modules() {
 
 /// An index without modules is not an error.
 #[test]
-fn all_of_nothing() {
+fn all_of_an_empty_directory() {
     if !has_ours() {
         return;
     }

@@ -47,7 +47,7 @@ fn legacy_layout() {
 }
 
 #[test]
-fn trailers_that_make_no_sense() {
+fn invalid_trailers() {
     let good = Trailer { id_type: 1, signature: vec![1; 20], ..Trailer::default() };
     let variants = [
         Trailer { algorithm: 2, ..good.clone() },
@@ -140,7 +140,7 @@ fn issuers_and_serial_numbers() {
 }
 
 #[test]
-fn hashes_and_shapes_of_messages() {
+fn hashes_and_forms_of_messages() {
     let openssl = OpenSsl::new();
     openssl.certificate("k", "/CN=Signer", &[]);
     openssl.certificate("other", "/CN=Other", &[]);

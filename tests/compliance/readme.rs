@@ -61,7 +61,7 @@ fn neutral(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_console_of_the_readme() {
+fn the_console_session() {
     let kernel = kernels().into_iter().find(|kernel| kernel.suite == "trixie");
     let kernel = kernel.expect("the kernel of trixie is not here: run scripts/lab");
     let root = system(&kernel);
@@ -74,6 +74,6 @@ fn the_console_of_the_readme() {
 }
 
 #[test]
-fn the_example_of_the_library() {
+fn the_library_example() {
     assert_eq!(block("README.md", "rust,no_run"), block("src/lib/README.md", "rust,no_run"));
 }

@@ -52,7 +52,7 @@ fn rmmod_operands() {
 }
 
 #[test]
-fn rmmod_of_what_leaves_no_name() {
+fn rmmod_of_operands_without_a_name() {
     let root = Root::new();
     root.dir("sys/module");
     let nothing = "rmmod: ERROR: could not open '/sys/module//holders': No such file or directory\n\

@@ -4,14 +4,14 @@
 use oxmod_test_support::{Answer, Root, Run, Stream, differs_because, each, same};
 
 /// Returns command lines of all tools that print something.
-fn talkers() -> Vec<Run> {
+fn printing_commands() -> Vec<Run> {
     let tools = ["kmod", "modprobe", "depmod", "modinfo", "lsmod", "insmod", "rmmod"];
     tools.into_iter().flat_map(|tool| [Run::new(tool).arg("-V"), Run::new(tool).arg("-h")]).collect()
 }
 
 #[test]
-fn a_reader_who_went_away_is_no_news() {
-    for run in talkers() {
+fn a_closed_pipe_causes_no_message() {
+    for run in printing_commands() {
         let answer = same(|side| run.clone().stdout(Stream::Broken).on(side));
         assert_eq!((answer.code, answer.stderr_text()), (128 + 13, String::new()), "{run:?}");
     }
@@ -19,8 +19,8 @@ fn a_reader_who_went_away_is_no_news() {
 
 /// SIGPIPE is ignored, for example, in processes started from Python or by a systemd unit.
 #[test]
-fn a_reader_who_went_away_while_sigpipe_is_ignored() {
-    for run in talkers() {
+fn a_closed_pipe_while_sigpipe_is_ignored() {
+    for run in printing_commands() {
         let answer = same(|side| run.clone().stdout(Stream::Broken).ignore_sigpipe().on(side));
         assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{run:?}");
     }
@@ -42,7 +42,7 @@ fn a_full_device_is_an_error() {
 fn closed_streams() {
     let root = Root::new();
     root.loaded("loop", 1, 0, &[]);
-    for run in talkers().into_iter().chain([Run::new("lsmod").inside(&root)]) {
+    for run in printing_commands().into_iter().chain([Run::new("lsmod").inside(&root)]) {
         let answer = same(|side| run.clone().stdout(Stream::Closed).on(side));
         assert_eq!((answer.code, answer.stderr_text()), (0, String::new()), "{run:?}");
         for (_, answer) in each(|side| run.clone().stderr(Stream::Closed).on(side)) {
@@ -58,7 +58,7 @@ fn closed_streams() {
 }
 
 #[test]
-fn a_message_that_nobody_reads_does_not_kill() {
+fn messages_to_a_closed_pipe() {
     let why = "a closed pipe on standard error does not end the program";
     differs_because(why, &1, &(128 + 13), |side| {
         Run::new("rmmod").arg("--bogus").stderr(Stream::Broken).on(side).code

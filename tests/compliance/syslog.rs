@@ -50,7 +50,7 @@ fn messages_go_to_the_log() {
 }
 
 #[test]
-fn getopt_never_does() {
+fn messages_of_getopt_do_not_go_to_the_log() {
     let run = Run::new("rmmod").args(["-s", "--bogus"]);
     let answer = same(|side| logged(&run, side));
     assert_eq!(answer, (1, "/sbin/rmmod: unrecognized option '--bogus'\n".into(), vec![]));

@@ -79,7 +79,7 @@ fn real_kernel(suite: &str) {
     let records = run(&kernel, &scenarios);
     let print = !wanted.is_empty();
     let mut faults = faults(&scenarios, &records, print);
-    every_device_was_served(&kernel, &records);
+    the_image_has_every_driver(&kernel, &records);
     if (1..=UNSTEADY).contains(&faults.len()) {
         let (again, first): (Vec<&Scenario>, Vec<String>) = faults.into_iter().unzip();
         println!("{suite}: run a second time, because of the first:\n{}", first.join("\n"));
@@ -97,7 +97,7 @@ fn faults<'s>(scenarios: &[&'s Scenario], records: &Records, print: bool) -> Vec
 
 /// Checks that the image contains every module that a device needs: the sides would also agree if neither loaded
 /// anything.
-fn every_device_was_served(kernel: &Kernel, records: &Records) {
+fn the_image_has_every_driver(kernel: &Kernel, records: &Records) {
     let Some(record) = records.get(&("coldplug".to_owned(), "ours".to_owned())) else { return };
     let aliases = record.section("stdout").lines().filter_map(|line| line.strip_prefix("alias "));
     let left_out = image::left_out(kernel, aliases);

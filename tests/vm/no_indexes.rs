@@ -61,10 +61,10 @@ fn coldplug(suite: &str) {
     if !wanted.is_empty() {
         println!("{record}");
     }
-    only_what_is_said_is_there(&kernel, record);
-    disk_network_and_sound_come_up(record);
-    many_threads_end_where_one_ends(record);
-    devices_are_served_as_they_come(record);
+    the_image_has_only_the_expected_files(&kernel, record);
+    disk_network_and_sound_work(record);
+    threads_have_the_same_result_as_one(record);
+    new_devices_get_their_drivers(record);
 }
 
 /// Returns the text of a section.
@@ -84,7 +84,7 @@ fn inserted<'r>(record: &'r Record, section: &str) -> Vec<&'r str> {
         .collect()
 }
 
-fn only_what_is_said_is_there(kernel: &Kernel, record: &Record) {
+fn the_image_has_only_the_expected_files(kernel: &Kernel, record: &Record) {
     let place = format!("/{}/", place(kernel).display());
     let others: Vec<&str> = of(record, "files")
         .lines()
@@ -98,7 +98,7 @@ fn only_what_is_said_is_there(kernel: &Kernel, record: &Record) {
     assert!(of(record, "files").lines().count() > 50);
 }
 
-fn disk_network_and_sound_come_up(record: &Record) {
+fn disk_network_and_sound_work(record: &Record) {
     let (before, after) = (of(record, "before"), names(record, "after"));
     for device in ["block/vda", "block/nvme0n1", "class/net/eth0", "class/net/eth1", "class/sound/card0"] {
         assert!(!before.contains(device) && after.contains(device), "{device}: {before}\n{after:?}");
@@ -116,14 +116,14 @@ fn disk_network_and_sound_come_up(record: &Record) {
 }
 
 /// Checks that each module is inserted once, and that a second run has nothing to do.
-fn many_threads_end_where_one_ends(record: &Record) {
+fn threads_have_the_same_result_as_one(record: &Record) {
     let (one, many) = (names(record, "one modules"), names(record, "many modules"));
     assert!(one.len() > 20, "{one:?}");
     assert_eq!(one, many);
     for section in ["one", "many"] {
-        let told = inserted(record, section);
-        let each: BTreeSet<&str> = told.iter().copied().collect();
-        assert_eq!(told.len(), each.len(), "{told:?}");
+        let modules = inserted(record, section);
+        let each: BTreeSet<&str> = modules.iter().copied().collect();
+        assert_eq!(modules.len(), each.len(), "{modules:?}");
         let by_the_kernel: Vec<&str> = one.difference(&each).copied().collect();
         assert!(by_the_kernel.iter().all(|name| BY_THE_KERNEL.contains(name)), "{by_the_kernel:?}");
         assert!(each.is_subset(&one), "{each:?}");
@@ -139,17 +139,17 @@ fn the_kernel_was_called_once_for_each(record: &Record) {
     let calls: Vec<&str> =
         of(record, "many calls").lines().filter(|line| line.trim_start().starts_with("kmod-")).collect();
     let ends: Vec<&str> = calls.iter().filter_map(|line| Some(line.split_once(" -> ")?.1)).collect();
-    let told = inserted(record, "many").len();
-    assert_eq!(ends.iter().filter(|end| **end == "0x0").count(), told, "{calls:?}");
+    let modules = inserted(record, "many").len();
+    assert_eq!(ends.iter().filter(|end| **end == "0x0").count(), modules, "{calls:?}");
     let idle = ends.iter().filter(|end| **end == format!("{:#x}", -i64::from(libc::ENODEV))).count();
     let again = of(record, "many").lines().filter(|line| line.contains("decompress")).count();
-    assert_eq!(ends.len(), told + idle + again, "{calls:?}");
+    assert_eq!(ends.len(), modules + idle + again, "{calls:?}");
     assert_eq!(calls.len(), 2 * ends.len(), "{calls:?}");
 }
 
-fn devices_are_served_as_they_come(record: &Record) {
-    let told = inserted(record, "watched");
-    assert_eq!(told, ["e1000e", "i6300esb", "i6300esb"], "{}", of(record, "watched"));
+fn new_devices_get_their_drivers(record: &Record) {
+    let modules = inserted(record, "watched");
+    assert_eq!(modules, ["e1000e", "i6300esb", "i6300esb"], "{}", of(record, "watched"));
     // The configuration was changed twice.
     let count = |words: &str| of(record, "watched").lines().filter(|line| line.contains(words)).count();
     let (reloaded, skipped) = (count("reloaded indexes and configuration"), count("blacklisted 'i6300esb'"));

@@ -41,13 +41,13 @@ fn record(report: &str) -> ((String, String), Record) {
 /// unpredictably.
 fn log(text: &str) -> String {
     let lines = text.lines().map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest));
-    let told = lines.filter(|line| {
+    let messages = lines.filter(|line| {
         ["ox_", "odule", "symbol", "vermagic", "decompress", "segfault"]
             .iter()
             .any(|word| line.contains(word))
             && !["taint", "livepatch", "Modules linked in"].iter().any(|word| line.contains(word))
     });
-    told.collect::<Vec<_>>().join("\n")
+    messages.collect::<Vec<_>>().join("\n")
 }
 
 fn sorted(lines: impl Iterator<Item = String>) -> String {

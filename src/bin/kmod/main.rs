@@ -1,17 +1,16 @@
-//! The multi-call binary: `argv[0]` chooses the applet, the applet's answer is the exit code.
+//! The multi-call binary: `argv[0]` selects the applet, whose result is the exit code.
 //!
-//! Nothing else happens here. The applets are listed in [`registry`]; every word that a user reads on standard error is in
-//! [`report`].
+//! The applets are listed in [`registry`]. The wording of all messages on standard error is in [`report`].
 //!
 //! ```text
 //! registry ─► applets/* ─► cli ─► output ─► report ─► the library: ops, context
 //! ```
 
-// The program's `main` is that of `oxmod::sys::entry`.
+// `oxmod::sys::entry` defines the program's `main`.
 #![cfg_attr(not(test), no_main)]
-// In a program, `pub` says that another file of it may use the item; there is no outside.
+// In a program, `pub` means that other files may use the item.
 #![allow(unreachable_pub)]
-// Tests do to the system what they like.
+// Tests may use the methods and types that clippy.toml forbids.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod applets;

@@ -1,4 +1,4 @@
-//! The one list of applets and subcommands, and the dispatch on `argv[0]`.
+//! The list of applets and subcommands, and the dispatch on `argv[0]`.
 
 use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
@@ -14,7 +14,7 @@ use crate::cli::getopt::Ordering::{Permute, RequireOrder};
 use crate::cli::invocation::{Applet, Invocation, Registry, Subcommand};
 use crate::report;
 
-/// All that this binary can be called as.
+/// The applets and subcommands of this binary.
 static REGISTRY: Registry = Registry {
     applets: &[
         Applet { name: "kmod", ordering: RequireOrder, command: kmod_table, run: kmod::run },
@@ -30,28 +30,28 @@ static REGISTRY: Registry = Registry {
         #[cfg(feature = "coldplug")]
         Subcommand {
             name: "coldplug",
-            about: "Load the drivers of the devices that are there",
+            about: "Load the drivers of the devices that are present",
             command: kmod::coldplug::command,
             run: kmod::coldplug::run,
         },
         #[cfg(feature = "complete")]
         Subcommand {
             name: "complete",
-            about: "Print what may follow on a command line, for shells",
+            about: "Print completions of a command line, for shells",
             command: kmod::complete::command,
             run: kmod::complete::run,
         },
         #[cfg(feature = "firmware")]
         Subcommand {
             name: "firmware",
-            about: "Find the firmware that modules ask for",
+            about: "Find the firmware that modules request",
             command: kmod::firmware::command,
             run: kmod::firmware::run,
         },
         #[cfg(feature = "firmware")]
         Subcommand {
             name: "fwprune",
-            about: "Make meta.pb and fsspec for Monogon's image builder",
+            about: "Write meta.pb and fsspec for Monogon's image builder",
             command: kmod::fwprune::command,
             run: kmod::fwprune::run,
         },
@@ -65,7 +65,7 @@ static REGISTRY: Registry = Registry {
         #[cfg(feature = "meta")]
         Subcommand {
             name: "meta",
-            about: "Make, show, search and check a meta.pb",
+            about: "Build, show, search and check a meta.pb",
             command: kmod::meta::command,
             run: kmod::meta::run,
         },
@@ -82,12 +82,12 @@ fn kmod_table() -> Command {
     kmod::command(&REGISTRY)
 }
 
-/// What follows the last slash, possibly nothing.
+/// Returns the part after the last slash, which may be empty.
 fn short_name(argv0: &OsStr) -> &OsStr {
     OsStr::from_bytes(argv0.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default())
 }
 
-/// Runs the applet that `argv[0]` names. Under any other name: no output, exit code 1, as kmod does.
+/// Runs the applet that `argv[0]` names. If there is no such applet, prints nothing and returns 1, as kmod does.
 pub fn main(argv: Vec<OsString>) -> u8 {
     let mut argv = argv.into_iter();
     let argv0 = argv.next().unwrap_or_default();
@@ -99,7 +99,7 @@ pub fn main(argv: Vec<OsString>) -> u8 {
     let command = (applet.command)();
     let invocation =
         Invocation { argv0, tool: applet.name, args: argv.collect(), command, ordering, registry: &REGISTRY };
-    // The program ends with it: to take the table apart first would be in vain.
+    // Not dropped, because that takes time and the program ends now.
     let invocation = ManuallyDrop::new(invocation);
     report::conclude(invocation.tool, (applet.run)(&invocation))
 }
@@ -109,7 +109,7 @@ mod tests {
     use super::{REGISTRY, short_name};
 
     #[test]
-    fn every_table_is_one_that_clap_accepts() {
+    fn clap_accepts_all_tables() {
         for applet in REGISTRY.applets {
             (applet.command)().debug_assert();
         }
@@ -118,9 +118,9 @@ mod tests {
         }
     }
 
-    /// An option of one of our own commands means the same in each, and its letter means nothing else.
+    /// Each option of our own commands has the same letter and value in all of them.
     #[test]
-    fn our_commands_agree() {
+    fn our_commands_have_consistent_options() {
         let letters = [
             ("basedir", 'b'),
             ("set-version", 'k'),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_what_follows_the_last_slash() {
+    fn directories_are_removed_from_argv0() {
         for (argv0, name) in [("/sbin/lsmod", "lsmod"), ("lsmod", "lsmod"), ("lsmod/", ""), ("", "")] {
             assert_eq!(short_name(argv0.as_ref()), name);
         }

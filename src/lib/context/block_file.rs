@@ -1,7 +1,7 @@
 //! Files on disk that are read in blocks, on demand.
 //!
-//! Joins [`sys::file`](crate::sys::file) to the [`BlockCache`]: [`FileReader`] reads ranges of any open file, and a
-//! [`BlockFile`] is a file used for lookups. Must not interpret what is read.
+//! Connects [`sys::file`](crate::sys::file) with the [`BlockCache`]: a [`FileReader`] reads ranges of any open file, and a
+//! [`BlockFile`] is a file that is used for lookups. Must not interpret the contents.
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,12 +12,12 @@ use crate::sys::file::{self, OpenFile, Stat};
 
 /// The distance between the starts of two adjacent blocks of a [`BlockFile`], 16 KiB.
 const BLOCK: u64 = 16 << 10;
-/// The length of a block, 18 KiB. It overlaps the next one by 2 KiB, so that whatever starts in a block and is at most that
-/// long is in it.
+/// The length of a block, 18 KiB. It overlaps the next block by 2 KiB, so that an item of up to 2 KiB that starts in a
+/// block is completely inside it.
 const BLOCK_LEN: usize = 18 << 10;
 
-/// The number of bytes per read when a whole file is scanned, 64 KiB. Larger reads would save less than it costs to use
-/// new memory for them.
+/// The number of bytes per read when a whole file is scanned, 64 KiB. With larger reads, the cost of the additional memory
+/// would exceed the time saved.
 const WINDOW: u64 = 64 << 10;
 
 /// Reads ranges of an open file.
@@ -31,7 +31,8 @@ pub(super) struct FileReader {
 }
 
 impl FileReader {
-    /// Makes a reader of the first `size` bytes of `file`. `widen` selects what is read together; see [`ReadAt::block`].
+    /// Creates a reader of the first `size` bytes of `file`. `widen` selects the bytes that are read together; see
+    /// [`ReadAt::block`].
     pub(super) fn new(file: OpenFile, size: u64, widen: fn(Range<u64>) -> Range<u64>) -> Self {
         Self { file, size, widen }
     }
@@ -80,7 +81,7 @@ impl BlockFile {
 
     /// Whether `path` still refers to this file; false if that cannot be determined.
     pub(super) fn is_at(&self, path: &Path) -> bool {
-        file::stat(path).is_ok_and(|there| self.stat().is_ok_and(|here| here.inode == there.inode))
+        file::stat(path).is_ok_and(|current| self.stat().is_ok_and(|open| open.inode == current.inode))
     }
 }
 
@@ -95,9 +96,9 @@ mod tests {
     use super::*;
     use crate::formats::index::{Index, IndexBuilder};
 
-    /// Keys and values of every length, so that they lie across all borders of blocks.
+    /// Uses keys and values of many lengths, so that some of them lie across each border between blocks.
     #[test]
-    fn answers_are_those_of_the_file_in_memory() {
+    fn lookups_are_the_same_as_in_memory() {
         let entries: Vec<(String, String)> = (0..4000_usize)
             .map(|index| {
                 let long = if index % 500 == 7 { 40_000 } else { index % 300 };
@@ -118,7 +119,7 @@ mod tests {
         let (key, value) = &entries[1234];
         assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()));
         let (read, blocks) = (stored.kept().0, bytes.len() as u64 / BLOCK);
-        assert!((read as u64) < blocks / 2, "{read} blocks for one look-up");
+        assert!((read as u64) < blocks / 2, "{read} blocks for one lookup");
         for (key, value) in &entries {
             assert_eq!(index.get(key.as_bytes()).unwrap(), Some(value.as_bytes()), "{key}");
         }
@@ -130,7 +131,7 @@ mod tests {
         let all = dumped(&index).unwrap();
         assert_eq!(all.len(), entries.len());
         assert_eq!(all, dumped(&Index::parse(&bytes).unwrap()).unwrap());
-        // Cut short behind our back: damaged, not dead.
+        // A file that is truncated while it is open is reported as damaged.
         let again = BlockFile::open(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 3]).unwrap();
         let index = Index::over(&again).unwrap();

@@ -1,7 +1,7 @@
-//! Lookups in the caches of module directories: what depmod has read from each module.
+//! Lookups in the caches of module directories, which contain what depmod has read from each module.
 //!
-//! Owns the choice of the cache for a module's path, the decision whose caches are trusted, and the comparison of a
-//! record with the module file as it is now: a record that is handed out describes the current file. Must not interpret
+//! This module owns the choice of the cache for a module's path, the decision which caches are trusted, and the comparison
+//! of a record with the module file: every record that it returns describes the current file. It must not interpret
 //! records. See modules.oxmod.bin(5).
 
 use std::cell::RefCell;
@@ -23,7 +23,7 @@ use super::block_file::BlockFile;
 /// The caches of any number of module directories, each opened at its first use.
 #[derive(Default)]
 pub struct Caches {
-    /// By module directory; `None` where there is no trusted cache.
+    /// By module directory; `None` if there is no trusted cache.
     opened: RefCell<Vec<(PathBuf, Option<Rc<OpenCache>>)>>,
 }
 
@@ -36,7 +36,7 @@ struct OpenCache {
 impl Caches {
     /// Calls `answer` with the record of the module file `path` and returns its result; `None` if there is no record, or
     /// the file has changed since it was read. `dir` is the module directory; the cache for a path outside it is that of
-    /// the `lib/modules/VERSION` in the path.
+    /// the `lib/modules/RELEASE` in the path.
     pub fn record<T>(
         &self,
         dir: &Path,
@@ -46,7 +46,7 @@ impl Caches {
         let (dir, below) = split(dir, path)?;
         let cache = self.cache(dir)?;
         let module = file::stat(path).ok()?;
-        // The owner of a module may also decide what its record says.
+        // The owner of a module file is trusted with its record too.
         if cache.writer != module.owner && !is_trusted(cache.writer) {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Which configuration files are read, and in which order.
+//! The choice and the order of the configuration files.
 //!
 //! This module owns the rules of modprobe.d(5) and depmod.d(5) about directories: the search path, the
 //! `.conf` suffix, masking by a file of the same name in an earlier directory, and the order by file name
@@ -42,7 +42,7 @@ pub fn default_dirs(leaf: &str) -> Vec<PathBuf> {
     DIRS.iter().map(|dir| Path::new(dir).join(leaf)).collect()
 }
 
-/// Reads the configuration files of these directories and files, in the order in which they are to be
+/// Reads the configuration files in these directories, and these files, in the order in which they are to be
 /// parsed.
 ///
 /// A source that does not exist is treated as empty. Problems inside a directory are reported to `sink`.
@@ -64,11 +64,11 @@ impl ConfFiles {
                 }
             }
             Err(error) if error.errno() == libc::ENOTDIR => self.add_file(path, sink),
-            Err(error) => unless_absent(error, sink),
+            Err(error) => report_unless_absent(error, sink),
         }
     }
 
-    /// The names in a directory, sorted bytewise. Empty if the directory was already added, possibly by
+    /// Returns the names in a directory, sorted bytewise. Empty if the directory was already added, possibly by
     /// another path, as when /lib is a link to /usr/lib.
     fn names(&mut self, path: &Path) -> Result<Vec<OsString>> {
         let identity = dir::identity(path)?;
@@ -85,7 +85,7 @@ impl ConfFiles {
     pub fn add_file(&mut self, path: &Path, sink: &Sink) {
         let name = path.file_name().unwrap_or_default();
         if let Err(error) = self.insert(name, path.to_path_buf()) {
-            unless_absent(error, sink);
+            report_unless_absent(error, sink);
         }
     }
 
@@ -118,7 +118,7 @@ pub(super) fn is_accepted(name: &[u8]) -> bool {
     name.len() > SUFFIX.len() && name.ends_with(SUFFIX) && !name.starts_with(b".")
 }
 
-fn unless_absent(error: Error, sink: &Sink) {
+fn report_unless_absent(error: Error, sink: &Sink) {
     let absent = matches!(error.errno(), libc::ENOENT | libc::ENOTDIR) && matches!(error.cause, Cause::Io(_));
     if !absent {
         sink.send(&Notice::Unreadable(error));

@@ -1,4 +1,4 @@
-//! A binary index made from the text beside it, for where the binary one is missing or wrong.
+//! Building a binary index from its text twin, for use when the binary index is missing or damaged.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use crate::name;
 /// A key and its value.
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
-/// The bytes of the binary index that depmod would make of `text`, up to the numbers of
-/// priorities, whose order is that of the lines.
+/// Returns the contents of the binary index that depmod would write for `text`. The priorities may have other values,
+/// but their order is that of the lines.
 ///
-/// Errors: the index outgrows its format.
+/// Errors: the index exceeds the limits of its format.
 pub fn index_of_text(kind: IndexKind, text: &[u8]) -> Result<Vec<u8>, FormatError> {
     let entries: Vec<Pair<'_>> = match kind {
         IndexKind::Dep => {
@@ -33,7 +33,7 @@ pub fn index_of_text(kind: IndexKind, text: &[u8]) -> Result<Vec<u8>, FormatErro
     let flat = matches!(kind, IndexKind::Builtin | IndexKind::BuiltinAlias);
     let mut builder = IndexBuilder::default();
     for ((key, value), line) in entries.iter().zip(0_u32..) {
-        // What an index cannot hold (non-ASCII) is missing from depmod's too.
+        // Entries that an index cannot hold (non-ASCII) are missing from depmod's index too.
         let _ = builder.insert(key, value, if flat { 0 } else { line });
     }
     builder.write()

@@ -1,11 +1,11 @@
 //! The five indexes of a module directory, each read when it is first used.
 //!
-//! This module owns the choice between a binary index and its text twin: for an absent, empty, truncated or
-//! damaged `.bin`, for which kmod gives up, the same trie is built in memory from the text, and one notice
-//! is sent. It must not interpret values.
+//! This module owns the choice between a binary index and its text twin: if the `.bin` file is absent, empty, truncated
+//! or damaged, which is an error for kmod, the same trie is built in memory from the text, and one notice is sent. It
+//! must not interpret values.
 //!
-//! If a depmod was killed while it was publishing a new set, the set is still used as a whole: files that
-//! have not been moved yet are read from where they are staged.
+//! If a depmod was killed while it was publishing a new set, the complete new set is still used: files that have not been
+//! moved yet are read from the staging directory.
 
 use std::cell::{Cell, OnceCell};
 use std::io;
@@ -34,7 +34,7 @@ pub(super) struct Indexes {
     sink: Sink,
 }
 
-/// The indexes of one set. (If depmod replaces files while they are opened, they may be of different sets.)
+/// The indexes of one set. If depmod replaces files while they are being opened, they may be of different sets.
 #[derive(Default)]
 struct Set {
     /// Whether some of its files were still staged.
@@ -50,8 +50,8 @@ struct Slot {
     staged: bool,
     /// The binary index; `None` when it cannot be read.
     stored: OnceCell<Option<BlockFile>>,
-    /// The index made from the text after the binary one had failed; `None` if the text could not be used
-    /// either.
+    /// The index that was built from the text because the binary one could not be used; `None` if the text could not be
+    /// used either.
     rebuilt: OnceCell<Option<Vec<u8>>>,
 }
 
@@ -86,9 +86,8 @@ impl Indexes {
         })
     }
 
-    /// Switches to the current files; `false` if they are the ones that are already open. For results that
-    /// contradict each other: a depmod may have published a new set after one file was opened and before
-    /// the next.
+    /// Switches to the current files; `false` if they are the ones that are already open. To be called when results
+    /// contradict each other: a depmod may have published a new set after one file was opened and before another.
     pub(super) fn renew(&self) -> bool {
         let staged = publish::is_staged(&self.dir);
         let mut slots = self.set().slots.iter().filter_map(OnceCell::get);
@@ -102,12 +101,12 @@ impl Indexes {
 
     /// Returns the first value stored under exactly `key`.
     pub(super) fn get(&self, kind: IndexKind, key: &[u8]) -> Option<&[u8]> {
-        self.ask(kind, |index| index.get(key)).flatten()
+        self.query(kind, |index| index.get(key)).flatten()
     }
 
     /// Returns the values of all patterns that match `key`, by priority.
     pub(super) fn matches(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
-        let found = self.ask(kind, |index| index.search(key)).unwrap_or_default();
+        let found = self.query(kind, |index| index.search(key)).unwrap_or_default();
         found.into_iter().map(|found| found.value.into()).collect()
     }
 
@@ -120,11 +119,11 @@ impl Indexes {
     /// continues after the entries already visited: both have the same order.
     pub(super) fn visit(&self, kind: IndexKind, visit: &mut dyn FnMut(&[u8], &[u8])) {
         let mut visited = 0_usize;
-        self.ask(kind, |index| {
-            let mut again = visited;
+        self.query(kind, |index| {
+            let mut to_skip = visited;
             index.dump(|key, found| {
-                if again > 0 {
-                    again -= 1;
+                if to_skip > 0 {
+                    to_skip -= 1;
                 } else {
                     visited += 1;
                     visit(key, found.value);
@@ -143,15 +142,15 @@ impl Indexes {
         !matches!(self.slot(kind).rebuilt.get(), Some(None))
     }
 
-    /// Uses the text from now on, for this reason; `false` if it is used already.
+    /// Uses the text from now on, for this reason; `false` if it is already used.
     pub(super) fn give_up(&self, kind: IndexKind, reason: impl FnOnce() -> FormatError) -> bool {
         let slot = self.slot(kind);
-        let begun = slot.rebuilt.get().is_none();
-        if begun {
+        let is_first = slot.rebuilt.get().is_none();
+        if is_first {
             let error = Error::new(slot.binary.clone(), reason());
             slot.rebuilt.get_or_init(|| self.rebuild(kind, error));
         }
-        begun
+        is_first
     }
 
     /// Whether the text contains exactly this key; `None` if there is no readable text.
@@ -162,14 +161,14 @@ impl Indexes {
         Some(Index::parse(&index).ok()?.get(key).ok()?.is_some())
     }
 
-    /// Runs a query on the binary index, or on the rebuilt one if the binary one has failed.
-    fn ask<'s, T>(
+    /// Runs a query on the binary index, or on the rebuilt one if the binary one cannot be used.
+    fn query<'s, T>(
         &'s self,
         kind: IndexKind,
-        mut question: impl FnMut(&Index<'s>) -> Result<T, FormatError>,
+        mut query: impl FnMut(&Index<'s>) -> Result<T, FormatError>,
     ) -> Option<T> {
         let slot = self.slot(kind);
-        let mut over = |stored: &'s BlockFile| question(&Index::over(stored)?);
+        let mut over = |stored: &'s BlockFile| query(&Index::over(stored)?);
         if slot.rebuilt.get().is_none() {
             match slot.stored().and_then(|stored| over(stored).map_err(Error::at(&slot.binary))) {
                 Ok(found) => return Some(found),
@@ -179,16 +178,16 @@ impl Indexes {
             }
         }
         let rebuilt = Index::parse(slot.rebuilt.get()?.as_deref()?);
-        rebuilt.and_then(|index| question(&index)).ok()
+        rebuilt.and_then(|index| query(&index)).ok()
     }
 
-    /// Builds the index from its text. `error` is why the binary index could not be used.
+    /// Builds the index from its text. `error` is the reason why the binary index cannot be used.
     fn rebuild(&self, kind: IndexKind, error: Error) -> Option<Vec<u8>> {
         let slot = self.slot(kind);
         let text = match sys::file::unless_absent(slot.read(&slot.text, sys::file::read)) {
             Ok(Some(text)) => text,
             Ok(None) => {
-                self.without_text(slot, error);
+                self.report_unusable(slot, error);
                 return None;
             }
             Err(unreadable) => {
@@ -211,7 +210,7 @@ impl Indexes {
 
     /// Reports that neither index nor text can be used, except for files that depmod itself omits or writes
     /// empty.
-    fn without_text(&self, slot: &Slot, error: Error) {
+    fn report_unusable(&self, slot: &Slot, error: Error) {
         let empty =
             slot.stored.get().is_some_and(|stored| stored.as_ref().is_some_and(|stored| stored.size() == 0));
         if !empty && !is_absent(&error) {

@@ -1,8 +1,8 @@
 //! The modules that are loaded: their sizes, use counts and holders.
 //!
-//! The order is that of /proc/modules, newest first. The numbers come from /sys/module, which is read
-//! afterwards: a module may be gone by then, so each number is a result of its own. This module must not
-//! print. Contract: kmod's list of loaded modules, where a missing number is not an error.
+//! The order is that of /proc/modules, newest first. The numbers come from /sys/module, which is read afterwards: the
+//! module may have been removed in the meantime, so each number is a separate `Result`. This module must not print.
+//! Contract: kmod's list of loaded modules, where a missing number is not an error.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -68,9 +68,8 @@ pub fn list() -> Result<Vec<LoadedModule>> {
     Ok(entries(&proc::modules()?).into_iter().map(inspect).collect())
 }
 
-/// The entries of /proc/modules without repetitions. The kernel returns the table one page at a time,
-/// newest module first: a module that is loaded between two reads moves the last entries of one page into
-/// the next.
+/// Returns the entries of /proc/modules without repetitions. The kernel returns the table one page at a time, newest
+/// module first: if a module is loaded between two reads, the last entries of one page are repeated on the next.
 fn entries(table: &[u8]) -> Vec<Entry<'_>> {
     let mut seen = HashSet::new();
     table.lines().filter_map(entry).filter(|entry| seen.insert(entry.name)).collect()
@@ -87,7 +86,7 @@ fn entry(line: &[u8]) -> Option<Entry<'_>> {
     let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
     let name = fields.next()?.as_bstr();
     let size = fields.next().and_then(|size| size.to_str().ok()?.parse().ok());
-    // The users follow the use count; the kernel lists this word among them.
+    // The names of the users follow the use count; `[permanent]` is listed among them.
     let permanent =
         fields.nth(1).is_some_and(|users| users.split_str(",").any(|user| user == b"[permanent]"));
     Some(Entry { name, size, permanent })
@@ -108,7 +107,7 @@ fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> LoadedModule {
     LoadedModule { name: name.into(), size, count, holders: holders(name), permanent }
 }
 
-/// Returns the further attributes of a loaded module. If the module is gone, they are absent.
+/// Returns the further attributes of a loaded module. If the module is not loaded any more, they are absent.
 pub fn details(name: &[u8]) -> LoadedDetails {
     let attribute = |path: &Path| sysfs::attribute(name, path).ok().map(line);
     let mut names = sysfs::list(name, "parameters").unwrap_or_default();
@@ -127,12 +126,12 @@ pub fn details(name: &[u8]) -> LoadedDetails {
     }
 }
 
-/// Whether the kernel has the module of this normalised name, whatever state it is in.
+/// Whether the module with this normalised name is in the kernel, in any state.
 pub fn is_present(name: &[u8]) -> bool {
     module::is_present(name)
 }
 
-/// An attribute without the newline at its end.
+/// Removes the newline at the end of an attribute.
 fn line(mut bytes: Vec<u8>) -> BString {
     if bytes.ends_with(b"\n") {
         bytes.pop();
@@ -150,7 +149,7 @@ pub fn count(name: &[u8]) -> Result<i64> {
     number(name, "refcnt")
 }
 
-/// The modules that use a loaded module, in the kernel's order.
+/// Returns the modules that use a loaded module, in the kernel's order.
 pub fn holders(name: &[u8]) -> Result<Vec<BString>> {
     let names = sysfs::list(name, "holders")?;
     Ok(names.into_iter().map(|name| name.into_vec().into()).collect())
@@ -163,7 +162,7 @@ fn number(module: &[u8], attribute: &str) -> Result<i64> {
     parse_number(&bytes).ok_or_else(|| Error::new(path(), FormatError::malformed("not a number")))
 }
 
-/// A number and then white space; what follows that does not matter.
+/// Parses a number that is followed by white space. Anything after that is ignored.
 fn parse_number(bytes: &[u8]) -> Option<i64> {
     let (value, rest) = number::signed(bytes)?;
     rest.first().is_some_and(u8::is_ascii_whitespace).then_some(value)
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_needs_no_more_than_a_name() {
+    fn lines_of_proc_modules_are_parsed() {
         let read = |line| entry(line).map(|entry| (entry.name.to_string(), entry.size, entry.permanent));
         assert_eq!(read(b"a 100 1 b, Live 0x0"), Some(("a".into(), Some(100), false)));
         assert_eq!(read(b"a 100 1 b,[permanent], Live 0x0"), Some(("a".into(), Some(100), true)));

@@ -35,14 +35,14 @@ pub(super) struct MetaLocation {
 }
 
 impl MetaLocation {
-    /// Finds the meta.pb for a module directory `dir` without modules.dep: in it, or in the directory
-    /// above, which then also is the base of its paths.
+    /// Finds the meta.pb for a module directory `dir` without modules.dep: in `dir`, or in its parent
+    /// directory. The paths in the file are relative to the directory in which it was found.
     pub(super) fn of(dir: &Path) -> Option<Self> {
-        let is_there = |dir: &Path, name: &str| file::exists(&dir.join(name)).is_ok();
-        if is_there(dir, "modules.dep.bin") || is_there(dir, "modules.dep") || publish::is_staged(dir) {
+        let exists = |dir: &Path, name: &str| file::exists(&dir.join(name)).is_ok();
+        if exists(dir, "modules.dep.bin") || exists(dir, "modules.dep") || publish::is_staged(dir) {
             return None;
         }
-        let dir = [Some(dir), dir.parent()].into_iter().flatten().find(|dir| is_there(dir, FILE_NAME))?;
+        let dir = [Some(dir), dir.parent()].into_iter().flatten().find(|dir| exists(dir, FILE_NAME))?;
         Some(Self { file: dir.join(FILE_NAME), dir: dir.into() })
     }
 
@@ -51,8 +51,8 @@ impl MetaLocation {
     pub(super) fn given(file: &Path, dir: &Path) -> Self {
         let in_dir = file.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
         let inode = |dir: &Path| file::stat(dir).ok().map(|stat| stat.inode);
-        let here = in_dir.and_then(inode);
-        let above = dir.parent().filter(|above| here.is_some() && inode(above) == here);
+        let file_dir = in_dir.and_then(inode);
+        let above = dir.parent().filter(|above| file_dir.is_some() && inode(above) == file_dir);
         Self { file: file.into(), dir: above.unwrap_or(dir).into() }
     }
 }
@@ -82,7 +82,7 @@ impl MetaBackend {
         let stored = publish::read(&place.file, BlockFile::open)?;
         let meta = MetaReader::open(Box::new(stored)).map_err(Error::at(&place.file))?;
         let file = Self::over(place, Some(meta), sink);
-        let release = file.ask(MetaReader::release).flatten().unwrap_or_default();
+        let release = file.query(MetaReader::release).flatten().unwrap_or_default();
         let wanted = dir.file_name().map(OsStr::as_bytes).unwrap_or_default();
         if !release.is_empty() && release != wanted {
             let (path, release, wanted) = (file.path.clone(), release.into(), wanted.into());
@@ -111,20 +111,20 @@ impl MetaBackend {
     }
 
     /// Runs a query on the file; the first error is reported.
-    fn ask<'s, T>(&'s self, question: impl FnOnce(&'s MetaReader) -> Result<T, FormatError>) -> Option<T> {
-        let answer = question(self.meta.as_ref()?);
-        let tell = |error| self.sink.send(&Notice::Unreadable(Error::new(self.path.clone(), error)));
+    fn query<'s, T>(&'s self, query: impl FnOnce(&'s MetaReader) -> Result<T, FormatError>) -> Option<T> {
+        let result = query(self.meta.as_ref()?);
+        let report = |error| self.sink.send(&Notice::Unreadable(Error::new(self.path.clone(), error)));
         if self.damaged.get() {
-            return answer.ok();
+            return result.ok();
         }
-        answer.inspect_err(|_| self.damaged.set(true)).map_err(tell).ok()
+        result.inspect_err(|_| self.damaged.set(true)).map_err(report).ok()
     }
 
     /// Returns the line of modules.dep for a normalised name.
     fn line(&self, name: &[u8]) -> Option<&[u8]> {
-        let position = self.ask(|meta| meta.position(name)).flatten()?;
+        let position = self.query(|meta| meta.position(name)).flatten()?;
         let line = self.lines.get(position as usize)?;
-        let line = line.get_or_init(|| self.ask(|meta| line_of(meta, position)).unwrap_or_default());
+        let line = line.get_or_init(|| self.query(|meta| line_of(meta, position)).unwrap_or_default());
         // A module without a file has an empty line.
         Some(line.as_slice()).filter(|line| !line.is_empty())
     }
@@ -140,12 +140,12 @@ impl MetaBackend {
 
     /// Returns the equivalent of modules.softdep and modules.weakdep.
     pub(super) fn soft_and_weak(&self) -> Vec<u8> {
-        self.ask(MetaReader::soft_and_weak).unwrap_or_default()
+        self.query(MetaReader::soft_and_weak).unwrap_or_default()
     }
 
-    /// The part of modules.builtin.modinfo that is known: aliases.
+    /// Returns the part of modules.builtin.modinfo that a meta.pb contains: aliases.
     fn known_builtin_modinfo(&self) -> Vec<u8> {
-        let aliases = self.ask(|meta| patterns(meta, Aliases::Builtin)).unwrap_or_default();
+        let aliases = self.query(|meta| patterns(meta, Aliases::Builtin)).unwrap_or_default();
         aliases
             .iter()
             .flat_map(|(pattern, module)| [module, &b".alias="[..], pattern, b"\0"].concat())
@@ -158,7 +158,7 @@ impl Backend for MetaBackend {
         Dep::parse(self.line(name)?)
     }
 
-    /// Needs no check: dependencies are positions of modules in the same file, not paths.
+    /// Does not check anything: dependencies are positions of modules in the same file, not paths.
     fn checked_dep(&self, name: &[u8]) -> Option<Dep<'_>> {
         self.dep(name)
     }
@@ -167,11 +167,11 @@ impl Backend for MetaBackend {
         let is_builtin = |meta: &MetaReader| match meta.position(name)? {
             Some(position) => {
                 let module = meta.module(position)?;
-                Ok(module.is_builtin() && !module.is_part()?)
+                Ok(module.is_builtin() && !module.is_kernel_part()?)
             }
             None => Ok(false),
         };
-        self.ask(is_builtin).unwrap_or_default()
+        self.query(is_builtin).unwrap_or_default()
     }
 
     fn search(&self, kind: IndexKind, key: &[u8]) -> Vec<BString> {
@@ -180,20 +180,20 @@ impl Backend for MetaBackend {
             let found = meta.search(aliases, key)?;
             found.into_iter().map(|at| Ok(meta.name(at)?.into_owned().into())).collect()
         };
-        self.ask(names).unwrap_or_default()
+        self.query(names).unwrap_or_default()
     }
 
     fn dump(&self, kind: IndexKind, visit: &mut dyn FnMut(&[u8], &[u8])) {
         let mut pairs: Vec<Pair> = if let Some(aliases) = aliases(kind) {
             let keyed =
                 |(pattern, name): Pair| Some((name::normalize_alias(&pattern).ok()?.into_owned(), name));
-            let patterns = self.ask(|meta| patterns(meta, aliases)).unwrap_or_default();
+            let patterns = self.query(|meta| patterns(meta, aliases)).unwrap_or_default();
             patterns.into_iter().filter_map(keyed).collect()
         } else {
             let names = |meta: &MetaReader| -> Result<Vec<_>, FormatError> {
                 (0..meta.len()).map(|at| Ok(meta.name(at)?.into_owned())).collect()
             };
-            let names = self.ask(names).unwrap_or_default().into_iter();
+            let names = self.query(names).unwrap_or_default().into_iter();
             names.filter_map(|name| self.value(kind, &name).map(|value| (name, value))).collect()
         };
         // A stable sort: the values of one key stay in the order of their positions.
@@ -218,15 +218,15 @@ impl Backend for MetaBackend {
     }
 
     fn strings(&self, name: &[u8]) -> Option<Vec<u8>> {
-        let position = self.ask(|meta| meta.position(name)).flatten()?;
+        let position = self.query(|meta| meta.position(name)).flatten()?;
         let aliases = self.aliases.get_or_init(|| {
             let mut aliases: HashMap<u32, Vec<Vec<u8>>> = HashMap::new();
             let visit = |pattern: &[u8], at| aliases.entry(at).or_default().push(pattern.to_vec());
-            self.ask(|meta| meta.patterns(Aliases::Loadable, visit));
+            self.query(|meta| meta.patterns(Aliases::Loadable, visit));
             aliases
         });
         let aliases = aliases.get(&position).map(Vec::as_slice).unwrap_or_default();
-        self.ask(|meta| strings_of(meta, position, aliases))
+        self.query(|meta| strings_of(meta, position, aliases))
     }
 }
 
@@ -254,8 +254,8 @@ fn line_of(meta: &MetaReader, position: u32) -> Result<Vec<u8>, FormatError> {
 /// name.
 fn path_of(meta: &MetaReader, position: u32) -> Result<&[u8], FormatError> {
     let module = meta.module(position)?;
-    let is_right = *name::from_path(module.path) == *name::normalize(module.name);
-    if module.path.is_empty() || is_right && module.path.find_byteset(UNFIT_FOR_PATHS).is_none() {
+    let matches = *name::from_path(module.path) == *name::normalize(module.name);
+    if module.path.is_empty() || matches && module.path.find_byteset(UNFIT_FOR_PATHS).is_none() {
         return Ok(module.path);
     }
     let (name, path) = (module.name.escape_ascii(), module.path.escape_ascii());

@@ -1,8 +1,8 @@
 //! A module directory with its configuration and indexes.
 //!
-//! This module owns the state that lookups need, and passes bytes from [`sys`] to the formats. There are no
-//! globals: two contexts share nothing. It must not print, and must not change the system. Contract: kmod's
-//! context (`kmod_new` with its resources), without the reference counts.
+//! This module owns the state that lookups need, and passes bytes from [`sys`] to the formats. There is no global state:
+//! contexts are independent of each other. It must not print, and must not change the system. Contract: kmod's context
+//! (`kmod_new` with its resources), without the reference counts.
 //!
 //! # Example
 //!
@@ -29,7 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The modules and the configuration of the running system:
+//! Open the modules and the configuration of the running system:
 //!
 //! ```no_run
 //! use oxmod::context::{ConfigSource, Context, module_dir};
@@ -220,7 +220,7 @@ impl Context {
 
     fn over_indexes(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
         let staged = publish::is_staged(&dir);
-        let config = source.load(|| Lines::Files(files_of_modules(&dir, staged)), sink);
+        let config = source.load(|| Lines::Files(module_config_files(&dir, staged)), sink);
         let backend = Box::new(Indexes::new(&dir, staged, sink));
         let sources = Sources { dir: dir.clone(), meta: None, config: source.paths() };
         Self { dir, config, backend, sources, sink: sink.clone() }
@@ -260,8 +260,8 @@ impl Context {
         self.backend.meta_file()
     }
 
-    /// Returns what meta.pb holds about a module as `.modinfo` strings: aliases, dependencies, name. `None`
-    /// if it has no such module, or if the context uses indexes.
+    /// Returns the information about a module in meta.pb as `.modinfo` strings: aliases, dependencies, name. `None`
+    /// if the file does not contain the module, or if the context uses indexes.
     pub fn meta_strings(&self, name: &[u8]) -> Option<Vec<u8>> {
         self.backend.strings(name)
     }
@@ -319,8 +319,8 @@ impl Context {
         self.backend.dump(kind, &mut visit);
     }
 
-    /// Returns the contents of modules.builtin.modinfo. If the file does not exist, returns what a meta.pb
-    /// holds of it, or nothing.
+    /// Returns the contents of modules.builtin.modinfo. If the file does not exist, returns the part that a meta.pb
+    /// contains, or nothing.
     pub fn builtin_modinfo(&self) -> &[u8] {
         self.backend.builtin_modinfo()
     }
@@ -330,7 +330,7 @@ impl Context {
 enum Lines {
     /// The files that depmod wrote.
     Files(Vec<PathBuf>),
-    /// A meta.pb, and the equivalent of those files made from it.
+    /// A meta.pb, and the equivalent of those files in it.
     Meta(PathBuf, Vec<u8>),
 }
 
@@ -339,24 +339,24 @@ enum Lines {
 fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
     let mut config = Config::default();
     let mut files = conf::ConfFiles::default();
-    let of_modules = match lines {
+    let module_files = match lines {
         Lines::Files(files) => files.as_slice(),
         Lines::Meta(path, lines) => {
             config.parse_of(OriginKind::Modules, path, lines, sink);
             &[]
         }
     };
-    // Added first, so that no administrator's file of the same name can mask them.
-    for path in of_modules {
+    // These are added first, so that an administrator's file of the same name does not mask them.
+    for path in module_files {
         files.add_file(path, sink);
     }
     for source in sources {
         files.add(source, sink);
     }
     for file in files.into_vec() {
-        let author =
-            if of_modules.contains(&file.path) { OriginKind::Modules } else { OriginKind::Administrator };
-        config.parse_of(author, &file.path, &file.bytes, sink);
+        let origin =
+            if module_files.contains(&file.path) { OriginKind::Modules } else { OriginKind::Administrator };
+        config.parse_of(origin, &file.path, &file.bytes, sink);
     }
     let cmdline = Path::new("/proc/cmdline");
     match sys::file::unless_absent(sys::file::read_text(cmdline)) {
@@ -366,12 +366,12 @@ fn load_config(lines: &Lines, sources: &[PathBuf], sink: &Sink) -> Config {
     config
 }
 
-/// The paths of modules.softdep and modules.weakdep. A staged file comes before the published one of the
-/// same name and so replaces it.
-fn files_of_modules(dir: &Path, staged: bool) -> Vec<PathBuf> {
-    let in_place = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
-    let new = in_place.iter().filter_map(|path| if staged { publish::staged(path) } else { None });
-    new.chain(in_place.iter().cloned()).collect()
+/// Returns the paths of modules.softdep and modules.weakdep. A staged file comes before the published one of the
+/// same name, and therefore masks it.
+fn module_config_files(dir: &Path, staged: bool) -> Vec<PathBuf> {
+    let published = ["modules.softdep", "modules.weakdep"].map(|name| dir.join(name));
+    let new = published.iter().filter_map(|path| if staged { publish::staged(path) } else { None });
+    new.chain(published.iter().cloned()).collect()
 }
 
 impl std::fmt::Debug for Context {

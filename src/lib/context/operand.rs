@@ -1,7 +1,7 @@
 //! Operands and options of a command line that name files or directories.
 //!
-//! Owns what such a name means: a module's file, a list of modules, a directory to choose from. Must not interpret the
-//! contents of a module's file.
+//! This module owns the meaning of such a name: a module file, a list of modules, or a directory whose entries are
+//! completed. It must not interpret the contents of module files.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -15,10 +15,10 @@ use crate::name;
 use crate::sys::{dir, file};
 
 impl Module {
-    /// The module in the file that an operand names. The path stays as it was given, but for the current directory before
-    /// a relative one.
+    /// Returns the module in the file that an operand names. A relative path is prefixed with the working directory, and
+    /// not normalised.
     ///
-    /// Errors: there is no such file; the current directory cannot be determined.
+    /// Errors: the file does not exist; the working directory cannot be determined.
     pub fn in_file(operand: &OsStr) -> io::Result<Self> {
         let path = PathBuf::from(absolute(operand)?);
         exists(&path).map(|()| Self::from_file(&path))
@@ -26,7 +26,8 @@ impl Module {
 }
 
 impl Context {
-    /// The file that an operand means: the one of this path, else that of a module or alias of this name.
+    /// Returns the file that an operand stands for: the file at this path or, if there is none, the file of the module
+    /// with this name or alias.
     pub fn file_of(&self, operand: &OsStr) -> Option<PathBuf> {
         let path = Path::new(operand);
         if exists(path).is_ok() {
@@ -37,22 +38,22 @@ impl Context {
     }
 }
 
-/// Whether `path` leads to something, whatever it is and whether or not it may be read.
+/// Checks that a file of any type exists at `path`. It need not be readable.
 ///
-/// Errors: what a stat of it would answer, `ENOENT` first of all.
+/// Errors: those of stat, such as `ENOENT`.
 pub fn exists(path: &Path) -> io::Result<()> {
     file::exists(path)
 }
 
-/// Whether `path` is a regular file whose name is that of a module's file.
+/// Whether `path` is a regular file whose name has one of the suffixes of module files.
 pub fn is_module_file(path: &Path) -> bool {
     let stem = name::module_file_stem(path.as_os_str().as_bytes());
     stem.is_some_and(|stem| !stem.is_empty()) && file::is_file(path)
 }
 
-/// The names in a list of modules to be loaded, as modules-load.d(5) has them; `-` is standard input.
+/// Reads a list of modules in the format of modules-load.d(5) and returns the names; `-` stands for standard input.
 ///
-/// Errors: it cannot be read.
+/// Errors: the list cannot be read.
 pub fn load_list(path: &OsStr) -> Result<Vec<OsString>> {
     let bytes = if path == "-" { file::read_standard_input() } else { file::read_stream(Path::new(path)) }?;
     Ok(names(&bytes).map(|name| OsString::from_vec(name.to_vec())).collect())
@@ -61,13 +62,13 @@ pub fn load_list(path: &OsStr) -> Result<Vec<OsString>> {
 /// An entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirEntry {
-    /// Its name.
+    /// The name.
     pub name: OsString,
     /// Whether it is a directory, or a link to one.
     pub is_dir: bool,
 }
 
-/// The entries of a directory whose names are wanted, in no particular order; none if it cannot be listed.
+/// Returns the entries of a directory whose names are `wanted`, in no particular order; none if it cannot be listed.
 pub fn list(directory: &Path, wanted: impl Fn(&[u8]) -> bool) -> Vec<DirEntry> {
     let names = dir::names(directory).unwrap_or_default().into_iter();
     let entry = |name: OsString| DirEntry { is_dir: file::is_dir(&directory.join(&name)), name };
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operands_are_files_where_there_are_some() {
+    fn operands_that_name_files() {
         let top = tempfile::tempdir().unwrap();
         let path = |name: &str| top.path().join(name);
         fs::write(path("a-b.ko.xz"), "").unwrap();

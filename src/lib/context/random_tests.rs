@@ -1,7 +1,8 @@
-//! The indexes of some modules of a real kernel, cut short and changed at random places, always the same ones.
+//! The indexes of some modules of a real kernel, truncated and changed at random places. The random numbers are the same
+//! in each run.
 //!
-//! `cargo test --lib context::tests::random -- --nocapture` prints how often the answers were right, how often some
-//! were missing, with or without a word about it, and how often one was wrong.
+//! `cargo test --lib context::tests::random -- --nocapture` prints how often the results were right, how often some were
+//! missing, and how often one was wrong.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,7 +25,7 @@ use crate::notice::testing::Recorder;
 const TRUNCATIONS: usize = 200;
 const MUTATIONS: usize = 2000;
 
-/// With all that they need.
+/// The modules that are tested, together with their dependencies.
 const MODULES: [&str; 10] = [
     "pptp",
     "btrfs",
@@ -38,7 +39,7 @@ const MODULES: [&str; 10] = [
     "crc32c_generic",
 ];
 
-/// Each index with the text that it is made of.
+/// Each index with the text from which it is built.
 const FILES: [(IndexKind, &str, &str); 5] = [
     (IndexKind::Dep, "modules.dep.bin", "modules.dep"),
     (IndexKind::Alias, "modules.alias.bin", "modules.alias"),
@@ -47,15 +48,15 @@ const FILES: [(IndexKind, &str, &str); 5] = [
     (IndexKind::BuiltinAlias, "modules.builtin.alias.bin", "modules.builtin.modinfo"),
 ];
 
-/// What became of the runs with one file.
+/// The results of the runs with one file.
 #[derive(Default)]
 struct Tally {
     right: usize,
-    /// Right, and there was a notice.
+    /// The right results that came with a notice.
     repaired: usize,
-    /// Some answers are missing.
+    /// Some results are missing.
     incomplete: usize,
-    /// There is one that should not be.
+    /// There is a wrong result.
     wrong: Vec<String>,
     slowest: Duration,
 }
@@ -68,26 +69,26 @@ impl fmt::Display for Tally {
     }
 }
 
-/// The modules' lines of each text, and the indexes made of them: so few that each look-up has a good chance
-/// to come by what was damaged.
-fn cut(kernel: &Kernel, dir: &Path) {
+/// Writes the lines of these modules in each text, and the indexes that are built from them. They are so few that each
+/// lookup has a good chance to meet the damaged bytes.
+fn write_excerpt(kernel: &Kernel, dir: &Path) {
     let read = |text: &str| {
         fs::read(kernel.root.join("lib/modules").join(&kernel.release).join(text)).expect("a kernel's text")
     };
     let all = read("modules.dep");
-    let mut chosen = BTreeSet::new();
+    let mut selected = BTreeSet::new();
     for dep in
         deps(&all).filter(|dep| MODULES.iter().any(|top| *name::from_path(dep.path) == *top.as_bytes()))
     {
-        chosen.insert(name::from_path(dep.path));
-        chosen.extend(dep.dependencies().map(name::from_path));
+        selected.insert(name::from_path(dep.path));
+        selected.extend(dep.dependencies().map(name::from_path));
     }
-    assert!(chosen.len() > 30, "{chosen:?}");
+    assert!(selected.len() > 30, "{selected:?}");
     for (kind, index, file) in FILES {
         let whole = read(file);
         let kept: Vec<&[u8]> = match kind {
             IndexKind::Dep => deps(&whole)
-                .filter(|dep| chosen.contains(&name::from_path(dep.path)))
+                .filter(|dep| selected.contains(&name::from_path(dep.path)))
                 .map(|dep| dep.line())
                 .collect(),
             IndexKind::Builtin => lines(&whole).take(100).collect(),
@@ -95,25 +96,25 @@ fn cut(kernel: &Kernel, dir: &Path) {
                 whole.split_str("\0").filter(|info| info.contains_str(".alias=")).collect()
             }
             IndexKind::Alias | IndexKind::Symbol => lines(&whole)
-                .filter(|line| line.rsplit_once_str(" ").is_some_and(|(_, module)| chosen.contains(module)))
+                .filter(|line| line.rsplit_once_str(" ").is_some_and(|(_, module)| selected.contains(module)))
                 .collect(),
         };
         let end = if kind == IndexKind::BuiltinAlias { "\0" } else { "\n" };
-        let mut cut = kept.join(end.as_bytes());
-        cut.extend_from_slice(end.as_bytes());
-        fs::write(dir.join(index), index_of_text(kind, &cut).unwrap()).unwrap();
-        fs::write(dir.join(file), cut).unwrap();
+        let mut excerpt = kept.join(end.as_bytes());
+        excerpt.extend_from_slice(end.as_bytes());
+        fs::write(dir.join(index), index_of_text(kind, &excerpt).unwrap()).unwrap();
+        fs::write(dir.join(file), excerpt).unwrap();
     }
 }
 
-/// About twenty of them, spread evenly.
+/// Returns about twenty of the items, evenly distributed.
 fn some<T>(items: impl Iterator<Item = T>) -> Vec<T> {
     let items: Vec<T> = items.collect();
     let step = items.len().div_ceil(20).max(1);
     items.into_iter().step_by(step).collect()
 }
 
-/// What each index is asked: names and aliases that are there, and some that are not.
+/// Returns the keys to look up in an index: names and aliases that it contains, and some that it does not.
 fn keys(kind: IndexKind, file: &[u8]) -> Vec<String> {
     let mut keys: Vec<String> = match kind {
         IndexKind::Dep => deps(file).map(|dep| text(&name::from_path(dep.path))).collect(),
@@ -130,8 +131,8 @@ fn keys(kind: IndexKind, file: &[u8]) -> Vec<String> {
     keys
 }
 
-/// What a context answers to all of them, and how many notices there were.
-fn ask(dir: &Path, kind: IndexKind, keys: &[String]) -> (Vec<String>, usize) {
+/// Looks up all keys. Returns the results and the number of notices.
+fn look_up(dir: &Path, kind: IndexKind, keys: &[String]) -> (Vec<String>, usize) {
     let (notices, sink) = Recorder::new(|_| ());
     let context = Context::with_config(dir.to_path_buf(), Config::default(), &sink);
     let answer = match kind {
@@ -149,7 +150,7 @@ fn ask(dir: &Path, kind: IndexKind, keys: &[String]) -> (Vec<String>, usize) {
     (answer, notices.take().len())
 }
 
-/// Changes some bytes: a few of them, a run, one bit, or a sector that was never written.
+/// Changes some bytes: a few single bytes, a sequence, one bit, or a whole sector, which becomes zero.
 fn mutate(bytes: &mut [u8], random: &mut Random) {
     let at = random.below(bytes.len());
     match random.below(4) {
@@ -170,10 +171,10 @@ fn mutate(bytes: &mut [u8], random: &mut Random) {
     }
 }
 
-/// Puts the questions to each damaged file in turn.
+/// Damages the file in various ways and looks up all keys each time.
 fn trial(dir: &Path, kind: IndexKind, file: &str, keys: &[String]) -> Tally {
     let sound = fs::read(dir.join(file)).unwrap();
-    let (right, _) = ask(dir, kind, keys);
+    let (right, _) = look_up(dir, kind, keys);
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut tally = Tally::default();
     for round in 0..TRUNCATIONS + MUTATIONS {
@@ -187,7 +188,7 @@ fn trial(dir: &Path, kind: IndexKind, file: &str, keys: &[String]) -> Tally {
         index.write_all_at(&bytes, 0).unwrap();
         index.set_len(bytes.len() as u64).unwrap();
         let start = Instant::now();
-        let (answer, notices) = ask(dir, kind, keys);
+        let (answer, notices) = look_up(dir, kind, keys);
         tally.slowest = tally.slowest.max(start.elapsed());
         let wrong: Vec<_> = answer.iter().filter(|item| !right.contains(item)).collect();
         if !wrong.is_empty() {
@@ -203,7 +204,7 @@ fn trial(dir: &Path, kind: IndexKind, file: &str, keys: &[String]) -> Tally {
     tally
 }
 
-/// One index of a kernel's modules, with the text beside it, and what is asked.
+/// One index of a kernel's modules, its text twin, and the keys to look up.
 struct Subject<'a> {
     suite: &'a str,
     dir: &'a Path,
@@ -217,7 +218,7 @@ fn each_index(test: impl Fn(&Subject<'_>)) {
     for kernel in kernels() {
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path();
-        cut(&kernel, dir);
+        write_excerpt(&kernel, dir);
         for (kind, index, text) in FILES {
             let keys = keys(kind, &fs::read(dir.join(text)).unwrap());
             test(&Subject { suite: kernel.suite, dir, kind, index, text, keys: &keys });
@@ -228,12 +229,12 @@ fn each_index(test: impl Fn(&Subject<'_>)) {
 #[test]
 fn damaged_indexes() {
     each_index(|&Subject { suite, dir, kind, index, keys, .. }| {
-        let (answer, notices) = ask(dir, kind, keys);
+        let (answer, notices) = look_up(dir, kind, keys);
         assert!(notices == 0 && answer.len() >= keys.len() * 3 / 5, "{answer:?}");
         let size = fs::metadata(dir.join(index)).unwrap().len();
         let tally = trial(dir, kind, index, keys);
         println!("{suite} {index}, {size} bytes, {} keys: {tally}", keys.len());
-        // A letter of a pattern may become a wildcard.
+        // A changed letter of a pattern may become a wildcard.
         let patterns = !matches!(kind, IndexKind::Dep | IndexKind::Builtin);
         assert!(tally.wrong.len() <= if patterns { 3 } else { 0 }, "{:?}", tally.wrong);
         assert!(tally.repaired > TRUNCATIONS / 2 && tally.incomplete < MUTATIONS / 30, "{tally}");
@@ -241,7 +242,7 @@ fn damaged_indexes() {
     });
 }
 
-/// Nothing can be held against what a text says when the index is no good either; but it is read to its end, in time.
+/// Without the index, wrong entries of the text cannot be detected. But reading it must end, in reasonable time.
 #[test]
 fn damaged_texts() {
     each_index(|&Subject { suite, dir, kind, index, text, keys }| {

@@ -44,8 +44,8 @@ impl Sources {
     pub fn stamp(&self) -> Stamp {
         let mut stamp = Stamp(Vec::new());
         stamp.add(&self.dir);
-        let of_modules = Kind::ALL.iter().flat_map(|kind| <[&str; 2]>::from(kind.file_names()));
-        for name in of_modules.chain(["modules.softdep", "modules.weakdep", meta::FILE_NAME]) {
+        let index_files = Kind::ALL.iter().flat_map(|kind| <[&str; 2]>::from(kind.file_names()));
+        for name in index_files.chain(["modules.softdep", "modules.weakdep", meta::FILE_NAME]) {
             stamp.add(&self.dir.join(name));
         }
         let above = self.dir.parent().map(|above| above.join(meta::FILE_NAME));
@@ -60,10 +60,10 @@ impl Sources {
 }
 
 impl Stamp {
-    /// Whether anything may have changed at or after `moment`. If so, what was read in between may be older
-    /// than this stamp.
-    pub fn is_since(&self, moment: FileTime) -> bool {
-        self.0.iter().flatten().any(|stat| stat.changed >= moment.0)
+    /// Whether a file may have changed at or after `time`. If so, data that was read between `time` and this stamp may be
+    /// older than the stamp.
+    pub fn may_have_changed_since(&self, time: FileTime) -> bool {
+        self.0.iter().flatten().any(|stat| stat.changed >= time.0)
     }
 
     fn add(&mut self, path: &Path) {
@@ -101,11 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn every_change_shows() {
+    fn every_change_is_detected() {
         let top = tempfile::tempdir().unwrap();
         let sources = sources(top.path());
-        let mut last = sources.stamp();
-        assert_eq!(sources.stamp(), last);
+        let mut previous = sources.stamp();
+        assert_eq!(sources.stamp(), previous);
         for (path, text) in [
             ("modules/6.1/modules.dep", "ab.ko:\n"),
             ("modules/6.1/modules.dep.bin", "x"),
@@ -120,17 +120,16 @@ mod tests {
         ] {
             fs::write(top.path().join(path), text).unwrap();
             let new = sources.stamp();
-            assert_ne!(new, last, "{path}");
+            assert_ne!(new, previous, "{path}");
             assert_eq!(sources.stamp(), new);
-            last = new;
+            previous = new;
         }
         fs::remove_dir_all(top.path().join("modules/6.1")).unwrap();
-        assert_ne!(sources.stamp(), last);
+        assert_ne!(sources.stamp(), previous);
     }
 
-    /// Files that are not configuration files do not affect the stamp.
     #[test]
-    fn what_is_not_read_does_not_show() {
+    fn other_files_do_not_affect_the_stamp() {
         let top = tempfile::tempdir().unwrap();
         let sources = sources(top.path());
         fs::write(top.path().join("conf/README"), "").unwrap();
@@ -141,12 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_changed_meanwhile_is_doubted() {
+    fn recent_changes_are_detected() {
         let top = tempfile::tempdir().unwrap();
         let before = FileTime::now();
         let stamp = sources(top.path()).stamp();
-        assert!(stamp.is_since(before));
+        assert!(stamp.may_have_changed_since(before));
         let (seconds, _) = before.0;
-        assert!(!stamp.is_since(FileTime((seconds + 3600, 0))));
+        assert!(!stamp.may_have_changed_since(FileTime((seconds + 3600, 0))));
     }
 }

@@ -1,7 +1,7 @@
-//! Binary indexes with one wrong byte, at every place: what is answered is right, or nothing.
+//! Binary indexes with one wrong byte, at every offset: each result is right, or there is none.
 //!
-//! Which bytes belong to keys, values and priorities, which nothing can vouch for, is found out by a reader
-//! of its own.
+//! The bytes of keys, values and priorities are exempt, because changes of them cannot be detected. A separate reader in
+//! this file finds them.
 
 #[path = "random_tests.rs"]
 mod random;
@@ -27,8 +27,8 @@ const SYMBOLS: &str = "alias symbol:alpha_one alpha\nalias symbol:alpha_one_more
 
 const BUILTIN: &str = "kernel/india.ko\nkernel/juliett.ko\nkernel/indian-summer.ko\n";
 
-/// A question and all that may be answered to it: names of modules, or paths.
-type Question = fn(&Context) -> Vec<String>;
+/// A group of lookups; returns the results, which are names of modules, or paths.
+type Query = fn(&Context) -> Vec<String>;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -40,7 +40,7 @@ fn lines_of(context: &Context) -> Vec<String> {
     names.iter().filter_map(|name| line(name)).collect()
 }
 
-/// A line without the directories: what modules it is about.
+/// Returns the names of the modules in a line, without directories.
 fn names(line: &str) -> Vec<&str> {
     let path = |word: &'_ str| word.rfind('/').map_or(0, |slash| slash + 1);
     line.split(' ').map(|word| word[path(word)..].split('.').next().unwrap_or_default()).collect()
@@ -56,7 +56,7 @@ fn looked_up(context: &Context, keys: &[&str]) -> Vec<String> {
     keys.iter().flat_map(found).collect()
 }
 
-const ALIASES: Question = |context| {
+const ALIASES: Query = |context| {
     looked_up(
         context,
         &[
@@ -74,7 +74,7 @@ const ALIASES: Question = |context| {
     )
 };
 
-const SYMBOL_NAMES: Question = |context| {
+const SYMBOL_NAMES: Query = |context| {
     looked_up(
         context,
         &[
@@ -87,8 +87,8 @@ const SYMBOL_NAMES: Question = |context| {
     )
 };
 
-/// What is loaded from a file is never taken for built in.
-const BUILTIN_NAMES: Question = |context| {
+/// Modules that have a file must never be found to be built in.
+const BUILTIN_NAMES: Query = |context| {
     let names =
         ["india", "juliett", "indian_summer", "indian", "alpha", "bravo", "charlie_x", "delta", "foxtrot"];
     names.iter().filter(|name| context.is_builtin(name.as_bytes())).map(|name| (*name).to_owned()).collect()
@@ -96,19 +96,19 @@ const BUILTIN_NAMES: Question = |context| {
 
 struct Trial {
     file: &'static str,
-    question: Question,
-    /// Patterns under a wildcard are not looked at as closely as those on the way to a key.
+    query: Query,
+    /// Whether keys contain wildcards: strings after a wildcard are checked less strictly.
     wild: bool,
 }
 
 const TRIALS: [Trial; 4] = [
-    Trial { file: "modules.dep.bin", question: lines_of, wild: false },
-    Trial { file: "modules.alias.bin", question: ALIASES, wild: true },
-    Trial { file: "modules.symbols.bin", question: SYMBOL_NAMES, wild: false },
-    Trial { file: "modules.builtin.bin", question: BUILTIN_NAMES, wild: false },
+    Trial { file: "modules.dep.bin", query: lines_of, wild: false },
+    Trial { file: "modules.alias.bin", query: ALIASES, wild: true },
+    Trial { file: "modules.symbols.bin", query: SYMBOL_NAMES, wild: false },
+    Trial { file: "modules.builtin.bin", query: BUILTIN_NAMES, wild: false },
 ];
 
-/// The four texts and indexes, and a list of built-in aliases without any.
+/// Writes the four texts and indexes, and an empty index of built-in aliases.
 fn fill(dir: &Path) {
     for (name, kind, text) in [
         ("modules.dep", IndexKind::Dep, DEP),
@@ -122,14 +122,14 @@ fn fill(dir: &Path) {
     fs::write(dir.join("modules.builtin.alias.bin"), IndexBuilder::default().write().unwrap()).unwrap();
 }
 
-/// The answer, and how many notices there were.
-fn ask(dir: &Path, question: Question) -> (Vec<String>, usize) {
+/// Runs a query. Returns the results and the number of notices.
+fn run(dir: &Path, query: Query) -> (Vec<String>, usize) {
     let (notices, sink) = Recorder::new(|_| ());
-    let answer = question(&Context::with_config(dir.to_path_buf(), Config::default(), &sink));
+    let answer = query(&Context::with_config(dir.to_path_buf(), Config::default(), &sink));
     (answer, notices.take().len())
 }
 
-/// The offsets of letters of keys and values and of the numbers that are priorities.
+/// Returns the offsets of the letters of keys and values, and of the bytes of priorities.
 fn contents(index: &[u8]) -> BTreeSet<usize> {
     let be32 = |at: usize| u32::from_be_bytes(index[at..at + 4].try_into().unwrap());
     let string = |at: usize| at..at + index[at..].iter().position(|&byte| byte == 0).unwrap();
@@ -163,25 +163,25 @@ fn one_wrong_byte() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path();
     fill(dir);
-    for Trial { file, question, wild } in TRIALS {
+    for Trial { file, query, wild } in TRIALS {
         let path = dir.join(file);
         let sound = fs::read(&path).unwrap();
         let contents = contents(&sound);
-        let (right, notices) = ask(dir, question);
+        let (right, notices) = run(dir, query);
         assert_eq!(notices, 0);
         let index = fs::File::options().write(true).open(&path).unwrap();
-        let (mut told, mut lost) = (0, 0);
-        for (at, &was) in sound.iter().enumerate() {
-            for change in [0x01, 0x02, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff, was]
+        let (mut total_notices, mut different) = (0, 0);
+        for (at, &old) in sound.iter().enumerate() {
+            for change in [0x01, 0x02, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff, old]
                 .into_iter()
                 .filter(|&change| change != 0)
             {
-                let is = was ^ change;
-                index.write_all_at(&[is], at as u64).unwrap();
-                let (answer, notices) = ask(dir, question);
-                let case = || format!("{file}: byte {at:#x} {was:#x} became {is:#x}");
+                let new = old ^ change;
+                index.write_all_at(&[new], at as u64).unwrap();
+                let (answer, notices) = run(dir, query);
+                let case = || format!("{file}: byte {at:#x} changed from {old:#x} to {new:#x}");
                 assert!(notices <= 1, "{}: {notices} notices", case());
-                told += notices;
+                total_notices += notices;
                 let is_content = contents.contains(&at);
                 if is_content && file != "modules.alias.bin" && file != "modules.symbols.bin" {
                     let right: Vec<_> = right.iter().map(|item| names(item)).collect();
@@ -189,17 +189,17 @@ fn one_wrong_byte() {
                     assert!(wrong.is_empty(), "{}: {wrong:?}", case());
                 }
                 if !is_content {
-                    let string = wild && (was == 0 || is == 0);
+                    let string = wild && (old == 0 || new == 0);
                     let complete =
                         answer == right || (string && answer.iter().all(|item| right.contains(item)));
                     assert!(complete, "{}: {answer:?} instead of {right:?}", case());
                 }
-                lost += usize::from(answer != right);
+                different += usize::from(answer != right);
             }
-            index.write_all_at(&[was], at as u64).unwrap();
+            index.write_all_at(&[old], at as u64).unwrap();
         }
-        println!("{file}: {} bytes, {told} told of, {lost} lost", sound.len());
-        assert!(told > sound.len());
+        println!("{file}: {} bytes, {total_notices} notices, {different} different results", sound.len());
+        assert!(total_notices > sound.len());
     }
 }
 
@@ -208,22 +208,22 @@ fn every_truncation() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path();
     fill(dir);
-    for Trial { file, question, .. } in TRIALS {
+    for Trial { file, query, .. } in TRIALS {
         let path = dir.join(file);
         let sound = fs::read(&path).unwrap();
-        let (right, _) = ask(dir, question);
+        let (right, _) = run(dir, query);
         let index = fs::File::options().write(true).open(&path).unwrap();
         for len in (0..sound.len()).rev() {
             index.set_len(len as u64).unwrap();
-            assert_eq!(ask(dir, question), (right.clone(), 1), "{file} cut to {len}");
+            assert_eq!(run(dir, query), (right.clone(), 1), "{file} truncated to {len} bytes");
         }
         fs::write(&path, &sound).unwrap();
     }
 }
 
-/// What was read of one set does not go together with what is read of the next: it is read again.
+/// If a lookup finds that open files are from different sets, all files are opened again.
 #[test]
-fn another_set_comes_between_two_questions() {
+fn a_new_set_is_published_between_two_lookups() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path();
     fill(dir);
@@ -242,7 +242,7 @@ fn another_set_comes_between_two_questions() {
     assert_eq!(looked_up(&context, &["foxtrot"]), ["foxtrot foxtrot"]);
     replace("golf");
     assert_eq!(looked_up(&context, &["fs-first", "golf", "foxtrot"]), ["fs-first golf", "golf golf"]);
-    // Now both are open, and go together whatever comes.
+    // Now both files are open and consistent, so a newer set does not matter.
     replace("hotel");
     assert_eq!(looked_up(&context, &["fs-first", "golf", "hotel"]), ["fs-first golf", "golf golf"]);
     assert!(notices.take().is_empty());

@@ -1,8 +1,8 @@
 //! The file formats: bytes in, values out.
 //!
-//! Nothing here performs I/O, starts a thread, asks the clock or trusts a byte that it reads. Formats know nothing of each
-//! other; what they share is [`source`], the access to bytes, `varint`, and the vocabulary of the crate: [`error`](crate::error),
-//! [`name`](crate::name), [`notice`](crate::notice).
+//! Nothing here performs I/O, starts a thread, reads the clock or trusts a byte of its input. The formats are independent
+//! of each other; they share the access to bytes ([`source`]), `varint`, and the vocabulary of the crate:
+//! [`error`](crate::error), [`name`](crate::name), [`notice`](crate::notice).
 
 #![forbid(unsafe_code)]
 

@@ -110,7 +110,7 @@ mod tests {
     use super::parse_crc;
 
     #[test]
-    fn a_crc_is_a_whole_field() {
+    fn crcs_are_parsed() {
         for (text, crc) in [("0x1f", Some(0x1f)), ("1F", Some(0x1f)), ("", None), ("0x", None), ("1g", None)]
         {
             assert_eq!(parse_crc(text.as_bytes()), crc, "{text:?}");

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message() {
+    fn malformed_messages_are_rejected() {
         for (text, reason) in [
             ("", "missing header"),
             ("|", "missing header"),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn only_devices_that_come_want_drivers() {
+    fn only_added_devices_need_drivers() {
         let wants = |text: &str| Event::parse(text.replace('|', "\0").as_bytes()).unwrap().wants_drivers();
         assert!(wants("add@/a|MODALIAS=x|") && !wants("add@/a|"));
         let is_removal = |text: &str| Event::parse(text.as_bytes()).unwrap().is_removal();
@@ -121,7 +121,7 @@ mod tests {
 
     /// Every truncation and every changed byte yields a result and never a panic.
     #[test]
-    fn damaged_messages_are_answered() {
+    fn damaged_messages_do_not_cause_panics() {
         let message = b"add@/devices/x\0ACTION=add\0DEVPATH=/devices/x\0MODALIAS=pci:x\0".to_vec();
         for len in 0..=message.len() {
             let _ = Event::parse(&message[..len]);

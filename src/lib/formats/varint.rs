@@ -1,11 +1,11 @@
-//! Variable-length integers: seven bits a byte, the lowest first, with the top bit set on all bytes but the last.
+//! Variable-length integers: seven bits per byte, the lowest first, with the top bit set in all bytes except the last.
 //!
-//! Owns reading and writing them for all formats that have them: Protocol Buffers (meta.pb), `.xz`, the cache. prost has
-//! functions for the same, but they need all bytes in memory at once and know nothing of the limit that `.xz` has.
+//! Reads and writes them for all formats that use them: Protocol Buffers (meta.pb), `.xz`, the cache. prost has functions
+//! for this too, but they need all bytes in memory and do not support the limit of `.xz`.
 
-/// The most bytes that a number of 64 bits takes.
+/// The maximum number of bytes of a 64-bit number.
 pub(super) const MAX_64_BIT: u32 = 10;
-/// The most bytes that a number of 63 bits takes.
+/// The maximum number of bytes of a 63-bit number.
 pub(super) const MAX_63_BIT: u32 = 9;
 
 /// Reads a number byte by byte from `next`; `None` for one of more than `max` bytes.
@@ -24,8 +24,7 @@ pub(super) fn read<E>(max: u32, mut next: impl FnMut() -> Result<u8, E>) -> Resu
     Ok(None)
 }
 
-/// Reads a number from the start of `bytes` and removes it from them; `None` for one that is cut off or has more than
-/// `max` bytes.
+/// Removes a number from the start of `bytes` and returns it; `None` if it is truncated or has more than `max` bytes.
 #[inline]
 pub(super) fn take(max: u32, bytes: &mut &[u8]) -> Option<u64> {
     let next = || {
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn numbers_are_decoded_as_encoded() {
         for (value, len) in
             [(0, 1), (0x7f, 1), (0x80, 2), (300, 2), (1 << 62, 9), (u64::MAX >> 1, 9), (u64::MAX, 10)]
         {

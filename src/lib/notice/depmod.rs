@@ -1,4 +1,4 @@
-//! The notices of depmod, their levels and words.
+//! The notices of depmod, their levels and wording.
 
 use std::path::PathBuf;
 
@@ -9,11 +9,11 @@ use crate::errno::strerror;
 use crate::error::{Cause, Error};
 use crate::text::{message, verbatim as bytes, verbatim_path as path};
 
-/// One event of a depmod run. `#[non_exhaustive]` as [`Notice`](super::Notice) is.
+/// One event of a depmod run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DepmodNotice {
-    /// A line of depmod.d that is not understood; it is skipped.
+    /// A malformed line of depmod.d; it is skipped.
     BadConfigLine {
         /// The file.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum DepmodNotice {
         /// Its `st_mode`.
         mode: u32,
     },
-    /// How much of the module files has been read, in bytes as they are stored. Sent often, for progress bars.
+    /// The number of bytes of module files that have been read, in compressed form. Sent often, for progress bars.
     Progress {
         /// The bytes read so far.
         done: u64,
@@ -50,7 +50,7 @@ pub enum DepmodNotice {
         /// The reason, with the path of the file.
         error: Error,
     },
-    /// The module directory, where those lists belong, cannot be opened.
+    /// The module directory, which should contain those lists, cannot be opened.
     NoListDirectory(Error),
     /// modules.order may be truncated and is ignored.
     OrderCorrupt {
@@ -87,7 +87,7 @@ pub enum DepmodNotice {
         /// The alias as written in the module.
         alias: BString,
     },
-    /// A line of modules.builtin that names no module.
+    /// A line of modules.builtin that does not name a module.
     BadBuiltinLine {
         /// The line, with its newline.
         text: BString,
@@ -133,7 +133,7 @@ pub enum DepmodNotice {
         /// The reason.
         why: &'static str,
     },
-    /// The cache cannot be written; the indexes are, and the next run reads every module.
+    /// The cache cannot be written. The indexes have been written, but the next run must read every module.
     CacheUnwritten(Error),
     /// A line of System.map or Module.symvers that is malformed; it is skipped.
     BadSymbolLine {

@@ -1,9 +1,9 @@
 //! Running the install and remove commands of the configuration.
 //!
 //! This module owns the environment of a command, and the detection of endless recursion: a command that
-//! calls modprobe for its own module without `-i` would be run again by that modprobe, and so on. Each
-//! command receives the list of the commands that it is nested in; one that is nested in itself too often
-//! is refused. Nothing in the environment can cause a module to be loaded without its command.
+//! calls modprobe for its own module without `-i` would be run again by that modprobe, and so on. Each command receives
+//! the list of the commands that it is nested in; a command that is nested in itself too often is refused. No variable in
+//! the environment can cause a module to be loaded without its command.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -47,14 +47,14 @@ pub enum CommandError {
     /// The command was not run because it is already running [`LIMIT`] times, each nested in the previous
     /// one.
     #[error("command {0} calls modprobe for its own module")]
-    Circle(BString),
+    Recursion(BString),
 }
 
 impl CommandError {
     /// The command, as it was run or would have been run.
     pub fn command(&self) -> &BString {
         match self {
-            Self::Status(command, _) | Self::Circle(command) => command,
+            Self::Status(command, _) | Self::Recursion(command) => command,
         }
     }
 }
@@ -71,9 +71,9 @@ impl CommandEnvironment {
     /// often.
     pub fn run(&self, module: &BStr, command: &BStr, options: &BStr) -> Result<(), CommandError> {
         let whole = expanded(command, options);
-        let around = self.nesting.as_bytes().split_str(" ").filter(|name| *name == module.as_bytes());
-        if around.count() >= LIMIT {
-            return Err(CommandError::Circle(whole));
+        let enclosing = self.nesting.as_bytes().split_str(" ").filter(|name| *name == module.as_bytes());
+        if enclosing.count() >= LIMIT {
+            return Err(CommandError::Recursion(whole));
         }
         let mut nesting = self.nesting.clone();
         if !nesting.is_empty() {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_finds() {
+    fn the_environment_of_a_command() {
         let whole = "[ \"$CMDLINE_OPTS $X $MODPROBE_MODULE $MODPROBE_NESTING\" = ";
         assert_eq!(run("", &format!("{whole}'o=1 y a a' ]")), Ok(()));
         assert_eq!(run("b a", &format!("{whole}'o=1 y a b a a' ]")), Ok(()));
@@ -116,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn circles_end() {
+    fn recursion_is_limited() {
         assert_eq!(run("a a b aa a", "true"), Ok(()));
-        assert_eq!(run("a a b a a", "true"), Err(CommandError::Circle("true".into())));
+        assert_eq!(run("a a b a a", "true"), Err(CommandError::Recursion("true".into())));
     }
 }

@@ -44,7 +44,7 @@ pub struct Info {
     section: Vec<u8>,
     signature: Option<Signature>,
     /// The key and the value of the signature in hexadecimal.
-    hexed: [Vec<u8>; 2],
+    signature_hex: [Vec<u8>; 2],
     build_id: Option<Vec<u8>>,
 }
 
@@ -76,7 +76,7 @@ impl InfoReader {
     /// Errors: those of [`Opener::open`] and [`ElfModule::parse`]; absent if there is no `.modinfo` section. A
     /// signature that cannot be read is not an error: its fields are missing.
     pub fn read(&mut self, dir: &Path, path: &Path, extras: Extras) -> Result<Info> {
-        if let Some(info) = self.caches.record(dir, path, |record| Info::known(record, extras)) {
+        if let Some(info) = self.caches.record(dir, path, |record| Info::from_record(record, extras)) {
             return Ok(info);
         }
         let file = self.opener.open(path)?;
@@ -85,20 +85,21 @@ impl InfoReader {
 }
 
 impl Info {
-    /// `None` for a module without `.modinfo`: reading the file then returns the right error.
-    fn known(record: &Record<'_>, extras: Extras) -> Option<Self> {
+    /// Returns the information in a cached record; `None` for a module without `.modinfo`, because reading the file then
+    /// returns the right error.
+    fn from_record(record: &Record<'_>, extras: Extras) -> Option<Self> {
         let end = if extras.signature { record.signature() } else { None };
         let info = Self::new(record.modinfo()?.to_vec(), end);
         let build_id = if extras.build_id { record.build_id() } else { None };
         Some(Self { build_id: build_id.map(<[u8]>::to_vec), ..info })
     }
 
-    /// Makes an `Info` from strings that were not read from a module file.
+    /// Creates an `Info` from strings that were not read from a module file.
     pub fn of_strings(section: Vec<u8>) -> Self {
         Self::new(section, None)
     }
 
-    /// Of a module that is part of the kernel.
+    /// Returns the information about a built-in module.
     pub fn builtin(context: &Context, name: &[u8]) -> Self {
         let entries = builtin(context.builtin_modinfo(), name);
         let strings: Vec<[&[u8]; 4]> = entries.map(|entry| [entry.key, b"=", entry.value, b"\0"]).collect();
@@ -107,8 +108,9 @@ impl Info {
 
     fn new(section: Vec<u8>, end: Option<&[u8]>) -> Self {
         let signature = end.and_then(Signature::of_end);
-        let hexed = signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
-        Self { section, signature, hexed, build_id: None }
+        let signature_hex =
+            signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
+        Self { section, signature, signature_hex, build_id: None }
     }
 
     fn read_source(source: &dyn Source, extras: Extras) -> elf::Result<Self> {
@@ -144,7 +146,7 @@ impl Info {
     /// Returns the fields in order: the strings as in the section, then [`SIGNATURE_FIELDS`] for a signed
     /// module, key and signature in hexadecimal.
     pub fn entries(&self) -> impl Iterator<Item = Field<'_>> {
-        let [key, value] = &self.hexed;
+        let [key, value] = &self.signature_hex;
         let fields = self.signature.as_ref().map(|signature| {
             let values: [&[u8]; 5] =
                 [signature.id.as_bytes(), &signature.signer, key, signature.hash.as_bytes(), value];

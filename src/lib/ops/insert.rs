@@ -2,9 +2,8 @@
 //!
 //! An uncompressed file is passed by descriptor. A compressed one is passed by descriptor too if the kernel
 //! can decompress its format. If it cannot, or if it refuses this file (some kernels do for xz with CRC64
-//! or a large dictionary, or for lack of memory), the file is decompressed here. Only errors that
-//! decompression can cause lead to that second attempt, and its result is the one that is returned: a
-//! module that is itself invalid is refused again.
+//! or a large dictionary, or for lack of memory), the file is decompressed here. The second attempt is made only after an
+//! error that decompression can cause, and its result is returned: a module that is itself invalid is refused again.
 
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -71,14 +70,14 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion,
     let (file, head) = file::open_head(path, Compression::MAGIC_SIZE).map_err(unreadable)?;
     let compression = Compression::detect(&head);
     let by_kernel = compression.is_none_or(|compression| {
-        module::kernel_compression().is_some_and(|word| word == kernel_word(compression))
+        module::kernel_compression().is_some_and(|word| word == kernel_name(compression))
     });
     let mut insertion = if compression.is_some() { Insertion::Decompressed } else { Insertion::Direct };
     if by_kernel {
         let flags = flags(force) | if compression.is_some() { module::COMPRESSED_FILE } else { 0 };
         match module::insert_file(&file, &parameters, flags) {
             Ok(()) => return Ok(Insertion::Direct),
-            Err(error) if no_such_call(&error) => {}
+            Err(error) if is_unsupported(&error) => {}
             Err(error) => match error.raw_os_error().filter(|&errno| is_of_decompression(errno)) {
                 Some(errno) if compression.is_some() => insertion = Insertion::Refused(errno),
                 _ => return Err(InsertError::Kernel(Error::new(path, error))),
@@ -107,7 +106,7 @@ fn image(source: &dyn Source, force: Force) -> elf::Result<Cow<'_, [u8]>> {
     Ok(image)
 }
 
-fn kernel_word(compression: Compression) -> &'static [u8] {
+fn kernel_name(compression: Compression) -> &'static [u8] {
     match compression {
         Compression::Gzip => b"gzip",
         Compression::Xz => b"xz",
@@ -121,7 +120,7 @@ fn flags(force: Force) -> libc::c_int {
 }
 
 /// Whether the kernel has no `finit_module`.
-fn no_such_call(error: &io::Error) -> bool {
+fn is_unsupported(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOSYS)
 }
 

@@ -44,11 +44,11 @@ pub enum Flaw {
     Missing(BString),
     /// A module that the directory does not have.
     Surplus(BString),
-    /// A module's file is in another place.
+    /// A module's file has another path.
     Path {
         /// The module.
         module: BString,
-        /// What the meta.pb says.
+        /// The path in the meta.pb.
         there: BString,
         /// The actual path; empty for a built-in module.
         expected: BString,
@@ -57,7 +57,7 @@ pub enum Flaw {
     Depends {
         /// The module.
         module: BString,
-        /// What the meta.pb says.
+        /// The dependencies in the meta.pb.
         there: Vec<BString>,
         /// The actual dependencies.
         expected: Vec<BString>,
@@ -84,7 +84,7 @@ pub enum Flaw {
         expected: BString,
     },
     /// A lookup of a device does not find its module.
-    Unanswered {
+    NotFound {
         /// The module.
         module: BString,
         /// The modalias of the device.
@@ -122,7 +122,7 @@ pub fn check(meta: &MetaReader, unindexed: &MetaReader) -> Result<Vec<Flaw>> {
         });
         flaws.extend(walked.err().map(|error| Flaw::Tree(aliases, error)));
     }
-    if !is_indexed_well(meta, unindexed, &modules)? {
+    if !is_index_correct(meta, unindexed, &modules)? {
         flaws.push(Flaw::Index);
     }
     Ok(flaws)
@@ -142,14 +142,14 @@ fn names(modules: &[MetaModule<'_>]) -> Vec<Flaw> {
 }
 
 /// Whether the index of the file agrees with its modules.
-fn is_indexed_well(meta: &MetaReader, unindexed: &MetaReader, modules: &[MetaModule<'_>]) -> Result<bool> {
+fn is_index_correct(meta: &MetaReader, unindexed: &MetaReader, modules: &[MetaModule<'_>]) -> Result<bool> {
     if !meta.has_index() {
         return meta.keeps_its_index();
     }
     let mut first = HashMap::new();
     for (at, module) in (0_u32..).zip(modules) {
         first.entry(name::normalize(module.name)).or_insert(at);
-        if meta.place(at) != unindexed.place(at) {
+        if meta.offset_of(at) != unindexed.offset_of(at) {
             return Ok(false);
         }
     }
@@ -159,33 +159,32 @@ fn is_indexed_well(meta: &MetaReader, unindexed: &MetaReader, modules: &[MetaMod
         && meta.soft_and_weak().is_ok_and(|there| Ok(there) == unindexed.soft_and_weak()))
 }
 
-/// Returns the differences between `meta` and `fresh`, which was just made from the modules themselves. A
-/// file that another program made only needs module files, their direct dependencies, and patterns that
-/// find them.
-pub fn compare(meta: &MetaReader, fresh: &MetaReader) -> Result<Vec<Flaw>> {
+/// Returns the differences between `meta` and `current`, which was just built from the modules. A file that was written
+/// by another program only needs module files, their direct dependencies, and patterns that find them.
+pub fn compare(meta: &MetaReader, current: &MetaReader) -> Result<Vec<Flaw>> {
     let is_ours = meta.is_ours()?;
     let there = by_name(meta)?;
-    let expected = by_name(fresh)?;
+    let expected = by_name(current)?;
     let surplus = there
         .iter()
         .filter(|(name, module)| !expected.contains_key(*name) && (is_ours || !module.is_builtin()));
     let mut flaws: Vec<Flaw> = surplus.map(|(name, _)| Flaw::Surplus(name.clone())).collect();
     for (name, new) in &expected {
         match there.get(name) {
-            Some(old) => flaws.extend(differing(name, (meta, old), (fresh, new), is_ours)?),
+            Some(old) => flaws.extend(differing(name, (meta, old), (current, new), is_ours)?),
             None if is_ours || !new.is_builtin() => flaws.push(Flaw::Missing(name.clone())),
             None => {}
         }
     }
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
         if is_ours {
-            patterns(meta, fresh, aliases, &mut flaws)?;
+            patterns(meta, current, aliases, &mut flaws)?;
         } else {
-            unanswered(meta, fresh, aliases, &mut flaws)?;
+            lookups(meta, current, aliases, &mut flaws)?;
         }
     }
     let release = |of: &MetaReader| Ok(of.release()?.unwrap_or_default().to_vec());
-    let (old, new): (Vec<u8>, Vec<u8>) = (release(meta)?, release(fresh)?);
+    let (old, new): (Vec<u8>, Vec<u8>) = (release(meta)?, release(current)?);
     // For a module directory that was given directly, the release is not known.
     if is_ours && old != new && !new.is_empty() {
         flaws.push(Flaw::Release { there: old.into(), expected: new.into() });
@@ -197,7 +196,7 @@ pub fn compare(meta: &MetaReader, fresh: &MetaReader) -> Result<Vec<Flaw>> {
 fn differing(
     name: &BString,
     (meta, old): (&MetaReader, &MetaModule<'_>),
-    (fresh, new): (&MetaReader, &MetaModule<'_>),
+    (current, new): (&MetaReader, &MetaModule<'_>),
     is_ours: bool,
 ) -> Result<Vec<Flaw>> {
     let mut flaws = Vec::new();
@@ -205,7 +204,7 @@ fn differing(
     if old.path != new.path {
         flaws.push(Flaw::Path { module: module(), there: old.path.into(), expected: new.path.into() });
     }
-    let (there, expected) = (needs(meta, &old.depends()?)?, needs(fresh, &new.depends()?)?);
+    let (there, expected) = (needs(meta, &old.depends()?)?, needs(current, &new.depends()?)?);
     if there != expected {
         flaws.push(Flaw::Depends { module: module(), there, expected });
     }
@@ -214,10 +213,10 @@ fn differing(
             let positions = one.closure()?.unwrap_or_default();
             positions.into_iter().map(|on| Ok(of.name(on)?.into_owned().into())).collect()
         };
-        let same = closure(meta, old)? == closure(fresh, new)?
+        let same = closure(meta, old)? == closure(current, new)?
             && old.softdeps()? == new.softdeps()?
             && old.weakdeps()? == new.weakdeps()?
-            && old.is_part()? == new.is_part()?;
+            && old.is_kernel_part()? == new.is_kernel_part()?;
         if !same {
             flaws.push(Flaw::Order(module()));
         }
@@ -226,13 +225,13 @@ fn differing(
 }
 
 /// Adds the patterns that only one of the two files has.
-fn patterns(meta: &MetaReader, fresh: &MetaReader, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
+fn patterns(meta: &MetaReader, current: &MetaReader, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
     let pairs = |of: &MetaReader| -> Result<BTreeSet<(BString, BString)>> {
         let mut found = Vec::new();
         of.patterns(aliases, |pattern, at| found.push((BString::from(pattern), at)))?;
         found.into_iter().map(|(pattern, at)| Ok((pattern, of.name(at)?.into_owned().into()))).collect()
     };
-    let (there, expected) = (pairs(meta)?, pairs(fresh)?);
+    let (there, expected) = (pairs(meta)?, pairs(current)?);
     let flaw = |(pattern, module): &(BString, BString), missing| Flaw::Pattern {
         module: module.clone(),
         pattern: pattern.clone(),
@@ -259,21 +258,21 @@ fn needs(meta: &MetaReader, positions: &[u32]) -> Result<Vec<BString>> {
     Ok(names)
 }
 
-/// Looks up one device for each pattern of `fresh` in `meta`. A file that another program made has no
+/// Looks up one device for each pattern of `current` in `meta`. A file that was written by another program has no
 /// patterns of built-in modules; that is not a defect.
-fn unanswered(meta: &MetaReader, fresh: &MetaReader, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
+fn lookups(meta: &MetaReader, current: &MetaReader, aliases: Aliases, flaws: &mut Vec<Flaw>) -> Result<()> {
     if aliases == Aliases::Builtin && !meta.has(aliases) {
         return Ok(());
     }
     let mut outcome = Ok(());
-    fresh.patterns(aliases, |pattern, position| {
-        let Some(expected) = fresh.name(position).ok().filter(|_| outcome.is_ok()) else { return };
+    current.patterns(aliases, |pattern, position| {
+        let Some(expected) = current.name(position).ok().filter(|_| outcome.is_ok()) else { return };
         let modalias = example(pattern);
         match meta.search(aliases, &modalias) {
             Ok(found) if found.iter().any(|&at| meta.name(at).is_ok_and(|name| name == expected)) => {}
             Ok(_) => {
                 let module = expected.as_bstr().into();
-                flaws.push(Flaw::Unanswered { module, modalias: modalias.into() });
+                flaws.push(Flaw::NotFound { module, modalias: modalias.into() });
             }
             Err(error) => outcome = Err(error),
         }
@@ -359,15 +358,15 @@ pub struct DeviceModule {
 /// Returns the modules for a normalised modalias, sorted by name.
 ///
 /// Errors: those of [`MetaReader::search`] and [`MetaReader::name`].
-pub fn serving(meta: &MetaReader, modalias: &[u8]) -> Result<Vec<DeviceModule>> {
-    let mut served = Vec::new();
+pub fn modules_for(meta: &MetaReader, modalias: &[u8]) -> Result<Vec<DeviceModule>> {
+    let mut modules = Vec::new();
     for aliases in [Aliases::Loadable, Aliases::Builtin] {
         for position in meta.search(aliases, modalias)? {
             let name = meta.name(position)?.into_owned();
-            served.push(DeviceModule { name, builtin: aliases == Aliases::Builtin });
+            modules.push(DeviceModule { name, builtin: aliases == Aliases::Builtin });
         }
     }
-    served.sort_unstable();
-    served.dedup();
-    Ok(served)
+    modules.sort_unstable();
+    modules.dedup();
+    Ok(modules)
 }

@@ -1,7 +1,6 @@
-//! One meta.pb as a file: found, shown, searched, checked, written.
+//! One meta.pb as a file: opening, listing, searching, checking and writing it.
 //!
-//! Owns which file is meant and what is asked of it; making the bytes is depmod's, the checks are those of
-//! [`meta_check`].
+//! This module owns the choice of the file. depmod builds the contents, and [`meta_check`] checks them.
 
 use std::path::{Path, PathBuf};
 
@@ -17,24 +16,24 @@ pub struct MetaFile {
     path: PathBuf,
     bytes: Vec<u8>,
     meta: MetaReader,
-    /// The directory above the module directory, if it was found there: its paths are below that one.
+    /// The parent of the module directory, if the file was found there: the paths in the file are relative to it.
     above: Option<PathBuf>,
 }
 
-/// Where the file of a module directory is.
+/// Returns the path of the meta.pb in a module directory.
 pub fn path_in(dir: &Path) -> PathBuf {
     dir.join(FILE_NAME)
 }
 
-/// Writes a file: all of it, or nothing.
+/// Replaces a file, either completely or not at all.
 ///
-/// Errors: it cannot be written; unsupported for what is not a regular file.
+/// Errors: it cannot be written; unsupported if the path exists and is not a regular file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     publish::replace(path, bytes)
 }
 
 impl MetaFile {
-    /// Reads the file of this path, whatever kind of file it is.
+    /// Reads the file at a path; it need not be a regular file.
     ///
     /// Errors: it cannot be read; malformed.
     pub fn open(path: &Path) -> Result<Self> {
@@ -42,11 +41,10 @@ impl MetaFile {
         Self::new(path.to_path_buf(), bytes, None)
     }
 
-    /// Reads the file of the module directory `dir`: the one in it, or else the one in the directory above.
+    /// Reads the file of the module directory `dir`: the one in `dir` or, if that does not exist, the one in its parent.
     ///
-    /// Errors: those of [`open`](Self::open); where there is neither, the one about the former.
+    /// Errors: those of [`open`](Self::open); if neither file exists, the error for the one in `dir`.
     pub fn find(dir: &Path) -> Result<Self> {
-        // Nobody waits for a pipe that merely happens to be there.
         let read = |path: &Path| publish::read(path, file::read);
         let path = path_in(dir);
         match (read(&path), dir.parent()) {
@@ -64,42 +62,41 @@ impl MetaFile {
         Ok(Self { path, bytes, meta, above })
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The directory above the module directory if that is where it was found; the modules in it are those of all of that
-    /// directory.
+    /// The parent of the module directory, if the file was found there; the file then contains all modules below it.
     pub fn found_above(&self) -> Option<&Path> {
         self.above.as_deref()
     }
 
-    /// The release of the kernel, if the file has it.
+    /// Returns the release of the kernel, if the file has it.
     ///
     /// Errors: malformed.
     pub fn release(&self) -> Result<Option<&[u8]>> {
         self.meta.release().map_err(self.at())
     }
 
-    /// Every module, by position.
+    /// Returns all modules, by position.
     ///
     /// Errors: malformed.
     pub fn modules(&self) -> Result<Vec<ListedModule<'_>>> {
         ListedModule::all(&self.meta).map_err(self.at())
     }
 
-    /// The modules for a modalias, by name. What cannot be an alias matches nothing.
+    /// Returns the modules for a modalias, sorted by name. A string that is not a valid alias matches nothing.
     ///
     /// Errors: malformed.
-    pub fn serving(&self, modalias: &[u8]) -> Result<Vec<DeviceModule>> {
+    pub fn modules_for(&self, modalias: &[u8]) -> Result<Vec<DeviceModule>> {
         match name::normalize_alias(modalias) {
-            Ok(key) => meta_check::serving(&self.meta, &key).map_err(self.at()),
+            Ok(key) => meta_check::modules_for(&self.meta, &key).map_err(self.at()),
             Err(_) => Ok(Vec::new()),
         }
     }
 
-    /// What is wrong with it by itself.
+    /// Checks the file by itself and returns its defects.
     ///
     /// Errors: malformed.
     pub fn flaws(&self) -> Result<Vec<Flaw>> {
@@ -107,12 +104,12 @@ impl MetaFile {
         meta_check::check(&self.meta, &unindexed).map_err(self.at())
     }
 
-    /// What is wrong with it in comparison with `made`, the bytes of one that has just been made of the modules.
+    /// Compares the file with `expected`, the contents that were just built from the modules, and returns its defects.
     ///
     /// Errors: malformed.
-    pub fn differences(&self, made: Vec<u8>) -> Result<Vec<Flaw>> {
-        let made = MetaReader::open(Box::new(made)).map_err(self.at())?;
-        meta_check::compare(&self.meta, &made).map_err(self.at())
+    pub fn differences(&self, expected: Vec<u8>) -> Result<Vec<Flaw>> {
+        let expected = MetaReader::open(Box::new(expected)).map_err(self.at())?;
+        meta_check::compare(&self.meta, &expected).map_err(self.at())
     }
 
     fn at(&self) -> impl FnOnce(FormatError) -> Error + '_ {

@@ -74,7 +74,7 @@ impl RemoveRequest {
 /// Failures of dependencies are ignored. For soft dependencies, errors of the kernel are ignored, or all
 /// failures if the request is lenient. The observer is notified of each.
 ///
-/// Errors: why the module was not removed.
+/// Errors: the reason why the module was not removed.
 pub fn remove(
     context: &Context,
     executor: &Executor,
@@ -83,7 +83,7 @@ pub fn remove(
     observer: &mut dyn Observer,
 ) -> Result<(), ModuleError> {
     let mut walk = Walk { context, executor, observer, open: HashSet::new(), tasks: Vec::new() };
-    walk.tasks.push(Task::Begin(module.clone(), request, Place::Asked));
+    walk.tasks.push(Task::Begin(module.clone(), request, Cause::Requested));
     while let Some(task) = walk.tasks.pop() {
         if let Err(error) = walk.take(task) {
             walk.unwind(error)?;
@@ -96,20 +96,20 @@ pub fn remove(
 /// dependencies may be long.
 enum Task {
     /// A module with everything that is removed before and after it.
-    Begin(Module, RemoveRequest, Place),
+    Begin(Module, RemoveRequest, Cause),
     /// The holders of the module.
     Holders(BString, RemoveRequest),
     /// The module itself, by its remove command or by the kernel.
-    Itself(Module, RemoveRequest),
+    Remove(Module, RemoveRequest),
     /// The end of the work for the module.
-    End(BString, RemoveRequest, Place),
+    End(BString, RemoveRequest, Cause),
 }
 
 /// The reason why a module is to be removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Cause {
     /// It was requested.
-    Asked,
+    Requested,
     /// It holds a module that is to be removed.
     Holder,
     /// It is a soft dependency of a module that is to be removed.
@@ -128,15 +128,15 @@ struct Walk<'w> {
 impl Walk<'_> {
     fn take(&mut self, task: Task) -> Result<(), ModuleError> {
         match task {
-            Task::Begin(module, request, place) => self.begin(module, request, place),
+            Task::Begin(module, request, cause) => self.begin(module, request, cause),
             Task::Holders(name, request) => {
                 // The last holder ends up on top of the stack and is removed first, as it should be.
                 let holders = loaded::holders(&name).unwrap_or_default().into_iter();
-                let begin = |holder| Task::Begin(Module::named(holder), request, Place::Holder);
+                let begin = |holder| Task::Begin(Module::named(holder), request, Cause::Holder);
                 self.tasks.extend(holders.map(begin));
                 Ok(())
             }
-            Task::Itself(module, request) => self.itself(&module, request),
+            Task::Remove(module, request) => self.remove_module(&module, request),
             Task::End(name, ..) => {
                 self.open.remove(&name);
                 Ok(())
@@ -149,14 +149,14 @@ impl Walk<'_> {
     /// the removal, as with kmod.
     fn unwind(&mut self, error: ModuleError) -> Result<(), ModuleError> {
         while let Some(task) = self.tasks.pop() {
-            let Task::End(name, request, place) = task else { continue };
+            let Task::End(name, request, cause) = task else { continue };
             self.open.remove(&name);
-            match place {
-                Place::Holder => {}
-                Place::Soft if request.lenient || matches!(error, ModuleError::Kernel { .. }) => {
+            match cause {
+                Cause::Holder => {}
+                Cause::Soft if request.lenient || matches!(error, ModuleError::Kernel { .. }) => {
                     return Ok(());
                 }
-                Place::Soft | Place::Asked => break,
+                Cause::Soft | Cause::Requested => break,
             }
         }
         Err(error)
@@ -164,13 +164,13 @@ impl Walk<'_> {
 
     /// Schedules the work for one module. A loop of soft dependencies ends when it reaches a module that is
     /// already being removed.
-    fn begin(&mut self, module: Module, request: RemoveRequest, place: Place) -> Result<(), ModuleError> {
+    fn begin(&mut self, module: Module, request: RemoveRequest, cause: Cause) -> Result<(), ModuleError> {
         let name = module.name.clone();
         if !self.open.insert(name.clone()) {
             return Ok(());
         }
-        self.tasks.push(Task::End(name.clone(), request, place));
-        if self.command(&name, request).is_none() && !self.is_removable(&module, request, place)? {
+        self.tasks.push(Task::End(name.clone(), request, cause));
+        if self.command(&name, request).is_none() && !self.is_removable(&module, request, cause)? {
             return Ok(());
         }
         let below = RemoveRequest { holders: false, ..request };
@@ -179,7 +179,7 @@ impl Walk<'_> {
         // The last one is removed first because it is on top of the stack. This holds for the names as well
         // as for the modules that a name stands for.
         self.soft(&softdeps.pre, below);
-        self.tasks.push(Task::Itself(module, request));
+        self.tasks.push(Task::Remove(module, request));
         if request.holders {
             self.tasks.push(Task::Holders(name, below));
         }
@@ -190,7 +190,7 @@ impl Walk<'_> {
     fn soft(&mut self, names: &[&BString], request: RemoveRequest) {
         for &name in names {
             let found = self.context.lookup(name).unwrap_or_default().into_iter();
-            self.tasks.extend(found.map(|module| Task::Begin(module, request, Place::Soft)));
+            self.tasks.extend(found.map(|module| Task::Begin(module, request, Cause::Soft)));
         }
     }
 
@@ -205,11 +205,11 @@ impl Walk<'_> {
         &self,
         module: &Module,
         request: RemoveRequest,
-        place: Place,
+        cause: Cause,
     ) -> Result<bool, ModuleError> {
         let name = &module.name;
         if module.builtin || self.context.is_builtin(name) {
-            return if place == Place::Asked {
+            return if cause == Cause::Requested {
                 Err(ModuleError::BuiltIn { module: name.clone() })
             } else {
                 Ok(false)
@@ -224,12 +224,12 @@ impl Walk<'_> {
         }
     }
 
-    fn itself(&mut self, module: &Module, request: RemoveRequest) -> Result<(), ModuleError> {
+    fn remove_module(&mut self, module: &Module, request: RemoveRequest) -> Result<(), ModuleError> {
         let name = module.name.as_bstr();
         if let Some(command) = self.command(&module.name, request).cloned() {
             let removal = Removal { module: name, command: Some(command.as_bstr()) };
             let run = |executor: &Executor| executor.run(name, command.as_bstr(), BStr::new(""));
-            return self.observed(removal, run);
+            return self.with_observer(removal, run);
         }
         let options = self.executor.options();
         let counts = options.wait.is_none();
@@ -242,7 +242,7 @@ impl Walk<'_> {
     }
 
     fn by_kernel(&mut self, module: &BStr) -> Result<(), ModuleError> {
-        self.observed(Removal { module, command: None }, |executor| {
+        self.with_observer(Removal { module, command: None }, |executor| {
             let options = executor.options();
             let force = options.force.vermagic && options.force.modversions;
             let kernel = |error: io::Error| ModuleError::Kernel {
@@ -260,7 +260,7 @@ impl Walk<'_> {
     }
 
     /// Runs `work` unless this is a dry run. The observer is notified before and after.
-    fn observed(
+    fn with_observer(
         &mut self,
         removal: Removal<'_>,
         work: impl FnOnce(&Executor) -> Result<(), ModuleError>,
@@ -274,8 +274,8 @@ impl Walk<'_> {
         result
     }
 
-    /// Removes those of the module's dependencies that nothing uses any more, the one that was loaded first
-    /// being removed first. Modules that only these needed stay, as with kmod.
+    /// Removes those of the module's dependencies that nothing uses any more, in the order in which they were
+    /// loaded. Modules that only these dependencies needed stay loaded, as with kmod.
     fn dependencies(&mut self, module: &BStr) {
         let Some(dep) = self.context.checked_dep(module) else { return };
         let mut paths: Vec<&[u8]> = dep.dependencies().collect();

@@ -1,6 +1,7 @@
-//! The device nodes whose first use loads a module: those of modules.devname.
+//! The device nodes that load a module when they are opened, which modules.devname lists.
 //!
-//! Owns which file they are read from and how the answer is written to a file. Must not know any form of the answer.
+//! This module reads the list, and writes the output of `kmod static-nodes` to a file. It must not know the output
+//! formats.
 
 use std::io;
 use std::path::Path;
@@ -20,7 +21,7 @@ pub const FILE_NAME: &str = "modules.devname";
 pub struct StaticNodes(Vec<u8>);
 
 impl StaticNodes {
-    /// Reads those of the module directory `dir`; `None` if it has no list of them.
+    /// Reads the list of the module directory `dir`; `None` if there is no such list.
     ///
     /// Errors: the list cannot be read.
     pub fn read(dir: &Path) -> Result<Option<Self>> {
@@ -31,14 +32,14 @@ impl StaticNodes {
         }
     }
 
-    /// The nodes in their order. A line that describes none is an error, as it is written.
+    /// Returns the nodes in order. A malformed line is an error, which contains the line.
     pub fn iter(&self) -> impl Iterator<Item = std::result::Result<DeviceNode<'_>, &[u8]>> {
         let lines = self.0.lines().filter(|line| !line.starts_with(b"#"));
         lines.map(|line| DeviceNode::parse(line).ok_or(line))
     }
 }
 
-/// Why an answer was not written to a file.
+/// The reason why the output was not written to a file.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The directory for the file could not be created.
@@ -47,13 +48,13 @@ pub enum WriteError {
     /// The file could not be created.
     #[error(transparent)]
     Create(io::Error),
-    /// Not everything could be written.
+    /// A write failed.
     #[error(transparent)]
     Write(io::Error),
 }
 
-/// Writes `text` to `path`, creating directories as necessary: in place rather than by renaming, since the file may be a
-/// pipe or a device.
+/// Writes `text` to `path`, creating directories as necessary. An existing file is overwritten and not replaced by a new
+/// one, because it may be a pipe or a device.
 ///
 /// Errors: those of [`WriteError`].
 pub fn write(path: &Path, text: &[u8]) -> std::result::Result<(), WriteError> {

@@ -1,4 +1,4 @@
-//! The symbols of one module file with their versions: those that it needs, and those that it exports.
+//! The symbols that a module file needs or exports, with their versions.
 //!
 //! Contract: kmod's `kmod_module_get_versions` and `kmod_module_get_symbols`. Must not compare versions.
 
@@ -13,15 +13,16 @@ use crate::formats::elf::{self, ElfModule};
 /// A symbol and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symbol {
-    /// Its name.
+    /// The name.
     pub name: BString,
-    /// Its CRC; 0 where it has none.
+    /// The CRC; 0 if there is none.
     pub crc: u64,
 }
 
-/// The versions of the symbols that a module needs, in the file's order; names without the dot of function descriptors.
+/// Returns the symbols that a module needs, in the order of the file. Leading dots of names, which mark functions on some
+/// architectures, are removed.
 ///
-/// Errors: those of [`Opener::open`]; the file is not a module; absent where it has no versions.
+/// Errors: those of [`Opener::open`]; the file is not a module; absent if it has no symbol versions.
 pub fn needed(path: &Path) -> Result<Vec<Symbol>> {
     of_module(path, |module| {
         let versions = module.versions()?;
@@ -33,9 +34,9 @@ pub fn needed(path: &Path) -> Result<Vec<Symbol>> {
     })
 }
 
-/// The symbols that a module exports, in the file's order.
+/// Returns the symbols that a module exports, in the order of the file.
 ///
-/// Errors: those of [`Opener::open`]; the file is not a module; absent where it exports none.
+/// Errors: those of [`Opener::open`]; the file is not a module; absent if it exports no symbols.
 pub fn exported(path: &Path) -> Result<Vec<Symbol>> {
     of_module(path, |module| {
         let links = module.links()?;

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_come_in_order_with_all_their_aliases() {
+    fn devices_are_listed_in_order_with_all_aliases() {
         let dir = tree(&[
             ("pci0/b/modalias", "pci:b\n"),
             ("pci0/b/uevent", "MODALIAS=unused\n"),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_device_is_triggered_whatever_one_says() {
+    fn a_failure_does_not_stop_the_trigger() {
         let dir = tree(&[("a/uevent", ""), ("b/uevent", ""), ("c/modalias", "x")]);
         trigger(dir.path()).unwrap();
         fs::remove_file(dir.path().join("a/uevent")).unwrap();

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// The number of bytes of a listing to request in one call.
 const PORTION: usize = 8 << 10;
 
-/// Identifies a directory, whatever path leads to it.
+/// Identifies a directory, independently of the path that leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirIdentity {
     device: libc::dev_t,
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_comes_once() {
+    fn every_name_is_listed_once() {
         let dir = tempfile::tempdir().unwrap();
         let name = |n: usize| OsString::from(format!("{n}{}", "x".repeat(n % 200)));
         let mut expected: Vec<OsString> = (0..2000).map(name).collect();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_itself_by_every_path() {
+    fn identities_do_not_depend_on_the_path() {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(".", dir.path().join("link")).unwrap();
         let own = identity(dir.path()).unwrap();

@@ -1,10 +1,9 @@
 //! The program's entry point, which replaces that of the standard library.
 //!
-//! Rust's own `main` starts by looking for the guard page of the stack in /proc/self/maps and by setting up a second
-//! stack on which an overflow of the first can be told from other faults. That is a tenth of modprobe's instructions
-//! and a fifth of its system calls, thousands of times in a boot. This entry point keeps what the tools rely on: the
-//! standard streams are open, SIGPIPE results in a write error, and a panic ends the program with an exit code. Must
-//! not know the tools.
+//! Rust's own `main` first looks for the guard page of the stack in /proc/self/maps, and sets up a second stack, on which
+//! it reports overflows of the first. This takes a tenth of modprobe's instructions and a fifth of its system calls, and
+//! modprobe runs thousands of times during a boot. This entry point only does what the tools rely on: the standard streams
+//! are open, SIGPIPE results in a write error, and a panic ends the program with an exit code. It must not know the tools.
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
@@ -46,7 +45,7 @@ macro_rules! entry {
 #[allow(unsafe_code)]
 pub unsafe fn start(count: c_int, words: *const *const c_char, program: fn(Vec<OsString>) -> u8) -> c_int {
     stdio::take_over();
-    leave_on_panic();
+    exit_on_panic();
     let count = usize::try_from(count).unwrap_or(0);
     // SAFETY: the caller guarantees `count` pointers to NUL-terminated strings.
     let words = (0..count).map(|at| unsafe { CStr::from_ptr(*words.add(at)) });
@@ -54,12 +53,12 @@ pub unsafe fn start(count: c_int, words: *const *const c_char, program: fn(Vec<O
     std::panic::catch_unwind(|| program(argv)).map_or(PANICKED, c_int::from)
 }
 
-/// Where a panic would abort, exits after the message instead, so that a panic is an error without a core dump.
-fn leave_on_panic() {
+/// If panics abort in this build, makes the program exit after the message instead, so that there is no core dump.
+fn exit_on_panic() {
     if cfg!(panic = "abort") {
-        let tell = std::panic::take_hook();
+        let print_message = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            tell(panic);
+            print_message(panic);
             // SAFETY: _exit takes a number and does not return.
             #[allow(unsafe_code)]
             unsafe {
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_come_as_they_are_and_the_answer_is_the_exit_code() {
+    fn arguments_and_exit_code_are_passed_unchanged() {
         let answer = run(&[c"a", c"\xff", c""], |argv| {
             if argv == [OsStr::new("a"), OsStr::from_bytes(b"\xff"), OsStr::new("")] { 7 } else { 0 }
         });
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_an_exit_code() {
-        assert_eq!(run(&[], |_| panic!("as it should")), PANICKED);
+    fn a_panic_sets_the_exit_code() {
+        assert_eq!(run(&[], |_| panic!("on purpose")), PANICKED);
     }
 }

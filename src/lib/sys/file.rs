@@ -98,8 +98,8 @@ pub fn unless_absent<T>(read: Result<T>) -> Result<Option<T>> {
 /// Reads the whole of a short text file or a file in /sys. Needs half the system calls of [`read`], because it does not
 /// ask for the size.
 ///
-/// The kernel fills the buffer from a regular file, and from a file in /sys, as far as there are bytes. So a read that
-/// does not fill the buffer was the last one. This does not hold for tables such as /proc/modules, which come in
+/// For a regular file, and for a file in /sys, the kernel fills the buffer unless the file ends before that, so a read that
+/// does not fill the buffer is the last one. This is not true for tables such as /proc/modules, which are returned in
 /// pieces.
 ///
 /// Errors: those of [`read`].
@@ -164,7 +164,7 @@ fn read_open(file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_FILE_SIZE).then_some(bytes))
 }
 
-/// Checks that `path` exists, whatever its type and whether or not it is readable.
+/// Checks that `path` exists; it may have any type, and need not be readable.
 ///
 /// Errors: those of stat, typically `ENOENT`.
 pub fn exists(path: &Path) -> io::Result<()> {
@@ -182,7 +182,7 @@ pub fn is_file(path: &Path) -> bool {
     path.is_file()
 }
 
-/// Whether `path` is a directory, and no link to one.
+/// Whether `path` is a directory, and not a link to one.
 pub fn is_own_dir(path: &Path) -> bool {
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
     File::options().read(true).custom_flags(flags).open(path).is_ok()
@@ -265,7 +265,7 @@ pub fn open_head(path: &Path, len: usize) -> Result<(OpenFile, Vec<u8>), Cause> 
 
 /// Opens `path` for writing, empty; creates it if necessary. It may be a pipe or a device.
 ///
-/// Errors: whatever open answers.
+/// Errors: those of open.
 pub fn create(path: &Path) -> io::Result<OpenFile> {
     File::create(path).map(OpenFile)
 }
@@ -368,7 +368,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_every_size() {
+    fn texts_of_all_sizes_are_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("text");
         for len in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE, 100_000] {

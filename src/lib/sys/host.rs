@@ -18,7 +18,7 @@ pub fn now() -> (i64, u32) {
 /// The timestamp that a file changed now would get: the time of the kernel's last tick, which is behind [`now`].
 pub fn file_time() -> (i64, u32) {
     use nix::time::{ClockId, clock_gettime};
-    // Without this clock, which Linux has had since 2.6.32, the epoch: every file then counts as changed since.
+    // If this clock does not exist (before Linux 2.6.32), the result is the epoch, so that every file counts as changed.
     clock_gettime(ClockId::CLOCK_REALTIME_COARSE)
         .map_or((0, 0), |time| (time.tv_sec(), u32::try_from(time.tv_nsec()).unwrap_or(0)))
 }

@@ -3,8 +3,8 @@
 //! The directory is treated as a root: links in it to directories are followed, but an absolute link starts at the
 //! directory and no link leads above it, so nothing is written elsewhere, whatever the directory contains. Each file is
 //! written under a temporary name and renamed when it is complete; it replaces whatever has its name, unless that is a
-//! directory. A run that dies leaves complete files and perhaps one whose name begins with `.oxmod-new-`, which is
-//! removed by the next run that fills the same directory.
+//! directory. A run that is killed leaves complete files and possibly one whose name begins with `.oxmod-new-`, which
+//! the next run that fills the same directory removes.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -36,8 +36,8 @@ const TRIES: u32 = 100;
 #[derive(Debug)]
 pub struct ImageDir {
     top: Place,
-    /// The directories, by device and inode, from which leftovers of dead runs have been removed.
-    swept: RefCell<BTreeSet<(u64, u64)>>,
+    /// The directories, by device and inode, from which the temporary files of previous runs have been removed.
+    cleaned: RefCell<BTreeSet<(u64, u64)>>,
 }
 
 /// An open directory and its path without links.
@@ -49,7 +49,7 @@ struct Place {
 
 impl Place {
     /// The same directory, open a second time.
-    fn another(&self) -> Result<Self> {
+    fn reopen(&self) -> Result<Self> {
         let dir = self.dir.try_clone().map_err(Error::at(&self.path))?;
         Ok(Self { dir, path: self.path.clone() })
     }
@@ -63,7 +63,7 @@ impl ImageDir {
         publish::create_dir(path)?;
         let dir = File::open(path).map_err(Error::at(path))?;
         publish::lock(&dir, publish::PATIENCE);
-        Ok(Self { top: Place { dir, path: path.into() }, swept: RefCell::default() })
+        Ok(Self { top: Place { dir, path: path.into() }, cleaned: RefCell::default() })
     }
 
     /// Writes a file at a path below the directory, with exactly these permissions whatever the umask is. Returns its
@@ -73,7 +73,7 @@ impl ImageDir {
     /// a directory; `EINVAL` if the path is invalid; those of writing.
     pub fn file(&self, path: &[u8], bytes: &[u8], mode: u32) -> Result<PathBuf> {
         let mode = Mode::from_bits_truncate(mode & 0o777);
-        self.place(path, |dir, name| {
+        self.put(path, |dir, name| {
             let flags =
                 OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let mut file = File::from(openat(dir, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
@@ -86,7 +86,7 @@ impl ImageDir {
     ///
     /// Errors: those of [`ImageDir::file`].
     pub fn link(&self, path: &[u8], target: &[u8]) -> Result<()> {
-        self.place(path, |dir, name| Ok(symlinkat(OsStr::from_bytes(target), dir, name)?)).map(|_| ())
+        self.put(path, |dir, name| Ok(symlinkat(OsStr::from_bytes(target), dir, name)?)).map(|_| ())
     }
 
     /// Waits until everything has been written to the disk.
@@ -97,16 +97,16 @@ impl ImageDir {
     }
 
     /// Calls `make` with a temporary name in the directory of `path`, then renames the result to `path`.
-    fn place(&self, path: &[u8], make: impl Fn(&File, &OsStr) -> io::Result<()>) -> Result<PathBuf> {
+    fn put(&self, path: &[u8], make: impl Fn(&File, &OsStr) -> io::Result<()>) -> Result<PathBuf> {
         if path.split(|&byte| byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
             let whole = self.top.path.join(OsStr::from_bytes(path));
             return Err(Error::new(whole, io::Error::from(Errno::EINVAL)));
         }
         let (dir, name) = path.rsplit_once_str("/").unwrap_or((b"", path));
         let (dir, name) = (self.enter(dir)?, OsStr::from_bytes(name));
-        self.sweep(&dir);
+        self.clean(&dir);
         let whole = dir.path.join(name);
-        let temporary = made(&dir.dir, &make).map_err(Error::at(&whole))?;
+        let temporary = create_temporary(&dir.dir, &make).map_err(Error::at(&whole))?;
         let renamed = renameat(&dir.dir, temporary.as_os_str(), &dir.dir, name);
         renamed
             .inspect_err(|_| remove(&dir.dir, &temporary))
@@ -114,17 +114,17 @@ impl ImageDir {
         Ok(whole)
     }
 
-    /// Goes along a path, whose directories are made if they are not there, but for those that a link leads to.
+    /// Opens the directory at a path. Directories that do not exist are created, except for those that a link leads to.
     fn enter(&self, path: &[u8]) -> Result<Place> {
-        let mut inside = Inside { top: &self.top, above: Vec::new(), here: self.top.another()? };
-        walk(&mut inside, path)?;
-        Ok(inside.here)
+        let mut position = Position { top: &self.top, above: Vec::new(), here: self.top.reopen()? };
+        walk(&mut position, path)?;
+        Ok(position.here)
     }
 
-    /// Removes what dead runs have left in a directory.
-    fn sweep(&self, place: &Place) {
+    /// Removes the temporary files of previous runs from a directory.
+    fn clean(&self, place: &Place) {
         let Ok(metadata) = place.dir.metadata() else { return };
-        if !self.swept.borrow_mut().insert((metadata.dev(), metadata.ino())) {
+        if !self.cleaned.borrow_mut().insert((metadata.dev(), metadata.ino())) {
             return;
         }
         for entry in fs::read_dir(&place.path).into_iter().flatten().flatten() {
@@ -137,15 +137,15 @@ impl ImageDir {
 }
 
 /// A position below the directory, which is the root of all links.
-struct Inside<'t> {
+struct Position<'t> {
     top: &'t Place,
-    /// From the top to where we are: a way back up that nobody can change.
+    /// The open directories from the top to the current one, so that `..` leads back to them even if they are moved.
     above: Vec<Place>,
     here: Place,
 }
 
-impl PathTree for Inside<'_> {
-    /// The path of the first link: others may have led from there to here.
+impl PathTree for Position<'_> {
+    /// The path of the first link of a chain of links, for error messages.
     type Link = PathBuf;
     type Error = Error;
 
@@ -171,7 +171,7 @@ impl PathTree for Inside<'_> {
                 let answer = PathEntry::Link(link.clone(), target.as_bytes().to_vec());
                 if target.as_bytes().starts_with(b"/") {
                     self.above.clear();
-                    self.here = self.top.another()?;
+                    self.here = self.top.reopen()?;
                 }
                 Ok(answer)
             }
@@ -189,7 +189,7 @@ impl PathTree for Inside<'_> {
 }
 
 /// Calls `make` with an unused temporary name.
-fn made(dir: &File, make: impl Fn(&File, &OsStr) -> io::Result<()>) -> io::Result<OsString> {
+fn create_temporary(dir: &File, make: impl Fn(&File, &OsStr) -> io::Result<()>) -> io::Result<OsString> {
     for number in 0..TRIES {
         let name = OsString::from(format!("{TEMPORARY}{}-{number}", std::process::id()));
         match make(dir, &name) {
@@ -213,7 +213,7 @@ fn open_dir(dir: &File, name: &OsStr, may_make: bool) -> nix::Result<File> {
     }
 }
 
-/// Removes a file. A failure does no harm.
+/// Removes a file. A failure is harmless.
 fn remove(dir: &File, name: &OsStr) {
     let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
 }
@@ -232,19 +232,19 @@ mod tests {
     }
 
     #[test]
-    fn files_and_links_take_their_places() {
+    fn files_and_links_are_created_and_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().join("new/top");
-        let deposit = ImageDir::open(&top).unwrap();
-        deposit.file(b"a/b/file", b"one", 0o444).unwrap();
-        assert_eq!(deposit.file(b"a/b/file", b"two", 0o444).unwrap(), top.join("a/b/file"));
-        deposit.link(b"a/link", b"b/file").unwrap();
-        deposit.link(b"a/link", b"./b/file").unwrap();
+        let image = ImageDir::open(&top).unwrap();
+        image.file(b"a/b/file", b"one", 0o444).unwrap();
+        assert_eq!(image.file(b"a/b/file", b"two", 0o444).unwrap(), top.join("a/b/file"));
+        image.link(b"a/link", b"b/file").unwrap();
+        image.link(b"a/link", b"./b/file").unwrap();
         assert_eq!(fs::read(top.join("a/link")).unwrap(), b"two");
         assert_eq!(fs::metadata(top.join("a/b/file")).unwrap().permissions().mode() & 0o777, 0o444);
-        deposit.file(b"a/link", b"three", 0o644).unwrap();
+        image.file(b"a/link", b"three", 0o644).unwrap();
         assert_eq!(fs::read(top.join("a/b/file")).unwrap(), b"two");
-        deposit.finish().unwrap();
+        image.finish().unwrap();
         assert_eq!((names(&top), names(&top.join("a"))), (vec!["a".into()], vec!["b".into(), "link".into()]));
     }
 
@@ -260,7 +260,7 @@ mod tests {
         ] {
             symlink(target, dir.path().join(link)).unwrap();
         }
-        let deposit = ImageDir::open(dir.path()).unwrap();
+        let image = ImageDir::open(dir.path()).unwrap();
         for (path, real) in [
             ("lib/fw/a", "usr/lib/fw/a"),
             ("lib64/fw/b", "usr/lib/fw/b"),
@@ -269,24 +269,24 @@ mod tests {
             ("lib64/new/e", "usr/lib/new/e"),
         ] {
             let real = dir.path().join(real);
-            assert_eq!(deposit.file(path.as_bytes(), path.as_bytes(), 0o444).unwrap(), real);
+            assert_eq!(image.file(path.as_bytes(), path.as_bytes(), 0o444).unwrap(), real);
             assert_eq!(fs::read(real).unwrap(), path.as_bytes());
         }
     }
 
     #[test]
-    fn what_a_dead_run_has_left_goes() {
+    fn temporary_files_of_previous_runs_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("a")).unwrap();
         fs::write(dir.path().join("a/.oxmod-new-1-0"), "half").unwrap();
         symlink("x", dir.path().join("a/.oxmod-new-1-1")).unwrap();
-        let deposit = ImageDir::open(dir.path()).unwrap();
-        deposit.file(b"a/file", b"x", 0o444).unwrap();
+        let image = ImageDir::open(dir.path()).unwrap();
+        image.file(b"a/file", b"x", 0o444).unwrap();
         assert_eq!(names(&dir.path().join("a")), ["file"]);
     }
 
     #[test]
-    fn nothing_is_written_elsewhere() {
+    fn nothing_is_written_outside() {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().join("top");
         fs::create_dir_all(top.join("d/full")).unwrap();
@@ -297,7 +297,7 @@ mod tests {
         symlink("file", top.join("to_file")).unwrap();
         symlink("round", top.join("round")).unwrap();
         fs::write(top.join("file"), "x").unwrap();
-        let deposit = ImageDir::open(&top).unwrap();
+        let image = ImageDir::open(&top).unwrap();
         for (path, errno) in [
             (&b"out/x"[..], libc::EINVAL),
             (b"absolute/x", libc::EINVAL),
@@ -311,9 +311,9 @@ mod tests {
             (b"", libc::EINVAL),
             (b"d/full", libc::EISDIR),
         ] {
-            let error = deposit.file(path, b"x", 0o644).unwrap_err();
+            let error = image.file(path, b"x", 0o644).unwrap_err();
             assert_eq!(error.errno(), errno, "{error}");
-            assert!(deposit.link(path, b"x").is_err());
+            assert!(image.link(path, b"x").is_err());
         }
         assert!(names(&dir.path().join("other")).is_empty());
         assert_eq!(names(dir.path()), ["other", "top"]);

@@ -104,16 +104,17 @@ mod tests {
         fs::create_dir(dir.path().join("empty")).unwrap();
         fs::write(dir.path().join("a/b/file"), "four").unwrap();
         std::os::unix::fs::symlink("a/b", dir.path().join("link")).unwrap();
-        std::os::unix::fs::symlink("/nowhere", dir.path().join("a/dead")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", dir.path().join("a/dangling")).unwrap();
         nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let mut found = below(dir.path(), 7).unwrap();
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
         let link = |target: &str| FileKind::Link(target.into());
-        let expected = [("a/b/file", FileKind::File(4)), ("a/dead", link("/nowhere")), ("link", link("a/b"))];
+        let expected =
+            [("a/b/file", FileKind::File(4)), ("a/dangling", link("/nowhere")), ("link", link("a/b"))];
         assert_eq!(found, expected.map(|(path, kind)| (path.into(), kind)));
         assert_eq!(below(&dir.path().join("nothing"), 1).unwrap_err().errno(), libc::ENOENT);
         assert_eq!(below(dir.path(), 6).unwrap_err().errno(), libc::EFBIG);
-        assert_eq!(one(&dir.path().join("a/dead")).unwrap(), Some(link("/nowhere")));
+        assert_eq!(one(&dir.path().join("a/dangling")).unwrap(), Some(link("/nowhere")));
         assert_eq!(one(&dir.path().join("a/b/file")).unwrap(), Some(FileKind::File(4)));
         assert_eq!(one(dir.path()).unwrap(), None);
         assert!(one(&dir.path().join("pipe")).is_err() && one(&dir.path().join("nothing")).is_err());

@@ -13,16 +13,16 @@ use crate::memory;
 const EXHAUSTED: libc::c_int = 1;
 
 /// The message, in pieces, because there is no memory to join them.
-static LAST_WORDS: OnceLock<[&str; 2]> = OnceLock::new();
+static MESSAGE: OnceLock<[&str; 2]> = OnceLock::new();
 
 /// The system's allocator, but one that ends the program when memory is exhausted. For `#[global_allocator]`.
 #[derive(Debug)]
 pub struct ExitingAllocator;
 
 /// Sets the message, including its newline.
-pub fn last_words(words: [&'static str; 2]) {
+pub fn set_message(parts: [&'static str; 2]) {
     // The first message is kept: there is only one program in a process.
-    let _ = LAST_WORDS.set(words);
+    let _ = MESSAGE.set(parts);
 }
 
 #[cold]
@@ -30,11 +30,11 @@ fn exhausted() {
     if memory::is_attempt() {
         return;
     }
-    for words in LAST_WORDS.get().unwrap_or(&["out of memory", "\n"]) {
-        // SAFETY: write reads `words.len()` bytes. A failure does not matter any more.
+    for part in MESSAGE.get().unwrap_or(&["out of memory", "\n"]) {
+        // SAFETY: write reads `part.len()` bytes. A failure does not matter any more.
         #[allow(unsafe_code)]
         unsafe {
-            libc::write(libc::STDERR_FILENO, words.as_ptr().cast(), words.len());
+            libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len());
         }
     }
     // SAFETY: _exit takes a number and does not return, so nothing that could need memory runs after it.

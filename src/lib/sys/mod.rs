@@ -3,7 +3,7 @@
 //! Must not interpret what it reads, which is left to the formats. All unsafe blocks of the library are below this
 //! module, each with a `SAFETY` comment.
 
-// clippy.toml keeps everything else from these.
+// clippy.toml forbids these methods and types everywhere else.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod devices;

@@ -22,8 +22,7 @@ pub enum ModuleState {
     Going,
 }
 
-/// Returns the state of the module with this normalised name; `None` if the kernel does not have it, or has it built
-/// in.
+/// Returns the state of the module with this normalised name; `None` if it is not loaded, or if it is built in.
 pub fn state(name: &[u8]) -> Option<ModuleState> {
     let dir = dir(name)?;
     match initstate(&dir).ok()?.as_deref() {
@@ -36,7 +35,7 @@ pub fn state(name: &[u8]) -> Option<ModuleState> {
     }
 }
 
-/// Whether the kernel has the module with this normalised name, including states unknown to this program.
+/// Whether the module with this normalised name is in the kernel, in any state.
 pub fn is_present(name: &[u8]) -> bool {
     state(name).is_some() || dir(name).is_some_and(|dir| dir.is_dir())
 }
@@ -47,26 +46,26 @@ pub fn is_live(name: &[u8]) -> bool {
     dir(name).is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.as_deref() == Some(LIVE)))
 }
 
-/// Whether the kernel's modules are visible, which they are not before /sys is mounted.
-pub fn are_shown() -> bool {
+/// Whether /sys/module exists, which it does not before /sys is mounted.
+pub fn is_sysfs_available() -> bool {
     file::exists(Path::new("/sys/module")).is_ok()
 }
 
-/// The shortest and the longest pause between two looks at the state.
+/// The shortest and the longest pause between two checks of the state.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
 
-/// Waits until the module with this normalised name is not [`ModuleState::Coming`] or [`ModuleState::Going`] any more, but no
-/// longer than `patience`. Returns its state then.
-pub fn settled(name: &[u8], patience: Duration) -> Option<ModuleState> {
+/// Waits until the module with this normalised name is no longer being loaded or removed, at most for `timeout`, and
+/// returns its state.
+pub fn wait_until_settled(name: &[u8], timeout: Duration) -> Option<ModuleState> {
     let [first, longest] = PAUSES;
-    let mut retry = Retry::new(patience, first, longest);
+    let mut retry = Retry::new(timeout, first, longest);
     loop {
         let state = state(name);
         if matches!(state, None | Some(ModuleState::Live)) {
             return state;
         }
-        // What is built in has a directory and no state, for ever.
-        if retry.elapsed() >= BARE && is_bare(name) {
+        // The directory of a built-in module never has a state.
+        if retry.elapsed() >= STATELESS_TIME && is_stateless(name) {
             return None;
         }
         if !retry.pause() {
@@ -75,11 +74,11 @@ pub fn settled(name: &[u8], patience: Duration) -> Option<ModuleState> {
     }
 }
 
-/// The time for which the directory of a module that is being loaded may be empty.
-const BARE: Duration = Duration::from_millis(100);
+/// The time for which the directory of a module that is being loaded may lack the state.
+const STATELESS_TIME: Duration = Duration::from_millis(100);
 
-/// Whether the kernel has a directory of this name without a state, as it does for built-in modules.
-pub fn is_bare(name: &[u8]) -> bool {
+/// Whether /sys/module has a directory with this name that lacks the state, as for built-in modules.
+pub fn is_stateless(name: &[u8]) -> bool {
     dir(name)
         .is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.is_none()) && file::exists(&dir).is_ok())
 }
@@ -91,7 +90,7 @@ fn initstate(dir: &Path) -> Result<Option<Vec<u8>>> {
     file::unless_absent(file::read_text(&dir.join("initstate")))
 }
 
-/// Returns the directory in which the kernel shows a module.
+/// Returns the directory of a module in /sys/module.
 fn dir(name: &[u8]) -> Option<PathBuf> {
     // A name is a single path component; anything else cannot be the name of a module.
     (!name.is_empty() && !name.contains(&b'/')).then(|| sysfs::module_dir(name))
@@ -182,7 +181,7 @@ pub fn remove_within(name: &CStr, force: bool, time: Duration) -> io::Result<()>
     }
 }
 
-/// Returns the compression that the kernel can decode, such as `xz`, from /sys/module/compression.
+/// Returns the compression format that the kernel supports, such as `xz`, from /sys/module/compression.
 pub fn kernel_compression() -> Option<Vec<u8>> {
     let mut word = file::read_if_exists(Path::new("/sys/module/compression")).ok()??;
     word.truncate(word.trim_ascii_end().len());
@@ -195,7 +194,7 @@ mod tests {
 
     /// The kernel always has a directory for `kernel`, because it has parameters. Waiting for it would take an hour.
     #[test]
-    fn what_is_built_in_is_not_waited_for() {
-        assert_eq!(settled(b"kernel", Duration::from_hours(1)), None);
+    fn built_in_modules_are_not_waited_for() {
+        assert_eq!(wait_until_settled(b"kernel", Duration::from_hours(1)), None);
     }
 }

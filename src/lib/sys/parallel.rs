@@ -1,7 +1,7 @@
 //! Threads, which always end before the function that started them returns.
 //!
-//! Owns the sharing out of work over threads. What [`map`] returns has the order of what was given, so that scheduling
-//! never shows.
+//! This module distributes work over threads. The results of [`map`] are in the order of the items, so that they do not
+//! depend on scheduling.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +9,11 @@ use std::thread;
 
 use crate::lock::Mutex;
 
-/// What `work` makes of each of `items`, in their order, on up to `threads` threads, of which the caller's is one.
+/// Calls `work` with each item on up to `threads` threads, including the calling one, and returns the results in the order
+/// of the items.
 ///
-/// The items are also started in order; putting the longest first balances the load best. Each thread calls `start`
-/// once for its own state. If fewer threads can be started, these do all the work.
+/// The items are also started in this order, so the load is balanced best if the most expensive items come first. Each
+/// thread calls `start` once to create its own state. If fewer threads can be started, these do all the work.
 pub fn map<T: Sync, S, R: Send>(
     threads: usize,
     items: &[T],
@@ -22,13 +23,13 @@ pub fn map<T: Sync, S, R: Send>(
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(items.len()));
     let run = || {
-        let (mut state, mut mine) = (start(), Vec::new());
+        let (mut state, mut own) = (start(), Vec::new());
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(at) else { break };
-            mine.push((at, work(&mut state, item)));
+            own.push((at, work(&mut state, item)));
         }
-        results.lock().extend(mine);
+        results.lock().extend(own);
     };
     thread::scope(|scope| {
         for _ in 1..threads.min(items.len()) {
@@ -43,11 +44,11 @@ pub fn map<T: Sync, S, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs `work` on up to `count` threads and meanwhile `watch` on the caller's. Returns what `watch` returns, once all
-/// threads have ended: `watch` has to see to it that they do.
+/// Runs `work` on up to `count` threads and `watch` on the calling thread. Returns the result of `watch` when all threads
+/// have ended; `watch` must make them end.
 ///
-/// `watch` gets the number of threads that were started, which may be fewer than `count`; or the error, if `count` is not
-/// zero and not even one could be started.
+/// `watch` receives the number of threads that were started, which may be less than `count`, or the error if `count` is not
+/// zero and no thread could be started.
 pub fn with_workers<T>(
     count: usize,
     work: impl Fn() + Sync,
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn workers_run_beside_the_caller_and_end_before_it_goes_on() {
+    fn workers_end_before_the_function_returns() {
         for count in [0, 1, 3] {
             let (sender, receiver) = std::sync::mpsc::channel();
             let ended = AtomicUsize::new(0);
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_once_and_in_order() {
+    fn every_item_is_processed_once_and_in_order() {
         for threads in [0, 1, 2, 7, 5000] {
             let items: Vec<usize> = (0..2000).collect();
             let doubled = map(

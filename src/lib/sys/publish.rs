@@ -2,11 +2,11 @@
 //!
 //! The new files are written into a directory of their own next to the old ones, checked, and made durable. A single
 //! rename then gives this directory the name that makes it valid. From then on the new set is in effect, and readers
-//! that call [`staged`] first see all of it. Only after that are its files moved to their places, one by one. A run
-//! that dies before the first rename leaves the old set and some temporary files; a run that dies after it leaves moves
-//! that the next run completes.
+//! that call [`staged`] first see all of it. Only after that are its files moved to their places, one by one. A run that
+//! is killed before the first rename leaves the old set and some temporary files; the moves of a run that is killed after
+//! it are completed by the next run.
 //!
-//! A lock on the directory excludes other writers. A file whose contents have not changed is left alone.
+//! A lock on the directory excludes other writers. A file whose contents have not changed is not replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -25,7 +25,7 @@ use super::{file, host, parallel};
 
 /// The directory of a set that is in effect but has not been moved to its place yet.
 const STAGED: &str = ".modules-new";
-/// The prefix of directories that are being filled, by which leftovers of a killed run are recognised.
+/// The prefix of directories that are being filled. The directories of killed runs are recognised by it.
 const STAGING_PREFIX: &str = ".modules-new-";
 /// The prefix of the names of published files, and the one exception. No other file is moved or removed.
 const PUBLISHED_PREFIX: &str = "modules.";
@@ -39,8 +39,8 @@ const DIR_MODE: u32 = 0o755;
 const READ_BY_ALL: u32 = 0o444;
 const WRITTEN_BY_OTHERS: u32 = 0o022;
 
-/// How long a writer waits for another one. Everyone who may list a directory may also lock it, and must not be able to
-/// block all writers forever.
+/// How long a writer waits for another one. Every user who may list a directory can also lock it, and must not be able to
+/// block writers forever.
 pub(super) const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -53,8 +53,8 @@ pub struct NewFile<'a> {
     pub pieces: Vec<&'a [u8]>,
 }
 
-/// The only writer of a directory. On a file system without locks, or after waiting for five minutes, there may be
-/// other writers. Their files are then treated as those of a dead one, so they fail with an error.
+/// The only writer of a directory. On a file system without locks, or after waiting for five minutes, there may be other
+/// writers. Their files are then treated as those of a killed run, so these writers fail with an error.
 #[derive(Debug)]
 pub struct Writer {
     dir: PathBuf,
@@ -99,7 +99,7 @@ pub fn read<T>(path: &Path, read: impl Fn(&Path) -> Result<T>) -> Result<T> {
 }
 
 impl Writer {
-    /// Waits for other writers of `dir`, then completes or removes what dead ones have left.
+    /// Waits for other writers of `dir`, then completes or removes the sets of killed runs.
     ///
     /// Errors: the directory cannot be opened.
     pub fn open(dir: &Path) -> Result<Self> {
@@ -122,7 +122,7 @@ impl Writer {
     /// Writes a file that can be regenerated and whose readers notice if it is incomplete. Does not wait for the disk.
     ///
     /// Errors: those of [`Writer::publish`].
-    pub fn leave(&self, new: &NewFile<'_>) -> Result<()> {
+    pub fn write_unsynced(&self, new: &NewFile<'_>) -> Result<()> {
         let path = self.dir.join(new.name);
         // Readers ignore the file of another user, even if it has the same contents.
         let is_ours = || file::stat(&path).is_ok_and(|stat| stat.owner == 0 || stat.owner == host::user());
@@ -217,10 +217,10 @@ impl Writer {
     /// Whether the file exists with exactly these contents, is readable by everyone, and writable by its owner only.
     fn has(&self, new: &NewFile<'_>) -> bool {
         let size: u64 = new.pieces.iter().map(|piece| piece.len() as u64).sum();
-        let Ok((file, there)) = file::open(&self.dir.join(new.name)) else { return false };
+        let Ok((file, existing)) = file::open(&self.dir.join(new.name)) else { return false };
         let mode = file.0.metadata().map_or(0, |metadata| metadata.mode());
         let right_mode = mode & READ_BY_ALL == READ_BY_ALL && mode & WRITTEN_BY_OTHERS == 0;
-        right_mode && there == size && holds(&file.0, &new.pieces).unwrap_or(false)
+        right_mode && existing == size && holds(&file.0, &new.pieces).unwrap_or(false)
     }
 
     /// Moves the files of a set that is in effect to their places, and removes sets that were never completed. Files
@@ -245,7 +245,7 @@ impl Writer {
     }
 }
 
-/// Removes the incomplete sets of dead writers. The caller must hold the lock.
+/// Removes the incomplete sets of killed runs. The caller must hold the lock.
 fn remove_staging(dir: &Path) {
     for name in names(dir).filter(|name| name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())) {
         remove(&dir.join(name));
@@ -286,15 +286,16 @@ pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
         lock(handle, PATIENCE);
         remove_staging(dir);
     }
-    let written: Vec<_> = files.iter().map(|&(path, bytes)| beside(path, bytes)).collect::<Result<_>>()?;
-    for (temporary, &(path, _)) in written.iter().zip(files) {
+    let temporaries: Vec<_> =
+        files.iter().map(|&(path, bytes)| write_temporary(path, bytes)).collect::<Result<_>>()?;
+    for (temporary, &(path, _)) in temporaries.iter().zip(files) {
         fs::rename(temporary, path).map_err(Error::at(path))?;
     }
     dirs.values().try_for_each(|(path, _, handle)| sync_dir(handle).map_err(Error::at(path)))
 }
 
 /// Writes the replacement of a file to a temporary file next to it, and waits until it is on the disk.
-fn beside(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
+fn write_temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = NewFile { name: "", pieces: vec![bytes] };
     let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(dir, |path| write(path, &new));
@@ -324,7 +325,7 @@ fn names(dir: &Path) -> impl Iterator<Item = OsString> {
     fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name())
 }
 
-/// Removes a file, or a directory with its contents. A failure does no harm.
+/// Removes a file, or a directory with its contents. A failure is harmless.
 fn remove(path: &Path) {
     let _ = fs::remove_dir_all(path).or_else(|_| fs::remove_file(path));
 }

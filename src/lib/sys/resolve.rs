@@ -78,7 +78,7 @@ impl PathTree for Disk<'_> {
                 self.links.push(ResolvedLink { path, target, is_last });
                 Ok(PathEntry::Link((), parts))
             }
-            // It is there and no link.
+            // The entry exists and is not a link.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 self.here = path;
                 Ok(PathEntry::Plain)
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_to_where_the_root_has_them() {
+    fn links_are_resolved_below_the_root() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         fs::create_dir_all(root.join("usr/lib/fw")).unwrap();
@@ -118,8 +118,9 @@ mod tests {
         symlink("root/etc/alt", dir.path().join("into")).unwrap();
         symlink("..", dir.path().join("up")).unwrap();
         let end = |path: &str| {
-            let way = follow(&root, &dir.path().join(path)).map_err(|error| error.raw_os_error().unwrap())?;
-            Ok(way.end.strip_prefix(dir.path()).map_or(way.end.clone(), Path::to_path_buf))
+            let resolved =
+                follow(&root, &dir.path().join(path)).map_err(|error| error.raw_os_error().unwrap())?;
+            Ok(resolved.end.strip_prefix(dir.path()).map_or(resolved.end.clone(), Path::to_path_buf))
         };
         let file: std::result::Result<PathBuf, i32> = Ok("root/usr/lib/fw/file".into());
         for path in ["lib/fw/file", "etc/alt", "lib/fw/link", "usr/lib/fw/far", "lib/../../lib/fw/./file"] {
@@ -132,9 +133,9 @@ mod tests {
         assert_eq!(end("root/etc/round"), Err(libc::ELOOP));
         assert_eq!(end("root/etc/dead"), Err(libc::ENOENT));
         assert_eq!(end("root/etc/alt/x"), Err(libc::ENOTDIR));
-        let way = follow(&root, &root.join("usr/lib/fw/link")).unwrap();
-        let last: Vec<bool> = way.links.iter().map(|link| link.is_last).collect();
+        let resolved = follow(&root, &root.join("usr/lib/fw/link")).unwrap();
+        let last: Vec<bool> = resolved.links.iter().map(|link| link.is_last).collect();
         assert_eq!(last, [true, true, false]);
-        assert!(way.needs_root() && !follow(&root, &root.join("usr")).unwrap().needs_root());
+        assert!(resolved.needs_root() && !follow(&root, &root.join("usr")).unwrap().needs_root());
     }
 }

@@ -1,36 +1,36 @@
-//! Trying again until something outside of this process has changed.
+//! Repeated attempts with growing pauses, until something outside of this process has changed.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The time since the first try, and the pauses between tries.
+/// The time since the first attempt, and the pauses between attempts.
 #[derive(Debug)]
 pub struct Retry {
     begun: Instant,
-    patience: Duration,
+    timeout: Duration,
     pause: Duration,
     longest: Duration,
 }
 
 impl Retry {
-    /// Starts the clock. Tries may go on for `patience`. The first pause is `first`; each one is twice as long as the one
-    /// before, but not longer than `longest`.
-    pub fn new(patience: Duration, first: Duration, longest: Duration) -> Self {
-        Self { begun: Instant::now(), patience, pause: first, longest }
+    /// Starts to measure the time. Attempts end after `timeout`. The first pause is `first`; each further pause is twice as
+    /// long as the previous one, but not longer than `longest`.
+    pub fn new(timeout: Duration, first: Duration, longest: Duration) -> Self {
+        Self { begun: Instant::now(), timeout, pause: first, longest }
     }
 
-    /// The time since the start.
+    /// Returns the time since the start.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// Sleeps before the next try; `false`, without sleeping, once the patience is over.
+    /// Sleeps before the next attempt; `false`, without sleeping, after the timeout.
     pub fn pause(&mut self) -> bool {
-        let left = self.patience.saturating_sub(self.elapsed());
-        if left.is_zero() {
+        let remaining = self.timeout.saturating_sub(self.elapsed());
+        if remaining.is_zero() {
             return false;
         }
-        thread::sleep(self.pause.min(left));
+        thread::sleep(self.pause.min(remaining));
         self.pause = self.pause.saturating_mul(2).min(self.longest);
         true
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tries_end_when_the_patience_is_over() {
+    fn retries_end_after_the_timeout() {
         let milliseconds = Duration::from_millis;
         let mut retry = Retry::new(milliseconds(20), milliseconds(1), milliseconds(4));
         let mut tries = 0;

@@ -95,9 +95,9 @@ impl Write for Stdout {
     }
 }
 
-/// Writes to standard error, which has no buffer. Where it is closed, that is no error.
+/// Writes to standard error, without a buffer. It is not an error if standard error is closed.
 ///
-/// Errors: whatever write answers.
+/// Errors: those of write.
 pub fn write_stderr(bytes: &[u8]) -> io::Result<()> {
     io::stderr().write_all(bytes)
 }

@@ -21,10 +21,10 @@ const GROUP: u32 = 1;
 /// The size in bytes of the socket's receive buffer. During boot, thousands of messages arrive together.
 const BACKLOG: usize = 16 << 20;
 
-/// More than the size of any message; the kernel builds them in buffers of 2 KiB.
-const ROOM: usize = 64 << 10;
+/// The size in bytes of the buffer for one message. The kernel builds messages in buffers of 2 KiB.
+const MESSAGE_SIZE: usize = 64 << 10;
 
-/// An event reported by the listener.
+/// What a listener waits for.
 #[derive(Debug)]
 pub enum Received {
     /// A message from the kernel.
@@ -45,10 +45,10 @@ pub struct Listener {
     socket: OwnedFd,
     signals: SignalFd,
     /// Becomes readable when a [`Waker`] is used.
-    called: UnixStream,
+    woken: UnixStream,
     waker: UnixStream,
     /// The signal mask before the listener was created.
-    before: SigSet,
+    previous_mask: SigSet,
 }
 
 /// Wakes a listener from any thread.
@@ -66,7 +66,7 @@ impl Waker {
 /// Restores the signal mask, so that a second signal during shutdown ends the program immediately.
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = self.before.thread_set_mask();
+        let _ = self.previous_mask.thread_set_mask();
     }
 }
 
@@ -84,12 +84,12 @@ impl Listener {
             let _ = setsockopt(&socket, sockopt::RcvBuf, &BACKLOG);
         }
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUP))?;
-        let (called, waker) = UnixStream::pair()?;
+        let (woken, waker) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
-        let heard: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
-        let signals = SignalFd::with_flags(&heard, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        let before = heard.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Self { socket, signals, called, waker, before })
+        let handled: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+        let signals = SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let previous_mask = handled.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self { socket, signals, woken, waker, previous_mask })
     }
 
     /// Returns a handle that wakes this listener from another thread.
@@ -102,7 +102,7 @@ impl Listener {
     /// Waits for the next event. A waker takes precedence over signals, and signals over messages.
     ///
     /// Errors: unexpected errors of the system calls.
-    pub fn hear(&mut self) -> io::Result<Received> {
+    pub fn receive(&mut self) -> io::Result<Received> {
         loop {
             if self.wait()? {
                 return Ok(Received::Woken);
@@ -111,7 +111,7 @@ impl Listener {
                 let reload = i32::try_from(signal.ssi_signo) == Ok(libc::SIGHUP);
                 return Ok(if reload { Received::Reload } else { Received::End });
             }
-            match self.receive() {
+            match self.read_message() {
                 Ok(Some(message)) => return Ok(Received::Message(message)),
                 Err(Errno::ENOBUFS) => return Ok(Received::Lost),
                 // A message from a process, or nothing to read.
@@ -123,7 +123,7 @@ impl Listener {
 
     /// Waits for any event. Returns whether a [`Waker`] was used.
     fn wait(&self) -> io::Result<bool> {
-        let mut all = [self.called.as_fd(), self.signals.as_fd(), self.socket.as_fd()]
+        let mut all = [self.woken.as_fd(), self.signals.as_fd(), self.socket.as_fd()]
             .map(|source| PollFd::new(source, PollFlags::POLLIN));
         match poll(&mut all, PollTimeout::NONE) {
             Ok(_) => Ok(all[0].any() == Some(true)),
@@ -132,8 +132,8 @@ impl Listener {
         }
     }
 
-    fn receive(&self) -> nix::Result<Option<Vec<u8>>> {
-        let mut message = vec![0; ROOM];
+    fn read_message(&self) -> nix::Result<Option<Vec<u8>>> {
+        let mut message = vec![0; MESSAGE_SIZE];
         let (len, sender) = recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut message)?;
         message.truncate(len);
         Ok(sender.is_some_and(|sender| sender.pid() == 0).then_some(message))

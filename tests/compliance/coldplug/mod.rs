@@ -69,7 +69,7 @@ fn insmod(name: &str) -> String {
 }
 
 #[test]
-fn every_driver_comes_once_and_a_second_run_has_nothing_to_do() {
+fn drivers_are_loaded_once_and_a_second_run_does_nothing() {
     let root = tree();
     let (answer, calls) = run(&root, &living(), &[]);
     assert_eq!(answer, (0, String::new(), String::new()));
@@ -100,7 +100,7 @@ fn a_dry_run_shows_each_line_once() {
 
 /// A driver creates new devices, which need drivers themselves.
 #[test]
-fn devices_that_come_with_drivers_are_served_too() {
+fn new_devices_get_their_drivers_too() {
     let root = tree();
     root.file(
         "etc/modprobe.d/x.conf",
@@ -112,7 +112,7 @@ fn devices_that_come_with_drivers_are_served_too() {
 }
 
 #[test]
-fn a_failure_is_told_and_does_not_stop_the_rest() {
+fn a_failure_is_reported_and_the_others_are_loaded() {
     let at = "/sys/devices/pci0";
     for (failing, errno, code, message, left) in [
         (
@@ -146,7 +146,7 @@ fn a_failure_is_told_and_does_not_stop_the_rest() {
 /// A driver that has failed is tried once more for each device that appears later, even if a device with the same
 /// modalias was handled before.
 #[test]
-fn what_failed_is_tried_again_for_a_device_that_comes_later() {
+fn a_failed_driver_is_retried_for_a_later_device() {
     let root = tree();
     root.file(
         "etc/modprobe.d/x.conf",
@@ -163,7 +163,7 @@ fn what_failed_is_tried_again_for_a_device_that_comes_later() {
 }
 
 #[test]
-fn devices_without_end_have_one() {
+fn the_number_of_scans_is_limited() {
     let root = tree();
     root.file(
         "etc/modprobe.d/x.conf",
@@ -179,7 +179,7 @@ fn devices_without_end_have_one() {
 
 /// While one driver hangs, messages about the others appear.
 #[test]
-fn a_driver_that_hangs_hides_nothing() {
+fn a_hanging_driver_does_not_delay_messages() {
     let root = tree();
     root.file("etc/modprobe.d/x.conf", "install bus until test -e /go; do sleep 0.05; done\n");
     let script = format!(
@@ -193,7 +193,7 @@ fn a_driver_that_hangs_hides_nothing() {
 
 /// Device names are not trusted: control characters in them must not reach the terminal.
 #[test]
-fn names_of_devices_are_no_orders_to_a_terminal() {
+fn control_characters_in_device_names_are_escaped() {
     let root = tree();
     device(&root, "odd\n\u{1b}[2J\u{e9}", "late:x");
     let (answer, _) = run(&root, &living(), &["-v"]);
@@ -203,7 +203,7 @@ fn names_of_devices_are_no_orders_to_a_terminal() {
 
 /// The configuration applies to drivers that are found through devices.
 #[test]
-fn the_configuration_keeps_drivers_away() {
+fn the_configuration_can_exclude_drivers() {
     let root = tree();
     root.file("etc/own.conf", "blacklist disk\nforbid card_a not this one\nalias acpi:none off\n");
     let warning = "kmod: WARNING: could not insert 'card_a' for /sys/devices/pci0/card: forbidden by /etc/own.conf line 2: \
@@ -217,7 +217,7 @@ fn the_configuration_keeps_drivers_away() {
 }
 
 #[test]
-fn verbose_tells_what_was_done() {
+fn verbose_reports_each_driver() {
     let root = tree();
     fs::remove_dir_all(root.path("sys/devices/pci0/card")).unwrap();
     let (answer, _) = run(&root, &living(), &["-v"]);
@@ -230,7 +230,7 @@ fn verbose_tells_what_was_done() {
 
 /// With many threads, there is one manager, and each module is inserted once.
 #[test]
-fn jobs_end_where_one_ends() {
+fn parallel_jobs_have_the_same_result() {
     let made = || {
         let root = Root::new();
         for number in 0..40 {
@@ -259,7 +259,7 @@ fn jobs_end_where_one_ends() {
 }
 
 #[test]
-fn events_are_asked_for_only_on_request() {
+fn events_are_triggered_only_on_request() {
     let root = tree();
     run(&root, &living(), &[]);
     let uevent = |path: &str| fs::read_to_string(root.path(format!("sys/devices/{path}/uevent"))).unwrap();
@@ -270,7 +270,7 @@ fn events_are_asked_for_only_on_request() {
 }
 
 #[test]
-fn what_cannot_begin() {
+fn invalid_options_and_directories() {
     let root = tree();
     let fails = |root: &Root, args: &[&str]| {
         let (answer, calls) = run(root, &living(), args);
@@ -351,7 +351,7 @@ fn documents_of_dry_runs() {
 
 /// A failed lookup must not be taken for a device that needs no module.
 #[test]
-fn without_its_indexes_it_fails() {
+fn missing_indexes_are_an_error() {
     let root = tree();
     let index = |name: &str| root.path(root.in_modules(name));
     fs::write(index("modules.alias.bin"), "no index").unwrap();
@@ -371,7 +371,7 @@ fn without_its_indexes_it_fails() {
 
 /// Image-based systems have a meta.pb and no indexes.
 #[test]
-fn a_meta_takes_the_place_of_indexes() {
+fn a_meta_replaces_the_indexes() {
     let root = tree();
     let dir = root.path(root.in_modules(""));
     let made = Run::new("kmod").args(["meta", "build", "--dir"]).arg(&dir).arg("-o").arg(root.path("own.pb"));

@@ -7,57 +7,57 @@ use oxmod_test_support::{RELEASE, Root, Run, Shim, Side};
 use super::{living, run, tree};
 
 /// Runs `--watch` while a shell script runs, and returns its messages and calls. In the script, `say` sends an event
-/// and `heard` waits for a message. `--watch` is terminated at the end of the script and must exit successfully.
+/// and `wait_for` waits for a message. `--watch` is terminated at the end of the script and must exit successfully.
 fn watched(root: &Root, shim: &Shim, args: &str, script: &str) -> (Vec<String>, Vec<String>) {
     let whole = format!(
         "mkfifo /events || exit; : >/err; sleep 0.05\n\
          say() {{ echo \"$1\" >/events; }}\n\
-         heard() {{ for i in $(seq 600); do grep -q -- \"$1\" /err && return; sleep 0.05; done; cat /err; kill -9 $pid; exit 9; }}\n\
+         wait_for() {{ for i in $(seq 600); do grep -q -- \"$1\" /err && return; sleep 0.05; done; cat /err; kill -9 $pid; exit 9; }}\n\
          kmod coldplug -v -k {RELEASE} --watch {args} 2>>/err & pid=$!\n\
-         heard listening\n\
+         wait_for listening\n\
          {script}\n\
          [ -n \"$ended\" ] || kill -TERM $pid 2>/dev/null; wait $pid; code=$?; cat /err; exit $code"
     );
     let shimmed = shim.clone().events("/events").run(root, &Run::shell(&whole), Side::Ours);
-    let (code, told, stderr) = shimmed.answer.triple();
-    assert_eq!((code, stderr.as_str()), (0, ""), "{told}");
-    let told: Vec<String> = told.lines().map(|line| line.replace("kmod: ", "")).collect();
-    assert_eq!(told[0], "NOTICE: listening for kernel events");
-    assert!(told.contains(&"NOTICE: shutting down".to_owned()), "{told:?}");
-    let told: Vec<String> = told.into_iter().filter(|line| !line.contains("shutting down")).collect();
+    let (code, messages, stderr) = shimmed.answer.triple();
+    assert_eq!((code, stderr.as_str()), (0, ""), "{messages}");
+    let messages: Vec<String> = messages.lines().map(|line| line.replace("kmod: ", "")).collect();
+    assert_eq!(messages[0], "NOTICE: listening for kernel events");
+    assert!(messages.contains(&"NOTICE: shutting down".to_owned()), "{messages:?}");
+    let messages: Vec<String> = messages.into_iter().filter(|line| !line.contains("shutting down")).collect();
     let calls =
         shimmed.calls.lines().map(|call| call.split(['/', '.']).nth(1).unwrap_or_default().to_owned());
-    (told[1..].to_vec(), calls.collect())
+    (messages[1..].to_vec(), calls.collect())
 }
 
 #[test]
-fn devices_that_appear_are_served() {
+fn new_devices_get_their_drivers() {
     let root = tree();
-    let (told, calls) = watched(
+    let (messages, calls) = watched(
         &root,
         &living(),
         "",
-        "heard \"'card_b' for\"\n\
+        "wait_for \"'card_b' for\"\n\
          say 'add@/devices/new|ACTION=add|DEVPATH=/devices/new|MODALIAS=late:1|'\n\
-         heard \"'hot' for /sys/devices/new\"\n\
+         wait_for \"'hot' for /sys/devices/new\"\n\
          rm -r /sys/module/card_b\n\
          say 'unbind@/devices/pci0/card|MODALIAS=dev:card|'\n\
          say 'add@/devices/pci0/card|MODALIAS=none:|MODALIAS=dev:card|'\n\
          until test -e /sys/module/card_b; do sleep 0.05; done",
     );
     assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b", "hot", "card-b"]);
-    assert!(told.iter().all(|line| line.starts_with("NOTICE: inserted ")), "{told:?}");
+    assert!(messages.iter().all(|line| line.starts_with("NOTICE: inserted ")), "{messages:?}");
 }
 
 /// Events from other senders than the kernel, invalid events, and events that do not require a driver.
 #[test]
-fn events_that_mean_nothing() {
+fn other_events_are_ignored() {
     let root = tree();
-    let (told, calls) = watched(
+    let (messages, calls) = watched(
         &root,
         &living(),
         "--jobs 3",
-        "heard \"'card_b' for\"\n\
+        "wait_for \"'card_b' for\"\n\
          say '!add@/devices/new|MODALIAS=late:forged|'\n\
          say 'libudev|x'\n\
          say 'add@/devices/x|nonsense|MODALIAS=late:2|'\n\
@@ -66,10 +66,10 @@ fn events_that_mean_nothing() {
          say 'add@/devices/x|'\n\
          say 'add@/devices/late|MODALIAS=dev:disk9|'\n\
          say 'add@/devices/last'\n\
-         heard 'without a name'\n\
+         wait_for 'without a name'\n\
          sleep 0.2",
     );
-    let odd: Vec<&String> = told.iter().filter(|line| line.starts_with("WARNING")).collect();
+    let odd: Vec<&String> = messages.iter().filter(|line| line.starts_with("WARNING")).collect();
     assert_eq!(
         odd,
         [
@@ -84,44 +84,44 @@ fn events_that_mean_nothing() {
 
 /// The kernel's buffer is limited: after a loss of events, all devices are examined again.
 #[test]
-fn lost_events_make_for_another_look() {
+fn lost_events_cause_another_scan() {
     let root = tree();
-    let (told, calls) = watched(
+    let (messages, calls) = watched(
         &root,
         &living(),
         "",
-        "heard \"'card_b' for\"\n\
-         mkdir -p /sys/devices/unheard; echo late:5 >/sys/devices/unheard/modalias\n\
+        "wait_for \"'card_b' for\"\n\
+         mkdir -p /sys/devices/unnoticed; echo late:5 >/sys/devices/unnoticed/modalias\n\
          say lost\n\
-         heard \"'hot' for /sys/devices/unheard\"",
+         wait_for \"'hot' for /sys/devices/unnoticed\"",
     );
     assert_eq!(calls.last().map(String::as_str), Some("hot"));
     assert!(
-        told.iter().any(|line| line == "WARNING: the kernel dropped events: scanning all devices again"),
-        "{told:?}"
+        messages.iter().any(|line| line == "WARNING: the kernel dropped events: scanning all devices again"),
+        "{messages:?}"
     );
 }
 
 /// A driver that has failed is tried once per device that appears, even if the kernel sends the event several times.
 #[test]
-fn a_failure_is_told_once_for_a_device() {
+fn a_failure_is_reported_once_per_device() {
     let root = tree();
     let shim = Shim::new().answer("finit", "kernel/hot.ko", libc::EINVAL).living(500);
-    let (told, calls) = watched(
+    let (messages, calls) = watched(
         &root,
         &shim,
         "",
-        "told() { for i in $(seq 600); do [ $(grep -c \"'hot' for\" /err) = $1 ] && return; sleep 0.05; done; cat /err; kill -9 $pid; exit 9; }\n\
+        "wait_for_failures() { for i in $(seq 600); do [ $(grep -c \"'hot' for\" /err) = $1 ] && return; sleep 0.05; done; cat /err; kill -9 $pid; exit 9; }\n\
          add() { say \"add@/devices/$1|MODALIAS=late:1|\"; }\n\
-         heard \"'card_b' for\"\n\
-         add one; told 1\n\
-         add one; add one; add two; told 2\n\
-         add two; say 'remove@/devices/one|MODALIAS=late:1|'; add one; told 3\n\
-         add one; kill -HUP $pid; heard reloaded; add one; told 4; add one; add three; told 5",
+         wait_for \"'card_b' for\"\n\
+         add one; wait_for_failures 1\n\
+         add one; add one; add two; wait_for_failures 2\n\
+         add two; say 'remove@/devices/one|MODALIAS=late:1|'; add one; wait_for_failures 3\n\
+         add one; kill -HUP $pid; wait_for reloaded; add one; wait_for_failures 4; add one; add three; wait_for_failures 5",
     );
     assert_eq!(calls.iter().filter(|call| *call == "hot").count(), 5, "{calls:?}");
     let devices: Vec<&str> =
-        told.iter().filter_map(|line| line.strip_prefix("ERROR: could not insert 'hot' for ")).collect();
+        messages.iter().filter_map(|line| line.strip_prefix("ERROR: could not insert 'hot' for ")).collect();
     assert_eq!(
         devices,
         ["one", "two", "one", "one", "three"].map(|name| format!("/sys/devices/{name}: Invalid argument"))
@@ -131,31 +131,31 @@ fn a_failure_is_told_once_for_a_device() {
 /// The current indexes and configuration are used when a device appears, or the previous ones if they have been
 /// removed.
 #[test]
-fn what_has_changed_counts() {
+fn changed_files_are_reloaded() {
     let root = tree();
     let script = format!(
-        "heard \"'card_b' for\"\n\
+        "wait_for \"'card_b' for\"\n\
          mkdir -p /etc/modprobe.d; echo 'blacklist hot' >/etc/modprobe.d/new.conf\n\
-         say 'add@/devices/a|MODALIAS=late:1|'; heard \"blacklisted 'hot'\"\n\
+         say 'add@/devices/a|MODALIAS=late:1|'; wait_for \"blacklisted 'hot'\"\n\
          cd /lib/modules/{RELEASE}; echo 'alias other:* hot' >modules.alias; rm modules.alias.bin\n\
          echo 'options hot x=1' >/etc/modprobe.d/new.conf\n\
-         say 'add@/devices/b|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/b\"\n\
-         cd /; mv /lib/modules /lib/away; kill -HUP $pid; heard continuing; rm -r /sys/module/hot\n\
-         say 'add@/devices/c|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/c\"\n\
+         say 'add@/devices/b|MODALIAS=other:1|'; wait_for \"'hot' for /sys/devices/b\"\n\
+         cd /; mv /lib/modules /lib/away; kill -HUP $pid; wait_for continuing; rm -r /sys/module/hot\n\
+         say 'add@/devices/c|MODALIAS=other:1|'; wait_for \"'hot' for /sys/devices/c\"\n\
          mv /lib/away /lib/modules\n\
-         say 'add@/devices/d|MODALIAS=other:1|'; heard \"'hot' for /sys/devices/d\""
+         say 'add@/devices/d|MODALIAS=other:1|'; wait_for \"'hot' for /sys/devices/d\""
     );
-    let (told, calls) = watched(&root, &living(), "", &script);
+    let (messages, calls) = watched(&root, &living(), "", &script);
     assert_eq!(calls, ["core", "bus", "disk", "card-a", "card-b", "hot", "hot"]);
     let reloaded = "NOTICE: reloaded indexes and configuration";
     let lost = format!(
         "ERROR: could not insert 'hot' for /sys/devices/c: /lib/modules/{RELEASE}/kernel/hot.ko: No such file or directory"
     );
     let gone = format!("ERROR: could not read /lib/modules/{RELEASE}: No such file or directory");
-    let told: Vec<&str> =
-        told.iter().map(String::as_str).filter(|line| !line.contains("could not use")).collect();
+    let messages: Vec<&str> =
+        messages.iter().map(String::as_str).filter(|line| !line.contains("could not use")).collect();
     assert_eq!(
-        told[5..],
+        messages[5..],
         [
             reloaded,
             "NOTICE: skipped the blacklisted 'hot' for /sys/devices/a",
@@ -173,28 +173,28 @@ fn what_has_changed_counts() {
 /// After SIGTERM, running operations are completed and no others are started; earlier failures do not affect the
 /// exit code.
 #[test]
-fn a_signal_ends_it_cleanly() {
+fn a_signal_ends_the_watch_cleanly() {
     let root = tree();
     root.file(
         "etc/modprobe.d/x.conf",
         "install core touch /began; until test -e /go; do sleep 0.05; done; touch /done; false\n",
     );
-    let (told, calls) = watched(
+    let (messages, calls) = watched(
         &root,
         &living(),
         "",
-        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; ended=yes; heard shutting; touch /go",
+        "until test -e /began; do sleep 0.02; done; kill -TERM $pid; ended=yes; wait_for shutting; touch /go",
     );
     assert!(root.path("done").exists());
     let refused = "ERROR: could not insert 'bus' for /sys/devices/pci0/bus: core: install command \
                    'touch /began; until test -e /go; do sleep 0.05; done; touch /done; false': retcode 1";
-    assert_eq!(told, [refused]);
+    assert_eq!(messages, [refused]);
     assert!(calls.is_empty(), "{calls:?}");
 }
 
 /// A second signal ends the program even if a driver never finishes loading.
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_watch_at_once() {
     let root = tree();
     // The command must end before the tree is removed.
     let command = "touch /began; while test -e /began; do sleep 0.05; done";
@@ -209,7 +209,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn watching_has_no_end_to_show() {
+fn conflicting_options_are_rejected() {
     for other in ["-n", "--json"] {
         let (answer, _) = run(&tree(), &living(), &["--watch", other]);
         let message = "kmod: ERROR: --watch cannot be used with --dry-run or --json\n";
@@ -224,7 +224,7 @@ fn watching_has_no_end_to_show() {
 
 /// Tests the kernel's real socket, without the shim. Any user may listen to it.
 #[test]
-fn the_kernel_can_be_listened_to() {
+fn the_real_socket_can_be_opened() {
     let root = tree();
     fs::remove_dir_all(root.path("sys/devices")).unwrap();
     root.dir("sys/devices");

@@ -67,7 +67,7 @@ fn is_complete(root: &Root) {
 }
 
 #[test]
-fn what_is_already_there_is_not_written() {
+fn unchanged_files_are_not_written() {
     differs_because("unchanged files stay", &true, &false, |side| {
         let root = settled();
         depmod(&root, &[], side);
@@ -78,7 +78,7 @@ fn what_is_already_there_is_not_written() {
 }
 
 #[test]
-fn only_what_changes_is_written() {
+fn only_changed_files_are_written() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let before = states(&root);
@@ -97,7 +97,7 @@ fn only_what_changes_is_written() {
 
 /// Whatever is in place of the cache, the output is correct and the next run repairs the cache.
 #[test]
-fn damaged_and_foreign_ones_do_no_harm() {
+fn damaged_and_foreign_caches_are_replaced() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let good = fs::read(path(&root, CACHE)).unwrap();
@@ -143,7 +143,7 @@ pub(crate) fn forge(root: &Root, from: &str, to: &str) {
 }
 
 #[test]
-fn unchanged_modules_are_not_read_again_unless_asked() {
+fn unchanged_modules_are_read_again_only_on_request() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     forge(&root, "alias-of-top", "alias-by-lie");
@@ -174,7 +174,7 @@ fn unchanged_modules_are_not_read_again_unless_asked() {
 
 /// A file that was modified while depmod read it, or just before, could change again with the same timestamps.
 #[test]
-fn what_changed_just_now_is_read_again() {
+fn recently_changed_modules_are_read_again() {
     let root = settled();
     let cache = || String::from_utf8_lossy(&fs::read(path(&root, CACHE)).unwrap()).into_owned();
     // On a slow machine, depmod may start too late to see a recent change: try again.
@@ -192,7 +192,7 @@ fn what_changed_just_now_is_read_again() {
 
 /// A module that cannot be read is not cached, so that each run reports it.
 #[test]
-fn flaws_are_not_kept() {
+fn modules_with_errors_are_not_cached() {
     let root = settled();
     root.file(root.in_modules("kernel/broken.ko"), "no module");
     sleep(Duration::from_millis(80));
@@ -205,7 +205,7 @@ fn flaws_are_not_kept() {
 
 /// With `-o`, the cache is in the output directory; its paths are relative to the tree that was read.
 #[test]
-fn with_an_output_directory() {
+fn the_cache_is_in_the_output_directory() {
     let root = unindexed();
     let out = root.path("out").display().to_string();
     depmod(&root, &["-o", &out], Side::Ours);
@@ -219,7 +219,7 @@ fn with_an_output_directory() {
 
 /// If only the cache cannot be written, the run succeeds. A read-only file system causes no message by default.
 #[test]
-fn it_may_fail_alone() {
+fn a_cache_that_cannot_be_written_is_not_an_error() {
     for (side, (out, err)) in each(|side| {
         let root = settled();
         depmod(&root, &[], side);
@@ -246,7 +246,7 @@ fn it_may_fail_alone() {
 }
 
 #[test]
-fn files_given_by_hand_are_taken_from_it_too() {
+fn module_operands_use_the_cache_too() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let file = path(&root, "kernel/base.ko");
@@ -262,7 +262,7 @@ fn files_given_by_hand_are_taken_from_it_too() {
 
 /// Images and archives that must be reproducible must not depend on inode numbers and times.
 #[test]
-fn reproducible_output_has_none() {
+fn reproducible_output_has_no_cache() {
     let run = |side: Side| {
         let root = unindexed();
         depmod(&root, &[], side);
@@ -278,7 +278,7 @@ fn reproducible_output_has_none() {
 
 /// A cache that belongs to another user is never trusted, so each run would read everything.
 #[test]
-fn a_stranger_s_side_car_is_replaced() {
+fn a_cache_of_another_user_is_replaced() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     if std::os::unix::fs::chown(path(&root, CACHE), Some(12345), None).is_ok() {
@@ -290,7 +290,7 @@ fn a_stranger_s_side_car_is_replaced() {
 /// Tools that build an initramfs or a package run depmod once, on a tree other than the system's; a cache would
 /// waste space there. A second run indicates that more will follow, and writes the cache.
 #[test]
-fn a_tree_that_is_made_for_an_image_has_none() {
+fn the_first_run_on_an_image_writes_no_cache() {
     for (side, there) in each(|side| {
         let root = unindexed();
         [(); 2].map(|()| {
@@ -304,7 +304,7 @@ fn a_tree_that_is_made_for_an_image_has_none() {
 
 /// On the running system, the first run writes the cache.
 #[test]
-fn the_system_s_own_tree_has_one_at_once() {
+fn the_first_run_on_this_system_writes_the_cache() {
     for (side, there) in each(|side| {
         let root = unindexed();
         let run = Run::new("depmod").arg(root.release()).inside(&root);

@@ -79,7 +79,7 @@ fn every_option_and_error() {
 }
 
 #[test]
-fn relative_directories_stand_behind_the_working_directory() {
+fn directories_are_relative_to_the_working_directory() {
     let root = small();
     let run = |args: &'static [&'static str]| {
         same(|side| Run::new("depmod").args(args).cwd(root.path("plain")).on(side))
@@ -97,7 +97,7 @@ fn the_running_kernel_is_the_default() {
 }
 
 #[test]
-fn output_goes_below_another_directory() {
+fn output_is_written_below_the_output_directory() {
     let root = small();
     let written = same(|side| {
         let out = Root::new();

@@ -119,11 +119,11 @@ fn run_concurrently(depmods: usize) {
 }
 
 #[test]
-fn two_with_readers() {
+fn two_depmods_with_readers() {
     run_concurrently(2);
 }
 
 #[test]
-fn eight_with_readers() {
+fn eight_depmods_with_readers() {
     run_concurrently(8);
 }

@@ -20,7 +20,7 @@ fn populated() -> Root {
 }
 
 #[test]
-fn which_of_several_wins() {
+fn search_order_and_overrides() {
     let root = populated();
     let (ext1, ext2) = (root.path("ext1"), root.path("ext2"));
     let (ext1, ext2) = (ext1.display(), ext2.display());
@@ -67,7 +67,7 @@ fn which_of_several_wins() {
 }
 
 #[test]
-fn a_missing_external_directory_is_an_error_that_changes_nothing() {
+fn a_missing_external_directory_is_reported() {
     let root = populated();
     root.file("conf/a.conf", "external * /nonexistent/dir\n");
     let conf = root.path("conf");
@@ -91,7 +91,7 @@ fn bad_lines() {
 
 /// The five default directories, masking, and the order by name. The sandbox makes these directories the tree's own.
 #[test]
-fn the_usual_directories() {
+fn the_default_directories() {
     let root = populated();
     root.file("etc/depmod.d/b.conf", "search extra\n")
         .file("etc/depmod.d/masked.conf", "")

@@ -271,7 +271,7 @@ fn killed_at_every_call() {
 
 /// A run that finds a partly published set is killed, too, at each call.
 #[test]
-fn killed_in_the_midst_of_a_repair() {
+fn killed_during_a_repair() {
     on_ours(|scene, right, calls| {
         let renames: Vec<usize> =
             (1..=calls.len()).filter(|&at| calls[at - 1].starts_with("rename modules.")).collect();

@@ -25,7 +25,7 @@ fn connected(plan: &[(&str, &[&str])]) -> Root {
 }
 
 #[test]
-fn simple_cycles_are_told_alike() {
+fn simple_cycles_are_reported_equally() {
     for plan in [
         &[("a", &["b"][..]), ("b", &["a"])][..],
         &[("a", &["b"]), ("b", &["c"]), ("c", &["a"])],
@@ -40,7 +40,7 @@ fn simple_cycles_are_told_alike() {
 }
 
 #[test]
-fn connected_cycles_end() {
+fn connected_cycles_are_reported() {
     let root = connected(&[("a", &["b"]), ("b", &["a", "c"]), ("c", &["d"]), ("d", &["c"])]);
     for (side, (code, stderr)) in each(|side| limited(&root, side)) {
         match side {
@@ -55,7 +55,7 @@ fn connected_cycles_end() {
 }
 
 #[test]
-fn a_clique_ends() {
+fn a_clique_is_reported() {
     let names = ["a", "b", "c", "d", "e", "f"];
     let plan: Vec<(&str, Vec<&str>)> =
         names.iter().map(|name| (*name, names.iter().filter(|on| *on != name).copied().collect())).collect();
@@ -70,7 +70,7 @@ fn a_clique_ends() {
 }
 
 #[test]
-fn a_byte_that_no_index_can_hold_costs_only_its_entry() {
+fn only_the_entry_with_an_unsupported_byte_is_left_out() {
     let root = root();
     root.module("kernel/a.ko", |m| m.alias("caf\u{e9}:*").alias("good:*"))
         .module("kernel/b.ko", |m| m.alias("other"));
@@ -78,10 +78,10 @@ fn a_byte_that_no_index_can_hold_costs_only_its_entry() {
         match side {
             Side::Ours => {
                 assert_eq!((answer.code, files.0.len()), (0, 11), "{answer:?}");
-                let told = answer.stderr_text();
+                let stderr = answer.stderr_text();
                 assert!(
-                    told.starts_with("depmod: WARNING: modules.alias.bin: leaving out 'caf\u{e9}:*' of a"),
-                    "{told}"
+                    stderr.starts_with("depmod: WARNING: modules.alias.bin: leaving out 'caf\u{e9}:*' of a"),
+                    "{stderr}"
                 );
                 assert_eq!(lines(&files, "modules.alias").len(), 3);
             }
@@ -108,7 +108,7 @@ fn a_record_without_a_value_does_not_end_the_list() {
 }
 
 #[test]
-fn device_numbers_are_not_cut() {
+fn device_numbers_are_not_truncated() {
     for (side, (answer, files)) in each(|side| {
         let root = root();
         root.module("a.ko", |m| m.alias("devname:x").alias("char-major-4294967297-1"));
@@ -127,14 +127,14 @@ fn namespaces_are_not_symbols() {
         m.crcs(Crcs::None).export_in("real_symbol", 0, "A_NAMESPACE").export("other_symbol", 0)
     });
     for (side, (_, files)) in each(|side| depmod(&root, &[], side)) {
-        let told = lines(&files, "modules.symbols").iter().any(|line| line.contains("A_NAMESPACE"));
-        assert_eq!(told, side == Side::Theirs, "{side:?} {files:?}");
+        let listed = lines(&files, "modules.symbols").iter().any(|line| line.contains("A_NAMESPACE"));
+        assert_eq!(listed, side == Side::Theirs, "{side:?} {files:?}");
         assert!(lines(&files, "modules.symbols").iter().any(|line| line.contains("real_symbol")));
     }
 }
 
 #[test]
-fn a_corrupt_module_is_named_once_and_the_rest_is_complete() {
+fn a_corrupt_module_is_reported_once_and_the_others_are_indexed() {
     let sound = Module::new().info("license", "GPL").alias("lost").need("b_symbol").build();
     for (content, reason) in [
         (&b"this is not an object file"[..], "Exec format error"),
@@ -149,9 +149,9 @@ fn a_corrupt_module_is_named_once_and_the_rest_is_complete() {
         let answers = each(|side| depmod(&root, &[], side));
         for (side, (answer, files)) in &answers {
             assert_eq!((answer.code, files.0.len()), (0, 11), "{side:?}");
-            let told = answer.stderr_text();
-            assert_eq!(told.matches("kernel/bad.ko").count(), 1, "{side:?} {told}");
-            assert!(told.contains(reason), "{side:?} {told}");
+            let stderr = answer.stderr_text();
+            assert_eq!(stderr.matches("kernel/bad.ko").count(), 1, "{side:?} {stderr}");
+            assert!(stderr.contains(reason), "{side:?} {stderr}");
             assert!(lines(files, "modules.dep").contains(&"kernel/c.ko: kernel/b.ko".to_owned()));
         }
         assert!(answers.windows(2).all(|pair| pair[0].1.1 == pair[1].1.1), "{answers:?}");
@@ -159,7 +159,7 @@ fn a_corrupt_module_is_named_once_and_the_rest_is_complete() {
 }
 
 #[test]
-fn a_damaged_compressed_module_is_named_with_the_reason() {
+fn a_damaged_compressed_module_is_reported_with_the_reason() {
     let root = root();
     root.module("kernel/good.ko.xz", |m| m.alias("kept")).module("kernel/bad.ko.xz", |m| m.alias("lost"));
     let path = root.path(root.in_modules("kernel/bad.ko.xz"));
@@ -177,38 +177,41 @@ fn a_damaged_compressed_module_is_named_with_the_reason() {
 }
 
 #[test]
-fn a_loop_of_links_is_entered_once() {
+fn a_loop_of_links_is_followed_once() {
     let root = root();
     root.module("kernel/a.ko", |m| m).link(root.in_modules("kernel/loop"), ".");
     for (side, answer) in each(|side| {
         Run::shell("ulimit -n 200; depmod -n -b \"$ROOT\" 6.1.0-test").env("ROOT", root.path("")).on(side)
     }) {
-        let (dep, told) = (answer.stdout_text(), answer.stderr_text());
+        let (dep, stderr) = (answer.stdout_text(), answer.stderr_text());
         match side {
             Side::Ours => {
-                assert_eq!((answer.code, told.lines().count()), (0, 1), "{told}");
-                assert!(told.contains("kernel/loop: Too many levels of symbolic links"), "{told}");
+                assert_eq!((answer.code, stderr.lines().count()), (0, 1), "{stderr}");
+                assert!(stderr.contains("kernel/loop: Too many levels of symbolic links"), "{stderr}");
                 assert!(dep.starts_with("kernel/a.ko:\n"), "{dep}");
             }
             // kmod descends until it runs out of file descriptors.
-            Side::Theirs => assert!(told.contains("loop/loop/loop/loop/"), "{told}"),
+            Side::Theirs => assert!(stderr.contains("loop/loop/loop/loop/"), "{stderr}"),
         }
     }
 }
 
 #[test]
-fn dangling_links_and_odd_files_are_named() {
+fn dangling_links_and_odd_files_are_reported() {
     let root = root();
     root.module("kernel/a.ko", |m| m).link(root.in_modules("kernel/gone.ko"), "nowhere");
     nix::unistd::mkfifo(&root.path(root.in_modules("kernel/fifo.ko")), nix::sys::stat::Mode::S_IRUSR)
         .unwrap();
     for &side in sides() {
         let (answer, files) = depmod(&root, &[], side);
-        let told = answer.stderr_text();
-        assert_eq!((answer.code, told.lines().count()), (0, 2), "{side:?} {told}");
-        assert!(told.contains("unsupported file type") && told.contains("kernel/fifo.ko: 10000"), "{told}");
+        let stderr = answer.stderr_text();
+        assert_eq!((answer.code, stderr.lines().count()), (0, 2), "{side:?} {stderr}");
+        assert!(
+            stderr.contains("unsupported file type") && stderr.contains("kernel/fifo.ko: 10000"),
+            "{stderr}"
+        );
         // kmod prints the name of the link without its directory.
-        assert_eq!(told.contains("kernel/gone.ko"), side == Side::Ours, "{told}");
+        assert_eq!(stderr.contains("kernel/gone.ko"), side == Side::Ours, "{stderr}");
         assert_eq!(lines(&files, "modules.dep"), ["kernel/a.ko:"]);
     }
 }

@@ -234,7 +234,7 @@ pub(crate) fn pool() -> Vec<(PathBuf, PathBuf)> {
 }
 
 /// Changes a tree repeatedly. modinfo is asked both with an outdated and with a current cache.
-fn whatever_changes(seed: u64) {
+fn random_changes(seed: u64) {
     if !sides().contains(&Side::Ours) {
         return;
     }
@@ -269,16 +269,16 @@ fn whatever_changes(seed: u64) {
 }
 
 #[test]
-fn whatever_changes_first() {
-    whatever_changes(1);
+fn random_changes_1() {
+    random_changes(1);
 }
 
 #[test]
-fn whatever_changes_second() {
-    whatever_changes(20_251_121);
+fn random_changes_2() {
+    random_changes(20_251_121);
 }
 
 #[test]
-fn whatever_changes_third() {
-    whatever_changes(77);
+fn random_changes_3() {
+    random_changes(77);
 }

@@ -19,7 +19,7 @@ fn depmod(options: &str, terminal: bool, environment: &str) -> Answer {
 }
 
 #[test]
-fn a_bar_for_those_who_wait_and_watch() {
+fn the_bar_is_shown_on_a_terminal() {
     let started = Instant::now();
     let answer = depmod("--full", true, "");
     assert_eq!(answer.code, 0, "{answer:?}");

@@ -90,7 +90,7 @@ fn a_limit_on_file_sizes_leaves_the_old_set() {
 
 /// Two depmods run in parallel, repeatedly: both succeed and the set is complete.
 #[test]
-fn two_at_once() {
+fn two_concurrent_runs() {
     let root = with_old_set();
     let (out, err) = scripted(
         &root,
@@ -121,7 +121,7 @@ fn leftovers_and_a_directory_in_the_way() {
 /// Files written with a restrictive umask are readable for everyone after the next run, even if their contents did
 /// not change.
 #[test]
-fn a_narrow_umask_is_mended_by_the_next_run() {
+fn the_next_run_fixes_permissions() {
     for (side, (out, err)) in each(|side| {
         let root = with_old_set();
         let modes = "stat -c %a $DIR/modules.dep $DIR/modules.dep.bin $DIR/modules.alias";

@@ -121,7 +121,7 @@ fn changes_are_noticed() {
 }
 
 #[test]
-fn nothing_changed_nothing_done() {
+fn unchanged_trees_are_not_written() {
     for (side, [before, after]) in each(|side| {
         let root = indexed(side);
         let inodes = || ["modules.dep", "modules.alias.bin"].map(|name| inode(&root, name));
@@ -139,7 +139,7 @@ fn inode(root: &Root, name: &str) -> u64 {
 
 /// kmod looks at the index files of the input directory, even if the output directory is different and empty.
 #[test]
-fn the_output_directory_is_the_one_that_counts() {
+fn the_output_directory_decides() {
     for (side, written) in each(|side| {
         let root = root();
         root.module("kernel/a.ko", |m| m);
@@ -153,7 +153,7 @@ fn the_output_directory_is_the_one_that_counts() {
 }
 
 #[test]
-fn a_dry_run_shows_only_what_changed() {
+fn a_dry_run_prints_only_changed_files() {
     for (side, (fresh, stale)) in each(|side| {
         let root = root();
         root.module("kernel/a.ko", |m| m);

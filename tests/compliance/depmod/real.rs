@@ -65,7 +65,7 @@ fn dry_run_with_every_report() {
 }
 
 #[test]
-fn duplicates_are_told() {
+fn duplicates_are_reported() {
     let kernel = &real_kernels()[0];
     let (_, err, _) = compare(&kernel.root, kernel, &["-w"]);
     assert!(err.contains("duplicate module alias"));

@@ -5,7 +5,7 @@ use oxmod_test_support::{Module, same};
 use super::{depmod, lines, root};
 
 #[test]
-fn an_empty_tree_still_gets_every_file() {
+fn an_empty_tree_gets_every_file() {
     let root = root();
     let (answer, files) = same(|side| depmod(&root, &[], side));
     assert_eq!(answer.triple(), (0, String::new(), String::new()));
@@ -14,7 +14,7 @@ fn an_empty_tree_still_gets_every_file() {
 }
 
 #[test]
-fn without_the_kernels_lists_it_warns_and_goes_on() {
+fn missing_lists_are_a_warning() {
     let root = root();
     root.module("kernel/a.ko", |module| module);
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
@@ -28,7 +28,7 @@ fn without_the_kernels_lists_it_warns_and_goes_on() {
 }
 
 #[test]
-fn dependencies_stand_deepest_last() {
+fn deepest_dependencies_are_last() {
     let root = root();
     root.module("kernel/top.ko", |m| m.need("mid1").need("mid2").need("kernel_symbol").need_weak("weak"))
         .module("kernel/mid1.ko", |m| m.export("mid1", 1).need("base").need("other"))
@@ -114,7 +114,7 @@ fn names_with_dots_in_the_lists() {
 }
 
 #[test]
-fn a_cut_modules_order_is_not_trusted() {
+fn modules_order_without_a_final_newline() {
     let root = root();
     root.module("kernel/a.ko", |m| m).module("kernel/b.ko", |m| m);
     root.file(root.in_modules("modules.order"), "kernel/b.ko\nkernel/a.ko");

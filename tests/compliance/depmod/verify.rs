@@ -22,7 +22,7 @@ fn on(root: &Root, args: &[&str], side: Side) -> Answer {
 }
 
 #[test]
-fn nothing_is_wrong_with_what_either_depmod_writes() {
+fn the_files_of_both_depmods_are_correct() {
     let root = settled();
     for &side in sides() {
         depmod(&root, &[], side);
@@ -35,7 +35,7 @@ fn nothing_is_wrong_with_what_either_depmod_writes() {
 }
 
 #[test]
-fn nothing_is_written() {
+fn verify_writes_nothing() {
     let root = unindexed();
     let before = root.snapshot("");
     let (code, out) = verify(&root, &[]);
@@ -53,7 +53,7 @@ fn nothing_is_written() {
 type Case = (&'static str, fn(&mut Vec<u8>), &'static str);
 
 #[test]
-fn each_file_that_is_wrong_is_named_with_what_differs() {
+fn wrong_files_are_reported_with_the_differences() {
     let cases: [Case; 9] = [
         (
             "modules.dep",
@@ -117,7 +117,7 @@ impl Lines for Vec<u8> {
 }
 
 #[test]
-fn the_modules_themselves_are_asked() {
+fn the_modules_are_read() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     root.module("kernel/more.ko", |m| m.alias("alias-of-more"));
@@ -136,7 +136,7 @@ fn the_modules_themselves_are_asked() {
 
 /// A cache with valid checksums and strings that differ from those of the module.
 #[test]
-fn a_side_car_that_says_what_is_not_so() {
+fn wrong_records_in_the_cache_are_reported() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let bytes = fs::read(path(&root, CACHE)).unwrap();
@@ -159,7 +159,7 @@ fn a_side_car_that_says_what_is_not_so() {
 }
 
 #[test]
-fn five_entries_of_each_kind_unless_all_are_wanted() {
+fn five_entries_are_listed_without_verbose() {
     let root = settled();
     depmod(&root, &[], Side::Ours);
     let name = path(&root, "modules.alias");
@@ -176,7 +176,7 @@ fn five_entries_of_each_kind_unless_all_are_wanted() {
 }
 
 #[test]
-fn options_that_contradict_each_other() {
+fn conflicting_options_are_rejected() {
     let root = settled();
     for (args, expected) in [
         (["--verify", "-n"], "depmod: FATAL: --verify and -n cannot be used together\n"),

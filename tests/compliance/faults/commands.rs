@@ -14,7 +14,7 @@ fn configured(conf: &str) -> Root {
 
 /// No environment variable makes modprobe load or remove a module without running its command.
 #[test]
-fn the_environment_opens_no_way_around_a_command() {
+fn the_environment_cannot_bypass_commands() {
     let root = configured("install base exit 1\nremove pre exit 1\n");
     root.loaded("pre", 1, 0, &[]);
     for (name, value) in [
@@ -41,7 +41,7 @@ fn the_environment_opens_no_way_around_a_command() {
 
 /// Each command calls modprobe for its own module once, and then ends by itself.
 #[test]
-fn commands_that_find_the_way_out() {
+fn commands_that_end_their_recursion() {
     let root = configured(
         "install base if test \"$AGAIN\"; then modprobe -S 6.1.0-test -i base; else AGAIN=1 modprobe -S 6.1.0-test base; fi\n\
          remove pre if test \"$AGAIN\"; then modprobe -S 6.1.0-test -r -i pre; else AGAIN=1 modprobe -S 6.1.0-test -r pre; fi\n",
@@ -59,7 +59,7 @@ fn commands_that_find_the_way_out() {
 
 /// The recursion of the reference is ended by the command itself, on the fortieth run.
 #[test]
-fn a_command_that_goes_round_in_circles() {
+fn endless_recursion_of_a_command() {
     for (conf, args) in [
         (
             "install base echo >>/ran; test $(wc -l </ran) -lt 40 && modprobe -S 6.1.0-test base\n",
@@ -80,18 +80,18 @@ fn a_command_that_goes_round_in_circles() {
             assert_eq!((code, calls.as_str()), (1, ""), "{side:?}");
             assert_eq!(ran, if side == Side::Ours { 4 } else { 40 }, "{side:?}");
             let command = conf.split_once(' ').unwrap().1.split_once(' ').unwrap().1.trim_end();
-            let told = format!(
+            let message = format!(
                 "modprobe: ERROR: Error running {word} command '{command}' for module {verb}: \
                  it calls modprobe for {verb} again (use modprobe -i in it)\n"
             );
-            assert_eq!(stderr.matches(&told).count(), usize::from(side == Side::Ours), "{stderr}");
+            assert_eq!(stderr.matches(&message).count(), usize::from(side == Side::Ours), "{stderr}");
         }
     }
 }
 
 /// Two commands that call each other, each twice: the limit on nesting must also bound the total number of runs.
 #[test]
-fn circles_of_several_commands() {
+fn recursion_of_two_commands() {
     let root = configured(
         "install pre echo >>/ran; modprobe -S 6.1.0-test post; modprobe -S 6.1.0-test post\n\
          install post modprobe -S 6.1.0-test pre\n",
@@ -104,7 +104,7 @@ fn circles_of_several_commands() {
 
 /// In a JSON document, the reason replaces the command's exit code.
 #[test]
-fn circles_in_documents() {
+fn recursion_in_documents() {
     let root = configured("install base true\nremove pre true\n");
     root.loaded("pre", 1, 0, &[]);
     for (args, module) in [(&["--json", "base"][..], "base"), (&["--json", "-r", "pre"], "pre")] {

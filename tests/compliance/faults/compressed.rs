@@ -26,7 +26,7 @@ fn theirs(name: &str, expected: &Seen) -> Seen {
 }
 
 #[test]
-fn the_kernel_gets_the_file_if_it_knows_the_compression() {
+fn supported_compressions_are_passed_unchanged() {
     for (word, name, file) in KINDS {
         let root = kernel_with(word);
         let mut cases = Vec::new();
@@ -52,7 +52,7 @@ fn the_kernel_gets_the_file_if_it_knows_the_compression() {
 }
 
 #[test]
-fn the_kernel_gets_the_contents_otherwise() {
+fn other_files_are_decompressed_first() {
     for (word, _, _) in KINDS {
         let root = kernel_with(word);
         let others = || KINDS.into_iter().filter(move |(other, ..)| *other != word);
@@ -95,14 +95,14 @@ fn forced_contents() {
     }
 }
 
-fn unfolded(file: &str, errno: i32) -> String {
+fn decompressed(file: &str, errno: i32) -> String {
     let words = strerror(errno);
     format!("WARNING: the kernel could not decompress M/{file} ({words}): decompressed it for the kernel\n")
 }
 
 /// Listed difference: `Compressed modules that the kernel refuses`.
 #[test]
-fn a_file_that_the_kernel_cannot_unfold_is_unfolded_here() {
+fn files_that_the_kernel_cannot_decompress() {
     for (word, name, file) in KINDS {
         let root = kernel_with(word);
         let cases = OF_DECOMPRESSION.into_iter().flat_map(|errno| {
@@ -110,7 +110,7 @@ fn a_file_that_the_kernel_cannot_unfold_is_unfolded_here() {
             let theirs = refused(name, errno, &tried);
             let second = move |answer: i32| {
                 let calls = format!("finit {file} \"p=1\" 4 = {errno}\ninit <{file} \"p=1\" = {answer}\n");
-                let message = format!("modprobe: {}", unfolded(file, errno));
+                let message = format!("modprobe: {}", decompressed(file, errno));
                 match answer {
                     0 => (0, String::new(), message, calls),
                     // Another process has loaded the module in the meantime.
@@ -130,7 +130,7 @@ fn a_file_that_the_kernel_cannot_unfold_is_unfolded_here() {
 }
 
 #[test]
-fn the_warning_is_quiet_where_warnings_are() {
+fn quiet_hides_the_warning() {
     let root = kernel_with("xz");
     let shim = Shim::new().answer("finit", "*", libc::EINVAL);
     let path = format!("/lib/modules/{}/xz.ko.xz", oxmod_test_support::RELEASE);
@@ -138,7 +138,7 @@ fn the_warning_is_quiet_where_warnings_are() {
     let calls = "finit xz.ko.xz \"\" 4 = 22\ninit <xz.ko.xz \"\" = 0\n";
     let tried = "finit xz.ko.xz \"\" 4 = 22\n";
     let said = |tool: &str| {
-        (0, String::new(), format!("{tool}: {}", unfolded("xz.ko.xz", libc::EINVAL)), calls.into())
+        (0, String::new(), format!("{tool}: {}", decompressed("xz.ko.xz", libc::EINVAL)), calls.into())
     };
     let theirs = failed("insmod: ERROR: could not insert module M/xz.ko.xz: Invalid parameters\n", tried);
     all(
@@ -159,16 +159,16 @@ fn the_warning_is_quiet_where_warnings_are() {
 
 /// The kernel reports an unknown compression. It cannot decompress any of our files, which is not worth a message.
 #[test]
-fn a_compression_that_nobody_knows() {
+fn an_unknown_kernel_compression() {
     for word in ["lz4\n", "none\n", "\n", ""] {
         let root = tree();
         root.file("sys/module/compression", word);
         for (name, calls) in [("base", "finit base.ko \"\" 0 = 0\n"), ("xz", "init <xz.ko.xz \"\" = 0\n")] {
             let line = word.trim_end();
             let end = if word.is_empty() { "" } else { "\n" };
-            let told =
+            let message =
                 format!("libkmod: ERROR: get_kernel_compression: unknown kernel compression {line}{end}");
-            let theirs = (0, String::new(), told, calls.to_owned());
+            let theirs = (0, String::new(), message, calls.to_owned());
             all(&root, [Case(Shim::new(), modprobe(&["-q", name]), fine(calls), theirs)]);
         }
     }

@@ -91,7 +91,7 @@ fn use_counts() {
 }
 
 #[test]
-fn states_that_nobody_knows() {
+fn unknown_initstates() {
     let why = "a module in an odd state is for the kernel to judge";
     for state in [&b""[..], b"abc\n", b"live", b"\xff\n"] {
         let root = loaded_with("sys/module/base/initstate", state);
@@ -150,7 +150,7 @@ fn files_that_cannot_be_read() {
 
 /// `kmod static-nodes` on a full and on a read-only file system.
 #[test]
-fn file_systems_that_take_no_more() {
+fn full_and_read_only_file_systems() {
     let release = oxmod_test_support::running_release();
     let root = Root::for_release(&release);
     let nodes: String =

@@ -57,7 +57,7 @@ fn damaged(text: &str, [old, new]: Change<'_>, [module, why, calls]: [&str; 3], 
 
 /// The contents of an index are checked against the key and against the other indexes.
 #[test]
-fn an_answer_that_cannot_be_is_not_followed() {
+fn impossible_entries_are_not_used() {
     let alpha = "finit alpha.ko \"\" 0 = 0\n";
     let bravo = "finit bravo.ko \"\" 0 = 0\n";
     let delta = "finit delta.ko \"\" 0 = 0\n";

@@ -37,7 +37,7 @@ fn the_kernel_refuses_the_module() {
 }
 
 #[test]
-fn the_kernel_refuses_what_the_module_needs() {
+fn the_kernel_refuses_a_dependency() {
     let root = tree();
     let cases = ERRNOS.into_iter().flat_map(|errno| {
         let shim = Shim::new().answer("finit", "mid.ko", errno);
@@ -92,7 +92,7 @@ fn one_of_several_modules_is_refused() {
 }
 
 #[test]
-fn a_kernel_without_finit_module_gets_the_bytes() {
+fn a_kernel_without_finit_module() {
     let root = tree();
     let cases = ERRNOS.into_iter().chain([0]).map(|errno| {
         let shim = Shim::new().answer("finit", "*", libc::ENOSYS).answer("init", "*", errno);
@@ -110,7 +110,7 @@ fn a_kernel_without_finit_module_gets_the_bytes() {
 }
 
 #[test]
-fn insmod_says_it_in_its_own_words() {
+fn messages_of_insmod() {
     let root = tree();
     let file = format!("/lib/modules/{RELEASE}/base.ko");
     let cases = ERRNOS.into_iter().flat_map(|errno| {

@@ -60,7 +60,7 @@ fn without_memory() {
         let whole = limited(&root, "-v unlimited", command);
         assert_eq!((whole.code, whole.stderr_text().as_str()), (0, ""), "{command}");
         let tool = command.split(' ').next().unwrap();
-        let told = format!("{tool}: FATAL: Cannot allocate memory\n");
+        let message = format!("{tool}: FATAL: Cannot allocate memory\n");
         let (mut begun, mut denied, mut enough) = (false, 0, 0);
         let mut limit = 2000;
         while enough < 5 {
@@ -76,7 +76,7 @@ fn without_memory() {
                 }
                 (1, stderr) => {
                     assert!(stderr.lines().count() < 3, "{command} {limit}: {stderr}");
-                    denied += usize::from(stderr.ends_with(&told));
+                    denied += usize::from(stderr.ends_with(&message));
                 }
                 // The C library itself aborts if it cannot allocate memory when a thread starts.
                 (134, stderr) if stderr.contains("failed to register TLS destructor") => {}
@@ -97,7 +97,7 @@ fn without_descriptors() {
     let before = indexes(&root);
     for command in COMMANDS {
         let whole = limited(&root, "-n 1000", command);
-        let mut told = 0;
+        let mut reported = 0;
         for limit in 3..24 {
             let answer = limited(&root, &format!("-n {limit}"), command);
             let stderr = answer.stderr_text();
@@ -105,16 +105,16 @@ fn without_descriptors() {
                 // The dynamic linker needs a descriptor, too.
                 127 if limit < 4 => {}
                 0 if stderr.is_empty() => assert_eq!(answer.stdout, whole.stdout, "{command} {limit}"),
-                0 if command.starts_with("modprobe") => told += 1,
-                1 if stderr.contains("Too many open files") => told += 1,
+                0 if command.starts_with("modprobe") => reported += 1,
+                1 if stderr.contains("Too many open files") => reported += 1,
                 _ => panic!("{command} {limit}: {answer:?}"),
             }
             let words = ["WARNING", "ERROR", "FATAL"];
             let plain = |line: &str| words.iter().any(|word| line.contains(&format!(": {word}: ")));
             assert!(answer.code > 1 || stderr.lines().all(plain), "{command} {limit}: {stderr}");
         }
-        println!("{command}: {told} times");
-        assert!(told > 0 || !command.starts_with("depmod"), "{command}");
+        println!("{command}: {reported} times");
+        assert!(reported > 0 || !command.starts_with("depmod"), "{command}");
         let changed = changed(&root, &before);
         assert!(changed.is_empty(), "{command}: {changed:?}");
     }

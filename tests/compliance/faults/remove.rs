@@ -40,7 +40,7 @@ fn calls(flags: &str, answers: &[(&str, i32)]) -> String {
 }
 
 #[test]
-fn the_kernel_keeps_the_module() {
+fn the_kernel_refuses_the_module() {
     let root = loaded();
     // No kernel returns EEXIST here, and the reference treats it as success.
     let errnos = ERRNOS.into_iter().filter(|&errno| errno != libc::EEXIST);
@@ -68,7 +68,7 @@ fn the_kernel_keeps_the_module() {
 
 /// If a module that should be removed as well cannot be removed, this is reported but is not a failure.
 #[test]
-fn the_kernel_keeps_what_goes_with_it() {
+fn the_kernel_refuses_a_dependency() {
     let root = loaded();
     let cases = OF_REMOVAL.into_iter().flat_map(|errno| {
         let expected = |names: &[(&str, i32)]| -> Seen {
@@ -101,7 +101,7 @@ fn the_kernel_keeps_what_goes_with_it() {
 }
 
 #[test]
-fn the_kernel_keeps_a_holder() {
+fn the_kernel_refuses_a_holder() {
     let root = loaded();
     root.link("sys/module/base/holders/mid", "../../mid");
     let run = || modprobe(&["-r", "--remove-holders", "base"]);
@@ -143,7 +143,7 @@ fn waiting_for_a_module_in_use() {
 }
 
 #[test]
-fn rmmod_says_it_twice() {
+fn messages_of_rmmod() {
     let root = loaded();
     let cases = OF_REMOVAL.into_iter().flat_map(|errno| {
         let shim = Shim::new().answer("delete", "top", errno);

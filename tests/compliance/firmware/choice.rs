@@ -65,7 +65,7 @@ fn the_devices_of_a_machine() {
 }
 
 #[test]
-fn what_is_loaded() {
+fn loaded_modules() {
     let root = modules();
     root.loaded("later_on", 1, 0, &[]).loaded("gone", 1, 0, &[]);
     let run = |args: &[&str]| {
@@ -78,7 +78,7 @@ fn what_is_loaded() {
 
 /// The results with and without depmod's cache are the same.
 #[test]
-fn with_and_without_what_depmod_has_left() {
+fn with_and_without_the_cache() {
     let root = tree();
     let expected = firmware(&root, &["list"]);
     std::fs::remove_file(root.path(root.in_modules("modules.oxmod.bin"))).unwrap();

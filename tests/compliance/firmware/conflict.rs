@@ -11,7 +11,7 @@ use super::{empty_tree, firmware, indexed, ok};
 
 /// The kernel uses the directory, whatever WHENCE contains.
 #[test]
-fn a_directory_counts_more_than_a_link_of_whence() {
+fn directories_take_precedence_over_whence() {
     let root = empty_tree();
     root.module("kernel/a.ko", |m| m.info("firmware", "d/x.bin"));
     indexed(&root);
@@ -38,7 +38,7 @@ fn firmware_of(root: &Root) -> Vec<String> {
 
 /// A path that ends in the name is only a guess; a link in WHENCE is certain.
 #[test]
-fn a_link_of_whence_counts_more_than_an_ending() {
+fn whence_takes_precedence_over_an_ending() {
     let list = "/f/LICENSE\n/f/fw/real.bin\n/f/fw/sub/link.bin\n";
     let root = asking(&["link.bin"], list, "Link: link.bin -> real.bin\n");
     assert_eq!(fwprune(&root, &[]), ok(""));
@@ -61,7 +61,7 @@ fn a_link_of_whence_counts_more_than_an_ending() {
 }
 
 #[test]
-fn an_ending_that_is_a_file_here_and_a_directory_there() {
+fn an_ending_of_a_file_and_of_a_directory() {
     let root = asking(&["b/c"], "/f/a/b\n/f/x/b/c\n", "");
     assert_eq!(fwprune(&root, &[]), ok(""));
     assert_eq!(firmware_of(&root), ["file /lib/firmware/b/c /f/x/b/c 292"]);
@@ -77,7 +77,7 @@ fn an_ending_that_is_a_file_here_and_a_directory_there() {
 
 /// A path in an image is either a file, a link or a directory.
 #[test]
-fn a_file_where_a_directory_has_to_be() {
+fn a_file_in_place_of_a_directory() {
     for (link, names, taken, other) in [
         (false, ["f", "f/z.bin"], "@/A/f", "@/B/f/z.bin"),
         // The first one in the order of the names is used.
@@ -116,7 +116,7 @@ fn a_file_where_a_directory_has_to_be() {
 
 /// Each of the two lists takes almost a minute if each line is compared with every other line.
 #[test]
-fn long_lists_take_no_longer_than_they_must() {
+fn long_lists_take_linear_time() {
     let root = asking(&["7/x.bin", "a"], "", "");
     let (mut list, mut whence) = (String::new(), String::new());
     for number in 0..120_000 {
@@ -136,7 +136,7 @@ fn long_lists_take_no_longer_than_they_must() {
 
 /// Neither output is written if one of them cannot be written, or if both are the same file.
 #[test]
-fn outputs_that_cannot_both_be_written() {
+fn both_outputs_are_written_or_none() {
     let root = input();
     root.dir("out");
     let path = |path: &str| root.path(path).display().to_string();
@@ -153,7 +153,7 @@ fn outputs_that_cannot_both_be_written() {
 
 /// The message contains the name in the directory, not one that was only tried.
 #[test]
-fn a_link_out_of_the_directory_is_named_as_it_is() {
+fn messages_contain_the_name_of_the_link() {
     let root = empty_tree();
     root.module("kernel/a.ko", |m| m.info("firmware", "up.bin"));
     indexed(&root);

@@ -62,7 +62,7 @@ fn meta(root: &Root, args: &[&str]) -> String {
 }
 
 #[test]
-fn modules_their_meta_and_their_firmware() {
+fn output_files() {
     let root = input();
     assert_eq!(fwprune(&root, &[]), (0, String::new(), String::new()));
     let module = |path: &str| format!("file /lib/modules/{path} @/lib/modules/6.1.0-test/{path} 365");
@@ -103,7 +103,7 @@ fn modules_their_meta_and_their_firmware() {
 }
 
 #[test]
-fn what_is_no_module_is_passed_over() {
+fn other_files_are_skipped() {
     let root = input();
     root.file(root.in_modules("modules.dep"), "").file(root.in_modules("kernel/README"), "x");
     root.link(root.in_modules("kernel/dead"), "nothing").link(root.in_modules("kernel/round"), "../kernel");
@@ -148,7 +148,7 @@ fn missing_firmware_is_a_warning_or_an_error() {
 
 /// The original uses the last matching line and prints nothing.
 #[test]
-fn a_name_that_several_paths_end_in() {
+fn names_that_several_paths_end_in() {
     let root = input();
     let list = fs::read_to_string(root.path("in/list")).unwrap();
     root.file("in/list", list.clone() + "fw/deep/er/plain.bin\n");
@@ -172,7 +172,7 @@ fn a_name_that_several_paths_end_in() {
 
 /// The listed paths need not be below one directory, nor below a directory named firmware.
 #[test]
-fn names_of_paths_from_anywhere() {
+fn names_in_lists_of_any_paths() {
     let root = input();
     root.file("in/list", "/nix/a/plain.bin\nsrc/many/f1-a.bin\n\nother/v/packed.bin.zst\n./src/real/x\n");
     let (code, _, err) = fwprune(&root, &[]);
@@ -190,7 +190,7 @@ fn names_of_paths_from_anywhere() {
 }
 
 #[test]
-fn flags_that_make_no_sense() {
+fn invalid_flags() {
     let root = input();
     for (args, message) in [
         (

@@ -9,7 +9,7 @@ use oxmod_test_support::{Compression, Root, Run, Side, compress};
 use super::{MUCH, empty_tree, firmware, indexed, ok, tree};
 
 #[test]
-fn the_places_in_an_image() {
+fn paths_in_an_image() {
     let root = tree();
     let places = "/lib/firmware/v/both.bin\n/lib/firmware/v/link.bin.xz\n/lib/firmware/v/packed.bin.zst\n\
         /lib/firmware/w\n/lib/firmware/x/real.bin.xz\n";
@@ -60,7 +60,7 @@ fn prototext_for_monogons_builders() {
 }
 
 #[test]
-fn modules_belong_to_it_if_asked_for() {
+fn modules_are_included_on_request() {
     let root = tree();
     let places = "/lib/firmware/plain.bin\n/lib/modules/6.1.0-test/kernel/plain.ko\n\
         /lib/modules/6.1.0-test/modules.builtin\n/lib/modules/6.1.0-test/modules.builtin.modinfo\n\
@@ -80,7 +80,7 @@ fn modules_belong_to_it_if_asked_for() {
 
 /// The path of a module in a list written by another program may be invalid.
 #[test]
-fn a_module_from_elsewhere_has_no_place() {
+fn a_module_outside_of_the_module_directory() {
     let root = tree();
     root.module("../elsewhere.ko", |m| m);
     root.file(root.in_modules("modules.dep"), "../elsewhere.ko:\n")
@@ -109,7 +109,7 @@ fn read(root: &Root, path: &str) -> Vec<u8> {
 }
 
 #[test]
-fn copied_as_it_is_or_decompressed() {
+fn copies_with_and_without_compression() {
     let root = packed();
     let to = root.path("image").display().to_string();
     assert_eq!(firmware(&root, &["prune", "--copy-to", &to]), ok(""));
@@ -145,7 +145,7 @@ fn copied_as_it_is_or_decompressed() {
 
 /// Only decompressed files are renamed; links to them are adjusted.
 #[test]
-fn names_of_what_is_decompressed() {
+fn names_of_decompressed_files() {
     let root = empty_tree();
     root.module("kernel/a.ko.gz", |m| {
         let names = ["l.bin", "x.bin", "m.bin", "d/z.bin", "dlink.xz/w.bin"];
@@ -190,7 +190,7 @@ fn names_of_what_is_decompressed() {
 }
 
 #[test]
-fn nothing_is_copied_to_elsewhere() {
+fn nothing_is_written_outside_of_the_image() {
     let root = packed();
     let to = root.path("image").display().to_string();
     root.dir("outside").link("image/lib", "../outside");
@@ -232,7 +232,7 @@ fn links_of_the_destination_are_followed() {
 /// One run has been killed, another one is limited in file size: no partial file has the name of a firmware file,
 /// and after a completed run no temporary file remains.
 #[test]
-fn runs_that_are_stopped() {
+fn interrupted_runs() {
     let root = packed();
     root.file("lib/firmware/three.bin", vec![b'x'; 300 << 10]);
     root.file("image/lib/firmware/.oxmod-new-77-0", "half")
@@ -261,7 +261,7 @@ fn runs_that_are_stopped() {
 
 /// Files in two directories for the same path: it is unknown which is meant.
 #[test]
-fn two_files_for_one_place() {
+fn two_files_for_one_path() {
     let root = empty_tree();
     root.module("kernel/a.ko", |m| m.info("firmware", "one/f").info("firmware", "two/f"));
     indexed(&root);
@@ -280,7 +280,7 @@ fn two_files_for_one_place() {
 
 /// A full disk results in one message, and no partial file remains.
 #[test]
-fn a_disk_that_is_full() {
+fn a_full_disk() {
     let root = packed();
     // A file system that is too small for the second file.
     root.file("lib/firmware/three.bin", vec![b'x'; 3 << 20]).dir("small");

@@ -19,7 +19,7 @@ fn read(root: &Root, path: &str) -> String {
 }
 
 #[test]
-fn links_that_lead_elsewhere() {
+fn links_that_lead_out_of_the_directory() {
     let root = asking(&["out", "abs", "circle", "../secret", "far", "here", "dead", "pipe", "dir"]);
     root.file("lib/secret", "s").file("lib/firmware/real", "r").link("lib/firmware/out", "../secret");
     root.link("lib/firmware/abs", "/lib/firmware/real").link("lib/firmware/circle", "/lib/firmware/circle");
@@ -48,7 +48,7 @@ fn links_that_lead_elsewhere() {
 
 /// A link through /etc/alternatives, as Debian has for regulatory.db.
 #[test]
-fn an_alternative() {
+fn links_through_alternatives() {
     let root = asking(&["reg.db"]);
     root.link("lib/firmware/reg.db", "/etc/alternatives/reg.db")
         .link("etc/alternatives/reg.db", "/lib/firmware/reg.db-debian")
@@ -75,7 +75,7 @@ fn an_alternative() {
 
 /// As on NixOS: the directory itself, its subdirectories and the files in them are links to other directories.
 #[test]
-fn a_store() {
+fn a_store_of_links() {
     let root = asking(&[
         "one.bin",
         "d/two.bin",

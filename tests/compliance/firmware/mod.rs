@@ -147,7 +147,7 @@ fn the_parameter_of_the_running_kernel() {
 }
 
 #[test]
-fn links_of_whence_are_links() {
+fn links_from_whence() {
     let root = empty_tree();
     root.module("kernel/a.ko", |m| {
         m.info("firmware", "old name.bin").info("firmware", "dir/x.bin").info("firmware", "there.bin")
@@ -178,7 +178,7 @@ fn links_of_whence_are_links() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_device() {
+fn missing_firmware_is_listed_with_devices() {
     let root = empty_tree();
     root.module("kernel/used.ko", |m| m.alias("pci:v1*").need("dep_symbol"));
     root.module("kernel/dep.ko", |m| m.export("dep_symbol", 1).info("firmware", "needed.bin"));
@@ -210,7 +210,7 @@ fn what_is_missing_is_named_with_its_device() {
 }
 
 #[test]
-fn files_know_who_asks_for_them() {
+fn owners_of_files() {
     let root = tree();
     let (code, out, err) = firmware(&root, &["owners"]);
     assert_eq!((code, err.as_str()), (0, ""));
@@ -239,7 +239,7 @@ fn files_know_who_asks_for_them() {
 }
 
 #[test]
-fn command_lines_that_make_no_sense() {
+fn invalid_command_lines() {
     let root = tree();
     for (args, message) in [
         (

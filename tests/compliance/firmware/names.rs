@@ -14,7 +14,7 @@ fn asking(names: &[&str]) -> Root {
 /// The kernel treats an empty file as missing and looks in the next directory, but does not try the next suffix if
 /// the file is in the last directory. The same applies to a directory and to a link to itself.
 #[test]
-fn what_cannot_be_read() {
+fn files_that_cannot_be_used() {
     let root = asking(&["x.bin", "y.bin"]);
     root.file("lib/firmware/updates/x.bin", "")
         .file("lib/firmware/x.bin", "x")
@@ -43,7 +43,7 @@ fn what_cannot_be_read() {
 /// A file can be given by the name that modules request, by its path in an image, or by its path on disk in any
 /// spelling.
 #[test]
-fn owners_of_a_file_by_all_its_names() {
+fn owners_of_a_file_by_each_of_its_names() {
     let root = asking(&["u.bin", "said.bin"]);
     root.file("lib/firmware/updates/u.bin.xz", "u");
     root.file("WHENCE", "Driver: drv\nLink: said.bin -> updates/u.bin\n----\nDriver: old\nFile: u.bin\n");
@@ -77,7 +77,7 @@ fn owners_of_a_file_by_all_its_names() {
 
 /// Paths are printed in their shortest form, however they were given.
 #[test]
-fn paths_without_what_is_not_needed() {
+fn paths_are_normalized() {
     let root = asking(&["x.bin"]);
     root.file("fw/x.bin", "x").file("lib/firmware/x.bin", "x");
     let dir = format!("{}//./fw/", root.path("").display());
@@ -97,7 +97,7 @@ fn paths_without_what_is_not_needed() {
 
 /// A directory can be given by several paths; a file that is found through two search directories counts once.
 #[test]
-fn a_directory_that_is_given_twice() {
+fn directories_with_several_paths() {
     let root = asking(&["x.bin"]);
     root.file("fw/x.bin", "x").file("fw/y.bin", "yy").link("again", "fw");
     let dirs = ["fw", "fw/", "again"].map(|dir| root.path("").join(dir).display().to_string());
@@ -119,7 +119,7 @@ fn a_directory_that_is_given_twice() {
 
 /// A line is a complete name, even if it ends in a backslash.
 #[test]
-fn lists_have_no_lines_that_go_on() {
+fn lines_of_lists_are_not_continued() {
     let root = asking(&["x\\", "y.bin"]);
     root.file("allowed", "x\\\ny.bin\n").file("modules", "a\\\n").file("both", "# all\\\na\n");
     let path = |path: &str| root.path(path).display().to_string();

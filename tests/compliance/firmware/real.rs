@@ -87,7 +87,7 @@ fn there(dir: &Path, name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_name_that_is_there_is_found() {
+fn every_existing_file_is_found() {
     for real in real() {
         let Real { kernel, dir, expected, .. } = real;
         let is_pattern = |name: &str| name.contains(['*', '?', '[']);
@@ -122,7 +122,7 @@ fn every_name_that_is_there_is_found() {
 }
 
 #[test]
-fn what_is_copied_opens_by_every_name() {
+fn copied_files_are_found_by_every_name() {
     for real in real() {
         let Real { dir, expected, .. } = real;
         let to = tempfile::tempdir().unwrap();
@@ -150,7 +150,7 @@ fn what_is_copied_opens_by_every_name() {
 }
 
 /// Lays out the image that a description specifies: files are links to their sources.
-fn laid_out(spec: &[Vec<String>]) -> TempDir {
+fn extracted(spec: &[Vec<String>]) -> TempDir {
     let top = tempfile::tempdir().unwrap();
     for fields in spec {
         let place = top.path().join(fields[1].trim_start_matches('/'));
@@ -194,7 +194,7 @@ fn fwprune_on_real_kernels() {
         let spec = fsspec_fields(&fs::read_to_string(out.path().join("out")).unwrap());
         let places: BTreeSet<&str> = spec.iter().map(|fields| fields[1].as_str()).collect();
         assert_eq!(places.len(), spec.len(), "a place is there twice");
-        let image = laid_out(&spec);
+        let image = extracted(&spec);
         for name in expected.values().flatten() {
             let real = |path: PathBuf| {
                 fs::canonicalize(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -22,7 +22,7 @@ fn last(member: &str) -> &str {
 }
 
 #[test]
-fn the_manual_page_has_the_members_of_the_schema() {
+fn the_manual_page_lists_every_member() {
     let text = manual();
     let described: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix(".It Va ")).collect();
     let members = Schema::read().members();
@@ -42,7 +42,7 @@ fn words(schema: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_manual_page_has_the_words_of_the_schema() {
+fn the_manual_page_lists_every_value() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/oxmod-json.schema.json");
     let schema = serde_json::from_slice(&std::fs::read(path).expect("the schema")).expect("JSON");
     let (text, mut found) = (manual(), BTreeSet::new());
@@ -117,7 +117,7 @@ fn every_member_occurs() {
 
 /// Tests the check itself: invalid documents must be rejected.
 #[test]
-fn wrong_documents_would_be_found() {
+fn invalid_documents_are_rejected() {
     let good = json!({"oxmod": {"format": "lsmod", "version": 1}, "modules": [], "messages": [], "exit": 0});
     let faults = |pointer: &str, value: Value| {
         let mut document = good.clone();

@@ -24,7 +24,7 @@ pub(super) fn tree() -> Root {
 }
 
 #[test]
-fn every_figure() {
+fn all_data_of_a_module() {
     let root = tree();
     let document = document(&Run::new("lsmod").inside(&root));
     assert_eq!(document["oxmod"], json!({"format": "lsmod", "version": 1}));
@@ -62,7 +62,7 @@ fn row(module: &Value) -> String {
 }
 
 #[test]
-fn says_what_the_table_says() {
+fn documents_agree_with_the_table() {
     let root = tree();
     let table =
         std::fs::read_to_string(root.path("proc/modules")).expect("a table").replace("bad ", "absent ");
@@ -77,7 +77,7 @@ fn says_what_the_table_says() {
 }
 
 #[test]
-fn what_fails_is_in_the_document() {
+fn errors_are_in_the_document() {
     let root = Root::new();
     for (run, code) in
         [(Run::new("lsmod"), 1), (Run::new("kmod").arg("list"), 1), (Run::new("lsmod").arg("x"), 1)]

@@ -143,7 +143,7 @@ fn several_modules_and_built_in_ones() {
 }
 
 #[test]
-fn failures_are_in_their_places() {
+fn failures_are_listed_with_their_operands() {
     let root = tree();
     std::fs::remove_file(root.path(root.in_modules("kernel/other.ko.xz"))).expect("other.ko.xz was there");
     let run = modinfo(&root, &["nosuch", "a]", "other", "broken", "odd-one"]);

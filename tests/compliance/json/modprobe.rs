@@ -81,7 +81,7 @@ fn a_plan() {
 }
 
 #[test]
-fn verdicts_without_steps() {
+fn decisions_without_steps() {
     let root = configured();
     let loaded = request(&modprobe(&root).arg("f"));
     assert_eq!(
@@ -147,7 +147,7 @@ fn names_only() {
 
 /// Commands are executed, and their output does not appear in the document.
 #[test]
-fn commands_that_are_run() {
+fn commands_are_executed() {
     let root = configured();
     let run = modprobe(&root).args(["h", "y=2"]);
     let answer = run.clone().arg("--json").on(Side::Ours);
@@ -224,7 +224,7 @@ fn forbidden_modules() {
 }
 
 #[test]
-fn operands_that_are_nothing() {
+fn operands_that_are_not_found() {
     let root = configured();
     let several = document(&modprobe(&root).args(["-n", "-a", "nosuch", "./nosuch.ko", "a"]));
     let requests = list(&several["requests"]);
@@ -335,7 +335,7 @@ fn every_fiftieth_module_of_real_kernels() {
 
 /// `-n` also works in `MODPROBE_OPTIONS`.
 #[test]
-fn by_the_environment() {
+fn options_in_the_environment() {
     let root = configured();
     let run = modprobe(&root).env("MODPROBE_OPTIONS", "-n --json").arg("a").on(Side::Ours);
     assert_eq!(checked(&run)["requests"][0]["modules"][0]["steps"][0]["outcome"], "planned");

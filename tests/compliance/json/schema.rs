@@ -142,7 +142,7 @@ impl Check<'_> {
             {
                 self.value(rule, value, place);
                 let beside = name.trim_end_matches("_hex");
-                if !object.get(beside).is_some_and(|text| stands_for(value, text)) {
+                if !object.get(beside).is_some_and(|text| is_hex_of(value, text)) {
                     self.faults.push(format!("{place}: {name} is not what {beside} was made of"));
                 }
             } else if schema.get("properties").is_some() {
@@ -174,7 +174,7 @@ pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
 
 /// Returns whether `x_hex` contains the original bytes of `x`, and exists only if `x` had to be replaced by a
 /// readable form.
-fn stands_for(hex: &Value, text: &Value) -> bool {
+fn is_hex_of(hex: &Value, text: &Value) -> bool {
     match (hex, text) {
         (Value::String(hex), Value::String(text)) => bytes(hex).is_some_and(|bytes| {
             std::str::from_utf8(&bytes).is_err() && String::from_utf8_lossy(&bytes) == *text
@@ -182,10 +182,10 @@ fn stands_for(hex: &Value, text: &Value) -> bool {
         (Value::Array(hex), Value::Array(texts)) => {
             hex.len() == texts.len()
                 && hex.iter().any(|hex| !hex.is_null())
-                && hex.iter().zip(texts).all(|(hex, text)| hex.is_null() || stands_for(hex, text))
+                && hex.iter().zip(texts).all(|(hex, text)| hex.is_null() || is_hex_of(hex, text))
         }
         (Value::Object(hex), Value::Object(lists)) => {
-            hex.iter().all(|(key, hex)| lists.get(key).is_some_and(|list| stands_for(hex, list)))
+            hex.iter().all(|(key, hex)| lists.get(key).is_some_and(|list| is_hex_of(hex, list)))
         }
         _ => false,
     }

@@ -43,7 +43,7 @@ fn end(threads: usize) -> (BTreeSet<String>, Vec<String>, Vec<String>) {
 
 /// There is one call to the kernel per module, and each module is in one report.
 #[test]
-fn threads_end_where_one_ends() {
+fn threads_have_the_same_result_as_one() {
     let (alone, reported, calls) = end(1);
     assert_eq!((alone.len(), reported.len(), calls.len()), (MODULES, MODULES, MODULES));
     let (present, reported_together, calls) = end(THREADS);

@@ -6,7 +6,7 @@ use std::path::Path;
 use oxmod::ops::manager::Manager;
 use oxmod_test_support::{Root, Run, Shim, Side, running_release};
 
-use super::{asked_over, tree};
+use super::{asked_with_meta, tree};
 
 /// Removes the indexes of a tree, and writes a meta.pb and the modules it refers to into `place`. Returns the path
 /// of meta.pb.
@@ -42,7 +42,7 @@ fn a_meta_answers_like_the_indexes() {
     let shim = Shim::new().living(500);
     let root = tree();
     root.file("etc/modprobe.d/x.conf", conf);
-    let (expected, calls) = asked_over(&root, &shim, SCRIPT, None);
+    let (expected, calls) = asked_with_meta(&root, &shim, SCRIPT, None);
     assert!(expected.iter().any(|answer| answer == "loaded h g"), "{expected:?}");
     assert!(calls.len() > 8, "{calls:?}");
     let release = Path::new("lib/modules").join(running_release());
@@ -51,14 +51,14 @@ fn a_meta_answers_like_the_indexes() {
             let root = tree();
             root.file("etc/modprobe.d/x.conf", conf);
             let meta = meta_only(&root, place);
-            let answers = asked_over(&root, &shim, SCRIPT, named.then_some(meta.as_str()));
+            let answers = asked_with_meta(&root, &shim, SCRIPT, named.then_some(meta.as_str()));
             assert_eq!(answers, (expected.clone(), calls.clone()), "{meta} {named}");
         }
     }
 }
 
 #[test]
-fn a_meta_that_is_none() {
+fn files_that_are_not_a_meta() {
     let root = Root::new();
     root.file("garbage", "no meta").file("empty", "");
     for (file, errno) in [("nosuch", libc::ENOENT), ("garbage", libc::EINVAL), ("empty", libc::ENOEXEC)] {

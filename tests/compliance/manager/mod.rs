@@ -12,7 +12,7 @@ use oxmod_test_support::{Root, Run, Shim, Side, running_release};
 use worker::{ANSWERS, SCRIPT};
 
 /// Builds a tree for the running kernel, whose modules the manager uses. `c` needs `b`, which needs `a`; `d-x` and
-/// `e` are drivers of one device; `f` is a driver of another one, which is also served by the built-in `inside`; `g`
+/// `e` are drivers of one device; `f` is a driver of another one, for which the built-in `inside` is another driver; `g`
 /// and `h` are soft dependencies of each other.
 fn tree() -> Root {
     let root = Root::for_release(&running_release());
@@ -38,11 +38,11 @@ fn tree() -> Root {
 /// Returns the manager's answers to the lines of a script, and the module calls: `insert NAME PARAMETERS` or
 /// `remove NAME`, each with the errno if it failed.
 fn asked(root: &Root, shim: &Shim, script: &str) -> (Vec<String>, Vec<String>) {
-    asked_over(root, shim, script, None)
+    asked_with_meta(root, shim, script, None)
 }
 
 /// Does the same with a manager that uses this meta.pb.
-fn asked_over(root: &Root, shim: &Shim, script: &str, meta: Option<&str>) -> (Vec<String>, Vec<String>) {
+fn asked_with_meta(root: &Root, shim: &Shim, script: &str, meta: Option<&str>) -> (Vec<String>, Vec<String>) {
     root.file(SCRIPT, script).file(ANSWERS, "");
     let program = std::env::current_exe().expect("this program");
     let line = format!("exec '{}' --exact {} --nocapture >/dev/null", program.display(), worker::NAME);
@@ -54,11 +54,11 @@ fn asked_over(root: &Root, shim: &Shim, script: &str, meta: Option<&str>) -> (Ve
     let shimmed = shim.run(root, &run, Side::Ours);
     assert_eq!(shimmed.answer.triple(), (0, String::new(), String::new()));
     let answers = fs::read_to_string(root.path(ANSWERS)).expect("answers");
-    (answers.lines().map(str::to_owned).collect(), shimmed.calls.lines().map(in_short).collect())
+    (answers.lines().map(str::to_owned).collect(), shimmed.calls.lines().map(shortened).collect())
 }
 
 /// Returns a call without the details that do not matter here.
-fn in_short(call: &str) -> String {
+fn shortened(call: &str) -> String {
     let (call, errno) = call.rsplit_once(" = ").expect("an errno");
     let mut words = call.split(' ');
     let verb = if words.next() == Some("delete") { "remove" } else { "insert" };
@@ -91,7 +91,7 @@ fn own(texts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_module_comes_with_what_it_needs_and_goes_with_it() {
+fn dependencies_are_loaded_and_removed() {
     expect(
         &tree(),
         "load c\nload c\nload inside\nload nosuch\nstate c\nunload c\nunload c\nstate c\nunload inside",
@@ -123,7 +123,7 @@ fn names_are_normalised() {
 
 /// A module that is already loaded is not a failure; every other error is one.
 #[test]
-fn only_eexist_is_no_failure() {
+fn only_eexist_is_not_an_error() {
     let script = "load a\nload a\nunload a\nload a";
     // Another process inserts the module between the check and the call: its state is first "coming", then "live".
     let overtaken = "sh mkdir /sys/module/a; echo coming >/sys/module/a/initstate\n\
@@ -141,7 +141,7 @@ fn only_eexist_is_no_failure() {
 
 /// A kernel whose /sys is not mounted returns EEXIST, too.
 #[test]
-fn eexist_where_no_state_is_shown() {
+fn eexist_without_sysfs() {
     let shim = Shim::new().answer("finit", "*", libc::EEXIST);
     expect_of(&tree(), &shim, "load a", &["already a"], &["insert a = 17"]);
 }
@@ -177,7 +177,7 @@ fn the_configuration_is_honoured() {
 
 /// Cycles of soft dependencies and of dependencies end, and the order is the same each time.
 #[test]
-fn circles_end_and_the_order_is_steady() {
+fn cycles_end_and_the_order_is_deterministic() {
     let root = tree();
     root.file(
         "etc/modprobe.d/x.conf",
@@ -200,7 +200,7 @@ fn circles_end_and_the_order_is_steady() {
 
 /// A driver that fails does not hide the other drivers, or the modules that were loaded for it.
 #[test]
-fn a_device_is_gone_on_with_after_a_failure() {
+fn the_other_drivers_are_loaded_after_a_failure() {
     for (failing, expected) in [
         ("kernel/d-x.ko", "loaded a e; failed d_x: module d_x: No such device"),
         ("kernel/e.ko", "loaded d_x a; failed e: module e: No such device"),
@@ -217,7 +217,7 @@ fn a_device_is_gone_on_with_after_a_failure() {
 /// Changes to modules by other processes are noticed immediately; files that the manager has read are read again on
 /// request.
 #[test]
-fn the_kernel_s_own_state_counts() {
+fn changes_by_other_processes_are_noticed() {
     let root = tree();
     expect(
         &root,
@@ -246,7 +246,7 @@ fn the_kernel_s_own_state_counts() {
 
 /// The manager waits for a module that another process is removing, and inserts it afterwards.
 #[test]
-fn going_is_not_loaded() {
+fn modules_being_removed_are_waited_for() {
     let going = "sh mkdir /sys/module/a; echo going >/sys/module/a/initstate\n\
                  state a\nlater rm -r /sys/module/a\nload b\nstate a";
     expect(&tree(), going, &["Going", "loaded a b", "Live"], &["insert a", "insert b"]);
@@ -254,7 +254,7 @@ fn going_is_not_loaded() {
 
 /// Built-in drivers of a device are reported, too.
 #[test]
-fn devices_served_by_the_kernel_itself() {
+fn built_in_drivers_are_reported() {
     expect(
         &tree(),
         "device dev:in1\ndevice dev:f",
@@ -265,7 +265,7 @@ fn devices_served_by_the_kernel_itself() {
 
 /// Errors of a module file are distinguished from errors that the kernel returns.
 #[test]
-fn files_that_are_not_there_or_damaged() {
+fn missing_and_damaged_files() {
     let root = tree();
     fs::remove_file(root.path(root.in_modules("kernel/a.ko"))).unwrap();
     root.file(root.in_modules("kernel/f.ko.xz"), b"\xfd7zXZ\0damaged");
@@ -280,7 +280,7 @@ fn files_that_are_not_there_or_damaged() {
 }
 
 #[test]
-fn unloading_what_cannot_go() {
+fn modules_that_cannot_be_removed() {
     let root = tree();
     root.file("etc/modprobe.d/x.conf", "remove f exit 3\n");
     expect(
@@ -301,7 +301,7 @@ fn unloading_what_cannot_go() {
 
 /// An error includes what was done before the failure.
 #[test]
-fn a_failure_comes_with_what_was_done() {
+fn errors_include_the_completed_steps() {
     let shim = Shim::new().answer("finit", "kernel/d-x.ko", libc::EIO).living(1000);
     expect_of(
         &tree(),
@@ -331,7 +331,7 @@ fn a_failure_comes_with_what_was_done() {
 }
 
 #[test]
-fn what_cannot_be_a_name() {
+fn invalid_names() {
     for name in ["dev:[x", "dev:x]", "["] {
         let refused = format!("invalid module name '{name}': unmatched bracket [22]");
         let script = format!("load {name}\nunload {name}\ndevice {name}");
@@ -341,7 +341,7 @@ fn what_cannot_be_a_name() {
 
 /// Threads that wait for an install command get its result.
 #[test]
-fn waiters_get_the_outcome() {
+fn waiting_threads_get_the_result() {
     let root = tree();
     root.file(
         "etc/modprobe.d/x.conf",

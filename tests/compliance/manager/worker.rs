@@ -42,7 +42,7 @@ fn answer(manager: &Manager, line: &str, children: &mut Vec<Child>) -> Option<St
     let shell = |line: &str| Command::new("/bin/sh").args(["-c", line]).env_remove("LD_PRELOAD").spawn();
     Some(match verb {
         "load" => load(manager, rest),
-        "device" => told(&manager.load_for_device(rest)),
+        "device" => report_text(&manager.load_for_device(rest)),
         "unload" => match manager.unload(rest) {
             Ok(names) => list("removed", &names),
             Err(incomplete) if incomplete.done.is_empty() => error(*incomplete.error),
@@ -75,14 +75,14 @@ fn renewed(manager: &Manager, verb: &str) -> oxmod::error::Result<bool> {
 
 fn load(manager: &Manager, name: &str) -> String {
     match manager.load(name) {
-        Ok(report) => told(&report),
+        Ok(report) => report_text(&report),
         Err(incomplete) => {
             let mut done = *incomplete.done;
             let others = done.failed.split_off(done.failed.len().min(1));
             // The error is the first of the reasons.
             assert_eq!(done.failed.pop().map(|(_, error)| error.errno()), reasons(&incomplete.error));
             done.failed = others;
-            match told(&done).as_str() {
+            match report_text(&done).as_str() {
                 "nothing" => error(*incomplete.error),
                 done => format!("{}, but {done}", incomplete.error),
             }
@@ -143,7 +143,7 @@ fn together(manager: &Manager, arguments: &str) -> String {
     loaded.join(" ")
 }
 
-fn told(report: &LoadReport) -> String {
+fn report_text(report: &LoadReport) -> String {
     let mut parts: Vec<String> = [
         ("loaded", &report.loaded),
         ("already", &report.already),

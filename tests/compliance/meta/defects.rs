@@ -32,7 +32,7 @@ fn found(root: &Root, modalias: &str) -> String {
 }
 
 #[test]
-fn all_of_a_list_of_dependencies_count() {
+fn every_dependency_of_a_list_counts() {
     let root = listed();
     for name in ["a", "b", "c"] {
         root.module(&format!("kernel/{name}.ko"), |m| m.export(&format!("{name}_symbol"), 1));
@@ -44,7 +44,7 @@ fn all_of_a_list_of_dependencies_count() {
 }
 
 #[test]
-fn what_nobody_has_is_no_dependency() {
+fn unknown_dependencies_are_left_out() {
     let root = listed();
     root.module("kernel/top.ko", |m| m.need("of_nobody").info("depends", "nobody"));
     assert_eq!(built(&root, "top").1, [""; 0]);
@@ -53,7 +53,7 @@ fn what_nobody_has_is_no_dependency() {
 }
 
 #[test]
-fn both_spellings_of_a_name_are_one() {
+fn names_are_normalized() {
     let root = listed();
     root.module("kernel/camellia-x86_64.ko", |m| m.export("camellia", 1));
     root.module("kernel/user.ko", |m| m.need("camellia").info("depends", "camellia-x86_64"));
@@ -66,7 +66,7 @@ fn both_spellings_of_a_name_are_one() {
 }
 
 #[test]
-fn every_kind_of_set_is_understood() {
+fn all_kinds_of_sets_are_supported() {
     let root = listed();
     root.module("kernel/some.ko", |m| {
         m.alias("one:[0-9A-E]x").alias("two:[bs]*").alias("three:[Dd]").alias("four:[!a-c]")
@@ -82,7 +82,7 @@ fn every_kind_of_set_is_understood() {
 }
 
 #[test]
-fn a_device_of_what_is_built_in_is_served() {
+fn built_in_modules_are_found_for_devices() {
     let root = listed();
     root.module("kernel/other.ko", |m| m.alias("of:N*Tsecond"));
     built(&root, "other");
@@ -90,7 +90,7 @@ fn a_device_of_what_is_built_in_is_served() {
 }
 
 #[test]
-fn of_two_files_of_one_name_depmods_choice_counts() {
+fn duplicate_names_are_resolved_as_by_depmod() {
     let root = listed();
     root.module("kernel/twice.ko", |m| m.alias("old:*"));
     root.module("updates/twice.ko", |m| m.alias("new:*"));
@@ -100,7 +100,7 @@ fn of_two_files_of_one_name_depmods_choice_counts() {
 
 /// Matching with backtracking for each star would practically never finish.
 #[test]
-fn patterns_of_many_stars_take_no_time() {
+fn many_stars_are_matched_quickly() {
     let root = listed();
     let hostile = "*a".repeat(40) + "b";
     root.module("kernel/hostile.ko", |m| m.alias(&hostile).alias("x:*"));
@@ -111,7 +111,7 @@ fn patterns_of_many_stars_take_no_time() {
 
 /// meta.pb and indexes agree on names that are both built in and a file, and on names that are not modules.
 #[test]
-fn built_in_and_not() {
+fn modules_that_are_built_in_and_have_a_file() {
     let root = listed();
     root.module("kernel/both.ko", |m| m.alias("of:Nboth"));
     root.file(root.in_modules("modules.builtin"), "kernel/both.ko\nkernel/silent.ko\n");
@@ -141,7 +141,7 @@ fn built_in_and_not() {
 
 /// A single unusual file name must not prevent the file from being written.
 #[test]
-fn names_that_are_no_text_are_left_out() {
+fn names_that_are_not_utf_8_are_left_out() {
     use std::os::unix::ffi::OsStrExt;
     let root = listed();
     root.module("kernel/good.ko", |m| m.alias("x:*"));
@@ -158,7 +158,7 @@ fn names_that_are_no_text_are_left_out() {
 }
 
 #[test]
-fn a_relative_path_of_the_file_is_the_same_file() {
+fn relative_paths_of_the_file() {
     let root = listed();
     root.module("kernel/good.ko", |m| m);
     let dir = root.path("lib/modules");

@@ -15,7 +15,7 @@ use oxmod::formats::index::{Index, text};
 use oxmod::formats::meta::{Aliases, MetaReader, RadixTree, message};
 use oxmod::formats::modinfo;
 use oxmod::name;
-use oxmod::ops::meta_check::{example, serving};
+use oxmod::ops::meta_check::{example, modules_for};
 use oxmod_test_support::{Kernel, RELEASE, Root, Run, Side, exhaustive, kernels};
 use prost::Message as _;
 
@@ -94,16 +94,16 @@ fn modules_in(text: &str) -> BTreeMap<String, (String, Vec<String>)> {
 }
 
 #[test]
-fn real_kernels_of_both_kinds() {
+fn the_files_of_real_kernels() {
     for kernel in real_kernels() {
         let (out, bytes) = made(&kernel);
-        another_reader_finds_every_module_with_what_it_depends_on(&kernel, &out, &bytes);
-        every_alias_leads_where_the_indexes_lead(&kernel, &out, &bytes);
-        the_file_is_verified(&kernel, &out, &bytes);
+        another_reader_finds_every_module_and_dependency(&kernel, &out, &bytes);
+        every_alias_agrees_with_the_indexes(&kernel, &out, &bytes);
+        the_file_is_correct(&kernel, &out, &bytes);
     }
 }
 
-fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, out: &Root, bytes: &[u8]) {
+fn another_reader_finds_every_module_and_dependency(kernel: &Kernel, out: &Root, bytes: &[u8]) {
     let modules = modules_in(&decoded(bytes));
     let dep = fs::read(out.path(out.in_modules("modules.dep"))).unwrap();
     let loadable = modules.values().filter(|(path, _)| !path.is_empty()).count();
@@ -128,7 +128,7 @@ fn another_reader_finds_every_module_with_what_it_depends_on(kernel: &Kernel, ou
 
 /// For a device of each alias, the tree in meta.pb, the index, and fnmatch with the text file must find the same
 /// modules.
-fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: &[u8]) {
+fn every_alias_agrees_with_the_indexes(kernel: &Kernel, out: &Root, bytes: &[u8]) {
     let every = if exhaustive() { 1 } else { 100 };
     let meta = MetaReader::open(Box::new(bytes.to_vec())).unwrap();
     let index = fs::read(out.path(out.in_modules("modules.alias.bin"))).unwrap();
@@ -162,16 +162,16 @@ fn every_alias_leads_where_the_indexes_lead(kernel: &Kernel, out: &Root, bytes: 
         fs::read(kernel.root.join("lib/modules").join(&kernel.release).join("modules.builtin.modinfo"));
     for info in modinfo::builtin_aliases(&builtin.unwrap()) {
         let Ok(pattern) = name::normalize_alias(info.value) else { continue };
-        let served = serving(&meta, &example(&pattern)).unwrap();
+        let found = modules_for(&meta, &example(&pattern)).unwrap();
         assert!(
-            served.iter().any(|served| served.builtin && served.name == info.module),
+            found.iter().any(|found| found.builtin && found.name == info.module),
             "{}",
             info.value.as_bstr()
         );
     }
 }
 
-fn the_file_is_verified(kernel: &Kernel, out: &Root, bytes: &[u8]) {
+fn the_file_is_correct(kernel: &Kernel, out: &Root, bytes: &[u8]) {
     let file = out.path(out.in_modules("meta.pb"));
     let verify = |root: &Kernel| {
         let run = Run::new("kmod").args(["meta", "verify", "--meta"]).arg(&file).arg("-b").arg(&root.root);
@@ -211,7 +211,7 @@ fn meta(root: &Root, args: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
-fn made_shown_searched_and_verified() {
+fn build_show_lookup_and_verify() {
     let root = tree();
     let nothing = || (0, String::new(), String::new());
     assert_eq!(meta(&root, &["build"]), nothing());
@@ -238,7 +238,7 @@ fn made_shown_searched_and_verified() {
 }
 
 #[test]
-fn what_has_changed_since_is_named() {
+fn verify_reports_changed_modules() {
     let root = tree();
     assert_eq!(meta(&root, &["build"]).0, 0);
     root.module("kernel/top.ko.xz", |m| m.alias("usb:a-b*").alias("new:x*"));
@@ -254,7 +254,7 @@ fn what_has_changed_since_is_named() {
 }
 
 #[test]
-fn depmod_writes_it_with_the_indexes() {
+fn depmod_writes_the_file() {
     let root = tree();
     let depmod = |args: &[&str]| {
         Run::new("depmod").args(args).arg("-b").arg(root.path("")).arg(root.release()).on(Side::Ours).triple()
@@ -272,7 +272,7 @@ fn depmod_writes_it_with_the_indexes() {
 }
 
 #[test]
-fn aliases_that_a_tree_cannot_hold() {
+fn unsupported_aliases() {
     let root = Root::new();
     let many = "[ab]".repeat(11);
     root.module("kernel/some.ko", |m| m.alias("ok:*").alias(&many).alias("un[closed"));
@@ -290,7 +290,7 @@ fn aliases_that_a_tree_cannot_hold() {
 
 /// meta.pb must not replace a device or a directory.
 #[test]
-fn what_is_written_and_where() {
+fn output_paths() {
     let root = tree();
     root.dir("taken");
     let taken = root.path("taken").display().to_string();
@@ -314,7 +314,7 @@ fn what_is_written_and_where() {
 
 /// A complete set that has not been moved into place yet is already used.
 #[test]
-fn a_file_on_its_way_is_read() {
+fn a_file_that_is_being_published_is_read() {
     let root = tree();
     assert_eq!(meta(&root, &["build"]).0, 0);
     let staged = root.path(root.in_modules(".modules-new"));
@@ -324,7 +324,7 @@ fn a_file_on_its_way_is_read() {
 }
 
 #[test]
-fn files_that_are_none() {
+fn files_in_other_formats() {
     let root = tree();
     let file = root.path(root.in_modules("meta.pb"));
     let name = format!("{}/{}", root.path("").display(), root.in_modules("meta.pb").display());
@@ -372,7 +372,7 @@ fn changed(change: impl FnOnce(&mut message::Meta)) -> (Root, String) {
 }
 
 #[test]
-fn every_change_of_the_file_is_found() {
+fn every_change_to_the_file_is_found() {
     let top = |meta: &mut message::Meta| meta.modules.iter().position(|module| module.name == "top").unwrap();
     assert_eq!(changed(|_| ()).1, "");
     let order = "top: load order, soft or weak dependencies differ\n";
@@ -410,7 +410,7 @@ fn every_change_of_the_file_is_found() {
 /// Files written by other programs lack some fields, which is not an error. The location of the file does not
 /// matter, either.
 #[test]
-fn files_of_others_are_verified_for_what_they_say() {
+fn files_of_other_programs_can_be_verified() {
     let (root, said) = changed(|meta| {
         meta.modules.remove(0);
         for module in &mut meta.modules {
@@ -440,7 +440,7 @@ fn files_of_others_are_verified_for_what_they_say() {
 
 /// A FIFO in place of the file must not block, and a failed write must not leave a partial file.
 #[test]
-fn odd_places() {
+fn odd_files_and_failed_writes() {
     let root = tree();
     let file = root.path(root.in_modules("meta.pb"));
     nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();

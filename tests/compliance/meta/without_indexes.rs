@@ -116,7 +116,7 @@ fn said(stdout: &str) -> (i32, String, String) {
 }
 
 #[test]
-fn modprobe_finds_names_aliases_and_what_is_built_in() {
+fn modprobe_finds_names_aliases_and_built_in_modules() {
     for above in [false, true] {
         let root = without_indexes(above);
         root.file("etc/modprobe.d/a.conf", "options base_x a=1\nblacklist other\nalias mine top\n");
@@ -169,7 +169,7 @@ fn modules_are_loaded_and_removed() {
 }
 
 #[test]
-fn modinfo_reads_the_files_and_without_them_what_is_there() {
+fn modinfo_reads_the_files_or_the_meta() {
     let root = without_indexes(false);
     let path = |file: &str| format!("/lib/modules/{RELEASE}/kernel/{file}");
     assert_eq!(ask(&root, "modinfo", &["-n", "top"]), said(&format!("{}\n", path("top.ko.xz"))));
@@ -191,7 +191,7 @@ fn modinfo_reads_the_files_and_without_them_what_is_there() {
 }
 
 #[test]
-fn the_source_is_visible() {
+fn messages_name_the_meta() {
     let root = without_indexes(false);
     let file = format!("/lib/modules/{RELEASE}/meta.pb");
     let looks = format!("modprobe: INFO: looking up modules in {file}\n");
@@ -212,7 +212,7 @@ fn the_source_is_visible() {
 
 /// The option also applies to modprobe processes started by install commands.
 #[test]
-fn a_file_chosen_by_hand() {
+fn the_meta_option() {
     let root = without_indexes(false);
     fs::rename(root.path(root.in_modules("meta.pb")), root.path("elsewhere")).unwrap();
     let insmod = format!("insmod /lib/modules/{RELEASE}/kernel/other.ko \n");
@@ -238,7 +238,7 @@ fn a_file_chosen_by_hand() {
 
 /// A meta.pb of another kernel is used, but with a warning. If there are indexes, meta.pb is not read.
 #[test]
-fn whose_file_it_is() {
+fn a_file_of_another_kernel() {
     let root = without_indexes(false);
     fs::rename(root.path(root.in_modules("meta.pb")), root.path("lib/modules/meta.pb")).unwrap();
     symlink(format!("{RELEASE}/kernel"), root.path("lib/modules/kernel")).unwrap();
@@ -254,7 +254,7 @@ fn whose_file_it_is() {
 /// Other programs write names that are not normalized, and files without closures and index, and with dependency
 /// cycles.
 #[test]
-fn files_of_others() {
+fn files_of_other_programs() {
     let root = Root::new();
     let module = |name: &str, path: &str, depends: &[u32]| message::Module {
         name: name.into(),
@@ -302,13 +302,13 @@ fn damaged_files() {
     let dir = root.path(root.in_modules(""));
     let whole = fs::read(dir.join("meta.pb")).unwrap();
     let mut random = Random::new(0x6d65_7461);
-    let told = Arc::new(AtomicUsize::new(0));
+    let notices = Arc::new(AtomicUsize::new(0));
     let sink = Sink::new({
-        let (path, told) = (dir.join("meta.pb"), Arc::clone(&told));
+        let (path, notices) = (dir.join("meta.pb"), Arc::clone(&notices));
         move |notice| match notice {
             Notice::Unreadable(error) => {
                 assert_eq!(error.path, path);
-                told.fetch_add(1, Relaxed);
+                notices.fetch_add(1, Relaxed);
             }
             Notice::MetaKernelMismatch { .. } | Notice::BadConfigLine { .. } | Notice::BadSoftdepName(_) => {}
             other => panic!("{other:?}"),
@@ -328,7 +328,7 @@ fn damaged_files() {
         fs::write(dir.join("meta.pb"), bytes).unwrap();
         asked(&dir, &source, &sink);
     }
-    assert!(told.load(Relaxed) > 1000, "{told:?}");
+    assert!(notices.load(Relaxed) > 1000, "{notices:?}");
 }
 
 fn asked(dir: &Path, source: &ConfigSource, sink: &Sink) {

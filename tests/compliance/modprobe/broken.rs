@@ -25,7 +25,7 @@ fn ours(root: &Root, args: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
-fn an_index_that_cannot_be_used_is_replaced_by_its_text() {
+fn the_text_replaces_an_unusable_index() {
     for (index, text, args, expected) in QUESTIONS {
         let root = tree();
         let path = root.in_modules(index);
@@ -58,12 +58,12 @@ fn an_index_that_cannot_be_used_is_replaced_by_its_text() {
         let (code, stdout, stderr) = ours(&root, args);
         assert_eq!((code, stdout.as_str()), (0, expected), "{index} missing");
         // Trees of an older depmod lack this index, which is not an error.
-        let told = if index == "modules.builtin.alias.bin" {
+        let message = if index == "modules.builtin.alias.bin" {
             String::new()
         } else {
             warning("No such file or directory")
         };
-        assert_eq!(stderr, told);
+        assert_eq!(stderr, message);
         assert_eq!(ours(&root, &[args, &["-q"]].concat()), (0, expected.to_owned(), String::new()));
     }
 }
@@ -90,7 +90,7 @@ fn a_directory_without_any_index() {
 }
 
 #[test]
-fn empty_builtin_indexes_are_no_news_where_there_is_no_list() {
+fn empty_builtin_indexes_without_a_list_are_normal() {
     let root = tree();
     for name in ["modules.builtin", "modules.builtin.modinfo"] {
         fs::remove_file(root.path(root.in_modules(name))).unwrap();
@@ -103,7 +103,7 @@ fn empty_builtin_indexes_are_no_news_where_there_is_no_list() {
 }
 
 #[test]
-fn the_whole_dump_comes_from_the_text_when_the_index_breaks_off() {
+fn the_text_replaces_a_truncated_index_in_dumps() {
     let root = tree();
     let path = root.in_modules("modules.alias.bin");
     let sound = fs::read(root.path(&path)).unwrap();
@@ -119,7 +119,7 @@ fn the_whole_dump_comes_from_the_text_when_the_index_breaks_off() {
 /// Bytes are changed and ends are cut off, the same way in each run. The reference maps the file and follows its
 /// offsets, so it is sometimes killed by a signal.
 #[test]
-fn damaged_indexes_kill_nobody_here() {
+fn damaged_indexes_cause_no_crash() {
     let root = tree();
     root.module("kernel/many.ko", |module| {
         (0..3000).fold(module, |module, n| module.alias(&format!("pci:v{:08X}d{:04X}sv*", n * 7919, n % 97)))

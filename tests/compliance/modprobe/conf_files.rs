@@ -54,7 +54,7 @@ fn empty_files_and_links_to_dev_null_mask() {
 }
 
 #[test]
-fn only_names_ending_in_conf_count() {
+fn only_names_with_the_suffix_conf_are_read() {
     let root = root();
     for name in [".conf", ".hidden.conf", "x.conf~", "x.conf.dpkg-old", "plain", "x.CONF", "y.conf"] {
         root.file(format!("etc/modprobe.d/{name}"), format!("blacklist {name}\n"));
@@ -104,7 +104,7 @@ fn a_merged_usr_is_read_once() {
 }
 
 #[test]
-fn config_option_replaces_the_directories_and_sorts_too() {
+fn the_config_option_replaces_the_directories() {
     let root = root();
     root.file("etc/modprobe.d/a.conf", "blacklist default\n");
     root.file("etc/t/z", "blacklist z\n").file("etc/t/a.conf", "blacklist a\n");
@@ -120,7 +120,7 @@ fn config_option_replaces_the_directories_and_sorts_too() {
 }
 
 #[test]
-fn the_module_directory_has_files_of_its_own() {
+fn files_in_the_module_directory() {
     let root = root();
     root.file(root.in_modules("modules.softdep"), "softdep m pre: own\n");
     root.file(root.in_modules("modules.weakdep"), "weakdep m own\n");
@@ -138,14 +138,14 @@ fn the_module_directory_has_files_of_its_own() {
 }
 
 #[test]
-fn configuration_is_not_looked_for_below_dirname() {
+fn the_base_directory_has_no_configuration() {
     let root = root();
     root.file("etc/t/root/etc/modprobe.d/x.conf", "blacklist x\n");
     assert_eq!(order(&modprobe(&root).args(["-c", "-d", "/etc/t/root"])), "");
 }
 
 #[test]
-fn a_name_that_is_taken_is_not_looked_at_again() {
+fn hidden_files_are_not_examined() {
     let root = root();
     root.file("etc/modprobe.d/x.conf", "blacklist x\n").link("lib/modprobe.d/x.conf", "nowhere");
     let run = modprobe(&root).arg("-c");

@@ -123,7 +123,7 @@ fn both_lists_of_a_soft_dependency_are_separated() {
 }
 
 #[test]
-fn complaints_about_the_configuration_are_messages_like_any_other() {
+fn messages_about_the_configuration() {
     let root = Root::new();
     root.file("etc/modprobe.d/t.conf", "foo\n").file("proc/cmdline", "");
     let text = "/etc/modprobe.d/t.conf line 1: ignoring bad line starting with 'foo'\n";

@@ -43,7 +43,7 @@ fn words_of_the_variable_come_first() {
 }
 
 #[test]
-fn options_of_the_variable_act() {
+fn options_of_the_variable_take_effect() {
     let root = tree();
     root.file("etc/modprobe.d/t.conf", "blacklist a\n").file("etc/q.conf", "options a x=1\n");
     let with = |variable: &str, args: &[&str]| {
@@ -73,7 +73,7 @@ fn missing_operands() {
 }
 
 #[test]
-fn quiet_hides_no_misuse() {
+fn quiet_does_not_hide_usage_errors() {
     let root = tree();
     let missing = "modprobe: ERROR: missing parameters. See -h.\n";
     let wait = "modprobe: ERROR: unexpected wait value 'x'.\n";
@@ -101,7 +101,7 @@ fn values_of_wait() {
 }
 
 #[test]
-fn quiet_and_verbose_count_in_sequence() {
+fn quiet_and_verbose_take_effect_in_order() {
     let root = tree();
     for args in [
         &["-q", "-v", "-n", "zz"][..],
@@ -117,7 +117,7 @@ fn quiet_and_verbose_count_in_sequence() {
 }
 
 #[test]
-fn jobs_take_precedence_over_each_other() {
+fn precedence_of_tasks() {
     let root = tree();
     for args in [
         &["-c", "-D", "a"][..],

@@ -42,7 +42,7 @@ fn ours_is_tested() -> bool {
 }
 
 #[test]
-fn kmod_calls_the_line_a_bad_one_and_reads_on() {
+fn kmod_ignores_the_line() {
     let root = with("options a x=1\nforbid a CVE-2026-1, see the wiki\nblacklist b\n");
     let plan = format!("insmod /lib/modules/{RELEASE}/kernel/a.ko x=1 \n");
     let bad = format!(
@@ -77,7 +77,7 @@ fn kmod_calls_the_line_a_bad_one_and_reads_on() {
 
 /// The advice of modprobe.d(5) for programs that use libkmod.
 #[test]
-fn an_install_line_stops_those_that_know_no_forbid() {
+fn an_install_line_stops_other_programs() {
     let root = with("forbid a why\ninstall a /bin/false\n");
     let bad = format!(
         "libkmod: ERROR: kmod_config_parse: {FILE} line 1: ignoring bad line starting with 'forbid'\n"
@@ -112,7 +112,7 @@ fn by_name_alias_dependency_and_path() {
 }
 
 #[test]
-fn install_commands_blacklists_and_other_files_do_not_lift_it() {
+fn other_directives_do_not_override_forbid() {
     if !ours_is_tested() {
         return;
     }
@@ -133,7 +133,7 @@ fn install_commands_blacklists_and_other_files_do_not_lift_it() {
 }
 
 #[test]
-fn ignore_forbid_lifts_it() {
+fn ignore_forbid_overrides_forbid() {
     if !ours_is_tested() {
         return;
     }
@@ -146,7 +146,7 @@ fn ignore_forbid_lifts_it() {
 }
 
 #[test]
-fn children_of_an_install_command_ignore_it_too() {
+fn ignore_forbid_applies_to_install_commands() {
     if !ours_is_tested() {
         return;
     }
@@ -155,7 +155,7 @@ fn children_of_an_install_command_ignore_it_too() {
 }
 
 #[test]
-fn a_forbidden_soft_dependency_is_passed_over() {
+fn a_forbidden_soft_dependency_is_skipped() {
     if !ours_is_tested() {
         return;
     }
@@ -186,7 +186,7 @@ fn a_forbidden_soft_dependency_is_passed_over() {
 }
 
 #[test]
-fn what_the_kernel_has_is_as_before() {
+fn loaded_and_built_in_modules_are_not_refused() {
     if !ours_is_tested() {
         return;
     }
@@ -206,7 +206,7 @@ fn what_the_kernel_has_is_as_before() {
 }
 
 #[test]
-fn the_other_operands_and_modules_of_an_alias_go_on() {
+fn other_operands_and_modules_are_loaded() {
     if !ours_is_tested() {
         return;
     }
@@ -224,7 +224,7 @@ fn the_other_operands_and_modules_of_an_alias_go_on() {
 }
 
 #[test]
-fn questions_and_removal_do_not_mind() {
+fn queries_and_removal_ignore_forbid() {
     let root = tree();
     root.file("etc/o.conf", "forbid *\n");
     root.loaded("h", 1000, 0, &[]);
@@ -244,7 +244,7 @@ fn questions_and_removal_do_not_mind() {
 }
 
 #[test]
-fn no_abbreviation_of_kmods_options_is_lost() {
+fn abbreviations_of_kmods_options_still_work() {
     let root = tree();
     root.file("etc/modprobe.d/t.conf", "install h false\n");
     let answer = same(|side| modprobe(&root).args(["--ignore", "--i", "-D", "h"]).on(side));

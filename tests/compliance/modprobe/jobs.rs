@@ -6,7 +6,7 @@ use oxmod_test_support::{Run, Side, differs_because, same};
 use super::{modprobe, tree, without_repetitions};
 
 /// The item of oxmod-differences(7).
-const OWN: &str = "Options that kmod has not";
+const OWN: &str = "Options that kmod does not have";
 
 /// Returns the plan for the names, which our modprobe reads from a list.
 fn plans(side: Side, list: &str, names: &[&str]) -> (i32, String, String) {
@@ -21,7 +21,7 @@ fn plans(side: Side, list: &str, names: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
-fn a_list_is_as_good_as_operands() {
+fn a_list_replaces_operands() {
     for (list, names, code) in [
         ("a\n d-x\t\r\n# b\n\n;b\nh", &["a", "d-x", "h"][..], 0),
         ("c\nnosuch\ng\n", &["c", "nosuch", "g"], 1),
@@ -33,7 +33,7 @@ fn a_list_is_as_good_as_operands() {
 
 /// Several lists can be combined with operands, which are all module names.
 #[test]
-fn lists_and_operands_add_up() {
+fn lists_and_operands_are_combined() {
     let root = tree();
     root.file("etc/one", "f\n");
     root.file("etc/two", "a\n");
@@ -57,7 +57,7 @@ fn ours_only(args: &[&str], code: i32, stderr: &str) {
 }
 
 #[test]
-fn what_they_refuse() {
+fn invalid_lists_and_options() {
     ours_only(&["--load-list=/dev/null"], 0, "");
     ours_only(
         &["--load-list=/nosuch"],
@@ -66,8 +66,8 @@ fn what_they_refuse() {
     );
     ours_only(&["--load-list=/etc/dir"], 1, "modprobe: ERROR: could not read /etc/dir: Is a directory\n");
     for word in ["", "x", "-1", "1.5", "99999999999999999999999"] {
-        let told = format!("modprobe: ERROR: invalid value '{word}' for --jobs (expected a number)\n");
-        ours_only(&[&format!("--jobs={word}"), "a"], 1, &told);
+        let message = format!("modprobe: ERROR: invalid value '{word}' for --jobs (expected a number)\n");
+        ours_only(&[&format!("--jobs={word}"), "a"], 1, &message);
     }
     ours_only(&["--jobs=2"], 1, "modprobe: ERROR: missing parameters. See -h.\n");
     // --jobs cannot be abbreviated, so that no abbreviation of kmod's options becomes ambiguous.

@@ -184,7 +184,7 @@ fn the_whole_configuration() {
 }
 
 #[test]
-fn answers_without_any_binary_index() {
+fn the_text_files_give_the_same_answers() {
     with_each_kernel(|kernel| {
         let mut random = Random::new(1);
         let text = kernel.text("modules.alias");

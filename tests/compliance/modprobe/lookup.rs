@@ -12,7 +12,7 @@ fn resolves(root: &Root, name: &str) -> Answer {
 }
 
 #[test]
-fn the_first_stage_with_a_hit_answers() {
+fn stages_of_the_lookup() {
     let root = tree();
     root.file("etc/modprobe.d/t.conf", CONF);
     for (name, expected) in [
@@ -46,7 +46,7 @@ fn the_first_stage_with_a_hit_answers() {
 }
 
 #[test]
-fn what_is_not_found() {
+fn names_that_are_not_found() {
     let root = tree();
     root.file("etc/modprobe.d/t.conf", CONF);
     for name in [
@@ -77,7 +77,7 @@ fn what_is_not_found() {
 }
 
 #[test]
-fn operands_behind_the_first_are_parameters_unless_all() {
+fn further_operands_are_parameters_without_all() {
     let root = tree();
     let answer = same(|side| modprobe(&root).args(["-R", "a", "dd"]).on(side));
     assert_eq!(answer.stdout_text(), "a\n");

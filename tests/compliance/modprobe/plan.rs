@@ -90,7 +90,7 @@ fn parameters_of_the_command_line() {
 }
 
 #[test]
-fn ignore_install_leaves_out_the_modules_own_rules_only() {
+fn ignore_install_applies_to_the_module_itself() {
     let root = configured();
     shows(&root, &["-D", "-i", "h"], "insmod K/h.ko opth=1 \n");
     shows(&root, &["-D", "--ignore-remove", "d-x"], &[A, "insmod K/d-x.ko \n"].concat());
@@ -137,7 +137,7 @@ fn one_alias_of_several_modules() {
 }
 
 #[test]
-fn what_the_kernel_has_is_left_out_except_with_show_depends() {
+fn loaded_modules_are_left_out_except_with_show_depends() {
     let root = configured();
     root.loaded("a", 1000, 1, &["b"]).loaded("b", 1000, 0, &[]);
     root.file("sys/module/h/initstate", "coming\n").file("sys/module/i/parameters/x", "1\n");
@@ -201,7 +201,7 @@ fn a_dependency_that_is_built_in_and_has_a_file() {
 }
 
 #[test]
-fn soft_dependencies_are_looked_up_and_loops_end() {
+fn soft_dependencies_are_looked_up_and_cycles_end() {
     let root = tree();
     let conf = "softdep h pre: i bi nosuch off-al\nsoftdep i pre: h\nalias off-al off\nalias multi f\nalias multi h\n\
         softdep f pre: multi dd d-x\noptions dd o=1\nsoftdep a post: g*\n";
@@ -238,7 +238,7 @@ fn keys_of_commands_are_patterns_and_the_first_counts() {
 }
 
 #[test]
-fn several_soft_dependency_lines_of_a_module_add_up() {
+fn several_soft_dependency_lines_are_combined() {
     let root = tree();
     root.file(
         "etc/modprobe.d/t.conf",
@@ -291,7 +291,7 @@ fn removal_follows_all_soft_dependency_lines() {
 }
 
 #[test]
-fn no_line_twice() {
+fn no_line_is_repeated() {
     let root = configured();
     let kernel = format!("/lib/modules/{RELEASE}/kernel");
     let ours = [A, B, C, H, I, DX, E].concat().replace("K/", &format!("{kernel}/"));
@@ -302,7 +302,7 @@ fn no_line_twice() {
 }
 
 #[test]
-fn install_wins_over_soft_dependencies_of_the_module() {
+fn an_install_command_overrides_soft_dependencies() {
     let root = tree();
     root.file("etc/modprobe.d/t.conf", "install h /bin/false\nsoftdep h pre: i\ninstall g /bin/false\n");
     let kernel = format!("/lib/modules/{RELEASE}/kernel");
@@ -332,7 +332,7 @@ fn nothing_to_do_is_success_without_a_dry_run_too() {
 /// A module's line in modules.dep lists the paths of its dependencies; the lines of the dependencies are not
 /// consulted.
 #[test]
-fn dependencies_are_where_the_line_of_the_module_says() {
+fn paths_of_dependencies_come_from_the_line_of_the_module() {
     let root = tree();
     let mut index = oxmod::formats::index::IndexBuilder::default();
     for (name, line) in [

@@ -40,7 +40,7 @@ fn every_way_of_storing_versions() {
 }
 
 #[test]
-fn files_without_them_and_files_that_are_no_modules() {
+fn files_without_symbols_and_other_files() {
     let root = tree();
     root.file("etc/text", "not a module at all\n").file("etc/short", "x").file("etc/empty", "");
     root.file("etc/elf", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");

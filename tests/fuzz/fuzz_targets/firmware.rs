@@ -22,13 +22,13 @@ fuzz_target!(|data: &[u8]| {
             }
         } else if let Some(path) = name::tidy(line) {
             files.push(path.clone());
-            catalogue.insert(path, CatalogueNode::File { source: line.into(), size: 1, rivals: Vec::new() });
+            catalogue.insert(path, CatalogueNode::File { source: line.into(), size: 1, alternatives: Vec::new() });
         }
     }
     for link in &whence.links {
         let _ = whence.drivers_of(&link.name);
         if let Some(path) = name::tidy(&link.name) {
-            let _ = catalogue.say(path, link.target.clone());
+            let _ = catalogue.declare_link(path, link.target.clone());
         }
     }
     lead_outward(&mut catalogue, &mut files);
@@ -41,9 +41,9 @@ fuzz_target!(|data: &[u8]| {
 
 fn look_up(catalogue: &Catalogue, files: &[BString], wanted: &[u8], steps: &mut Steps) {
     let Some(tidy) = name::tidy(wanted) else { return };
-    if let Ok(chased) = catalogue.chase(&tidy) {
-        assert!(files.contains(&chased.file), "not there: {:?}", chased.file);
-        assert!(chased.links.len() <= 40);
+    if let Ok(resolved) = catalogue.resolve(&tidy) {
+        assert!(files.contains(&resolved.file), "does not exist: {:?}", resolved.file);
+        assert!(resolved.links.len() <= 40);
     }
     for found in catalogue.expand(b"", &tidy, steps).unwrap_or_default() {
         assert!(name::tidy(&found).is_some_and(|tidy| tidy == found), "{found:?}");
@@ -54,23 +54,23 @@ fn look_up(catalogue: &Catalogue, files: &[BString], wanted: &[u8], steps: &mut 
 /// Resolves the links that lead out of the directory to a directory, another link, a file, or nothing. Afterwards
 /// only links that lead upwards from such a directory still lead out.
 fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
-    for (number, link) in catalogue.leaving().into_iter().enumerate() {
+    for (number, link) in catalogue.outward_links().into_iter().enumerate() {
         let node = match number % 4 {
             0 => {
                 let inside = BString::from([&link[..], b"/x"].concat());
                 files.push(inside.clone());
                 catalogue
-                    .insert(inside, CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() });
+                    .insert(inside, CatalogueNode::File { source: "x".into(), size: 1, alternatives: Vec::new() });
                 None
             }
             1 => Some(CatalogueNode::Link("x".into())),
             2 => {
                 files.push(link.clone());
-                Some(CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() })
+                Some(CatalogueNode::File { source: "x".into(), size: 1, alternatives: Vec::new() })
             }
             _ => None,
         };
-        catalogue.lead(link.clone(), vec![(link.clone(), "/x".into())], node);
+        catalogue.replace_outward(link.clone(), vec![(link.clone(), "/x".into())], node);
         assert!(catalogue.leads_out(&link) && catalogue.outward(&link).next().is_some());
     }
 }

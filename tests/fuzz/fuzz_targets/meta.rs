@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use oxmod::formats::meta::{Aliases, MetaReader, RadixTree, search};
 use oxmod::name::{fnmatch, normalize_alias};
-use oxmod::ops::meta_check::{ListedModule, check, example, serving};
+use oxmod::ops::meta_check::{ListedModule, check, example, modules_for};
 use prost::Message;
 
 fuzz_target!(|data: &[u8]| {
@@ -23,7 +23,7 @@ fn file(bytes: &[u8]) {
     let _ = check(&meta, &unindexed);
     let _ = ListedModule::all(&meta);
     for key in [&b"pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00"[..], b"", &[b'a'; 2000]] {
-        let _ = serving(&meta, key);
+        let _ = modules_for(&meta, key);
     }
     let _ = meta.patterns(Aliases::Loadable, |pattern, _| drop(example(pattern)));
 }

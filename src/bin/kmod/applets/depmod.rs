@@ -1,4 +1,4 @@
-//! depmod: reads every module of a kernel and writes the indexes that the other tools answer from.
+//! depmod: reads the modules of a kernel and writes the indexes that the other tools use.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -26,54 +26,54 @@ use crate::report::{Exit, Level, Outcome, Report, progress::Progress, verify};
 
 /// The table of options.
 pub fn command() -> Command {
-    let usage = "depmod [OPTIONS] [VERSION]\n       depmod [OPTIONS] VERSION FILE...";
+    let usage = "depmod [OPTIONS] [RELEASE]\n       depmod [OPTIONS] RELEASE FILE...";
     options::table("depmod", "Write the indexes of a kernel's modules", usage)
         .args([
             flag(Some('a'), "all", "Read all modules (the default without FILE)"),
-            flag(Some('A'), "quick", "Do nothing if nothing would change"),
-            options::ours(flag(None, "full", "Read every module anew, whatever the last run has kept")),
-            value(Some('b'), "basedir", "DIR", "Work on the modules below DIR instead of /"),
-            value(Some('m'), "moduledir", "DIR", "Where modules are below that [default: /lib/modules]"),
-            value(Some('o'), "outdir", "DIR", "Write below DIR instead of the base directory"),
-            value(Some('C'), "config", "PATH", "Read this file or directory instead of the usual ones"),
+            flag(Some('A'), "quick", "Exit if a full run would change nothing"),
+            options::ours(flag(None, "full", "Read every module and ignore the cache")),
+            value(Some('b'), "basedir", "DIR", "Use DIR as the base directory [default: /]"),
+            value(Some('m'), "moduledir", "DIR", "Module directory below it [default: /lib/modules]"),
+            value(Some('o'), "outdir", "DIR", "Write below DIR [default: the base directory]"),
+            value(
+                Some('C'),
+                "config",
+                "PATH",
+                "Read this file or directory instead of the default directories",
+            ),
             value(Some('E'), "symvers", "FILE", "Check symbols and their versions against a Module.symvers"),
             value(Some('F'), "filesyms", "FILE", "Check symbols against a System.map"),
-            flag(Some('e'), "errsyms", "Report symbols that nothing supplies (with -E or -F)"),
-            options::ours(flag(None, "meta", "Write meta.pb too, for systems that have nothing else")),
+            flag(Some('e'), "errsyms", "Report symbols that nothing provides (with -E or -F)"),
+            options::ours(flag(None, "meta", "Also write meta.pb")),
             options::ours(flag(
                 None,
                 "errexit",
-                "Like -e (with -E or -F), and fail if there was anything to report",
+                "Like -e, but exit with 1 if anything was reported (with -E or -F)",
             )),
             options::ours(flag(
                 None,
                 "verify",
-                "Write nothing; tell in what the files differ from what they should be",
+                "Write nothing; compare the files with what they should contain",
             )),
-            flag(Some('v'), "verbose", "Say more, and print each dependency"),
+            flag(Some('v'), "verbose", "Be verbose, and print each dependency"),
             flag(Some('n'), "dry-run", "Print the text indexes instead of writing files").alias("show"),
-            value(
-                Some('P'),
-                "symbol-prefix",
-                "CHAR",
-                "The character that symbols of this machine begin with",
-            ),
-            flag(Some('w'), "warn", "Report entries that occur twice"),
+            value(Some('P'), "symbol-prefix", "CHAR", "Expect symbols to begin with CHAR"),
+            flag(Some('w'), "warn", "Report duplicate entries"),
             options::version(),
             options::help(),
         ])
         .args([
-            options::operand("VERSION", "Kernel version [default: the running one]"),
-            options::operands("FILE", "Absolute paths of the only modules to read"),
+            options::operand("RELEASE", "Kernel release [default: the running kernel]"),
+            options::operands("FILE", "Read only these modules (absolute paths)"),
         ])
 }
 
-/// What the command line says, as typed.
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch that was typed or not")]
+/// The options of the command line.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Default)]
-struct Typed {
+struct Arguments {
     all: bool,
-    last: CacheUse,
+    cache_use: CacheUse,
     basedir: Option<OsString>,
     moduledir: Option<OsString>,
     outdir: Option<OsString>,
@@ -90,14 +90,14 @@ struct Typed {
     warn: bool,
 }
 
-/// What is to be done.
+/// A run of depmod.
 struct Job {
-    /// The module directory that is read.
+    /// The module directory to read.
     dir: PathBuf,
-    /// The module directory that is written.
+    /// The module directory to write to.
     out: PathBuf,
     release: Vec<u8>,
-    /// Which modules to read; `None` for all of the directory.
+    /// The modules to read; `None` for all modules in the directory.
     files: Option<Vec<FoundModule>>,
     task: Task,
     /// `--errexit`: fail if a symbol is unknown or of another version.
@@ -105,7 +105,7 @@ struct Job {
     verbose: bool,
 }
 
-/// What becomes of the files that are made.
+/// What to do with the output files.
 enum Task {
     Write,
     /// `-n`
@@ -118,28 +118,28 @@ enum Task {
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let mut argv = Options::new(invocation);
-    let mut typed = Typed::default();
+    let mut arguments = Arguments::default();
     while let Some(option) = argv.next()? {
-        typed.take(&option, &report)?;
+        arguments.take(&option, &report)?;
     }
-    let job = typed.job(argv.operands(), &report)?;
+    let job = arguments.job(argv.operands(), &report)?;
     let out = Arc::new(Mutex::new(Out::open()));
     let unresolved = Arc::new(AtomicBool::new(false));
     let progress = Progress::new("depmod: reading modules");
     let sink = Sink::new({
         let (out, unresolved, report) = (Arc::clone(&out), Arc::clone(&unresolved), report.clone());
         move |notice| {
-            if progress.takes(notice) {
+            if progress.handle(notice) {
                 return;
             }
             if is_unresolved(notice) {
                 unresolved.store(true, Ordering::Relaxed);
             }
-            tell(notice, &report, &out);
+            show(notice, &report, &out);
         }
     });
-    let config = typed.config(&job, &report, &sink)?;
-    let outcome = job.run(&config, &report, &sink, &out);
+    let options = arguments.options(&job, &report, &sink)?;
+    let outcome = job.run(&options, &report, &sink, &out);
     drop(sink);
     let out = Arc::into_inner(out).map(Mutex::into_inner);
     let outcome = match outcome {
@@ -152,7 +152,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     }
 }
 
-/// What `-e` tells.
+/// Whether `-e` causes this notice.
 fn is_unresolved(notice: &Notice) -> bool {
     matches!(
         notice,
@@ -160,24 +160,24 @@ fn is_unresolved(notice: &Notice) -> bool {
     )
 }
 
-/// Dependencies (`-v`) are output, the rest is for the report.
-fn tell(notice: &Notice, report: &Report, out: &Mutex<Out>) {
+/// Writes dependencies (`-v`) to standard output and reports all other notices.
+fn show(notice: &Notice, report: &Report, out: &Mutex<Out>) {
     if let Notice::Depmod(DepmodNotice::Dependency { .. }) = notice {
         let line = [notice.message().as_slice(), b"\n"].concat();
-        // A write error shows again when the output is finished.
+        // A write error is returned again when the output is finished.
         let _ = out.lock().bytes(&line);
     } else {
         report.library(notice);
     }
 }
 
-impl Typed {
+impl Arguments {
     fn take(&mut self, option: &Opt<'_>, report: &Report) -> Outcome {
         let value = || option.value.clone().unwrap_or_default();
         match option.id {
             "all" => self.all = true,
-            "full" => self.last = CacheUse::Ignored,
-            "quick" if self.last != CacheUse::Ignored => self.last = CacheUse::Enough,
+            "full" => self.cache_use = CacheUse::Ignore,
+            "quick" if self.cache_use != CacheUse::Ignore => self.cache_use = CacheUse::Quick,
             "basedir" => self.basedir = Some(value()),
             "moduledir" => self.moduledir = Some(value()),
             "outdir" => self.outdir = Some(value()),
@@ -232,14 +232,14 @@ impl Typed {
         match (self.verify, self.dry_run) {
             (true, true) => Err(report.two_tasks("--verify", "-n")),
             (true, _) if self.meta => Err(report.two_tasks("--verify", "--meta")),
-            (true, _) if self.last == CacheUse::Enough => Err(report.two_tasks("--verify", "-A")),
+            (true, _) if self.cache_use == CacheUse::Quick => Err(report.two_tasks("--verify", "-A")),
             (true, false) => Ok(Task::Verify),
             (false, true) => Ok(Task::Show),
             (false, false) => Ok(Task::Write),
         }
     }
 
-    /// `base/moduledir/release`, put together byte for byte.
+    /// Returns `base/moduledir/release`, composed byte for byte.
     fn module_dir(&self, base: Option<&OsStr>, release: &OsStr, report: &Report) -> Result<PathBuf, Exit> {
         let mut path = match base {
             Some(base) => absolute(base).map_err(|error| report.no_working_directory(&error))?,
@@ -254,41 +254,41 @@ impl Typed {
         Ok(path.into())
     }
 
-    fn config(&self, job: &Job, report: &Report, sink: &Sink) -> Result<DepmodOptions, Exit> {
-        // Files given by hand leave nothing for the configuration to decide.
+    fn options(&self, job: &Job, report: &Report, sink: &Sink) -> Result<DepmodOptions, Exit> {
+        // If files are given, the configuration has no effect.
         let given = job.files.is_some();
-        let depmod = if given { DepmodConfig::default() } else { depmod_config(&self.config, sink) };
+        let config = if given { DepmodConfig::default() } else { depmod_config(&self.config, sink) };
         let kernel_symbols = self.kernel_symbols(report, sink)?;
-        Ok(DepmodOptions {
-            depmod,
-            report_unknown: self.errsyms && kernel_symbols.is_some(),
-            kernel_symbols,
-            symbol_prefix: self.prefix,
-            // There -v means every entry.
-            verbose: self.verbose && !self.verify,
-            warn_duplicates: self.warn,
-            meta: self.meta,
-            builtin_modinfo: None,
-            last: match self.last {
-                _ if self.verify => CacheUse::Ignored,
-                // What is to be reported is known to nobody but a run.
-                CacheUse::Enough if self.errexit => CacheUse::Used,
-                last => last,
-            },
-            keep: self.keep(job),
-        })
+        let cache_use = match self.cache_use {
+            _ if self.verify => CacheUse::Ignore,
+            // Only a complete run finds the symbols to report.
+            CacheUse::Quick if self.errexit => CacheUse::Reuse,
+            cache_use => cache_use,
+        };
+        let options = DepmodOptions::new()
+            .config(config)
+            .report_unknown(self.errsyms && kernel_symbols.is_some())
+            .kernel_symbols(kernel_symbols)
+            .symbol_prefix(self.prefix)
+            // With --verify, -v lists every entry instead.
+            .verbose(self.verbose && !self.verify)
+            .warn_duplicates(self.warn)
+            .meta(self.meta)
+            .cache_use(cache_use)
+            .cache_output(self.cache_output(job));
+        Ok(options)
     }
 
-    /// Facts help where depmod runs again. A tree elsewhere that has no indexes yet is being made for an image, as that
-    /// of an initial ramdisk is, and there they would only take room; and who sets `SOURCE_DATE_EPOCH` wants the
-    /// same output from the same input.
-    fn keep(&self, job: &Job) -> CacheOutput {
+    /// The cache is useful if depmod runs again. It is not written for the tree of an image, such as an initial RAM disk,
+    /// where it would only take space: such a tree has another base directory and no indexes yet. Nor is it written if
+    /// `SOURCE_DATE_EPOCH` is set, because then the same input must result in the same output.
+    fn cache_output(&self, job: &Job) -> CacheOutput {
         let elsewhere = self.basedir.is_some() && self.outdir.is_none();
         let image = elsewhere && !op::has_output(&job.out);
-        if image || environment::is_reproducible() { CacheOutput::Nothing } else { CacheOutput::Facts }
+        if image || environment::is_reproducible() { CacheOutput::Omit } else { CacheOutput::Write }
     }
 
-    /// `-E` before `-F`.
+    /// Reads the file of `-E` or, without `-E`, that of `-F`.
     fn kernel_symbols(&self, report: &Report, sink: &Sink) -> Result<Option<KernelSymbols>, Exit> {
         let symvers = self.symvers.clone().map(SymbolFile::Symvers);
         let file = symvers.or_else(|| self.system_map.clone().map(SymbolFile::SystemMap));
@@ -298,7 +298,7 @@ impl Typed {
 }
 
 impl Job {
-    fn run(&self, config: &DepmodOptions, report: &Report, sink: &Sink, out: &Mutex<Out>) -> Outcome {
+    fn run(&self, options: &DepmodOptions, report: &Report, sink: &Sink, out: &Mutex<Out>) -> Outcome {
         let tree = ModuleTree {
             dir: &self.dir,
             out: &self.out,
@@ -308,13 +308,13 @@ impl Job {
         let no_output = |failure| report.no_output(&self.out, &failure);
         let print = |bytes: &[u8]| out.lock().bytes(bytes);
         match self.task {
-            Task::Write => op::write(&tree, config, sink).map_err(no_output),
+            Task::Write => op::write(&tree, options, sink).map_err(no_output),
             Task::Show => {
-                let texts = op::texts(&tree, config, sink).map_err(no_output)?;
+                let texts = op::texts(&tree, options, sink).map_err(no_output)?;
                 texts.iter().try_for_each(|text| print(&text.bytes))
             }
             Task::Verify => {
-                let findings = op::verify(&tree, config, sink).map_err(no_output)?;
+                let findings = op::verify(&tree, options, sink).map_err(no_output)?;
                 findings.iter().try_for_each(|found| print(&verify::finding(found, self.verbose)))?;
                 match (findings.is_empty(), self.verbose) {
                     (true, true) => print(verify::nothing_found()),
@@ -326,7 +326,7 @@ impl Job {
     }
 }
 
-/// The modules of the operands after the version, which must be absolute paths of existing files.
+/// Returns the modules in the operands after the release, which must be absolute paths of existing files.
 fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result<Vec<FoundModule>, Exit> {
     op::given_modules(paths.map(PathBuf::from)).map_err(|error| match error {
         GivenError::Relative(path) => report.not_absolute(&path),
@@ -335,8 +335,8 @@ fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result
     })
 }
 
-/// Whether a version begins with two numbers and a dot between them, as scanf's `%u.%u` sees it.
-fn is_release(version: &[u8]) -> bool {
+/// Whether a release begins with two numbers separated by a dot, as matched by scanf's `%u.%u`.
+fn is_release(release: &[u8]) -> bool {
     let after_number = |text| number::unsigned(text, Base::Decimal).map(|(_, rest)| rest);
-    after_number(version).and_then(|rest| rest.strip_prefix(b".")).and_then(after_number).is_some()
+    after_number(release).and_then(|rest| rest.strip_prefix(b".")).and_then(after_number).is_some()
 }

@@ -1,4 +1,4 @@
-//! insmod: loads one file, without configuration and without dependencies.
+//! insmod: loads one module file, without configuration and without dependencies.
 
 use std::path::Path;
 
@@ -15,12 +15,12 @@ use crate::report::{Level, Outcome, Report};
 pub fn command() -> Command {
     let usage = "insmod [OPTIONS] FILE [PARAMETER=VALUE]...";
     options::table("insmod", "Load one kernel module from a file", usage)
-        .arg(flag(Some('f'), "force", "Load against the kernel's own checks (may crash the machine)"))
+        .arg(flag(Some('f'), "force", "Load despite version mismatches (may crash the machine)"))
         .args(options::syslog_and_verbose())
         .args([options::version(), options::help()])
         .args([
-            options::operand("FILE", "The module's file"),
-            options::operands("PARAMETER=VALUE", "Parameters for the module"),
+            options::operand("FILE", "Module file"),
+            options::operands("PARAMETER=VALUE", "Parameters of the module"),
         ])
 }
 

@@ -1,6 +1,6 @@
-//! The applets, one folder or file each: a table of options, and what is done with what was typed.
+//! The applets, one directory or file each. An applet consists of a table of options and a function that runs it.
 //!
-//! An applet calls the library's operations and context. No applet uses another; what several of them need stands in
+//! An applet calls the library's operations and context. No applet uses another; code that several of them need is in
 //! `cli`, `output` or `report`.
 
 #[cfg(feature = "depmod")]

@@ -19,13 +19,13 @@ use crate::report::{Exit, Level, Outcome, Report};
 /// The table of options.
 pub fn command() -> Command {
     options::table("rmmod", "Remove loaded kernel modules", "rmmod [OPTIONS] MODULE...")
-        .arg(flag(Some('f'), "force", "Remove a module although it is in use (may crash the machine)"))
+        .arg(flag(Some('f'), "force", "Remove a module even if it is in use (may crash the machine)"))
         .args(options::syslog_and_verbose())
         .args([options::version(), options::help()])
         .arg(options::operands("MODULE", "Module name or file"))
 }
 
-/// Runs rmmod. One module's failure does not keep the next from being removed.
+/// Runs rmmod. If a module cannot be removed, the next ones are still tried.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Error);
     let common = options::common(invocation, &report)?;
@@ -52,8 +52,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
     outcome
 }
 
-/// A file's name without directory and from its first dot on, or the same of a plain name, except
-/// that what follows a slash in the latter stays.
+/// Returns the module name for an operand. For the path of an existing file, that is the file name up to its first dot;
+/// for any other operand, everything up to the first dot, including slashes.
 fn module_name(operand: &OsStr) -> Vec<u8> {
     if context::exists(Path::new(operand)).is_ok() {
         return name::from_path(operand.as_bytes()).into_owned();
@@ -63,7 +63,7 @@ fn module_name(operand: &OsStr) -> Vec<u8> {
     name::normalize(bytes.get(..end).unwrap_or_default()).into_owned()
 }
 
-/// Whether the kernel would let go of the module; says why not.
+/// Whether the kernel would remove the module; if not, the reason is reported.
 fn removable(name: &[u8], report: &Report) -> bool {
     let dir = context::module_dir(None, None).unwrap_or_default();
     if Context::open(dir, &ConfigSource::Nothing, &report.sink()).is_builtin(name) {

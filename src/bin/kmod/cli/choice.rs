@@ -6,7 +6,7 @@ use oxmod::ops::firmware::AmbiguityPolicy;
 
 use crate::report::{Exit, Report};
 
-/// What the word for the option `id` means.
+/// Returns the value that `word` stands for, as the value of the option `id`.
 pub fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &Report) -> Result<T, Exit> {
     let chosen = choices.iter().find(|(choice, _)| word == *choice).map(|&(_, meaning)| meaning);
     chosen.ok_or_else(|| {
@@ -15,7 +15,7 @@ pub fn choice<T: Copy>(id: &str, word: &OsStr, choices: &[(&str, T)], report: &R
     })
 }
 
-/// What `--ambiguous` asks for.
+/// Reads the value of `--ambiguous`.
 pub fn policy(word: &OsStr, report: &Report) -> Result<AmbiguityPolicy, Exit> {
     let choices = [
         ("error", AmbiguityPolicy::Error),

@@ -1,29 +1,29 @@
-//! The environment variables that the program itself reads: each of them here, and nowhere else.
+//! The environment variables that change what the program does. It reads them only here.
 
 use std::ffi::OsString;
 
 use oxmod::sys::environment::variable;
 
-/// The options that every modprobe of a process tree shares.
+/// The variable with additional options for modprobe, also for the modprobe of an install or remove command.
 pub const MODPROBE_OPTIONS: &str = "MODPROBE_OPTIONS";
 
-/// The value of [`MODPROBE_OPTIONS`].
+/// Returns the value of [`MODPROBE_OPTIONS`].
 pub fn modprobe_options() -> Option<OsString> {
     variable(MODPROBE_OPTIONS)
 }
 
-/// `POSIXLY_CORRECT`: whether the first operand ends the options.
+/// `POSIXLY_CORRECT`: returns whether the first operand ends the options.
 pub fn is_posixly_correct() -> bool {
     variable("POSIXLY_CORRECT").is_some()
 }
 
-/// `SOURCE_DATE_EPOCH`: whether the same input is to make the same output.
+/// `SOURCE_DATE_EPOCH`: returns whether equal input must produce equal output.
 #[cfg(feature = "depmod")]
 pub fn is_reproducible() -> bool {
     variable("SOURCE_DATE_EPOCH").is_some()
 }
 
-/// `HOME`: the directory that `~` stands for.
+/// `HOME`: returns the directory that `~` stands for.
 #[cfg(feature = "complete")]
 pub fn home() -> Option<std::path::PathBuf> {
     variable("HOME").map(Into::into)

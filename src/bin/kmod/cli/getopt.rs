@@ -1,15 +1,15 @@
-//! `getopt_long`'s rules over the table that a [`clap::Command`] is. No I/O, no environment.
+//! Parses command lines by the rules of `getopt_long`, with a [`clap::Command`] as the table of options. This module does
+//! no I/O and reads no environment variables.
 //!
-//! clap's own parser is not used for this. It costs about 160,000 instructions where this costs a
-//! few thousand, on a path that starts thousands of times in a boot; it forgets the order of the
-//! options; and scripts rely on rules of getopt that it does not have: `-S=x` means the value `=x`,
-//! an unambiguous prefix of a long option is that option, options that precede an error have acted.
+//! clap's own parser is not used. It takes about 160,000 instructions where this one takes a few thousand, and a boot runs
+//! the program thousands of times; it does not keep the order of the options; and scripts rely on rules of getopt that it
+//! lacks: `-S=x` means the value `=x`, an unambiguous prefix selects a long option, and the options before an error take
+//! effect.
 //!
-//! The order of the long options decides the order in which an ambiguity names its candidates. It is
-//! the order of the table; of one `Arg`, hidden aliases come before the long name (they are the old
-//! spellings that kmod lists first) and visible aliases after it.
+//! The message about an ambiguous prefix lists the candidates in the order of the table. Of one `Arg`, hidden aliases (old
+//! spellings, which kmod lists first) come before the long name, and visible aliases after it.
 //!
-//! Contract: glibc 2.41's `getopt_long`, including its wording.
+//! Contract: `getopt_long` of glibc 2.41, including its messages.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -19,13 +19,13 @@ use clap::{Arg, Command};
 /// Whether options may follow operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ordering {
-    /// They may: `modprobe foo -v`.
+    /// Options may follow operands: `modprobe foo -v`.
     Permute,
     /// The first operand ends the options (`POSIXLY_CORRECT`, and the `kmod` command itself).
     RequireOrder,
 }
 
-/// One option as it was given.
+/// An option of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opt<'a> {
     /// The id of its `Arg` in the table.
@@ -34,30 +34,28 @@ pub struct Opt<'a> {
     pub value: Option<OsString>,
 }
 
-/// The one line, without newline, that getopt prints about a wrong command line. Raw bytes, since it
-/// quotes what was typed.
+/// The line, without the newline, that getopt prints about an invalid command line. It quotes the arguments, so it is bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageError(pub Vec<u8>);
 
-/// A walk over the arguments. Options come out one at a time, so that each can act before a later
-/// one is found to be wrong.
+/// A parser that returns the options one at a time, so that each can take effect before a later one turns out to be invalid.
 pub struct Getopt<'a> {
     command: &'a Command,
     argv0: &'a OsStr,
     rest: std::slice::Iter<'a, OsString>,
-    /// What is left of `-abc` after some of its letters were returned.
+    /// The letters of an argument such as `-abc` that have not been returned yet.
     cluster: &'a [u8],
     operands: Vec<OsString>,
     ordering: Ordering,
 }
 
 impl<'a> Getopt<'a> {
-    /// `args` is `argv[1..]`; `argv0` begins the messages.
+    /// Creates a parser of `args` (`argv[1..]`). Messages begin with `argv0`.
     pub fn new(command: &'a Command, argv0: &'a OsStr, args: &'a [OsString], ordering: Ordering) -> Self {
         Self { command, argv0, rest: args.iter(), cluster: &[], operands: Vec::new(), ordering }
     }
 
-    /// The next option; `None` when only operands are left. To be called no more after an error.
+    /// Returns the next option; `None` if only operands remain. Must not be called again after an error.
     pub fn next(&mut self) -> Result<Option<Opt<'a>>, UsageError> {
         if self.cluster.is_empty() {
             loop {
@@ -86,7 +84,7 @@ impl<'a> Getopt<'a> {
         self.short().map(Some)
     }
 
-    /// The operands: those that options were found behind, and whatever follows the options.
+    /// Returns the operands: those between options, followed by the remaining arguments.
     pub fn operands(mut self) -> Vec<OsString> {
         self.operands.extend(self.rest.cloned());
         self.operands
@@ -134,14 +132,14 @@ impl<'a> Getopt<'a> {
         Ok(Opt { id: arg.get_id().as_str(), value })
     }
 
-    /// The long option called `typed`, or the only one that begins so. Several names of one option
-    /// are one option.
+    /// Returns the long option with the name `typed`, or the only option that has a name with this prefix. `text` is the
+    /// whole argument, for messages.
     fn find_long(&self, typed: &[u8], text: &[u8]) -> Result<(&'a str, &'a Arg), UsageError> {
         let named = |arg: &&Arg| arg.get_long().is_some_and(|long| long.as_bytes() == typed);
         if let Some(arg) = self.command.get_arguments().find(named) {
             return Ok((arg.get_long().unwrap_or_default(), arg));
         }
-        // An abbreviation means what it means to kmod, whatever we add.
+        // Only kmod's options can be abbreviated, so that our own do not change what an abbreviation means.
         let candidates: Vec<(&'a str, &'a Arg)> = self
             .command
             .get_arguments()
@@ -178,7 +176,7 @@ fn takes_value(arg: &Arg) -> bool {
     arg.get_action().takes_values()
 }
 
-/// The long names of one option: old spellings, its name, other spellings.
+/// Returns the long names of an option: hidden aliases, its name, visible aliases.
 fn long_names(arg: &Arg) -> Vec<&str> {
     let Some(long) = arg.get_long() else { return Vec::new() };
     let visible = arg.get_visible_aliases().unwrap_or_default();
@@ -204,7 +202,7 @@ mod tests {
         ])
     }
 
-    /// Options as `id` or `id=value`, then `|` and the operands, or `!` and the message.
+    /// Returns the options as `id` or `id=value`, then `|` and the operands, or `!` and the error message.
     fn walk(args: &str, ordering: Ordering) -> String {
         let (table, args) = (table(), args.split(' ').map(OsString::from).collect::<Vec<_>>());
         let mut getopt = Getopt::new(&table, OsStr::new("/sbin/t"), &args, ordering);
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn options_come_out_in_order_and_operands_last() {
+    fn options_are_returned_in_order_and_operands_last() {
         let permuted = walk("x -n y -aCz - --config -- --conf=--all -- -c", Ordering::Permute);
         assert_eq!(permuted, "dry-run all config=z config=-- config=--all | x y - -c");
         assert_eq!(walk("-a x -n", Ordering::RequireOrder), "all | x -n");
@@ -240,15 +238,15 @@ mod tests {
     }
 
     #[test]
-    fn what_came_before_an_error_has_acted() {
-        for (args, answer) in [
+    fn options_before_an_error_are_returned() {
+        for (args, expected) in [
             ("-a --bogus=1", "all ! /sbin/t: unrecognized option '--bogus=1'"),
             ("-ax", "all ! /sbin/t: invalid option -- 'x'"),
             ("--all=1", "! /sbin/t: option '--all' doesn't allow an argument"),
             ("--conf", "! /sbin/t: option '--config' requires an argument"),
             ("-aC", "all ! /sbin/t: option requires an argument -- 'C'"),
         ] {
-            assert_eq!(walk(args, Ordering::Permute), answer);
+            assert_eq!(walk(args, Ordering::Permute), expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The command lines of programs in Go: flags with one dash or two.
+//! Command lines in the style of Go's `flag` package, whose long options begin with one dash or two.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -6,7 +6,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use bstr::ByteSlice;
 use clap::Command;
 
-/// Arguments in the spelling of getopt: Go's flags may begin with a single dash, but are never put together.
+/// Translates arguments to getopt's syntax: `-name` becomes `--name`. Go does not combine short options into one argument,
+/// so this is unambiguous.
 pub fn go_flags(command: &Command, args: &[OsString]) -> Vec<OsString> {
     let mut out = Vec::with_capacity(args.len());
     let mut rest = args.iter();
@@ -16,7 +17,7 @@ pub fn go_flags(command: &Command, args: &[OsString]) -> Vec<OsString> {
         let (name, value) = name.split_once_str("=").map_or((name, false), |(name, _)| (name, true));
         let known = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| long.as_bytes() == name);
         let known = command.get_arguments().find(known);
-        // A letter alone is one of getopt's, a dash no flag at all.
+        // A single letter is a short option, a single dash an operand.
         let is_long = known.is_some() || name.len() > 1;
         let dashes: &[u8] = if bytes.starts_with(b"--") || !is_long { b"" } else { b"-" };
         out.push(OsString::from_vec([dashes, bytes].concat()));

@@ -1,7 +1,8 @@
-//! How the program was called, and what it can be called as.
+//! The command line as received, and the types that describe applets and subcommands.
 //!
-//! An applet is a [`clap::Command`] (the table of its options, its help and its completions; tests compare its manual page
-//! with it) and a function that runs it. It must not call `process::exit`: it returns an [`Outcome`].
+//! An applet consists of a [`clap::Command`] (the table of its options, from which its help and completions are generated;
+//! tests compare the manual page with it) and a function that runs it. The function must not call `process::exit`: it
+//! returns an [`Outcome`].
 
 use std::ffi::{OsStr, OsString};
 
@@ -10,11 +11,11 @@ use clap::Command;
 use super::getopt::Ordering;
 use crate::report::Outcome;
 
-/// How the program was called.
+/// The name and arguments with which the program was started, and the applet that they select.
 pub struct Invocation {
-    /// `argv[0]` as it came. Messages about the syntax of the command line begin with it.
+    /// `argv[0]`, unchanged. Messages about the syntax of the command line begin with it.
     pub argv0: OsString,
-    /// The short name, which all other messages begin with.
+    /// The name of the tool, with which all other messages begin.
     pub tool: &'static str,
     /// `argv[1..]`, possibly not UTF-8.
     pub args: Vec<OsString>,
@@ -22,7 +23,7 @@ pub struct Invocation {
     pub command: Command,
     /// Whether options may follow operands.
     pub ordering: Ordering,
-    /// Every applet and subcommand of this binary.
+    /// The applets and subcommands of this binary.
     pub registry: &'static Registry,
 }
 
@@ -30,27 +31,27 @@ pub struct Invocation {
 pub struct Applet {
     /// The name of the link that starts it.
     pub name: &'static str,
-    /// Whether its options may follow its operands where the environment does not forbid it.
+    /// Whether options may follow operands, unless `POSIXLY_CORRECT` is set.
     pub ordering: Ordering,
-    /// Builds the table of its options; parses nothing.
+    /// Creates the table of its options.
     pub command: fn() -> Command,
-    /// Does its work.
+    /// Runs it.
     pub run: fn(&Invocation) -> Outcome,
 }
 
-/// A command of `kmod`.
+/// A subcommand of `kmod`.
 pub struct Subcommand {
-    /// The word that chooses it.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What `kmod help` says about it.
+    /// Its description in the output of `kmod help`.
     pub about: &'static str,
-    /// Builds the table of its options; parses nothing.
+    /// Creates the table of its options.
     pub command: fn() -> Command,
-    /// Does its work.
+    /// Runs it.
     pub run: fn(&Invocation) -> Outcome,
 }
 
-/// All that this binary can be called as.
+/// The applets and subcommands of this binary.
 pub struct Registry {
     /// The applets, the binary's own name first.
     pub applets: &'static [Applet],
@@ -59,12 +60,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The applet whose link is called `name`.
+    /// Returns the applet with the name `name`.
     pub fn applet(&self, name: &OsStr) -> Option<&'static Applet> {
         self.applets.iter().find(|applet| name == applet.name)
     }
 
-    /// The subcommand that `name` chooses.
+    /// Returns the subcommand with the name `name`.
     pub fn subcommand(&self, name: &OsStr) -> Option<&'static Subcommand> {
         self.subcommands.iter().find(|subcommand| name == subcommand.name)
     }

@@ -1,4 +1,4 @@
-//! The command line: how the program was called, the tables of options, and the reading of argv by getopt's rules.
+//! The command line: the invocation, the tables of options, and the parser.
 
 #[cfg(feature = "firmware")]
 pub mod choice;

@@ -1,6 +1,6 @@
-//! What the applets' command lines have in common: building the table, walking argv, -h and -V.
+//! The parts that the applets' command lines share: constructors of the tables, the parsing loop, -h and -V.
 //!
-//! No applet prints its own help or version: they act here, at once, while argv is being read.
+//! This module prints the help and the version, as soon as their options are found. Applets do not.
 
 use std::ffi::{OsStr, OsString};
 
@@ -13,16 +13,16 @@ use crate::cli::invocation::Invocation;
 use crate::output::stdout::Out;
 use crate::report::{self, Exit, Outcome, Report};
 
-/// The version of kmod that the tools stand in for, the features under kmod's names, then ourselves.
-/// Scripts parse the first two lines; the third tells a person which implementation answered.
+/// Returns the output of -V: the version of kmod that the tools are compatible with, the features under kmod's names, and
+/// our own version. Scripts parse the first two lines; the third tells users which implementation this is.
 fn version_text() -> String {
-    let has = |there| if there { '+' } else { '-' };
+    let has = |enabled| if enabled { '+' } else { '-' };
     let (zstd, zlib) = (has(cfg!(feature = "zstd")), has(cfg!(feature = "gzip")));
     let own = env!("CARGO_PKG_VERSION");
     format!("kmod version 34.2\n{zstd}ZSTD +XZ {zlib}ZLIB +OPENSSL\noxmod {own}\n")
 }
 
-/// An empty table for the applet `name`, without clap's own -h and -V.
+/// Returns an empty table for the applet `name`, without clap's own -h and -V.
 pub fn table(name: &'static str, about: &'static str, usage: &'static str) -> Command {
     Command::new(name)
         .about(about)
@@ -32,7 +32,7 @@ pub fn table(name: &'static str, about: &'static str, usage: &'static str) -> Co
         .disable_help_subcommand(true)
 }
 
-/// An option without a value. Its long name is its id.
+/// Returns an option without a value. Its long name is its id.
 pub fn flag(short: Option<char>, long: &'static str, help: &'static str) -> Arg {
     let arg = Arg::new(long).long(long).action(ArgAction::SetTrue).help(help);
     match short {
@@ -41,31 +41,31 @@ pub fn flag(short: Option<char>, long: &'static str, help: &'static str) -> Arg 
     }
 }
 
-/// Over the options in the help that kmod has not. Under it an option is known by its whole name only:
-/// no abbreviation, and so none that kmod knows comes to mean two.
-const OURS: &str = "Options that kmod has not";
+/// The heading of our own options in the help. The parser does not accept abbreviations of the options under it, so that
+/// no abbreviation that kmod accepts becomes ambiguous.
+const OURS: &str = "Options that kmod does not have";
 
-/// An option that kmod has not; see [`OURS`].
+/// Marks an option as one that kmod does not have; see [`OURS`].
 pub fn ours(arg: Arg) -> Arg {
     arg.help_heading(OURS)
 }
 
-/// An option with a value, shown as `name` in the help. Its long name is its id.
+/// Returns an option with a value, which the help calls `name`. Its long name is its id.
 pub fn value(short: Option<char>, long: &'static str, name: &'static str, help: &'static str) -> Arg {
     flag(short, long, help).action(ArgAction::Set).value_name(name)
 }
 
-/// One operand, for the help only. There may be more operands after it.
+/// Returns an operand, for the help only. Further operands may follow it.
 pub fn operand(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).help(help)
 }
 
-/// The operands, for the help only.
+/// Returns a list of operands, for the help only.
 pub fn operands(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).action(ArgAction::Append).help(help)
 }
 
-/// -s, and -v: the order in which kmod lists them.
+/// -s and -v, in the order in which kmod lists them.
 pub fn syslog_and_verbose() -> [Arg; 2] {
     [
         flag(Some('s'), "syslog", "Send messages to syslog instead of standard error"),
@@ -75,15 +75,15 @@ pub fn syslog_and_verbose() -> [Arg; 2] {
 
 /// --meta.
 pub fn meta() -> Arg {
-    value(None, "meta", "FILE", "Look modules up in this meta.pb, whatever indexes there are")
+    value(None, "meta", "FILE", "Look up modules in this meta.pb, even if there are indexes")
 }
 
-/// --jobs; see [`jobs_value`].
+/// --jobs. Parse its value with [`jobs_value`].
 pub fn jobs(help: &'static str) -> Arg {
     value(None, "jobs", "N", help)
 }
 
-/// `--jobs` takes a decimal number; zero is one job for each processor.
+/// Parses the value of `--jobs`, a decimal number. Zero stands for the number of processors.
 pub fn jobs_value(value: &OsStr, report: &Report) -> Result<usize, Exit> {
     match value.to_str().and_then(|text| text.parse().ok()) {
         Some(0) => Ok(host::processors()),
@@ -94,7 +94,7 @@ pub fn jobs_value(value: &OsStr, report: &Report) -> Result<usize, Exit> {
 
 /// --json.
 pub fn json() -> Arg {
-    flag(None, "json", "Answer with a JSON document, see oxmod-json(5)")
+    flag(None, "json", "Print a JSON document, see oxmod-json(5)")
 }
 
 /// -V.
@@ -107,33 +107,33 @@ pub fn help() -> Arg {
     flag(Some('h'), "help", "Print this help and exit")
 }
 
-/// An applet's walk over its options. -h and -V never come out of it: they are answered at once and
-/// end the applet with [`Exit::Done`].
+/// The parser of an applet's command line. It does not return -h and -V: it prints their text and ends the applet with
+/// [`Exit::Done`].
 pub struct Options<'a> {
     getopt: Getopt<'a>,
     command: &'a Command,
 }
 
 impl<'a> Options<'a> {
-    /// Over the arguments of `invocation`.
+    /// Parses the arguments of `invocation`.
     pub fn new(invocation: &'a Invocation) -> Self {
         Self::over(invocation, &invocation.args)
     }
 
-    /// Over the arguments of `invocation`, with options behind operands too.
+    /// Parses the arguments of `invocation`; options may follow operands.
     #[cfg(any(feature = "coldplug", feature = "firmware", feature = "meta"))]
     pub fn anywhere(invocation: &'a Invocation) -> Self {
         let Invocation { argv0, command, args, .. } = invocation;
         Self { getopt: Getopt::new(command, argv0, args, crate::cli::getopt::Ordering::Permute), command }
     }
 
-    /// Over `args`, which need not be what the program was started with.
+    /// Parses `args`, in place of the arguments of `invocation`.
     pub fn over(invocation: &'a Invocation, args: &'a [OsString]) -> Self {
         let Invocation { argv0, command, ordering, .. } = invocation;
         Self { getopt: Getopt::new(command, argv0, args, *ordering), command }
     }
 
-    /// The next option; `None` when only operands are left.
+    /// Returns the next option; `None` if only operands remain.
     pub fn next(&mut self) -> Result<Option<Opt<'a>>, Exit> {
         match self.getopt.next() {
             Ok(Some(Opt { id: "help", .. })) => Err(print(&help_text(self.command))),
@@ -146,24 +146,24 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The operands, once there are no more options.
+    /// Returns the operands. Call it when there are no more options.
     pub fn operands(self) -> Vec<OsString> {
         self.getopt.operands()
     }
 }
 
-/// What the small tools' options come to.
+/// The command line of lsmod, insmod or rmmod.
 #[derive(Debug, Default)]
 pub struct Common {
-    /// -f, of those that have it.
+    /// -f.
     pub force: bool,
-    /// --json, of those that have it.
+    /// --json.
     pub json: bool,
-    /// What is left.
+    /// The operands.
     pub operands: Vec<OsString>,
 }
 
-/// Reads the options of lsmod, insmod and rmmod and sets the report up accordingly, once all are read.
+/// Parses the command line of lsmod, insmod or rmmod, and applies -s and -v to the report.
 pub fn common(invocation: &Invocation, report: &Report) -> Result<Common, Exit> {
     let (mut common, mut syslog) = (Common::default(), false);
     let mut argv = Options::new(invocation);
@@ -182,10 +182,10 @@ pub fn common(invocation: &Invocation, report: &Report) -> Result<Common, Exit> 
     Ok(common)
 }
 
-/// How wide help is that goes to no terminal: no option takes a second line.
+/// The width of the help if standard output is not a terminal. It is wide enough for every option to take one line.
 const WIDE: usize = 120;
 
-/// The help of a command, as -h prints it: as wide as the terminal.
+/// Returns the help of a command, wrapped at the width of the terminal.
 pub fn help_text(command: &Command) -> String {
     let command = command.clone();
     let mut command = if Stdout::is_terminal() { command } else { command.term_width(WIDE) };

@@ -1,6 +1,6 @@
-//! The options that our own commands have in common: the table, and what is read of the command line.
+//! The options that our own commands share: their table, and the parsing of their values.
 //!
-//! An option of this table means the same in each of them, and its letter means nothing else.
+//! Each option has the same meaning in all of these commands.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -12,36 +12,31 @@ use crate::cli::options::value;
 use crate::cli::target::Target;
 use crate::report::{Exit, Report};
 
-/// Which modules our own commands work on, and with which configuration; see [`Target::take`].
+/// The options that select the modules and the configuration. Parse them with [`Target::take`].
 pub fn target() -> [Arg; 4] {
     [
-        value(Some('b'), "basedir", "ROOT", "Look for lib/modules below ROOT instead of below /"),
+        value(Some('b'), "basedir", "ROOT", "Use ROOT as the base directory [default: /]"),
         value(
             Some('k'),
             "set-version",
             "RELEASE",
-            "Work on the modules of this kernel [default: the running one]",
+            "Use the modules of this kernel [default: the running kernel]",
         ),
-        value(None, "dir", "DIR", "Work on this module directory, whatever ROOT and RELEASE are"),
-        value(
-            Some('C'),
-            "config",
-            "PATH",
-            "Read this configuration file or directory instead of the usual ones",
-        ),
+        value(None, "dir", "DIR", "Use this module directory, regardless of ROOT and RELEASE"),
+        value(Some('C'), "config", "PATH", "Read this file or directory instead of the default directories"),
     ]
 }
 
-/// -n of our own commands.
+/// -n.
 #[cfg(feature = "coldplug")]
 pub fn dry_run() -> Arg {
-    crate::cli::options::flag(Some('n'), "dry-run", "Print what would be done, and do nothing")
+    crate::cli::options::flag(Some('n'), "dry-run", "Change nothing; print what would be done")
 }
 
 impl Target {
-    /// Takes an option of one of our own commands; `false` if it is not one of these.
+    /// Stores the value of an option. Returns `false` if it is another option.
     ///
-    /// Errors: it is to name something, and does not.
+    /// Errors: the value is empty where that is not allowed.
     pub fn take(&mut self, id: &str, value: &OsStr, report: &Report) -> Result<bool, Exit> {
         if value.is_empty() && matches!(id, "set-version" | "dir" | "meta") {
             return Err(report.empty_value(id));
@@ -57,19 +52,19 @@ impl Target {
         Ok(true)
     }
 
-    /// The base directory, if it is not the root of this system.
+    /// Returns the base directory, unless it is the root directory of this system.
     pub fn root(&self) -> Option<&OsStr> {
         self.basedir.as_deref().filter(|root| !root.is_empty())
     }
 
-    /// Whether it is this system with the kernel that is running.
+    /// Whether the options select this system and the running kernel.
     pub fn is_running_system(&self) -> bool {
         self.root().is_none() && self.release.is_none() && self.dir.is_none()
     }
 
-    /// The kernel's release; empty for a module directory that is given by itself, of which nobody knows it.
+    /// Returns the kernel's release; an empty string if only `--dir` was used, since that does not tell the release.
     ///
-    /// Errors: what uname answers.
+    /// Errors: uname failed.
     pub fn release(&self) -> io::Result<OsString> {
         match &self.release {
             Some(release) => Ok(release.clone()),
@@ -96,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_module_directory_is_given_in_parts_or_by_itself() {
+    fn options_select_the_module_directory() {
         for (options, dir, release, running) in [
             (&[("basedir", "/r"), ("set-version", "6.1")][..], "/r/lib/modules/6.1", "6.1", false),
             (&[("basedir", ""), ("set-version", "6.1")], "/lib/modules/6.1", "6.1", false),

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use bstr::{BString, ByteSlice};
 
-/// The parameters joined by blanks. The kernel splits at blanks outside double quotes, so a value
-/// that holds one is quoted, unless it begins with a quote of its own.
+/// Joins the parameters with blanks. The kernel splits them at blanks outside double quotes, so a value that contains a
+/// blank is quoted, unless it already begins with a quote.
 pub fn parameters(operands: &[OsString]) -> BString {
     let mut joined = BString::default();
     for (index, operand) in operands.iter().enumerate() {
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_quoted_where_the_kernel_would_split_them() {
+    fn values_with_blanks_are_quoted() {
         let words = ["b=c d", "e=\"f g\"", "h='i j'", "k l=m", "n=", "o=p q=r s"];
         let words: Vec<OsString> = words.iter().map(Into::into).collect();
         assert_eq!(parameters(&words), r#"b="c d" e="f g" h='i j' k l=m n= o="p q=r s""#);

@@ -1,7 +1,7 @@
-//! Which modules a command works on, and with which configuration: the values of the options that say so, those of kmod's
-//! tools as well as those of our own commands (see [`own_options`](super::own_options)).
+//! The modules and the configuration that a command line selects, of kmod's tools and of our own commands (see
+//! [`own_options`](super::own_options)).
 //!
-//! Must not know what a command does with them.
+//! This module must not know what a command does with them.
 
 use std::ffi::OsString;
 use std::io;
@@ -11,23 +11,23 @@ use oxmod::context::{ConfigSource, Context, module_dir};
 use oxmod::error::Error;
 use oxmod::notice::Sink;
 
-/// The options as typed.
+/// The values of the options, unchanged.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// `--basedir`: the directory below which lib/modules is; an empty one is the root of this system.
+    /// `--basedir`: the directory that contains lib/modules; if empty, the root directory of this system.
     pub basedir: Option<OsString>,
     /// `--set-version`: the kernel's release.
     pub release: Option<OsString>,
-    /// `--dir`: the module directory itself.
+    /// `--dir`: the module directory.
     pub dir: Option<PathBuf>,
-    /// `--config`, in order.
+    /// `--config`: configuration files and directories, in order.
     pub config: Vec<PathBuf>,
-    /// `--meta`: the meta.pb that answers in place of the indexes.
+    /// `--meta`: the meta.pb to use in place of the indexes.
     pub meta: Option<PathBuf>,
 }
 
 impl Target {
-    /// The module directory.
+    /// Returns the module directory.
     ///
     /// Errors: the current directory or the kernel's release cannot be determined.
     pub fn module_dir(&self) -> io::Result<PathBuf> {
@@ -37,12 +37,12 @@ impl Target {
         }
     }
 
-    /// Which modprobe.d counts.
+    /// Returns where the configuration of modprobe is read from.
     pub fn config_source(&self) -> ConfigSource {
         if self.config.is_empty() { ConfigSource::System } else { ConfigSource::Paths(self.config.clone()) }
     }
 
-    /// Opens the module directory `dir`, or the meta.pb, with this configuration.
+    /// Opens the module directory `dir`, or the meta.pb, with the configuration from `source`.
     ///
     /// Errors: the meta.pb cannot be used.
     pub fn open(&self, dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Result<Context, Error> {

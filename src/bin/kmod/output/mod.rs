@@ -1,4 +1,4 @@
-//! Standard output, and the forms of answers that several applets share: as text and as JSON.
+//! Standard output, and the output formats that several applets share, as text and as JSON.
 
 pub mod json;
 pub mod stdout;

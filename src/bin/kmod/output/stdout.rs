@@ -1,7 +1,7 @@
-//! The one way to standard output: buffered, line by line on a terminal, write errors kept.
+//! All output to standard output: buffered, or line by line on a terminal.
 //!
-//! Knows nothing of what is printed. The first error of a write is kept: an applet that only prints ends with it at once, by
-//! `?`; one that loads or removes modules goes on, and [`Out::conclude`] returns it.
+//! This module does not know what is printed. It keeps the first write error. An applet that only prints returns it at
+//! once with `?`; an applet that loads or removes modules continues, and gets the error from [`Out::conclude`].
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -15,11 +15,11 @@ const BUFFER: usize = 32 * 1024;
 
 /// Standard output. Open it once in an applet.
 pub struct Out {
-    /// Made when there is something to write, which is rarely so where a module is loaded.
+    /// Created when there is something to write: an applet that loads modules usually prints nothing.
     writer: Option<BufWriter<Stdout>>,
-    /// Whether it is a terminal; asked when it begins to matter.
+    /// Whether it is a terminal; determined when first needed.
     terminal: OnceCell<bool>,
-    /// Why nothing more is written.
+    /// The first write error. Nothing is written after it.
     failed: Option<io::Error>,
 }
 
@@ -29,7 +29,7 @@ impl Out {
         Self { writer: None, terminal: OnceCell::new(), failed: None }
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes.
     pub fn bytes(&mut self, bytes: &[u8]) -> Outcome {
         self.with(|writer| writer.write_all(bytes))?;
         if bytes.contains(&b'\n') { self.end_of_line() } else { Ok(()) }
@@ -41,27 +41,27 @@ impl Out {
         self.end_of_line()
     }
 
-    /// Writes a line for a caller that has other work to do: a failure is left to [`Out::conclude`].
+    /// Writes a line, for a caller that continues after an error. [`Out::conclude`] returns the error.
     pub fn line(&mut self, line: &[u8]) {
         let _ = self.bytes(line);
     }
 
-    /// Writes out what is buffered, for instance before a child process writes to the same place. A failure is left to
-    /// [`Out::conclude`].
+    /// Flushes the buffer, for instance before a child process writes to standard output. [`Out::conclude`] returns an
+    /// error.
     pub fn sync(&mut self) {
         let _ = self.flush();
     }
 
-    /// Writes out what is buffered.
+    /// Flushes the buffer.
     ///
-    /// Errors: something could not be written, now or before.
+    /// Errors: this write or an earlier one failed.
     pub fn finish(mut self) -> Outcome {
         self.flush()
     }
 
-    /// Writes out what is buffered after other work, and returns the outcome of both.
+    /// Flushes the buffer after other work. Returns the combined outcome of the work and of the output.
     ///
-    /// Errors: the work failed, or something could not be written, now or before.
+    /// Errors: the work failed, or this write or an earlier one did.
     pub fn conclude(mut self, work: Outcome) -> Outcome {
         match (work, self.flush()) {
             (Ok(()) | Err(Exit::Done), written) => written,
@@ -79,7 +79,7 @@ impl Out {
         self.with(BufWriter::flush)
     }
 
-    /// A user at a terminal sees each line as it comes.
+    /// Flushes the buffer at the end of a line, if standard output is a terminal.
     fn end_of_line(&mut self) -> Outcome {
         if *self.terminal.get_or_init(Stdout::is_terminal) { self.flush() } else { Ok(()) }
     }
@@ -89,7 +89,7 @@ impl Out {
             let writer = self.writer.get_or_insert_with(|| BufWriter::with_capacity(BUFFER, Stdout::new()));
             self.failed = action(writer).err();
             if self.failed.is_some() {
-                // What is still buffered would be written again when the buffer is dropped.
+                // Dropping the writer itself would try to write the buffer again.
                 drop(self.writer.take().map(BufWriter::into_parts));
             }
         }
@@ -104,7 +104,7 @@ fn copy_of(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
-/// Names, separated by blanks.
+/// Joins names with blanks.
 pub fn join(names: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let names: Vec<&[u8]> = names.iter().map(AsRef::as_ref).collect();
     names.join(&b' ')

@@ -1,11 +1,11 @@
-//! The line of text that stands for a step of a plan.
+//! A step of a plan as a line of text.
 //!
-//! Scripts and builders of initial file systems parse it; its form is kmod's.
+//! The format is kmod's: scripts and initramfs generators parse it.
 
 use bstr::{BString, ByteSlice};
 use oxmod::ops::probe::{Action, Step};
 
-/// The line that stands for a step.
+/// Returns the line for a step.
 pub fn shown(step: &Step) -> BString {
     let (keyword, object): (&str, &[u8]) = match &step.action {
         Action::Insert(path) => ("insmod", path.as_os_str().as_encoded_bytes()),

@@ -91,11 +91,11 @@ impl Report {
     /// A run that wrote nothing; the previous files are still there.
     pub fn no_output(&self, out: &Path, failure: &DepmodError) -> Exit {
         match failure {
-            DepmodError::Unsearched(error) => self.cannot_search(error),
-            DepmodError::Unread(error) => {
+            DepmodError::Scan(error) => self.cannot_search(error),
+            DepmodError::Read(error) => {
                 self.end(format_args!("could not read {}: {}", path(&error.path), error.cause))
             }
-            DepmodError::Unwritten(error) => self.cannot_publish(out, error),
+            DepmodError::Write(error) => self.cannot_publish(out, error),
             DepmodError::Cycles { cycles, modules } => {
                 for cycle in cycles {
                     let mut chain = bstr::join(" -> ", cycle);
@@ -107,7 +107,7 @@ impl Report {
                 }
                 self.refuse(format_args!("Found {modules} modules in dependency cycles!"))
             }
-            DepmodError::Unmade(error) => self.end(format_args!(
+            DepmodError::Build(error) => self.end(format_args!(
                 "could not build the indexes of {}: {}",
                 path(&error.path),
                 error.cause

@@ -1,4 +1,4 @@
-//! Names of any origin in messages, such as those of devices: nothing in them reaches a terminal as a control character.
+//! Escapes untrusted names in messages, such as those of devices, so that they cannot send control characters to a terminal.
 
 use std::fmt;
 #[cfg(feature = "coldplug")]
@@ -6,14 +6,14 @@ use std::path::Path;
 
 use oxmod::text::verbatim;
 
-/// [`escaped`], of a path.
+/// Like [`escaped`], for a path.
 #[cfg(feature = "coldplug")]
 pub fn escaped_path(path: &Path) -> Escaped<'_> {
     Escaped(path.as_os_str().as_encoded_bytes())
 }
 
-/// Like [`verbatim`], for names of any origin, such as those of devices: bytes that could move a terminal's cursor or begin
-/// another line are shown as `\x1b`.
+/// Like [`verbatim`], for untrusted names, such as those of devices: control characters and newlines are shown in the form
+/// `\x1b`.
 pub fn escaped<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Escaped<'_> {
     Escaped(bytes.as_ref())
 }
@@ -30,7 +30,7 @@ impl fmt::Display for Escaped<'_> {
                 verbatim(plain).fmt(f)?;
                 control.bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
             }
-            // A terminal that does not use UTF-8 takes some of these for controls.
+            // A terminal that does not use UTF-8 interprets some of these bytes as control characters.
             chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
         }
         Ok(())
@@ -44,7 +44,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn controls_are_shown() {
+    fn control_characters_are_escaped() {
         for (bytes, shown) in [
             (&b"plain"[..], "plain"),
             (b"", ""),

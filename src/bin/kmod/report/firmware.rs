@@ -12,7 +12,7 @@ use super::{Exit, Level, Outcome, Report, bare, verbatim, verbatim_path};
 
 impl Report {
     /// A file that should list modules, and is empty.
-    pub fn nothing_named(&self, path: &[u8]) -> Exit {
+    pub fn empty_list(&self, path: &[u8]) -> Exit {
         self.refuse(format_args!("{} does not name any module", verbatim(path)))
     }
 
@@ -22,7 +22,7 @@ impl Report {
     }
 
     /// A file in the module directory that is not a module.
-    pub fn stray(&self, path: &Path) {
+    pub fn not_a_module(&self, path: &Path) {
         self.warning(format_args!("ignoring {}: not a module", verbatim_path(path)));
     }
 
@@ -43,7 +43,7 @@ impl Report {
     }
 
     /// A selection of modules that failed.
-    pub fn nothing_chosen(&self, unselected: &SelectError) -> Exit {
+    pub fn selection_failed(&self, unselected: &SelectError) -> Exit {
         match unselected {
             SelectError::Unknown(name) => {
                 self.refuse(format_args!("could not find module {}", verbatim(name)))
@@ -107,7 +107,7 @@ impl Report {
     }
 
     /// The number of firmware names without a usable file.
-    pub fn much_is_missing(&self, count: usize) {
+    pub fn missing_count(&self, count: usize) {
         let names = if count == 1 { "name" } else { "names" };
         self.warning(format_args!(
             "could not find firmware for {count} {names} ('kmod firmware missing' lists them)"

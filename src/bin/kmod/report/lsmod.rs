@@ -1,4 +1,4 @@
-//! The messages about the kernel's figures for loaded modules: those of lsmod, which rmmod shares.
+//! The messages about the kernel's information on loaded modules, of lsmod and rmmod.
 
 use oxmod::error::{Cause, Error};
 

@@ -21,7 +21,7 @@ impl Report {
         self.refuse(format_args!("could not write {}: {}", verbatim_path(&error.path), error.cause))
     }
 
-    /// A device that no module serves.
+    /// A device without a module.
     pub fn no_module_for(&self, modalias: &OsStr) -> Exit {
         self.refuse(format_args!("could not find a module for {}", verbatim(modalias.as_encoded_bytes())))
     }
@@ -29,13 +29,13 @@ impl Report {
 
 /// Describes a finding in one line, without a newline. Names keep their bytes.
 pub fn flaw(flaw: &Flaw) -> Vec<u8> {
-    text::bytes(format_args!("{}", Words(flaw))).into()
+    text::bytes(format_args!("{}", Description(flaw))).into()
 }
 
-/// The words for a finding, for [`text::bytes`].
-struct Words<'f>(&'f Flaw);
+/// The description of a finding, for [`text::bytes`].
+struct Description<'f>(&'f Flaw);
 
-impl fmt::Display for Words<'_> {
+impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let v = |bytes| verbatim::<[u8]>(bytes);
         match self.0 {
@@ -70,7 +70,7 @@ impl fmt::Display for Words<'_> {
             Flaw::Pattern { module, pattern, missing: false } => {
                 write!(f, "{}: does not have alias {}", v(module), v(pattern))
             }
-            Flaw::Unanswered { module, modalias } => {
+            Flaw::NotFound { module, modalias } => {
                 write!(f, "{}: not found for {}", v(module), v(modalias))
             }
         }

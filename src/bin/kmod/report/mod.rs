@@ -1,7 +1,7 @@
 //! The messages on standard error and the exit codes.
 //!
-//! Owns the wording of all messages but getopt's and the library's notices. The methods that take a text are private,
-//! so that no other file can print one. Nothing here exits.
+//! This module owns the wording of all messages, except those of getopt and the notices of the library. The methods that
+//! take a text are private, so that no other file can print one. Nothing here ends the process.
 //!
 //! A message is `tool: LEVEL: text`, on standard error or in syslog; those above the threshold are dropped. A message of
 //! the highest level ends the program, but only if it is shown: with -q the caller continues, as kmod does, and the
@@ -52,7 +52,7 @@ pub use reason::Reason;
 /// Why an applet stops early.
 #[derive(Debug)]
 pub enum Exit {
-    /// -h or -V was answered: exit code 0.
+    /// -h or -V printed its text: exit code 0.
     Done,
     /// A failure that has been reported: exit code 1.
     Failure,
@@ -94,7 +94,7 @@ pub fn stderr_was_closed() -> bool {
 
 /// Sets the message for memory exhaustion, which is printed without allocating.
 pub fn out_of_memory(tool: &'static str) {
-    memory::last_words([tool, ": FATAL: Cannot allocate memory\n"]);
+    memory::set_message([tool, ": FATAL: Cannot allocate memory\n"]);
 }
 
 /// The level of a message. The values are the priorities of syslog(3).
@@ -116,7 +116,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Returns its word in messages.
+    /// Returns the name of the level in messages.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Fatal => "FATAL",
@@ -177,7 +177,7 @@ impl Report {
         self.0.threshold.fetch_add(1, Relaxed);
     }
 
-    /// Hides everything but errors in the command line (-q), until a later -v.
+    /// Hides all messages except those about the command line (-q), until a later -v.
     pub fn quiet(&self) {
         self.0.threshold.store(0, Relaxed);
     }
@@ -258,7 +258,7 @@ impl Report {
         Sink::new(move |notice| report.library(notice))
     }
 
-    /// Reports a notice of the library, in its words.
+    /// Reports a notice of the library, with the library's text.
     pub fn library(&self, notice: &Notice) {
         let level = notice.level().into();
         if self.shows(level) {
@@ -272,9 +272,9 @@ impl Report {
     }
 }
 
-/// getopt's message about an option, which begins with the name that the program was called by.
-pub fn bad_option(said: &[u8]) {
-    bare(format_args!("{}", verbatim(said)));
+/// getopt's message about an option, which begins with `argv[0]`.
+pub fn bad_option(message: &[u8]) {
+    bare(format_args!("{}", verbatim(message)));
 }
 
 /// A missing command.
@@ -299,12 +299,12 @@ fn bare(text: fmt::Arguments<'_>) {
     let _ = stdio::write_stderr(&text::bytes(format_args!("{text}\n")));
 }
 
-/// The C library's words for the errno of a failure, also where the bytes of the file are at fault: kmod has only those.
+/// Returns the C library's text for the errno of an error. Like kmod, it does so even if the contents of a file are invalid.
 fn errno_text(error: &Error) -> String {
     errno::strerror(error.errno())
 }
 
-/// The C library's words for an I/O error.
+/// Returns the C library's text for an I/O error.
 fn io_text(error: &io::Error) -> String {
     errno::strerror(errno::of(error))
 }

@@ -8,7 +8,7 @@ use oxmod::error::{Cause, Error};
 
 use super::{Exit, Report, verbatim, verbatim_path};
 
-/// What an operand of modinfo is taken for.
+/// How modinfo interprets an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakenFor {
     /// With -m: a name.
@@ -17,7 +17,7 @@ pub enum TakenFor {
     File,
     /// A name or an alias.
     Module,
-    /// What cannot be a name: its brackets do not match.
+    /// An alias: its brackets do not match, so that it cannot be a name.
     Alias,
 }
 
@@ -48,8 +48,8 @@ impl Report {
         self.error(format_args!("{what} {} not found.", verbatim(operand.as_encoded_bytes())));
     }
 
-    /// A module file that does not exist; meta.pb is read instead.
-    pub fn answered_by_meta(&self, path: &Path, meta: &Path) {
+    /// A module file that does not exist: meta.pb is read instead.
+    pub fn reading_meta_instead(&self, path: &Path, meta: &Path) {
         let (path, meta) = (verbatim_path(path), verbatim_path(meta));
         self.warning(format_args!("{path} does not exist: reading {meta} instead"));
     }

@@ -40,7 +40,7 @@ impl Report {
     }
 
     /// The meta.pb that modules are looked up in.
-    pub fn looks_in(&self, meta: &Path) {
+    pub fn looking_up_in(&self, meta: &Path) {
         self.info(format_args!("looking up modules in {}", verbatim_path(meta)));
     }
 
@@ -84,12 +84,12 @@ impl Report {
             }
             _ => {}
         }
-        let _ = self.not_inserted(module, format_args!("{}", kernel_answer(error.errno())));
+        let _ = self.not_inserted(module, format_args!("{}", kernel_error(error.errno())));
     }
 
     /// `--first-time` with a module that is loaded.
     pub fn already_loaded(&self, module: &BString) -> Exit {
-        self.not_inserted(module, format_args!("{}", kernel_answer(libc::EEXIST)))
+        self.not_inserted(module, format_args!("{}", kernel_error(libc::EEXIST)))
     }
 
     /// A module that is forbidden, or one that depends on such a module.
@@ -109,12 +109,12 @@ impl Report {
                 verbatim(command),
                 verbatim(&step.module)
             )),
-            CommandError::Circle(command) => self.circle("install", command, step.module.as_bstr()),
+            CommandError::Recursion(command) => self.recursion("install", command, step.module.as_bstr()),
         }
     }
 
-    /// A command that was not run because it runs modprobe for its own module again and again.
-    fn circle(&self, which: &str, command: &BString, module: &BStr) {
+    /// A command that was not run again because it calls modprobe for its own module.
+    fn recursion(&self, which: &str, command: &BString, module: &BStr) {
         let (command, module) = (verbatim(command), verbatim(module));
         self.error(format_args!(
             "Error running {which} command '{command}' for module {module}: \
@@ -171,8 +171,8 @@ impl Report {
             ModuleError::Kernel { errno, .. } => {
                 self.error(format_args!("could not remove '{}': {}", verbatim(module), strerror(*errno)));
             }
-            ModuleError::Command { error: CommandError::Circle(command), .. } => {
-                self.circle("remove", command, module);
+            ModuleError::Command { error: CommandError::Recursion(command), .. } => {
+                self.recursion("remove", command, module);
             }
             _ => {}
         }
@@ -194,8 +194,8 @@ impl Report {
     }
 }
 
-/// kmod's words for the errno with which the kernel refuses a module.
-pub(super) fn kernel_answer(errno: i32) -> String {
+/// Returns kmod's text for the errno with which the kernel refused a module.
+pub(super) fn kernel_error(errno: i32) -> String {
     match errno {
         libc::EEXIST => "Module already in kernel".to_owned(),
         libc::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".to_owned(),

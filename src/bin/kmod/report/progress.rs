@@ -1,7 +1,8 @@
 //! A progress bar for long work.
 //!
-//! Owns the decision whether and when it is drawn: never if standard error is not a terminal that can redraw a line, or
-//! if the environment asks for plain output; otherwise after a second, and then twice a second. Must not know the work.
+//! This module decides whether and when the bar is drawn: never if standard error is not a terminal that can redraw a
+//! line, or if the environment asks for plain output; otherwise after a second, and then twice a second. It must not know
+//! what the work is.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +34,8 @@ impl Progress {
         Self { what, bar: ProgressBar::hidden(), drawn: OnceLock::new(), next: next.into() }
     }
 
-    /// Takes a notice of progress; returns `false` for any other.
-    pub fn takes(&self, notice: &Notice) -> bool {
+    /// Handles a notice of progress; returns `false` for any other.
+    pub fn handle(&self, notice: &Notice) -> bool {
         let Notice::Depmod(DepmodNotice::Progress { done, total }) = notice else { return false };
         self.show(*done, *total);
         true

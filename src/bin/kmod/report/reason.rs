@@ -1,29 +1,29 @@
-//! The texts that the `error` objects of documents have for people.
+//! The texts of the `error` objects in JSON documents.
 
-/// Why something failed, as far as that has a text of its own; anything else has the system's text for its errno.
+/// A reason for a failure that has a text of its own. Other failures have the system's text for their errno.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// An operand stands for no module.
+    /// An operand does not stand for any module.
     NotFound,
-    /// No module serves the device.
+    /// There is no module for the device.
     #[cfg(feature = "meta")]
     NoDriver,
     /// An earlier failure ended the run.
     NotTried,
-    /// There is no module of this name.
+    /// There is no module with this name.
     Missing,
     /// The module is not loaded.
     NotLoaded,
-    /// The module is part of the kernel.
+    /// The module is built into the kernel.
     BuiltIn,
-    /// Something uses the module.
+    /// The module is in use.
     InUse,
     /// The configuration forbids the module.
     Forbidden,
-    /// A command of the configuration failed.
+    /// An install or remove command failed.
     CommandFailed,
-    /// A command of the configuration calls modprobe for its own module.
-    CommandCircle,
+    /// An install or remove command calls modprobe for its own module.
+    CommandRecursion,
 }
 
 impl Reason {
@@ -40,7 +40,7 @@ impl Reason {
             Self::InUse => "Module is in use",
             Self::Forbidden => "Module is forbidden",
             Self::CommandFailed => "The command failed",
-            Self::CommandCircle => "The command runs inside itself",
+            Self::CommandRecursion => "The command runs inside itself",
         }
     }
 }

@@ -10,25 +10,25 @@ const SHOWN: usize = 5;
 
 /// Returns the lines for one finding; `all` shows every entry.
 pub fn finding(finding: &Finding, all: bool) -> Vec<u8> {
-    let what = match &finding.wrong {
+    let what = match &finding.problem {
         Problem::Absent => "missing".into(),
         Problem::Unreadable(errno) => format!("cannot be read: {}", strerror(*errno)),
         Problem::Damaged(error) => format!("damaged: {error}"),
         Problem::Entries(difference) => counts(difference),
         Problem::Order => "the entries are in the wrong order".into(),
-        Problem::Form => "the entries are not formatted as depmod formats them".into(),
+        Problem::Format => "the entries are not formatted as depmod formats them".into(),
         Problem::Disagrees(text, difference) => format!("compared with {text}: {}", counts(difference)),
-        Problem::False(modules) => {
+        Problem::WrongRecords(modules) => {
             format!("wrong information about {}", plural(modules.len(), "module", "modules"))
         }
     };
     let mut out = format!("{}: {what}\n", finding.file).into_bytes();
-    match &finding.wrong {
+    match &finding.problem {
         Problem::Entries(difference) | Problem::Disagrees(_, difference) => {
             list(&mut out, "  - ", &difference.surplus, all);
             list(&mut out, "  + ", &difference.missing, all);
         }
-        Problem::False(modules) => list(&mut out, "  - ", modules, all),
+        Problem::WrongRecords(modules) => list(&mut out, "  - ", modules, all),
         _ => {}
     }
     out

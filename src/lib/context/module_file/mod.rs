@@ -1,6 +1,6 @@
 //! Module files, compressed or not, as the bytes of one ELF object.
 //!
-//! Connects files and codecs to a [`Source`]. Of an uncompressed file, and of an .xz file with several blocks, only the
+//! Connects files and codecs with a [`Source`]. Of an uncompressed file, or an .xz file with several blocks, only the
 //! requested parts are read and decoded; any other compressed file is decoded into a buffer that is reused for the next
 //! one. Must not interpret the object.
 //!
@@ -25,7 +25,8 @@ use xz::XzReader;
 const SMALL: u64 = 32 << 10;
 /// The number of bytes of a larger file that are read when it is opened: the ELF header.
 const HEAD: u64 = 64;
-/// The size in bytes from which on an .xz file is searched for blocks. Files with blocks of 3 MiB are hardly ever smaller.
+/// An .xz file of at least this many bytes is searched for blocks. A smaller file rarely has several blocks, which have
+/// 3 MiB of decoded data each.
 const BLOCKS_FROM: u64 = 64 << 10;
 /// The number of bytes of an uncompressed file that are read before and after a requested range. The section table is
 /// requested first; the section names are before it, and the signature is after it.
@@ -104,8 +105,8 @@ impl Opener {
         let mut first = buffers.pop().unwrap_or_default();
         first.clear();
         first.extend_from_slice(&self.raw);
-        let around = |range: Range<u64>| range.start.saturating_sub(BEFORE)..range.end.saturating_add(AFTER);
-        BlockCache::new(FileReader::new(file, size, around), first, buffers)
+        let widen = |range: Range<u64>| range.start.saturating_sub(BEFORE)..range.end.saturating_add(AFTER);
+        BlockCache::new(FileReader::new(file, size, widen), first, buffers)
     }
 }
 

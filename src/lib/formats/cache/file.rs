@@ -40,7 +40,7 @@ impl Digest {
     }
 }
 
-/// How a file was used when the indexes were made.
+/// How a file was used when the indexes were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputRole {
     /// The file was read.
@@ -49,7 +49,7 @@ pub enum InputRole {
     Output,
 }
 
-/// The circumstances under which the cache was made.
+/// The inputs and outputs of the run that wrote the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
     /// The version of the program. Another version may record other data for the same module.
@@ -73,12 +73,12 @@ pub struct CacheImage {
 /// Assembles the file around `records`, whose order is kept.
 ///
 /// Errors: limit if there are too many records.
-pub fn assemble(made: &Inputs, records: &[&[u8]]) -> Result<CacheImage, FormatError> {
+pub fn assemble(inputs: &Inputs, records: &[&[u8]]) -> Result<CacheImage, FormatError> {
     let too_many = || FormatError::new(FormatKind::Limit, "too many modules");
     let count = u32::try_from(records.len()).map_err(|_| too_many())?;
     let slots =
         count.checked_add(count / 3 + 1).and_then(u32::checked_next_power_of_two).ok_or_else(too_many)?;
-    let files = file_list(made);
+    let files = file_list(inputs);
     let mut table = vec![0; (slots as usize).checked_mul(SLOT).ok_or_else(too_many)?];
     let start = (HEADER + files.len()).next_multiple_of(8);
     let mut offset = start as u64;
@@ -95,8 +95,8 @@ pub fn assemble(made: &Inputs, records: &[&[u8]]) -> Result<CacheImage, FormatEr
     covered.extend_from_slice(&offset.to_le_bytes());
     covered.extend_from_slice(&u32::try_from(files.len()).map_err(|_| too_many())?.to_le_bytes());
     covered
-        .extend_from_slice(&made.symbol_prefix.map_or(0, |prefix| 0x100 | u32::from(prefix)).to_le_bytes());
-    covered.extend_from_slice(&maker_field(made.maker));
+        .extend_from_slice(&inputs.symbol_prefix.map_or(0, |prefix| 0x100 | u32::from(prefix)).to_le_bytes());
+    covered.extend_from_slice(&maker_field(inputs.maker));
     covered.extend_from_slice(&files);
     covered.resize(start - 16, 0);
     let head = [&MAGIC[..], &VERSION.to_le_bytes(), &crc(&covered).to_le_bytes(), &covered].concat();
@@ -110,9 +110,9 @@ fn maker_field(maker: &str) -> [u8; MAKER] {
 }
 
 /// Encodes the list of files. An entry is: role, whether the file existed, CRC, size, length of the name, name.
-fn file_list(made: &Inputs) -> Vec<u8> {
+fn file_list(inputs: &Inputs) -> Vec<u8> {
     let mut list = Vec::new();
-    for (role, name, digest) in &made.files {
+    for (role, name, digest) in &inputs.files {
         let (present, digest) = (digest.is_some(), digest.unwrap_or(Digest { size: 0, crc: 0 }));
         list.extend([u8::from(*role == InputRole::Output), u8::from(present)]);
         list.extend_from_slice(&digest.crc.to_le_bytes());
@@ -204,8 +204,8 @@ impl<S: Source> Cache<S> {
             let (&[role, present], numbers) = rest.split_first_chunk()?;
             let digest = Digest { crc: u32_at(numbers, 0)?, size: u64_at(numbers, 4)? };
             let (&len, name) = numbers.get(12..)?.split_first()?;
-            let (name, behind) = name.split_at_checked(usize::from(len))?;
-            rest = behind;
+            let (name, after) = name.split_at_checked(usize::from(len))?;
+            rest = after;
             let role = if role == 0 { InputRole::Input } else { InputRole::Output };
             Some((role, name, (present != 0).then_some(digest)))
         })

@@ -152,7 +152,7 @@ impl<'a> Record<'a> {
         Self::view(bytes).ok_or_else(damaged)
     }
 
-    /// Decodes a record whose checksum has been verified already, or that was just made; `None` if a length is wrong.
+    /// Decodes a record whose checksum has been verified already, or that was just encoded; `None` if a length is wrong.
     pub fn view(bytes: &'a [u8]) -> Option<Self> {
         let narrow = |at| u32_at(bytes, at);
         let time = |seconds, fraction| Some((u64_at(bytes, seconds)?.cast_signed(), narrow(fraction)?));
@@ -164,8 +164,8 @@ impl<'a> Record<'a> {
         };
         let mut rest = bytes.get(HEAD..)?;
         let mut part = |at| {
-            let (part, behind) = rest.split_at_checked(narrow(at)? as usize)?;
-            rest = behind;
+            let (part, after) = rest.split_at_checked(narrow(at)? as usize)?;
+            rest = after;
             Some(part)
         };
         let [path, modinfo, exports, needs, signature, build_id] =

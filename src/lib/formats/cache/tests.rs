@@ -30,7 +30,7 @@ fn record(number: usize) -> Vec<u8> {
     encode(&contents, each(), each().take(number % 7)).unwrap()
 }
 
-fn made() -> Inputs {
+fn inputs() -> Inputs {
     let files = vec![
         (InputRole::Input, "modules.builtin".to_owned(), None),
         (InputRole::Output, "modules.dep".to_owned(), Some(Digest::of(b"text"))),
@@ -41,13 +41,13 @@ fn made() -> Inputs {
 fn file(count: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
     let records: Vec<Vec<u8>> = (0..count).map(record).collect();
     let slices: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
-    let parts = assemble(&made(), &slices).unwrap();
+    let parts = assemble(&inputs(), &slices).unwrap();
     assert_eq!(parts.head.len() % 8, 0);
     ([&parts.head[..], &slices.concat(), &parts.table].concat(), records)
 }
 
 #[test]
-fn a_record_is_what_went_in() {
+fn records_are_decoded_as_encoded() {
     for number in [0, 1, 2, 3, 4, 5, 149] {
         let bytes = record(number);
         let record = Record::parse(&bytes).unwrap();
@@ -75,14 +75,14 @@ fn every_record_is_found_and_no_other() {
             assert_eq!(cache.find(path.as_bytes()), None);
         }
         assert!(cache.records().eq(records.iter().map(Vec::as_slice)));
-        let files = made().files;
+        let files = inputs().files;
         assert!(cache.files().eq(files.iter().map(|(role, name, digest)| (*role, name.as_bytes(), *digest))));
         assert_eq!(cache.symbol_prefix(), Some(b'_'));
     }
 }
 
 #[test]
-fn other_files_are_refused() {
+fn other_files_are_rejected() {
     let (bytes, _) = file(3);
     let open = |bytes: &[u8], maker| Cache::open(bytes, maker).map(|_| ()).map_err(|error| error.kind);
     assert_eq!(open(&bytes, "1.2.3"), Ok(()));
@@ -99,7 +99,7 @@ fn other_files_are_refused() {
 
 /// Whichever bit is flipped, a record that is found is identical to one that was written.
 #[test]
-fn damage_finds_nothing() {
+fn damaged_records_are_not_found() {
     let (bytes, records) = file(3);
     let (mut found, mut missed) = (0, 0);
     for at in 0..bytes.len() {

@@ -1,12 +1,12 @@
-//! The blocks of an .xz file: where they are, and the decoding of a single one.
+//! The blocks of an .xz file: their positions, and the decoding of a single block.
 //!
-//! `xz -T` and everything that compresses in threads cut the data into blocks (of 3 MiB in Debian's kernels), each of
-//! which can be decoded without the others. The [index](super::xz_index) at the file's end tells their sizes. Owns the
-//! feeding of one block to liblzma, as a stream that has no other: header, block, an index of one record,
-//! footer. So liblzma itself checks that the block is what the index says, to its checksum.
+//! `xz -T` and other programs that compress in several threads split the data into blocks (of 3 MiB in Debian's kernels),
+//! each of which can be decoded without the others. The [index](super::xz_index) at the end of the file contains their
+//! sizes. This module passes one block to liblzma as a stream that has no other blocks: header, block, an index of one
+//! record, footer. Therefore liblzma itself verifies that the block matches the index, including the checksum.
 //!
-//! Only files of a single stream without padding are taken apart; whatever else there is, damage included, is left to
-//! the decoder of whole files, which knows what to say about it.
+//! Only files that consist of a single stream without padding are split. All other files, including damaged ones, are
+//! left to the decoder of whole files, which returns the appropriate error.
 //!
 //! Contract: the .xz file format 1.2.1, sections 2 to 4.
 
@@ -23,7 +23,7 @@ use crate::error::FormatError;
 /// The size of a stream's header.
 const HEADER: usize = 12;
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
-/// The largest index that is looked at, 64 KiB: some 8,000 blocks, or 24 GB in blocks of 3 MiB.
+/// The maximum size of an index, 64 KiB. It describes about 8,000 blocks, which is 24 GB in blocks of 3 MiB.
 const MAX_INDEX: u64 = 64 << 10;
 
 /// The blocks of one file; there are two or more.
@@ -36,17 +36,17 @@ pub struct XzBlocks {
 /// One block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct XzBlock {
-    /// Where it is in the file, its padding included.
+    /// The range of the block in the file, including its padding.
     pub packed: Range<u64>,
-    /// Where its contents are in the unfolded data.
+    /// The range of its contents in the decompressed data.
     pub unpacked: Range<u64>,
-    /// Its size without padding, as the index has it.
+    /// The size without padding, as recorded in the index.
     unpadded: u64,
 }
 
 impl XzBlocks {
-    /// Finds the blocks of a file of `size` bytes, of which `read` hands over a number at an offset. `None` when the file
-    /// does not consist of several blocks, would unfold to more than [`MAX_OUTPUT`], or is damaged.
+    /// Finds the blocks of a file of `size` bytes; `read` returns a number of bytes at an offset. `None` if the file does
+    /// not consist of several blocks, has more than [`MAX_OUTPUT`] bytes of decompressed data, or is damaged.
     ///
     /// Errors: those of `read`.
     pub fn find(
@@ -81,26 +81,26 @@ impl XzBlocks {
         (whole && small).then_some(Self { header, blocks })
     }
 
-    /// All blocks, in the order of the file.
+    /// Returns all blocks, in the order of the file.
     pub fn all(&self) -> &[XzBlock] {
         &self.blocks
     }
 
-    /// The number of bytes that the file unfolds to.
+    /// Returns the size of the decompressed data.
     pub fn unpacked_size(&self) -> u64 {
         self.blocks.last().map_or(0, |block| block.unpacked.end)
     }
 
     /// Decodes `block`, whose bytes in the file are `packed`.
     ///
-    /// Errors: malformed when the block is damaged or not as the index says; limit and unsupported as for a whole file.
+    /// Errors: malformed if the block is damaged or does not match the index; limit and unsupported as for a whole file.
     pub fn decode(&self, block: &XzBlock, packed: &[u8]) -> Result<Vec<u8>, FormatError> {
         let mut stream = Stream::new_stream_decoder(MEMORY_LIMIT, 0).map_err(reason)?;
         let expected = block.unpacked.end.saturating_sub(block.unpacked.start);
         let limit = usize::try_from(expected).unwrap_or(usize::MAX);
         let mut bytes = Vec::new();
         let mut output = Output { bytes: &mut bytes, limit };
-        // One more, so that the end of the block is seen without further room.
+        // One byte more, so that the decoder reaches the end of the block without a larger buffer.
         output.expect(expected.saturating_add(1))?;
         let flags = self.header.get(6..8).unwrap_or_default();
         let record = XzRecord { unpadded: block.unpadded, unpacked: expected };
@@ -114,7 +114,7 @@ impl XzBlocks {
     }
 }
 
-/// Lets the decoder consume all of `part`.
+/// Passes all of `part` to the decoder.
 fn feed(stream: &mut Stream, mut part: &[u8], output: &mut Output<'_>) -> Result<Status, FormatError> {
     loop {
         output.make_room()?;
@@ -131,7 +131,7 @@ fn feed(stream: &mut Stream, mut part: &[u8], output: &mut Output<'_>) -> Result
     }
 }
 
-/// The blocks that an index has records of.
+/// Returns the blocks that an index describes.
 fn blocks(index: &[u8]) -> Option<Vec<XzBlock>> {
     let (mut blocks, mut packed_at, mut unpacked_at) = (Vec::new(), HEADER as u64, 0_u64);
     xz_index::each_record(index, |XzRecord { unpadded, unpacked }| {

@@ -1,7 +1,7 @@
-//! gzip, over flate2.
+//! gzip, decoded by flate2.
 //!
-//! Owns the loop over members. Behind the last member anything may follow, as zlib's `gzread` and the kernel have it;
-//! a file of several members is their concatenation.
+//! This module owns the loop over members: the contents of a file with several members are concatenated. Any data after
+//! the last member is ignored, as by zlib's `gzread` and the kernel.
 
 use std::io::{ErrorKind, Read};
 
@@ -12,7 +12,8 @@ use crate::error::FormatError;
 use crate::memory;
 
 pub(super) fn decode(mut input: &[u8], output: &mut Output<'_>) -> Result<(), FormatError> {
-    // The last member's size modulo 2^32 ends the file. Deflate cannot unfold more than 1032-fold.
+    // The last four bytes of the file are the size of the last member modulo 2^32. The size of decompressed data is at most
+    // 1032 times that of the compressed data.
     if let Some(size) = input.last_chunk().map(|&bytes| u64::from(u32::from_le_bytes(bytes))) {
         output.expect(size.min((input.len() as u64).saturating_mul(1032)))?;
     }

@@ -1,12 +1,13 @@
-//! Decompression of module files: gzip, xz and zstd, told apart by their first bytes.
+//! Decompression of module files: gzip, xz and zstd, which are detected by their first bytes.
 //!
-//! Owns the codecs and the limit against decompression bombs. Must not know what is inside. A [`Decompressor`] is
-//! meant to be kept: one a thread, with the caller's output buffer, so that thousands of files cost no fresh memory.
+//! Owns the codecs and the limit against decompression bombs. Must not interpret the contents. Callers keep one
+//! [`Decompressor`] per thread together with an output buffer, so that no memory is allocated for each of thousands of
+//! files.
 //!
-//! What is accepted follows kmod and the formats' own tools: xz files of several blocks and streams, with stream
-//! padding of a multiple of four bytes; zstd files of several frames, skippable ones included, with or without the
-//! content size; gzip files of several members. Whatever else follows the data is an error, except after gzip, where
-//! zlib (and so kmod) ignores it.
+//! The accepted files are those that kmod and the tools of the formats accept: xz files with several blocks and streams,
+//! and with stream padding of a multiple of four bytes; zstd files with several frames, including skippable ones, with or
+//! without the content size; gzip files with several members. Any other data after the end is an error, except for gzip,
+//! where zlib (and therefore kmod) ignores it.
 
 mod blocks;
 #[cfg(feature = "gzip")]
@@ -23,14 +24,15 @@ use crate::memory;
 
 pub use blocks::{XzBlock, XzBlocks};
 
-/// The most bytes that a file may unfold to: 1 GiB. The largest real module has 40 MB, with debug info 500 MB.
+/// The maximum size of decompressed data: 1 GiB. The largest real module has 40 MB, with debug info 500 MB.
 pub const MAX_OUTPUT: usize = 1 << 30;
 
-/// The most bytes reserved at once on a file's own word about its size. More grows as the data really arrives.
-const MAX_TRUST: usize = 64 << 20;
+/// The maximum number of bytes that are reserved because of the size that a file claims to have. For more data, the buffer
+/// grows as the data is decoded.
+const MAX_RESERVE: usize = 64 << 20;
 
-/// The least room to decode into.
-const MIN_ROOM: usize = 64 << 10;
+/// The minimum size of the output buffer.
+const MIN_BUFFER: usize = 64 << 10;
 
 /// A compression format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +46,10 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// How many bytes [`Compression::detect`] wants to see.
+    /// The number of bytes that [`Compression::detect`] needs.
     pub const MAGIC_SIZE: usize = 6;
 
-    /// The format that a file with these first bytes is of, `None` for an uncompressed one.
+    /// Returns the format of a file with these first bytes; `None` for an uncompressed file.
     pub fn detect(head: &[u8]) -> Option<Self> {
         const MAGICS: [(&[u8], Compression); 3] = [
             (&[0x28, 0xb5, 0x2f, 0xfd], Compression::Zstd),
@@ -58,7 +60,7 @@ impl Compression {
     }
 }
 
-/// Decodes one file after another, keeping its working memory.
+/// Decodes files one after another and keeps its working memory.
 pub struct Decompressor {
     limit: usize,
     #[cfg(feature = "zstd")]
@@ -72,7 +74,7 @@ impl Default for Decompressor {
 }
 
 impl Decompressor {
-    /// A decoder that refuses to produce more than `limit` bytes a file.
+    /// Creates a decoder with a limit of `limit` bytes of decompressed data per file.
     pub fn with_limit(limit: usize) -> Self {
         Self {
             limit,
@@ -81,11 +83,11 @@ impl Decompressor {
         }
     }
 
-    /// Replaces the contents of `output` by the decoded `input`.
+    /// Replaces the contents of `output` by the decompressed `input`.
     ///
-    /// Errors: malformed for truncated or corrupt data and for rubbish behind it; limit when it unfolds to more than
-    /// the decoder's limit or asks for an unreasonable amount of working memory; unsupported for options of a format
-    /// that its library does not know. On an error `output` holds an unspecified part of the data.
+    /// Errors: malformed for truncated or corrupt data, or other data after the end; limit if the decompressed data
+    /// exceeds the limit of the decoder, or decoding needs an unreasonable amount of memory; unsupported for options of a
+    /// format that the library for it does not know. After an error, `output` contains an unspecified part of the data.
     pub fn decompress(
         &mut self,
         compression: Compression,
@@ -119,9 +121,9 @@ fn out_of_memory() -> FormatError {
 }
 
 impl Output<'_> {
-    /// Reserves what the file says that it unfolds to, as far as that is believable.
+    /// Reserves memory for `size` bytes, the size that the file claims to have, up to [`MAX_RESERVE`].
     fn expect(&mut self, size: u64) -> Result<(), FormatError> {
-        let size = usize::try_from(size).unwrap_or(usize::MAX).min(MAX_TRUST).min(self.limit);
+        let size = usize::try_from(size).unwrap_or(usize::MAX).min(MAX_RESERVE).min(self.limit);
         self.reserve(size)
     }
 
@@ -130,7 +132,7 @@ impl Output<'_> {
         if self.bytes.len() < self.bytes.capacity() {
             return Ok(());
         }
-        self.reserve(self.bytes.len().max(MIN_ROOM))
+        self.reserve(self.bytes.len().max(MIN_BUFFER))
     }
 
     fn reserve(&mut self, size: usize) -> Result<(), FormatError> {
@@ -138,7 +140,7 @@ impl Output<'_> {
         reserved.map_err(|_| out_of_memory())
     }
 
-    /// Fails once there is more than the limit.
+    /// Errors: the data exceeds the limit.
     fn check(&self) -> Result<(), FormatError> {
         if self.bytes.len() > self.limit {
             return Err(FormatError::new(FormatKind::Limit, "decompressed data exceeds the limit"));

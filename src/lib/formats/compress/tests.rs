@@ -1,4 +1,4 @@
-//! Unit tests of decompression: every shape of file that is to be accepted, and every kind of damage.
+//! Unit tests of decompression: all forms of files that must be accepted, and all kinds of damage.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::error::FormatKind;
 
 const ALL: [Compression; 3] = [Compression::Gzip, Compression::Xz, Compression::Zstd];
 
-/// Half of it compresses well, the other half badly.
+/// Returns data of which one half compresses well and the other half badly.
 fn sample(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     (0..len)
@@ -81,7 +81,7 @@ fn zstd_without_content_size_and_with_skippable_frames() {
 }
 
 #[test]
-fn padding_and_rubbish_behind_the_data() {
+fn padding_and_trailing_data() {
     let data = sample(1000);
     let with = |compression, tail: &[u8]| unpack(&[&pack(compression, &data)[..], tail].concat());
     assert_eq!(with(Compression::Xz, &[0; 4]), Ok(data.clone()));
@@ -94,7 +94,7 @@ fn padding_and_rubbish_behind_the_data() {
 }
 
 #[test]
-fn every_truncation_is_an_error_and_no_flipped_bit_panics() {
+fn truncated_and_damaged_data() {
     let data = sample(600);
     for compression in ALL {
         let packed = pack(compression, &data);
@@ -135,7 +135,7 @@ fn a_decoder_recovers_from_an_error() {
     }
 }
 
-/// The blocks of a file in memory; each read stays inside of it.
+/// Returns the blocks of a file in memory, and checks that each read is inside the file.
 fn blocks_of(file: &[u8]) -> Option<XzBlocks> {
     let read = |offset: u64, len: usize| {
         let start = usize::try_from(offset).unwrap();
@@ -168,7 +168,7 @@ fn decode_all(file: &[u8]) -> Result<Vec<u8>, FormatKind> {
 }
 
 #[test]
-fn blocks_decode_one_by_one() {
+fn blocks_are_decoded_separately() {
     let data = sample(700_000);
     for check in [Check::None, Check::Crc32, Check::Crc64, Check::Sha256] {
         let file = pack_blocks(&[&data[..300_000], &data[300_000..300_001], &data[300_001..]], check);
@@ -180,7 +180,7 @@ fn blocks_decode_one_by_one() {
 }
 
 #[test]
-fn only_several_blocks_of_one_whole_stream_are_taken_apart() {
+fn only_single_streams_are_split_into_blocks() {
     let data = sample(1000);
     let two = pack_blocks(&[&data[..500], &data[500..]], Check::Crc32);
     assert!(blocks_of(&two).is_some());
@@ -193,7 +193,7 @@ fn only_several_blocks_of_one_whole_stream_are_taken_apart() {
     }
 }
 
-/// Whatever is damaged, a block is either what it was or an error, and the other one is left alone.
+/// A damaged block results in an error or in the original data, and does not affect the other block.
 #[test]
 fn a_damaged_block_is_an_error() {
     let data = sample(1000);

@@ -1,14 +1,15 @@
-//! zstd, over libzstd's streaming decoder, which with all input at hand and room enough decodes in a single pass.
+//! zstd, decoded by libzstd's streaming decoder, which needs only one call if all input is available and the output buffer
+//! is large enough.
 //!
-//! Owns the loop over frames. The decoder's own limit of 128 MiB for a window holds (what `zstd -d` accepts without
-//! `--long`); working memory needs no other.
+//! This module owns the loop over frames. Working memory is limited by the decoder's own limit of 128 MiB for a window,
+//! which is the limit of `zstd -d` without `--long`.
 
 use zstd::zstd_safe::{self, DCtx, InBuffer, OutBuffer, ResetDirective};
 
 use super::{Output, out_of_memory};
 use crate::error::{FormatError, FormatKind};
 
-/// A decoding context, made for the first file and kept from file to file.
+/// A decoding context, created for the first file and reused for the others.
 #[derive(Default)]
 pub(super) struct Decoder {
     context: Option<DCtx<'static>>,
@@ -30,13 +31,13 @@ impl Decoder {
             let filled = output.bytes.len();
             let mut buffer = OutBuffer::around_pos(&mut *output.bytes, filled);
             let consumed = input.pos();
-            let wanted = context.decompress_stream(&mut buffer, &mut input).map_err(reason)?;
+            let needed = context.decompress_stream(&mut buffer, &mut input).map_err(reason)?;
             output.check()?;
             let exhausted = input.pos() == input.src.len();
-            if wanted == 0 && exhausted {
+            if needed == 0 && exhausted {
                 return Ok(());
             }
-            // Wants more input but there is none, and has nothing left to hand out.
+            // The decoder needs more input, but there is none, and it has no more output.
             if exhausted && input.pos() == consumed && output.bytes.len() == filled {
                 return Err(FormatError::malformed("zstd data is truncated"));
             }
@@ -53,7 +54,7 @@ fn reason(code: usize) -> FormatError {
         "Unsupported parameter" | "Version not supported" | "Dictionary mismatch" => {
             FormatError::new(FormatKind::Unsupported, "zstd data uses an unknown option or a dictionary")
         }
-        "Unknown frame descriptor" => FormatError::malformed("rubbish behind the zstd data"),
+        "Unknown frame descriptor" => FormatError::malformed("garbage after the zstd data"),
         _ => FormatError::malformed("zstd data is corrupt"),
     }
 }

@@ -31,9 +31,9 @@ struct Word<'a> {
 impl Config {
     /// Adds the module parameters and the blacklist of the kernel command line. Origins name `path`.
     ///
-    /// A module name with unpaired brackets is skipped with [`Notice::BadCommandLineName`].
+    /// A module name with unmatched brackets is skipped with [`Notice::BadCommandLineName`].
     pub fn parse_command_line(&mut self, path: &Path, bytes: &[u8], sink: &Sink) {
-        let origin = Origin { path: Arc::from(path), line: 0, author: OriginKind::Administrator };
+        let origin = Origin { path: Arc::from(path), line: 0, kind: OriginKind::Administrator };
         let text = until_nul(bytes.get(..LIMIT).unwrap_or(bytes));
         for word in words(text) {
             let Ok(module) = name::normalize_alias(word.module) else {

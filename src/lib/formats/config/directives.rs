@@ -35,7 +35,7 @@ impl From<Option<()>> for Verdict {
 pub(super) fn read(
     path: &Path,
     bytes: &[u8],
-    author: OriginKind,
+    kind: OriginKind,
     sink: &Sink,
     bad: fn(PathBuf, u32, BString) -> Notice,
     mut take: impl FnMut(&[u8], Fields<'_>, Origin) -> Verdict,
@@ -44,7 +44,7 @@ pub(super) fn read(
     for line in lines(bytes) {
         let mut words = fields(&line.text);
         let Some(directive) = words.next() else { continue };
-        let origin = Origin { path: Arc::clone(&shared), line: line.number, author };
+        let origin = Origin { path: Arc::clone(&shared), line: line.number, kind };
         let (line, word) = (line.number, || directive.into());
         match take(directive, words, origin) {
             Verdict::Taken => {}

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn backslashes_vanish() {
+    fn backslashes_are_removed() {
         assert_eq!(texts(br#"a\"b\\c\"#), [(br#"a"b\c"#.to_vec(), 1)]);
     }
 

@@ -13,7 +13,7 @@ mod tests {
     use super::names;
 
     #[test]
-    fn comments_and_blanks_are_no_names() {
+    fn comments_and_blanks_are_skipped() {
         let text = b"# first\n\n  loop \n\tdm-mod\r\n;x\n #y\nlast \xff";
         assert_eq!(names(text).collect::<Vec<_>>(), [&b"loop"[..], b"dm-mod", b"last \xff"]);
     }

@@ -12,7 +12,7 @@ use bstr::BString;
 
 use crate::name;
 
-/// The author of an entry. Where several lines add up, those of the first author come first.
+/// The origin of an entry. If the lines of both kinds apply to a module, those of the first kind come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OriginKind {
     /// The administrator or a package: configuration files, the kernel command line.
@@ -29,8 +29,8 @@ pub struct Origin {
     /// The last physical line of the logical line, counted from 1; 0 for the kernel command line, which does not have
     /// lines.
     pub line: u32,
-    /// The author of the entry.
-    pub author: OriginKind,
+    /// Whether the administrator or a module wrote the entry.
+    pub kind: OriginKind,
 }
 
 /// `alias PATTERN MODULE`.
@@ -184,7 +184,7 @@ impl Config {
     /// of the administrator before those of the modules.
     pub fn softdeps_of(&self, module: &[u8]) -> Softdeps<'_> {
         let matching = self.softdeps.iter().filter(|entry| name::fnmatch(&entry.pattern, module));
-        let lines = by_author(matching, |entry| entry.origin.author);
+        let lines = by_kind(matching, |entry| entry.origin.kind);
         Softdeps {
             pre: distinct(lines.iter().flat_map(|entry| &entry.pre)),
             post: distinct(lines.iter().flat_map(|entry| &entry.post)),
@@ -194,7 +194,7 @@ impl Config {
     /// Returns the weak dependencies of the normalised `module`. Lines add up as in [`softdeps_of`](Self::softdeps_of).
     pub fn weakdeps_of(&self, module: &[u8]) -> Vec<&BString> {
         let matching = self.weakdeps.iter().filter(|entry| name::fnmatch(&entry.pattern, module));
-        let lines = by_author(matching, |entry| entry.origin.author);
+        let lines = by_kind(matching, |entry| entry.origin.kind);
         distinct(lines.iter().flat_map(|entry| &entry.modules))
     }
 }
@@ -204,9 +204,9 @@ fn first_match<'a>(commands: &'a [Command], module: &[u8]) -> Option<&'a Command
 }
 
 /// Sorts the administrator's entries before the modules', keeping the order parsed within each.
-fn by_author<'c, T>(entries: impl Iterator<Item = &'c T>, author: fn(&T) -> OriginKind) -> Vec<&'c T> {
+fn by_kind<'c, T>(entries: impl Iterator<Item = &'c T>, kind: fn(&T) -> OriginKind) -> Vec<&'c T> {
     let mut entries: Vec<&T> = entries.collect();
-    entries.sort_by_key(|entry| author(entry));
+    entries.sort_by_key(|entry| kind(entry));
     entries
 }
 

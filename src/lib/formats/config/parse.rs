@@ -25,10 +25,10 @@ impl Config {
         self.parse_of(OriginKind::Administrator, path, bytes, sink);
     }
 
-    /// Does the same as [`parse`](Self::parse) for a file written by `author`.
-    pub fn parse_of(&mut self, author: OriginKind, path: &Path, bytes: &[u8], sink: &Sink) {
+    /// Does the same as [`parse`](Self::parse) for a file of another origin.
+    pub fn parse_of(&mut self, kind: OriginKind, path: &Path, bytes: &[u8], sink: &Sink) {
         let bad = |path, line, word| Notice::BadConfigLine { path, line, word };
-        read(path, bytes, author, sink, bad, |directive, words, origin| match directive {
+        read(path, bytes, kind, sink, bad, |directive, words, origin| match directive {
             b"include" | b"config" => Verdict::Deprecated,
             directive => self.add(directive, words, origin).into(),
         });

@@ -63,7 +63,7 @@ fn bad_lines() {
 }
 
 #[test]
-fn softdep_lists_switch_and_drop_what_comes_first() {
+fn softdep_lists_are_parsed() {
     let (config, _) = parse(b"softdep a x pre: b-c pre:d post: e\x0bf\r pre: g\nsoftdep a* post: z\n");
     assert_eq!(config.softdeps[0].pre, ["b-c", "pre:d", "g"]);
     assert_eq!(config.softdeps[0].post, ["e", "f"]);
@@ -73,7 +73,7 @@ fn softdep_lists_switch_and_drop_what_comes_first() {
 }
 
 #[test]
-fn dependency_lines_add_up_the_modules_own_last() {
+fn dependency_lines_are_merged() {
     let mut config = Config::default();
     let modules = b"softdep a pre: b-c d post: z\nweakdep a d\n";
     config.parse_of(OriginKind::Modules, Path::new("/m/modules.softdep"), modules, &Sink::none());
@@ -91,23 +91,23 @@ fn dependency_lines_add_up_the_modules_own_last() {
 }
 
 #[test]
-fn forbidden_modules_and_why() {
+fn forbidden_modules_and_reasons() {
     let (config, bad) = parse(
         b"forbid x-y\nforbid a*  CVE-1,  see\twiki \r\nforbid ab later\nforbid\nforbid [ x\nforbid c  \n",
     );
     assert_eq!(bad, ["4 forbid", "5 forbid"]);
-    let told = |module: &[u8]| {
+    let found = |module: &[u8]| {
         let entry = config.forbidden(module)?;
         Some((entry.origin.line, entry.reason.as_ref().map(ToString::to_string)))
     };
-    assert_eq!(told(b"x_y"), Some((1, None)));
-    assert_eq!(told(b"ab"), Some((2, Some("CVE-1,  see\twiki".to_owned()))));
-    assert_eq!(told(b"c"), Some((6, None)));
-    assert_eq!(told(b"x"), None);
+    assert_eq!(found(b"x_y"), Some((1, None)));
+    assert_eq!(found(b"ab"), Some((2, Some("CVE-1,  see\twiki".to_owned()))));
+    assert_eq!(found(b"c"), Some((6, None)));
+    assert_eq!(found(b"x"), None);
 }
 
 #[test]
-fn questions() {
+fn entries_of_a_module_are_found() {
     let (config, _) = parse(
         b"options a x=1\noptions al-ias y=2\noptions b z=3\noptions a w=4\nalias p* a\nalias pq b\n\
         install a* one\ninstall a two\n",

@@ -124,7 +124,7 @@ fn exports_and_needs_of_every_class_and_byte_order() {
 }
 
 #[test]
-fn a_namespace_is_no_symbol() {
+fn namespaces_are_not_symbols() {
     let target = TARGETS[0];
     let strings = || ("__ksymtab_strings", b"foo\0MY_NS\0bar\0\0".to_vec());
     let named = [
@@ -187,7 +187,7 @@ fn crcs_in_a_large_section_and_outside_of_any() {
 }
 
 #[test]
-fn build_id_behind_another_note() {
+fn the_build_id_may_follow_another_note() {
     for target in TARGETS {
         let note = |name: &[u8], kind: u64, data: &[u8]| {
             let sizes =
@@ -215,7 +215,7 @@ fn kind(bytes: &[u8]) -> Option<FormatKind> {
 }
 
 #[test]
-fn no_truncation_and_no_flipped_byte_panics() {
+fn damaged_objects_do_not_cause_panics() {
     for target in TARGETS {
         let [symtab, strtab] = symbols(target, &[Symbol("__crc_x", GLOBAL, 1, 0), Symbol("y", GLOBAL, 0, 0)]);
         let sections = [("crc", vec![1; 4]), symtab, strtab, ("__versions", version(target, "y", 1))];
@@ -237,7 +237,7 @@ fn no_truncation_and_no_flipped_byte_panics() {
 }
 
 #[test]
-fn names_that_overlap_cannot_unfold_without_limit() {
+fn overlapping_names_are_limited() {
     let target = TARGETS[0];
     let names = [vec![b'x'; 1 << 20], vec![0]].concat();
     let mut table = vec![0; 24];

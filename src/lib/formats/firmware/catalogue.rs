@@ -1,9 +1,9 @@
 //! The contents of a firmware directory: files and links by path, and the resolution of a name to a file.
 //!
 //! Must not access the disk. The caller resolves links that lead out of the directory and puts the result in their
-//! place with [`Catalogue::lead`]; an unresolved link of this kind leads nowhere. At most 40 links are followed for a
-//! name. WHENCE may add links to those that exist; in a directory of compressed files, such a link leads from a name
-//! with a suffix to the target with the same suffix. Must not know the contents of files.
+//! place with [`Catalogue::replace_outward`]; an unresolved link of this kind is an error. At most 40 links are followed
+//! for a name. WHENCE may declare further links; in a directory of compressed files, such a link leads from a name with
+//! a suffix to the target with the same suffix. Must not know the contents of files.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +23,8 @@ pub enum CatalogueNode {
         source: BString,
         /// Its size in bytes, as far as it is known.
         size: u64,
-        /// Other files that could be meant, if the source is ambiguous.
-        rivals: Vec<BString>,
+        /// The other candidates, if the source is ambiguous.
+        alternatives: Vec<BString>,
     },
     /// A symbolic link.
     Link(BString),
@@ -35,7 +35,7 @@ pub enum CatalogueNode {
 pub struct Catalogue {
     nodes: BTreeMap<BString, CatalogueNode>,
     /// Links that WHENCE declares, by their names without suffix.
-    said: BTreeMap<BString, BString>,
+    declared: BTreeMap<BString, BString>,
     /// The links that lead out of the directory, each with the links that follow it outside, as paths on the disk and
     /// targets. The nodes contain what these links lead to, as if it were in their place.
     outward: BTreeMap<BString, Vec<(BString, BString)>>,
@@ -65,7 +65,7 @@ impl Steps {
 
 /// A resolved path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Followed {
+pub struct ResolvedFile {
     /// The links that were followed, in order: path, and target as written.
     pub links: Vec<(BString, BString)>,
     /// The path of the file.
@@ -91,7 +91,8 @@ pub enum Unavailable {
     TooMany,
 }
 
-type Way = (Vec<(BString, BString)>, BString);
+/// The links that were followed, and the path that they lead to.
+type Route = (Vec<(BString, BString)>, BString);
 
 impl Catalogue {
     /// Adds the entry at a path, replacing an earlier one.
@@ -99,52 +100,57 @@ impl Catalogue {
         self.nodes.insert(path, node);
     }
 
-    /// Adds a link that WHENCE declares. An existing entry at the path takes precedence. Returns the known target of
-    /// the link if it differs from `target`.
-    pub fn say(&mut self, path: BString, target: BString) -> Option<BString> {
+    /// Adds a link that WHENCE declares. An existing entry at the path takes precedence. If the link is already known
+    /// with a target that differs from `target`, returns that target.
+    pub fn declare_link(&mut self, path: BString, target: BString) -> Option<BString> {
         let other = match self.nodes.get(&path) {
             _ if has_below(&self.nodes, &path) => return None,
             Some(CatalogueNode::File { .. }) => {
-                self.said.entry(path).or_insert(target);
+                self.declared.entry(path).or_insert(target);
                 return None;
             }
-            Some(CatalogueNode::Link(there)) => Some(there),
-            None => self.said.get(&path),
+            Some(CatalogueNode::Link(existing)) => Some(existing),
+            None => self.declared.get(&path),
         };
         if let Some(other) = other {
             return (*other != target).then(|| other.clone());
         }
-        self.said.insert(path, target);
+        self.declared.insert(path, target);
         None
     }
 
     /// Returns the links that lead out of the directory and have not been resolved yet.
-    pub fn leaving(&self) -> Vec<BString> {
+    pub fn outward_links(&self) -> Vec<BString> {
         let links = self
             .nodes
             .iter()
             .filter(|(_, node)| matches!(node, CatalogueNode::Link(_)))
             .map(|(path, _)| path);
         let leaves =
-            |link: &&BString| matches!(self.real(link), Err(Unavailable::Leaves(at)) if at == **link);
+            |link: &&BString| matches!(self.follow(link), Err(Unavailable::Leaves(at)) if at == **link);
         links.filter(leaves).cloned().collect()
     }
 
     /// Replaces a link that leads out of the directory by what it leads to: a file or another link; `None` for a
     /// directory, whose contents the caller adds, or if the target does not exist. `links` are the links on the way to
     /// the target as they are on the disk, starting with this one.
-    pub fn lead(&mut self, link: BString, links: Vec<(BString, BString)>, to: Option<CatalogueNode>) {
+    pub fn replace_outward(
+        &mut self,
+        link: BString,
+        links: Vec<(BString, BString)>,
+        to: Option<CatalogueNode>,
+    ) {
         self.nodes.remove(&link);
         self.nodes.extend(to.map(|node| (link.clone(), node)));
         self.outward.insert(link, links);
     }
 
-    /// Whether the entry at a path was put there by [`Catalogue::lead`].
+    /// Whether the entry at a path replaces a link, see [`Catalogue::replace_outward`].
     pub fn leads_out(&self, path: &[u8]) -> bool {
         self.outward.contains_key(path.as_bstr())
     }
 
-    /// Returns the links on the disk that lead out of the directory on the way to a path that has no other links.
+    /// Returns the links on the disk that lead out of the directory and are part of a path, which has no other links.
     pub fn outward(&self, path: &[u8]) -> impl Iterator<Item = &(BString, BString)> {
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         let heads =
@@ -160,13 +166,13 @@ impl Catalogue {
     /// Returns the entry at exactly this path.
     pub fn node(&self, path: &[u8]) -> Option<Cow<'_, CatalogueNode>> {
         let node = self.nodes.get(path.as_bstr()).map(Cow::Borrowed);
-        node.or_else(|| self.said_node(path))
+        node.or_else(|| self.declared_node(path))
     }
 
     /// Returns the link that WHENCE declares at exactly this path.
-    fn said_node(&self, path: &[u8]) -> Option<Cow<'_, CatalogueNode>> {
+    fn declared_node(&self, path: &[u8]) -> Option<Cow<'_, CatalogueNode>> {
         let link = |plain: &[u8], suffix: &str| {
-            let target = self.said.get(plain.as_bstr())?;
+            let target = self.declared.get(plain.as_bstr())?;
             Some(Cow::Owned(CatalogueNode::Link([target.as_slice(), suffix.as_bytes()].concat().into())))
         };
         let (plain, suffix) = name::plain(path);
@@ -176,39 +182,39 @@ impl Catalogue {
     /// Resolves a path to a file.
     ///
     /// Errors: the reason why it does not lead to a file.
-    pub fn chase(&self, path: &[u8]) -> Result<Followed, Unavailable> {
-        self.chase_by(path, |path| self.node(path))
+    pub fn resolve(&self, path: &[u8]) -> Result<ResolvedFile, Unavailable> {
+        self.resolve_with(path, |path| self.node(path))
     }
 
-    /// Does the same as [`Catalogue::chase`], but declared links take precedence over existing entries. For directories
+    /// Does the same as [`Catalogue::resolve`], but declared links take precedence over existing entries. For directories
     /// whose contents are not certain.
     ///
     /// Errors: the reason why it does not lead to a file.
-    pub fn chase_said(&self, path: &[u8]) -> Result<Followed, Unavailable> {
-        self.chase_by(path, |path| self.said_node(path).or_else(|| self.node(path)))
+    pub fn resolve_declared_first(&self, path: &[u8]) -> Result<ResolvedFile, Unavailable> {
+        self.resolve_with(path, |path| self.declared_node(path).or_else(|| self.node(path)))
     }
 
     /// Returns the path with the links to its directory resolved; `None` if that directory does not exist.
     pub fn locate(&self, path: &[u8]) -> Option<BString> {
         let (dir, last) = path.rsplit_once_str("/").unwrap_or((b"", path));
-        let (_, dir) = self.real(dir).ok()?;
+        let (_, dir) = self.follow(dir).ok()?;
         Some(name::join(&dir, last))
     }
 
-    fn chase_by<'c>(
+    fn resolve_with<'c>(
         &'c self,
         path: &[u8],
         node: impl Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>,
-    ) -> Result<Followed, Unavailable> {
+    ) -> Result<ResolvedFile, Unavailable> {
         let (links, end) = self.walk(path, node)?;
         match self.nodes.get(&end) {
-            Some(CatalogueNode::File { .. }) => Ok(Followed { links, file: end }),
+            Some(CatalogueNode::File { .. }) => Ok(ResolvedFile { links, file: end }),
             _ => Err(Unavailable::Directory(end)),
         }
     }
 
     /// Resolves a path to an existing file or directory.
-    fn real(&self, path: &[u8]) -> Result<Way, Unavailable> {
+    fn follow(&self, path: &[u8]) -> Result<Route, Unavailable> {
         self.walk(path, |path| self.node(path))
     }
 
@@ -217,14 +223,15 @@ impl Catalogue {
         &'c self,
         path: &[u8],
         node: impl Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>,
-    ) -> Result<Way, Unavailable> {
-        let mut inside = Inside { catalogue: self, path, node, here: BString::default(), links: Vec::new() };
-        path_walk::walk(&mut inside, path)?;
-        Ok((inside.links, inside.here))
+    ) -> Result<Route, Unavailable> {
+        let mut position =
+            Position { catalogue: self, path, node, here: BString::default(), links: Vec::new() };
+        path_walk::walk(&mut position, path)?;
+        Ok((position.links, position.here))
     }
 
     fn is_directory(&self, path: &[u8]) -> bool {
-        has_below(&self.nodes, path) || has_below(&self.said, path)
+        has_below(&self.nodes, path) || has_below(&self.declared, path)
     }
 
     /// Returns the names without suffix below the directory `start` that a pattern matches, relative to it and sorted.
@@ -262,19 +269,19 @@ impl Catalogue {
 
     /// Returns the names in a directory, after resolving links.
     fn children(&self, directory: &[u8]) -> BTreeSet<BString> {
-        let Ok((_, directory)) = self.real(directory) else { return BTreeSet::new() };
+        let Ok((_, directory)) = self.follow(directory) else { return BTreeSet::new() };
         let mut inside = directory;
         if !inside.is_empty() {
             inside.push(b'/');
         }
         let mut names = children_in(&self.nodes, &inside);
-        names.extend(children_in(&self.said, &inside));
+        names.extend(children_in(&self.declared, &inside));
         names
     }
 }
 
-/// A position in a catalogue, with the links on the way there, each once.
-struct Inside<'c, 'p, F> {
+/// A position in a catalogue, with the links that led there, each once.
+struct Position<'c, 'p, F> {
     catalogue: &'c Catalogue,
     /// The path of the walk.
     path: &'p [u8],
@@ -283,7 +290,7 @@ struct Inside<'c, 'p, F> {
     links: Vec<(BString, BString)>,
 }
 
-impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> PathTree for Inside<'c, '_, F> {
+impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> PathTree for Position<'c, '_, F> {
     /// Its number among the links.
     type Link = usize;
     type Error = Unavailable;
@@ -291,9 +298,9 @@ impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> PathTree for Inside<'c,
     fn up(&mut self, of: Option<&usize>) -> Result<(), Unavailable> {
         let outward = &self.catalogue.outward;
         let link = of.and_then(|&of| self.links.get(of));
-        // What is above a directory elsewhere is there too, for all links but those that were put here.
-        let put_here = link.is_some_and(|(link, _)| outward.contains_key(link));
-        if self.here.is_empty() || (outward.contains_key(&self.here) && !put_here) {
+        // The parent of a directory outside is outside too, except for a link whose target the caller has replaced.
+        let is_replaced = link.is_some_and(|(link, _)| outward.contains_key(link));
+        if self.here.is_empty() || (outward.contains_key(&self.here) && !is_replaced) {
             return Err(Unavailable::Leaves(link.map_or_else(|| self.path.into(), |(link, _)| link.clone())));
         }
         let end = self.here.rfind_byte(b'/').unwrap_or(0);
@@ -321,7 +328,7 @@ impl<'c, F: Fn(&[u8]) -> Option<Cow<'c, CatalogueNode>>> PathTree for Inside<'c,
                 return Ok(PathEntry::Link(at, target.to_vec()));
             }
             Some(CatalogueNode::File { .. }) if is_last => self.here = next,
-            // Of a list, an ending may be both.
+            // In a list of files, the ending of a path may be both a file and a directory.
             _ if self.catalogue.is_directory(&next) => self.here = next,
             Some(CatalogueNode::File { .. }) => return Err(Unavailable::NoDirectory(next)),
             None => return Err(Unavailable::Absent),

@@ -13,4 +13,4 @@ pub mod name;
 mod tests;
 pub mod whence;
 
-pub use catalogue::{Catalogue, CatalogueNode, Followed, Steps, Unavailable};
+pub use catalogue::{Catalogue, CatalogueNode, ResolvedFile, Steps, Unavailable};

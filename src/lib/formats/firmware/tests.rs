@@ -6,7 +6,7 @@ use super::whence::{Whence, WhenceFile, WhenceLink};
 use super::*;
 
 fn file() -> CatalogueNode {
-    CatalogueNode::File { source: "x".into(), size: 1, rivals: Vec::new() }
+    CatalogueNode::File { source: "x".into(), size: 1, alternatives: Vec::new() }
 }
 
 fn catalogue(files: &[&str], links: &[(&str, &str)]) -> Catalogue {
@@ -21,18 +21,18 @@ fn catalogue(files: &[&str], links: &[(&str, &str)]) -> Catalogue {
 }
 
 /// The resolved path as `link>link=file`, or the reason why it does not resolve.
-fn way(catalogue: &Catalogue, path: &str) -> String {
-    match catalogue.chase(path.as_bytes()) {
-        Ok(chased) => {
-            let links: Vec<String> = chased.links.iter().map(|(link, _)| link.to_string()).collect();
-            format!("{}={}", links.join(">"), chased.file)
+fn resolved(catalogue: &Catalogue, path: &str) -> String {
+    match catalogue.resolve(path.as_bytes()) {
+        Ok(resolved) => {
+            let links: Vec<String> = resolved.links.iter().map(|(link, _)| link.to_string()).collect();
+            format!("{}={}", links.join(">"), resolved.file)
         }
-        Err(dead) => format!("{dead:?}"),
+        Err(reason) => format!("{reason:?}"),
     }
 }
 
 #[test]
-fn links_are_followed_and_named() {
+fn links_are_followed() {
     let catalogue = catalogue(
         &["a/b.bin", "c.bin.xz", "deep/er/f"],
         &[
@@ -72,7 +72,7 @@ fn links_are_followed_and_named() {
         ("deep/e", "Absent"),
         ("", "Directory(\"\")"),
     ] {
-        assert_eq!(way(&catalogue, path), expected, "{path}");
+        assert_eq!(resolved(&catalogue, path), expected, "{path}");
     }
 }
 
@@ -88,56 +88,56 @@ fn links_that_lead_out() {
         ("no", ".."),
     ];
     let mut catalogue = catalogue(&["f"], &links);
-    assert_eq!(catalogue.leaving(), ["abs", "d/up", "dir", "no"]);
-    assert_eq!(way(&catalogue, "by"), "Leaves(\"abs\")");
+    assert_eq!(catalogue.outward_links(), ["abs", "d/up", "dir", "no"]);
+    assert_eq!(resolved(&catalogue, "by"), "Leaves(\"abs\")");
     let chain = |links: &[&str]| links.iter().map(|link| ((*link).into(), "t".into())).collect::<Vec<_>>();
-    catalogue.lead("abs".into(), chain(&["abs", "/x/y"]), Some(file()));
-    catalogue.lead("d/up".into(), chain(&["d/up"]), Some(CatalogueNode::Link("../f".into())));
-    catalogue.lead("dir".into(), chain(&["dir"]), None);
+    catalogue.replace_outward("abs".into(), chain(&["abs", "/x/y"]), Some(file()));
+    catalogue.replace_outward("d/up".into(), chain(&["d/up"]), Some(CatalogueNode::Link("../f".into())));
+    catalogue.replace_outward("dir".into(), chain(&["dir"]), None);
     catalogue.insert("dir/f".into(), file());
     // The parent of that directory is not the parent of the link to it.
-    assert_eq!(catalogue.leaving(), ["no", "over"]);
+    assert_eq!(catalogue.outward_links(), ["no", "over"]);
     for (path, expected) in
         [("by", "by=abs"), ("d/up", "d/up=f"), ("dir/f", "=dir/f"), ("over", "Leaves(\"over\")")]
     {
-        assert_eq!(way(&catalogue, path), expected, "{path}");
+        assert_eq!(resolved(&catalogue, path), expected, "{path}");
     }
     let outward =
         |path: &str| catalogue.outward(path.as_bytes()).map(|(link, _)| link.to_string()).collect::<Vec<_>>();
     assert_eq!(outward("abs"), ["abs", "/x/y"]);
     assert_eq!((outward("dir/f"), outward("f")), (vec!["dir".to_owned()], Vec::new()));
     assert!(catalogue.leads_out(b"dir") && !catalogue.leads_out(b"dir/f"));
-    catalogue.lead("no".into(), Vec::new(), None);
-    assert_eq!(way(&catalogue, "no"), "Absent");
+    catalogue.replace_outward("no".into(), Vec::new(), None);
+    assert_eq!(resolved(&catalogue, "no"), "Absent");
 }
 
 #[test]
-fn links_of_whence_keep_the_suffix() {
+fn declared_links_keep_the_suffix() {
     let mut catalogue = catalogue(&["b.bin.xz", "dir/x.bin.zst", "there"], &[("real", "there")]);
-    assert_eq!(catalogue.say("a.bin".into(), "b.bin".into()), None);
-    assert_eq!(catalogue.say("new/d".into(), "../dir".into()), None);
-    assert_eq!(way(&catalogue, "a.bin"), "Absent");
-    assert_eq!(way(&catalogue, "a.bin.xz"), "a.bin.xz=b.bin.xz");
-    assert_eq!(way(&catalogue, "a.bin.zst"), "Absent");
-    assert_eq!(way(&catalogue, "new/d/x.bin.zst"), "new/d=dir/x.bin.zst");
+    assert_eq!(catalogue.declare_link("a.bin".into(), "b.bin".into()), None);
+    assert_eq!(catalogue.declare_link("new/d".into(), "../dir".into()), None);
+    assert_eq!(resolved(&catalogue, "a.bin"), "Absent");
+    assert_eq!(resolved(&catalogue, "a.bin.xz"), "a.bin.xz=b.bin.xz");
+    assert_eq!(resolved(&catalogue, "a.bin.zst"), "Absent");
+    assert_eq!(resolved(&catalogue, "new/d/x.bin.zst"), "new/d=dir/x.bin.zst");
     let expanded = catalogue.expand(b"", b"new/*/x*", &mut Steps::default());
     assert_eq!(expanded.unwrap(), ["new/d/x.bin".into()].into());
     // Existing entries take precedence; only a different target is reported.
-    assert_eq!(catalogue.say("there".into(), "b.bin".into()), None);
-    assert_eq!(catalogue.say("real".into(), "there".into()), None);
-    assert_eq!(catalogue.say("real".into(), "b.bin".into()), Some("there".into()));
-    assert_eq!(catalogue.say("a.bin".into(), "c.bin".into()), Some("b.bin".into()));
-    assert_eq!(way(&catalogue, "there"), "=there");
+    assert_eq!(catalogue.declare_link("there".into(), "b.bin".into()), None);
+    assert_eq!(catalogue.declare_link("real".into(), "there".into()), None);
+    assert_eq!(catalogue.declare_link("real".into(), "b.bin".into()), Some("there".into()));
+    assert_eq!(catalogue.declare_link("a.bin".into(), "c.bin".into()), Some("b.bin".into()));
+    assert_eq!(resolved(&catalogue, "there"), "=there");
     // A directory is an existing entry too; if the contents are not certain, the declared link wins.
-    assert_eq!(catalogue.say("dir".into(), "b".into()), None);
-    assert_eq!(way(&catalogue, "dir/x.bin.zst"), "=dir/x.bin.zst");
-    assert_eq!(catalogue.say("b.bin.xz".into(), "dir/x.bin.zst".into()), None);
-    assert_eq!(way(&catalogue, "b.bin.xz"), "=b.bin.xz");
-    assert_eq!(catalogue.chase_said(b"b.bin.xz").unwrap().file, "dir/x.bin.zst");
+    assert_eq!(catalogue.declare_link("dir".into(), "b".into()), None);
+    assert_eq!(resolved(&catalogue, "dir/x.bin.zst"), "=dir/x.bin.zst");
+    assert_eq!(catalogue.declare_link("b.bin.xz".into(), "dir/x.bin.zst".into()), None);
+    assert_eq!(resolved(&catalogue, "b.bin.xz"), "=b.bin.xz");
+    assert_eq!(catalogue.resolve_declared_first(b"b.bin.xz").unwrap().file, "dir/x.bin.zst");
 }
 
 #[test]
-fn patterns_stand_for_names() {
+fn patterns_are_expanded() {
     let catalogue = catalogue(
         &[
             "s/a-sdio.x.bin",
@@ -167,7 +167,7 @@ fn patterns_stand_for_names() {
 }
 
 #[test]
-fn patterns_that_stand_for_too_much_are_given_up() {
+fn the_number_of_matches_is_limited() {
     let names: Vec<String> = (0..50).map(|n| format!("l{n}")).collect();
     let links: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), ".")).collect();
     let catalogue = catalogue(&["f"], &links);
@@ -179,7 +179,7 @@ fn patterns_that_stand_for_too_much_are_given_up() {
 }
 
 #[test]
-fn names() {
+fn names_are_tidied_and_matched() {
     assert_eq!(name::tidy(b"/a//./b/"), Some("a/b".into()));
     for bad in [&b""[..], b"/", b".", b"..", b"a/../b", b"a\0b", &[b'a'; 4096]] {
         assert_eq!(name::tidy(bad), None);
@@ -201,7 +201,7 @@ Link: l.bin -> a/b.bin\nLink: \"l 2\"->a/with\\ blank.bin\nLink:\tdir\t->\ta  \n
 ---\nDriver: last - x\nFile: a\\ b\r\nInfo: File: no\nLink: broken\nLink: x -> \nFile:\nLink: \"x -> y\nLink: a -> b -> c\n";
 
 #[test]
-fn whence_is_read() {
+fn whence_is_parsed() {
     let whence = Whence::parse(SAMPLE.as_bytes());
     let file = |name: &str, raw, section| WhenceFile { name: name.into(), raw, section };
     assert_eq!(
@@ -226,7 +226,7 @@ fn whence_is_read() {
 }
 
 #[test]
-fn prototext_has_its_own_quotes() {
+fn prototext_strings_are_quoted() {
     let mut spec = fsspec::FsSpec::default();
     spec.file(b"/a\"b\\c\n\x011", "/\u{e9}".as_bytes(), 0o444).unwrap();
     spec.link(b"/l", b"a").unwrap();

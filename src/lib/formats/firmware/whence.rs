@@ -63,14 +63,14 @@ impl Whence {
     fn line(&mut self, keyword: &[u8], rest: &[u8], section: usize) -> Option<()> {
         match keyword {
             b"File" | b"RawFile" | b"Raw" => {
-                let (name, behind) = word(rest);
-                let name = Some(name).filter(|name| !name.is_empty() && behind.is_empty())?;
+                let (name, after) = word(rest);
+                let name = Some(name).filter(|name| !name.is_empty() && after.is_empty())?;
                 self.files.push(WhenceFile { name, raw: keyword != b"File", section });
             }
             b"Link" => {
-                let (name, behind) = word(rest);
-                let (target, behind) = word(behind.strip_prefix(b"->")?);
-                let whole = !name.is_empty() && !target.is_empty() && behind.is_empty();
+                let (name, after) = word(rest);
+                let (target, after) = word(after.strip_prefix(b"->")?);
+                let whole = !name.is_empty() && !target.is_empty() && after.is_empty();
                 self.links.push(Some(WhenceLink { name, target, section }).filter(|_| whole)?);
             }
             b"Driver" => {
@@ -106,12 +106,12 @@ fn is_rule(line: &[u8]) -> bool {
 fn word(text: &[u8]) -> (BString, &[u8]) {
     let mut rest = text.trim_ascii_start();
     let (mut name, mut solid, mut quoted) = (BString::default(), 0, false);
-    while let Some((&byte, behind)) = rest.split_first() {
-        match (byte, behind.first()) {
+    while let Some((&byte, after)) = rest.split_first() {
+        match (byte, after.first()) {
             (b'"', _) => quoted = !quoted,
             (b'\\', Some(&escaped)) if matches!(escaped, b' ' | b'"' | b'\\') => {
                 name.push(escaped);
-                rest = &behind[1..];
+                rest = &after[1..];
                 solid = name.len();
                 continue;
             }
@@ -123,7 +123,7 @@ fn word(text: &[u8]) -> (BString, &[u8]) {
                 }
             }
         }
-        rest = behind;
+        rest = after;
     }
     name.truncate(solid);
     // A name with an unclosed quote is invalid.

@@ -3,7 +3,7 @@
 use crate::error::{Cause, FormatError};
 use crate::formats::source::Source;
 
-/// Either kind, cheap to copy.
+/// A slice or a [`Source`]; cheap to copy.
 #[derive(Clone, Copy)]
 pub(super) enum Data<'a> {
     Memory(&'a [u8]),
@@ -105,13 +105,13 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Something reaches beyond the last byte.
+/// The error for a node that extends past the end of the file.
 pub(super) fn outside() -> FormatError {
     FormatError::malformed("a node reaches beyond the end of the file")
 }
 
-/// Where the first NUL is. Most strings of an index are shorter than what a vectorised search needs to
-/// start up, so the first sixteen bytes are looked at eight at a time.
+/// Returns the position of the first NUL. Most strings of an index are so short that a vectorised search is not worth its
+/// setup cost, so the first sixteen bytes are examined eight at a time.
 #[inline]
 pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();

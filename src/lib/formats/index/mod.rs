@@ -30,7 +30,7 @@ const FLAG_CHILDREN: u32 = 0x2000_0000;
 const FLAG_RESERVED: u32 = 0x1000_0000;
 const OFFSET_MASK: u32 = 0x0fff_ffff;
 
-/// One answer of a wildcard search.
+/// One result of a wildcard search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match<'a> {
     /// Position of the module in depmod's order; lower comes first.

@@ -119,7 +119,7 @@ impl Pass {
         node::check_flags(reference)?;
         match self.key.get_mut(depth) {
             Some(place) => *place = byte,
-            None => put_behind(&mut self.key, depth, [byte; 8]),
+            None => put_at_end(&mut self.key, depth, [byte; 8]),
         }
         self.len = depth + 1;
         let mut rest = bytes;
@@ -198,7 +198,7 @@ fn copy_prefix(bytes: &[u8], to: &mut Vec<u8>, at: usize) -> Option<usize> {
     for word in bytes.as_chunks().0 {
         match to.get_mut(at + len..).and_then(<[u8]>::first_chunk_mut) {
             Some(room) => *room = *word,
-            None => put_behind(to, at + len, *word),
+            None => put_at_end(to, at + len, *word),
         }
         match first_zero(*word) {
             Some(end) => return Some(len + end),
@@ -210,7 +210,7 @@ fn copy_prefix(bytes: &[u8], to: &mut Vec<u8>, at: usize) -> Option<usize> {
 
 /// Stores eight bytes at offset `at`, where the buffer is too short.
 #[cold]
-fn put_behind(to: &mut Vec<u8>, at: usize, word: [u8; 8]) {
+fn put_at_end(to: &mut Vec<u8>, at: usize, word: [u8; 8]) {
     to.resize(at, 0);
     to.extend_from_slice(&word);
     to.resize(at + ROOM, 0);

@@ -82,7 +82,7 @@ fn dumped(index: &Index<'_>) -> Result<Vec<Entry>> {
 }
 
 #[test]
-fn a_window_need_not_hold_more_than_one_piece() {
+fn small_windows_are_sufficient() {
     let bytes = sample();
     let entries = dumped(&Index::parse(&bytes).unwrap()).unwrap();
     assert_eq!(entries.len(), 7);
@@ -94,7 +94,7 @@ fn a_window_need_not_hold_more_than_one_piece() {
 }
 
 #[test]
-fn keys_of_every_length() {
+fn keys_of_all_lengths() {
     for len in (0..600).chain([5000, 100_000]) {
         let key = vec![b'k'; len];
         let longer = [&key[..], b"x*"].concat();
@@ -110,7 +110,7 @@ fn keys_of_every_length() {
 
 /// A reference with any other offset does not point to the node and must be rejected.
 #[test]
-fn a_dump_notices_each_wrong_place() {
+fn a_dump_rejects_wrong_offsets() {
     let sound = sample();
     assert!(dumped(&Index::parse(&[&sound[..], &[0]].concat()).unwrap()).is_err());
     // The root only has the child `p`; its reference follows the range.
@@ -124,7 +124,7 @@ fn a_dump_notices_each_wrong_place() {
 }
 
 #[test]
-fn an_empty_index_is_a_header() {
+fn an_empty_index_consists_of_its_header() {
     let bytes = IndexBuilder::default().write().unwrap();
     assert_eq!(bytes, [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0, 0, 0, 12]);
     let index = Index::parse(&bytes).unwrap();
@@ -133,14 +133,14 @@ fn an_empty_index_is_a_header() {
 }
 
 #[test]
-fn only_seven_bits() {
+fn only_ascii_is_accepted() {
     let mut builder = IndexBuilder::default();
     assert_eq!(builder.insert("é".as_bytes(), b"x", 0).unwrap_err().byte, 0xc3);
     assert_eq!(builder.insert(b"x", b"a\0b", 0).unwrap_err().byte, 0);
 }
 
 #[test]
-fn damage_is_an_error_or_an_answer() {
+fn damage_does_not_cause_panics() {
     let sound = sample();
     let mut refused = 0;
     for cut in 0..sound.len() {
@@ -166,11 +166,11 @@ fn damage_is_an_error_or_an_answer() {
 }
 
 #[test]
-fn loops_end() {
+fn loops_are_detected() {
     let header = [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0x20, 0, 0];
     // The root's only child, for `*`, is the root itself: in the current order of nodes, and in the old one.
-    let today = [&header[..], &[12, b'*', b'*', 0x20, 0, 0, 12]].concat();
-    assert!(Index::parse(&today).is_err());
+    let current = [&header[..], &[12, b'*', b'*', 0x20, 0, 0, 12]].concat();
+    assert!(Index::parse(&current).is_err());
     let older = [&header[..], &[13, 0, b'*', b'*', 0x20, 0, 0, 13]].concat();
     let index = Index::parse(&older).unwrap();
     assert!(index.dump(|_, _| ()).is_err());
@@ -179,7 +179,7 @@ fn loops_end() {
 
 /// Files as kmod before 34 wrote them: children first, the root last.
 #[test]
-fn older_files_have_the_nodes_the_other_way_round() {
+fn files_of_older_versions_are_read() {
     let leaf = |value: &[u8]| [&[0, 0, 0, 1, 0, 0, 0, 7], value, &[0]].concat();
     let header = [0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0x20, 0, 0, 34];
     let root = [b'a', b'c', 0x40, 0, 0, 12, 0, 0, 0, 0, 0x40, 0, 0, 23];

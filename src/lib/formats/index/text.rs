@@ -1,8 +1,8 @@
 //! The text files of a module directory, line by line.
 //!
-//! Written by depmod (modules.dep, .alias, .symbols, .softdep, .weakdep, .devname) or by the kernel's
-//! own installation (modules.order, .builtin). Everything here borrows from the
-//! file's bytes; lines that do not fit are skipped, as the tools that read these files always did.
+//! They are written by depmod (modules.dep, .alias, .symbols, .softdep, .weakdep, .devname) or installed with the kernel
+//! (modules.order, .builtin). All values borrow from the bytes of the file. Malformed lines are skipped, as by other tools
+//! that read these files.
 
 use bstr::ByteSlice;
 
@@ -64,10 +64,10 @@ pub fn names(text: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, [u8]>> {
     lines(text).map(name::from_path)
 }
 
-/// One line of modules.devname: a device node whose first use loads a module.
+/// One line of modules.devname: a device node that loads a module when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceNode<'a> {
-    /// The module that serves the node.
+    /// The module that provides the device.
     pub module: &'a [u8],
     /// The path relative to /dev.
     pub devname: &'a [u8],

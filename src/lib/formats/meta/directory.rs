@@ -13,7 +13,7 @@ use crate::formats::source::Source;
 
 use super::message::{Index, Meta};
 use super::module::MetaModule;
-use super::wire::{self, WireFields, WireValue, of_other_kind};
+use super::wire::{self, WireFields, WireValue, wrong_wire_type};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -62,7 +62,7 @@ impl Directory {
                 (3, WireValue::Bytes(range)) => places = range,
                 (4, WireValue::Bytes(range)) => names = range,
                 (5, WireValue::Bytes(range)) => lines.push(range),
-                (1..=5, _) => return Err(of_other_kind()),
+                (1..=5, _) => return Err(wrong_wire_type()),
                 _ => {}
             }
         }
@@ -96,7 +96,7 @@ impl Directory {
     }
 
     /// Returns the offset of a module's field.
-    pub(super) fn place(&self, source: &dyn Source, position: u32) -> Result<Option<usize>> {
+    pub(super) fn offset_of(&self, source: &dyn Source, position: u32) -> Result<Option<usize>> {
         let position = position as usize;
         match self {
             Self::Stored { places, .. } if position < self.len() => {
@@ -109,7 +109,7 @@ impl Directory {
     }
 
     /// Returns the positions of the modules whose name has the same hash as `name`, in ascending order.
-    pub(super) fn alike(&self, source: &dyn Source, name: &[u8]) -> Result<Vec<u32>> {
+    pub(super) fn with_same_hash(&self, source: &dyn Source, name: &[u8]) -> Result<Vec<u32>> {
         let wanted = hash(name);
         let names = match self {
             Self::Seen { hashes, .. } => {
@@ -157,9 +157,9 @@ impl Directory {
 }
 
 impl Meta {
-    /// The bytes of the file, with an index before the message.
+    /// Encodes the file, with an index before the message.
     ///
-    /// Errors: more than 4 GiB.
+    /// Errors: the file exceeds 4 GiB.
     pub fn into_file(self) -> Result<Vec<u8>> {
         let mut lines = Vec::new();
         let mut places = Vec::with_capacity(self.modules.len());
@@ -175,8 +175,8 @@ impl Meta {
     }
 }
 
-/// The bytes of a file of ours: `body`, the message without an index, behind its index. `modules` are the places of its
-/// modules in it and their names, `end` is where they end.
+/// Returns a file that consists of an index and `body`, the message without an index. `modules` contains the offset of
+/// each module in `body` and its name, and `end` is the offset at which the modules end.
 fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<String>) -> Result<Vec<u8>> {
     let limit = |_| FormatError::malformed("a file of more than 4 GiB");
     let mut index = Index { modules: vec![0; modules.len()], lines, ..Index::default() };
@@ -186,7 +186,7 @@ fn indexed(body: &[u8], modules: &[(usize, &[u8])], end: usize, lines: Vec<Strin
     }
     names.sort_unstable();
     index.names = names;
-    // The index has the same length whatever the offsets are, as long as they are not 0.
+    // The length of the index does not depend on the values of the offsets, except that 0 is not encoded.
     (index.size, index.modules_end) = (1, 1);
     let len = index.encoded_len();
     let head = KEY.len() + prost::length_delimiter_len(len) + len;

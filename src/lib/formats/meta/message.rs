@@ -1,6 +1,6 @@
 //! The messages of the format, used for writing.
 
-/// Everything there is to know.
+/// The whole file.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Meta {
     /// The modules that are built into the kernel, then those that have a file, in depmod's order.
@@ -17,8 +17,8 @@ pub struct Meta {
     pub release: String,
 }
 
-/// Ours: where things are in the file, so that not all of it has to be read. The first thing in the file, as field 102 of
-/// [`Meta`], and of no use anywhere else.
+/// An extension of oxmod: the locations of the modules in the file, so that a lookup need not read the whole file. It is
+/// field 102 of [`Meta`] and must be the first field of the file.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Index {
     /// The size of the whole file in bytes.

@@ -48,7 +48,7 @@ impl<'a> MetaModule<'a> {
     /// Whether it is a part of the kernel that is not a module.
     ///
     /// Errors: malformed.
-    pub fn is_part(&self) -> Result<bool> {
+    pub fn is_kernel_part(&self) -> Result<bool> {
         let mut fields = self.fields;
         let mut is_part = false;
         while let Some((number, value)) = fields.next()? {

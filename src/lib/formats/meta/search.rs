@@ -11,7 +11,7 @@ use crate::formats::source::Source;
 
 use super::MAX_DEPTH;
 use super::message::Kind;
-use super::wire::{self, WireFields, WireValue, of_other_kind};
+use super::wire::{self, WireFields, WireValue, wrong_wire_type};
 
 type Result<T> = std::result::Result<T, FormatError>;
 
@@ -72,7 +72,7 @@ impl<'a> TreeNode<'a> {
                 (2, WireValue::Bytes(literal)) => node.literal = wire::string(source, &literal)?,
                 (3, WireValue::Number(low)) => node.low = low,
                 (4, WireValue::Number(high)) => node.high = high,
-                (1..=4, _) => return Err(of_other_kind()),
+                (1..=4, _) => return Err(wrong_wire_type()),
                 (5 | 6, _) => break,
                 _ if strange < MOST_STRANGE => strange += 1,
                 _ => return Err(FormatError::new(FormatKind::Limit, "a node has too many unknown fields")),
@@ -96,7 +96,7 @@ impl<'a> TreeNode<'a> {
             count += 1;
             match field {
                 (5, WireValue::Bytes(child)) => each(Self::parse(fields.source(), child, self.depth + 1)?)?,
-                (5, _) => return Err(of_other_kind()),
+                (5, _) => return Err(wrong_wire_type()),
                 (1..=4, _) => return Err(FormatError::malformed("fields of a node are out of order")),
                 _ => {}
             }
@@ -116,8 +116,8 @@ impl<'a> TreeNode<'a> {
     }
 
     /// The offset in the file, which identifies the node.
-    fn place(&self) -> usize {
-        self.rest.place()
+    fn offset(&self) -> usize {
+        self.rest.offset()
     }
 }
 
@@ -152,18 +152,18 @@ impl<'a> Search<'a> {
             let (node, children) = (self.wild[at].0, std::mem::take(&mut self.wild[at].1));
             self.find(&node, next)?;
             for &child in &children {
-                self.meet(child, next, &mut reached)?;
+                self.match_node(child, next, &mut reached)?;
             }
             self.wild[at].1 = children;
         }
         // A wildcard also matches nothing, so its children are reached without a byte and `reached` may grow.
         while let Some(node) = reached.pop() {
             self.find(&node, next)?;
-            let taken = node.children(|child| self.meet(child, next, &mut reached))?;
+            let taken = node.children(|child| self.match_node(child, next, &mut reached))?;
             self.step(taken)?;
         }
         for (node, passed) in within {
-            self.pass(node, passed, next);
+            self.continue_literal(node, passed, next);
         }
         Ok(())
     }
@@ -173,10 +173,15 @@ impl<'a> Search<'a> {
     }
 
     /// Matches a node against the next byte.
-    fn meet(&mut self, node: TreeNode<'a>, next: Option<u8>, reached: &mut Vec<TreeNode<'a>>) -> Result<()> {
+    fn match_node(
+        &mut self,
+        node: TreeNode<'a>,
+        next: Option<u8>,
+        reached: &mut Vec<TreeNode<'a>>,
+    ) -> Result<()> {
         self.step(1)?;
         match (node.kind, next) {
-            (Kind::Wildcard, _) if self.entered.insert(node.place()) => {
+            (Kind::Wildcard, _) if self.entered.insert(node.offset()) => {
                 let mut children = Vec::new();
                 let taken = node.children(|child| {
                     children.push(child);
@@ -186,7 +191,7 @@ impl<'a> Search<'a> {
                 self.wild.push((node, children));
                 reached.push(node);
             }
-            (Kind::Literal, _) => self.pass(node, 0, next),
+            (Kind::Literal, _) => self.continue_literal(node, 0, next),
             (Kind::SingleWildcard, Some(_)) => self.reached.push(node),
             (Kind::ByteRange, Some(byte)) if (node.low..=node.high).contains(&u64::from(byte)) => {
                 self.reached.push(node);
@@ -205,7 +210,7 @@ impl<'a> Search<'a> {
     }
 
     /// Continues a literal if its next byte matches.
-    fn pass(&mut self, node: TreeNode<'a>, passed: usize, next: Option<u8>) {
+    fn continue_literal(&mut self, node: TreeNode<'a>, passed: usize, next: Option<u8>) {
         self.steps += 1;
         if next.is_none() || node.literal.get(passed).copied().map(folded) != next {
             return;

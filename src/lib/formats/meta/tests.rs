@@ -31,7 +31,7 @@ fn encoded(patterns: &[&[u8]]) -> Vec<u8> {
 
 /// Hundreds of trees of random patterns, each searched for hundreds of keys.
 #[test]
-fn a_tree_answers_like_fnmatch_over_its_patterns() {
+fn a_tree_matches_like_fnmatch() {
     let alphabet: &[&[u8]] =
         &[b"a", b"b", b"-", b"_", b"*", b"?", b"[ab]", b"[a-]", b"[!a]", b"[a-c_]", b"aa", b"abc"];
     let mut random = Random::new(0x2545_f491_4f6c_dd1d);
@@ -60,7 +60,7 @@ fn a_tree_answers_like_fnmatch_over_its_patterns() {
 }
 
 #[test]
-fn the_order_of_patterns_does_not_show() {
+fn the_order_of_insertion_does_not_matter() {
     let patterns: [&[u8]; 5] = [b"pci:v1*", b"pci:v1d[0-9A-E]*", b"pci:v2", b"usb:?", b"*"];
     let mut forwards = RadixTree::default();
     let mut backwards = RadixTree::default();
@@ -74,7 +74,7 @@ fn the_order_of_patterns_does_not_show() {
 }
 
 #[test]
-fn what_cannot_be_in_a_tree_is_refused() {
+fn invalid_patterns_are_rejected() {
     let mut tree = RadixTree::default();
     assert_eq!(tree.insert(&[b'a'; 4097], 0), Err(RejectedPattern::Long));
     assert_eq!(tree.insert(&b"[ac]".repeat(11), 0), Err(RejectedPattern::Branches));
@@ -87,7 +87,7 @@ fn what_cannot_be_in_a_tree_is_refused() {
 
 /// Other readers reject trees that are too deep, whether because of one long pattern or many nested ones.
 #[test]
-fn what_would_be_too_deep_is_told() {
+fn patterns_that_are_too_deep_are_returned() {
     let mut tree = RadixTree::default();
     let long = b"*a".repeat(50);
     tree.insert(&long, 0).unwrap();
@@ -113,7 +113,7 @@ fn depth(node: &RadixNode) -> usize {
 }
 
 #[test]
-fn forty_stars_and_a_long_modalias() {
+fn many_stars_are_searched_quickly() {
     let tree = encoded(&[&b"*a".repeat(40), &[&b"*a".repeat(40)[..], b"b"].concat()]);
     let key = vec![b'a'; 64 << 10];
     assert_eq!(searched(&tree, &key).unwrap(), [0]);
@@ -121,7 +121,7 @@ fn forty_stars_and_a_long_modalias() {
 
 /// Ten thousand adjacent wildcards would each have to be matched against every byte.
 #[test]
-fn a_search_has_an_end() {
+fn long_searches_are_limited() {
     let child =
         |_| RadixNode { kind: Kind::Wildcard.into(), children: vec![literal(b'x')], ..Default::default() };
     let children = (0..10_000).map(child).collect();
@@ -225,15 +225,15 @@ fn modules_are_found_by_position_and_name() {
         assert_eq!(at.is_some(), bytes.len() > body.len());
         if let Some(at) = at {
             changed[at] = b'S';
-            let told = opened(&changed).unwrap().soft_and_weak().unwrap();
-            assert_eq!(told.starts_with(b"S"), believed);
+            let lines = opened(&changed).unwrap().soft_and_weak().unwrap();
+            assert_eq!(lines.starts_with(b"S"), believed);
         }
     }
 }
 
 /// Other writers do not store closures. Cycles and invalid positions must not cause endless loops.
 #[test]
-fn closures_of_what_each_module_needs() {
+fn closures_are_computed_from_dependencies() {
     let module =
         |depends: &[u32]| message::Module { name: "m".into(), depends: depends.into(), ..Default::default() };
     let modules = vec![
@@ -255,7 +255,7 @@ fn closures_of_what_each_module_needs() {
     assert_eq!(meta.closure(0).unwrap().len(), 50_000);
 }
 
-/// Every truncation and many changes of a single byte result in an answer or an error.
+/// Every truncation and every change of a single byte yields a result or an error, and never a panic.
 #[test]
 fn damaged_files() {
     damage(&sample().encode_to_vec(), 8);
@@ -294,7 +294,7 @@ fn damage(bytes: &[u8], most: usize) {
 }
 
 #[test]
-fn a_tree_is_read_out_as_it_was_put_in() {
+fn patterns_are_listed_as_inserted() {
     let patterns: [&[u8]; 7] = [b"", br"\*\[x", b"a*b?", b"abc", b"abd*", b"x[0-9]y", br"z[\!-\]]"];
     let meta = Meta {
         module_device_matches: Some({

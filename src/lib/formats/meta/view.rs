@@ -10,7 +10,7 @@ use crate::name;
 
 use super::directory::Directory;
 use super::module::MetaModule;
-use super::wire::{self, WireFields, WireValue, of_other_kind};
+use super::wire::{self, WireFields, WireValue, wrong_wire_type};
 use super::{search, walk};
 
 type Result<T> = std::result::Result<T, FormatError>;
@@ -64,10 +64,10 @@ impl MetaReader {
                 (2, WireValue::Bytes(tree)) => device_trees.push(tree),
                 (100, WireValue::Bytes(tree)) => builtin_trees.push(tree),
                 (101, WireValue::Bytes(range)) => release = Some(range),
-                (1 | 2 | 100 | 101, _) => return Err(of_other_kind()),
+                (1 | 2 | 100 | 101, _) => return Err(wrong_wire_type()),
                 _ => {}
             }
-            place = fields.place();
+            place = fields.offset();
         }
         if directory.len() == 0 && device_trees.is_empty() {
             return Err(FormatError::new(FormatKind::NotThisFormat, "not a Meta message"));
@@ -93,8 +93,8 @@ impl MetaReader {
     /// Returns the offset of a module in the file, which identifies the module.
     ///
     /// Errors: malformed.
-    pub fn place(&self, position: u32) -> Result<Option<usize>> {
-        self.directory.place(&*self.source, position)
+    pub fn offset_of(&self, position: u32) -> Result<Option<usize>> {
+        self.directory.offset_of(&*self.source, position)
     }
 
     /// Whether the file was written by oxmod: other writers do not store closures or the kernel release.
@@ -131,7 +131,7 @@ impl MetaReader {
     ///
     /// Errors: malformed; the position is out of range.
     pub fn module(&self, position: u32) -> Result<MetaModule<'_>> {
-        let place = self.directory.place(&*self.source, position)?;
+        let place = self.directory.offset_of(&*self.source, position)?;
         let place = place.ok_or_else(|| FormatError::malformed("module position out of range"))?;
         match WireFields::of(&*self.source, place..wire::size(&*self.source)).next()? {
             Some((1, WireValue::Bytes(module))) => MetaModule::parse(&*self.source, module),
@@ -150,7 +150,7 @@ impl MetaReader {
     ///
     /// Errors: malformed.
     pub fn position(&self, wanted: &[u8]) -> Result<Option<u32>> {
-        for position in self.directory.alike(&*self.source, wanted)? {
+        for position in self.directory.with_same_hash(&*self.source, wanted)? {
             if *self.name(position)? == *wanted {
                 return Ok(Some(position));
             }

@@ -37,7 +37,7 @@ pub(super) fn string<'a>(source: &'a dyn Source, range: &Range<usize>) -> Result
 }
 
 /// The error for a field whose wire type does not match its number.
-pub(super) fn of_other_kind() -> FormatError {
+pub(super) fn wrong_wire_type() -> FormatError {
     FormatError::malformed("wrong wire type of a field")
 }
 
@@ -57,7 +57,7 @@ impl<'a> WireFields<'a> {
     }
 
     /// The offset of the next field.
-    pub(super) fn place(&self) -> usize {
+    pub(super) fn offset(&self) -> usize {
         self.at
     }
 

@@ -1,7 +1,7 @@
-//! modules.builtin.modinfo: what the modules say about themselves that are built in.
+//! modules.builtin.modinfo: the `.modinfo` strings of built-in modules.
 //!
-//! Owns the splitting of the file, whose strings are `module.key=value` and end at NUL; those of one module stand next to
-//! each other. Must not judge keys or merge them. Contract: the kernel's build, which writes the file.
+//! Owns the splitting of the file, whose strings have the form `module.key=value` and end at NUL; the strings of one
+//! module are adjacent. Must not interpret keys or merge them. Contract: the kernel's build, which writes the file.
 
 use bstr::ByteSlice;
 
@@ -14,11 +14,11 @@ pub struct BuiltinInfo<'a> {
     pub module: &'a [u8],
     /// The key, such as `alias`.
     pub key: &'a [u8],
-    /// The value; empty when the string has no `=`.
+    /// The value; empty if the string has no `=`.
     pub value: &'a [u8],
 }
 
-/// All strings of the file, in order. Those without a `.` are skipped.
+/// Returns all strings of the file, in order. Strings without a `.` are skipped.
 pub fn builtin_modinfo(file: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
     nonempty(file).filter_map(|string| {
         let (module, rest) = string.split_once_str(".")?;
@@ -27,17 +27,17 @@ pub fn builtin_modinfo(file: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
     })
 }
 
-/// The strings of `module`, which is written with underscores, as the file has it.
+/// Returns the strings of `module`, whose name is normalised, as in the file.
 pub fn builtin<'a>(file: &'a [u8], module: &[u8]) -> impl Iterator<Item = Field<'a>> {
-    let of_module = builtin_modinfo(file).filter(move |info| info.module == module);
-    of_module.map(|BuiltinInfo { key, value, .. }| Field { key, value })
+    let infos = builtin_modinfo(file).filter(move |info| info.module == module);
+    infos.map(|BuiltinInfo { key, value, .. }| Field { key, value })
 }
 
-/// The aliases in the file with their modules. A string of nothing or without `=` has none, and a last one without its NUL
-/// may be cut short.
+/// Returns the aliases in the file with their modules. Strings with an empty alias are skipped, and so is a last string
+/// without NUL, which may be truncated.
 pub fn builtin_aliases(file: &[u8]) -> impl Iterator<Item = BuiltinInfo<'_>> {
-    let whole = file.rfind_byte(0).and_then(|end| file.get(..end)).unwrap_or_default();
-    builtin_modinfo(whole)
+    let complete = file.rfind_byte(0).and_then(|end| file.get(..end)).unwrap_or_default();
+    builtin_modinfo(complete)
         .filter(|info| info.key == b"alias" && !info.value.is_empty() && !info.module.is_empty())
 }
 
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_are_whole() {
+    fn incomplete_aliases_are_skipped() {
         let file = b"a.alias=x\0a.alias=\0a.alias\0.alias=y\0a.alias.z=1\0b.alias=y\0b.alias=cu";
         let aliases: Vec<_> = builtin_aliases(file).map(|info| (info.module, info.value)).collect();
         assert_eq!(aliases, [(&b"a"[..], &b"x"[..]), (b"b", b"y")]);

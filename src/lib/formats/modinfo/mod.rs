@@ -1,7 +1,7 @@
-//! What a module says about itself: `.modinfo` strings, those in modules.builtin.modinfo, parameters, the appended signature.
+//! The information in a module: `.modinfo` strings, modules.builtin.modinfo, parameters, and the appended signature.
 //!
-//! Owns these four formats. Must not know ELF (which section the strings come from) nor files (whose end the
-//! signature is at): bytes in, values out.
+//! Owns these four formats. Must know neither ELF (the section of the strings) nor files (which end with the signature):
+//! bytes in, values out.
 //!
 //! Contract: the kernel's `MODULE_INFO` strings and `struct module_signature`, interpreted as libkmod does.
 

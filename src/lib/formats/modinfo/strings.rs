@@ -1,7 +1,8 @@
 //! `key=value` strings: the section `.modinfo` of a module.
 //!
-//! Owns the splitting. A string ends at NUL or at the end of the bytes; runs of NUL separate like a single one; a string
-//! without `=` is a key with an empty value; a second `=` belongs to the value. Must not judge keys or merge them.
+//! Owns the splitting. A string ends at NUL or at the end of the bytes; several NULs in a row separate like a single one;
+//! a string without `=` is a key with an empty value; a second `=` belongs to the value. Must not interpret keys or merge
+//! them.
 
 use bstr::ByteSlice;
 

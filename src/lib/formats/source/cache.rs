@@ -27,7 +27,8 @@ pub trait ReadAt {
     ///
     /// The result starts at or before `wanted.start`, ends after `wanted.start`, and is inside the file. If it ends before
     /// `wanted.end`, the next block starts at its end. For an ordinary file, it is one block that contains `wanted` and
-    /// its surroundings. For a compressed file, of which only whole blocks can be decoded, it is the first of them.
+    /// the bytes around it. For a compressed file, of which only whole blocks can be decoded, it is the first of these
+    /// blocks that overlaps `wanted`.
     fn block(&self, wanted: Range<u64>) -> Range<u64>;
 
     /// Appends the bytes of `range`, which is inside the file, to `bytes`; fewer if the file was truncated.
@@ -99,7 +100,7 @@ pub struct BlockCache<R> {
 }
 
 impl<R: ReadAt> BlockCache<R> {
-    /// Makes a cache on top of `reader`. `first` is the part of the start of the file that was already read, possibly
+    /// Creates a cache on top of `reader`. `first` is the part of the start of the file that was already read, possibly
     /// empty; `buffers` come from an earlier cache (see [`take_buffers`](Self::take_buffers)), if there is one.
     pub fn new(reader: R, first: Vec<u8>, buffers: Vec<Vec<u8>>) -> Self {
         let places = if first.len() as u64 == reader.size() { 1 } else { FEW };
@@ -198,7 +199,7 @@ impl<R: ReadAt> BlockCache<R> {
         }
     }
 
-    /// Makes one block of a range that lies in several blocks or was truncated; if there is no more room, of the whole
+    /// Creates one block for a range that lies in several blocks or was truncated; if there is no more room, for the whole
     /// file.
     fn join(&self, wanted: Range<u64>) -> Result<(), Cause> {
         if self.kept.get().0 == self.blocks.len() {

@@ -1,4 +1,4 @@
-//! Unit tests: whatever the cache reads and keeps, its answers are those of the bytes in memory.
+//! Unit tests: independently of what the cache reads and keeps, it returns the bytes of the file.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -6,11 +6,11 @@ use std::ops::Range;
 use super::{BlockCache, ReadAt, Source};
 use crate::error::{Cause, FormatError};
 
-/// A file of which some bytes may have been cut off since it was opened.
+/// A file that may have been truncated after it was opened.
 struct Fake {
     bytes: Vec<u8>,
     cut: Cell<usize>,
-    /// The distance of blocks that can only be read whole; none for what is read in one go.
+    /// The size of blocks that can only be read as a whole; `None` for a file without such blocks.
     step: Option<u64>,
     fails: Cell<bool>,
     reads: RefCell<Vec<(u64, u64)>>,
@@ -69,7 +69,7 @@ impl ReadAt for Fake {
     }
 }
 
-/// Numbers that look random, always the same ones.
+/// Returns pseudo-random numbers, the same in each run.
 fn random() -> impl FnMut(u64) -> u64 {
     let mut state = 1_u64;
     move |limit| {
@@ -79,7 +79,7 @@ fn random() -> impl FnMut(u64) -> u64 {
 }
 
 #[test]
-fn ranges_of_bytes_in_memory() {
+fn bytes_in_memory_are_a_source() {
     let bytes = &b"0123456789"[..];
     assert_eq!((bytes.size(), bytes.to_vec().size()), (10, 10));
     assert_eq!(bytes.read_from(7, 1).unwrap(), b"789");
@@ -93,7 +93,7 @@ fn ranges_of_bytes_in_memory() {
 }
 
 #[test]
-fn answers_are_those_of_the_bytes() {
+fn the_cache_returns_the_bytes_of_the_file() {
     for (size, step) in [(0, None), (1, None), (100_000, None), (100_000, Some(30_000)), (100_000, Some(900))]
     {
         let (all, mut random) = (contents(size), random());
@@ -150,7 +150,7 @@ fn announced_ranges_are_read_together() {
 }
 
 #[test]
-fn after_many_reads_all_is_read() {
+fn after_many_reads_the_whole_file_is_read() {
     let (cache, all) = (cache(1_000_000, None), contents(1_000_000));
     for (offset, &byte) in (0..).zip(&all).step_by(999) {
         assert_eq!(cache.read_from(offset, 1).unwrap()[0], byte);
@@ -160,7 +160,7 @@ fn after_many_reads_all_is_read() {
 }
 
 #[test]
-fn a_file_that_was_cut_short_only_looks_damaged() {
+fn truncated_files_are_reported_as_malformed() {
     for step in [None, Some(300)] {
         let cache = cache(10_000, step);
         let early = cache.read_at(8000, 100).unwrap();
@@ -178,7 +178,7 @@ fn a_file_that_was_cut_short_only_looks_damaged() {
 }
 
 #[test]
-fn an_error_is_not_kept() {
+fn errors_are_not_cached() {
     let cache = cache(10_000, Some(100));
     cache.reader().fails.set(true);
     cache.announce(std::slice::from_ref(&(0..500)));
@@ -188,7 +188,7 @@ fn an_error_is_not_kept() {
 }
 
 #[test]
-fn windows_are_not_kept() {
+fn windows_are_not_cached() {
     let cache = cache(10_000, None);
     let (all, mut buffer) = (contents(10_000), Vec::new());
     assert_eq!(cache.window(100, 10, &mut buffer).unwrap(), &all[100..1100]);
@@ -198,7 +198,7 @@ fn windows_are_not_kept() {
 }
 
 #[test]
-fn buffers_go_from_cache_to_cache() {
+fn buffers_are_reused() {
     let mut first = cache(10_000, None);
     let places = [first.read_from(5000, 1000).unwrap().as_ptr(), first.read_from(100, 50).unwrap().as_ptr()];
     let second = BlockCache::new(fake(10_000, None), Vec::new(), first.take_buffers());

@@ -1,6 +1,6 @@
-//! What happens while coldplug watches for new devices, for reports to the user.
+//! The events of a watch for new devices, for reports to the user.
 //!
-//! Owns the events. Must not word them.
+//! Must not contain their wording.
 
 use super::{DeviceGroup, GroupReport};
 use crate::error::{Error, FormatError};
@@ -14,11 +14,11 @@ pub enum WatchEvent<'t> {
     Finished(&'t DeviceGroup, &'t GroupReport),
     /// A message of the kernel could not be parsed. It is ignored.
     Malformed(&'t FormatError),
-    /// The kernel has dropped messages; all devices are surveyed again.
+    /// The kernel has dropped messages; all devices are scanned again.
     Lost,
-    /// The indexes and the configuration have been read again.
+    /// The indexes and the configuration have been reloaded.
     Refreshed,
-    /// They could not be read again; the earlier ones stay in use.
+    /// They could not be reloaded; the previous ones stay in use.
     NotRefreshed(&'t Error),
     /// A signal has ended the watch; no further module is loaded.
     Ending,
@@ -29,4 +29,4 @@ pub enum WatchEvent<'t> {
 }
 
 /// A function that receives the events, on any thread.
-pub(super) type Tell<'t> = &'t (dyn Fn(WatchEvent<'_>) + Sync);
+pub(super) type OnEvent<'t> = &'t (dyn Fn(WatchEvent<'_>) + Sync);

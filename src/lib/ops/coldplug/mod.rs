@@ -1,8 +1,8 @@
 //! Loading the drivers for the existing devices.
 //!
-//! This module owns the decision which devices and modules are new: a driver may add further devices, which
-//! requires another survey, and a module that was loaded or failed for one device is not tried again for
-//! the next device of the same survey. The manager does the loading.
+//! This module decides which devices and modules are new: a driver may make further devices appear, which requires
+//! another scan, and a module that was loaded or failed for one device is not tried again for the other devices of the
+//! same scan. The manager does the loading.
 //!
 //! # Examples
 //!
@@ -27,9 +27,9 @@
 //! let open = move || Ok(Context::open(dir.clone(), &ConfigSource::Nothing, &Sink::none()));
 //! let manager = Manager::new(open)?;
 //! let mut coldplug = Coldplug::new(&manager);
-//! let needs = coldplug.survey(&devices)?;
-//! assert_eq!(needs[0].modalias, "acme:v1p2");
-//! assert_eq!(coldplug.foresee(&needs[0]).planned[0].module.name, "acmenet");
+//! let groups = coldplug.scan(&devices)?;
+//! assert_eq!(groups[0].modalias, "acme:v1p2");
+//! assert_eq!(coldplug.plan(&groups[0]).planned[0].module.name, "acmenet");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -44,12 +44,12 @@
 //! let manager = Manager::from_root("/")?;
 //! let mut coldplug = Coldplug::new(&manager);
 //! loop {
-//!     let needs = coldplug.survey(Path::new("/sys/devices"))?;
-//!     if needs.is_empty() {
+//!     let groups = coldplug.scan(Path::new("/sys/devices"))?;
+//!     if groups.is_empty() {
 //!         break;
 //!     }
-//!     for need in &needs {
-//!         for (module, error) in coldplug.serve(need).report.failed {
+//!     for group in &groups {
+//!         for (module, error) in coldplug.load(group).report.failed {
 //!             eprintln!("{module}: {error}");
 //!         }
 //!     }
@@ -83,14 +83,15 @@ pub use watch::{Watch, WatchError};
 /// Where the kernel shows its devices.
 pub const DEVICES: &str = "/sys/devices";
 
-/// Has the kernel send the event of each device below `top` again, as if it had just been added. All of them are tried.
+/// Makes the kernel send the event of each device below `top` again, as if the device had just been added. A failure
+/// does not keep the other devices from being tried.
 ///
-/// Errors: `top` cannot be listed; else the first of the kernel's refusals.
+/// Errors: `top` cannot be listed; otherwise the first error from the kernel.
 pub fn trigger(top: &Path) -> Result<()> {
     devices::trigger(top)
 }
 
-/// Devices that need the same drivers.
+/// The devices that have the same modalias, and therefore need the same drivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceGroup {
     /// The modalias, by which drivers are found.
@@ -99,21 +100,21 @@ pub struct DeviceGroup {
     pub devices: Vec<PathBuf>,
 }
 
-/// The result of serving a need.
+/// The result of loading the drivers for a group of devices.
 #[derive(Debug)]
 pub struct GroupReport {
     /// The result for the modules that were not handled before.
     pub report: LoadReport,
-    /// The modules that were already handled for another need of the same run.
+    /// The modules that were already handled for another group of the same run.
     pub repeated: Vec<BString>,
 }
 
-/// The plan for serving a need.
+/// The plan for loading the drivers for a group of devices.
 #[derive(Debug)]
 pub struct GroupPlan {
     /// The plans of the modules that were not handled before.
     pub planned: Vec<Plan>,
-    /// The modules that were already handled for another need of the same run.
+    /// The modules that were already handled for another group of the same run.
     pub repeated: Vec<BString>,
 }
 
@@ -121,7 +122,7 @@ pub struct GroupPlan {
 #[derive(Debug)]
 pub struct Coldplug<'m> {
     manager: &'m Manager,
-    /// The devices, each with the modalias for which it was served.
+    /// The devices that scans have returned, each with its modalias.
     seen: HashSet<(PathBuf, BString)>,
     modules: Mutex<Modules>,
 }
@@ -130,7 +131,7 @@ pub struct Coldplug<'m> {
 #[derive(Debug, Default)]
 struct Modules {
     tried: HashSet<BString>,
-    /// Those that failed and may succeed for another device.
+    /// Those that failed and may be loaded for another device.
     failed: HashSet<BString>,
 }
 
@@ -140,28 +141,28 @@ impl<'m> Coldplug<'m> {
         Self { manager, seen: HashSet::new(), modules: Mutex::default() }
     }
 
-    /// Marks modules as handled.
-    fn pass_over(&self, modules: &HashSet<BString>) {
+    /// Marks modules as handled, so that they are not tried.
+    fn skip(&self, modules: &HashSet<BString>) {
         self.modules().tried.extend(modules.iter().cloned());
     }
 
-    /// Returns the needs of those devices below `top` that no earlier call has returned, in the order of
-    /// the devices. When these have been served, there may be more. Modules that have failed so far are
-    /// tried again for the new devices.
+    /// Returns the devices below `top` that no earlier call has returned, grouped by modalias, in the order of the
+    /// devices. Loading their drivers may make further devices appear. Modules that have failed so far are tried again
+    /// for the new devices.
     ///
     /// Errors: `top` cannot be listed.
-    pub fn survey(&mut self, top: &Path) -> Result<Vec<DeviceGroup>> {
-        let mut needs: Vec<DeviceGroup> = Vec::new();
+    pub fn scan(&mut self, top: &Path) -> Result<Vec<DeviceGroup>> {
+        let mut groups: Vec<DeviceGroup> = Vec::new();
         let mut places: HashMap<BString, usize> = HashMap::new();
         for (device, modalias) in devices::modaliases(top)? {
             let modalias = BString::from(modalias);
             if !self.seen.insert((device.clone(), modalias.clone())) {
                 continue;
             }
-            let place = *places.entry(modalias.clone()).or_insert(needs.len());
-            match needs.get_mut(place) {
-                Some(need) => need.devices.push(device),
-                None => needs.push(DeviceGroup { modalias, devices: vec![device] }),
+            let place = *places.entry(modalias.clone()).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some(group) => group.devices.push(device),
+                None => groups.push(DeviceGroup { modalias, devices: vec![device] }),
             }
         }
         let mut modules = self.modules();
@@ -169,43 +170,43 @@ impl<'m> Coldplug<'m> {
             modules.tried.remove(&module);
         }
         drop(modules);
-        Ok(needs)
+        Ok(groups)
     }
 
-    /// Loads all drivers for a need. May be called from several threads.
-    pub fn serve(&self, need: &DeviceGroup) -> GroupReport {
+    /// Loads all drivers for a group of devices. May be called from several threads.
+    pub fn load(&self, group: &DeviceGroup) -> GroupReport {
         let mut repeated = Vec::new();
         let report = self
             .manager
-            .load_for_device_if(&need.modalias, |module| self.is_first(&module.name, &mut repeated));
-        self.modules().failed.extend(failures(&report).cloned());
+            .load_for_device_if(&group.modalias, |module| self.is_first(&module.name, &mut repeated));
+        self.modules().failed.extend(retriable(&report).cloned());
         GroupReport { report, repeated }
     }
 
-    /// Serves needs on up to `jobs` threads, and returns the results in the order of `needs`. These threads call `done` as
-    /// soon as a need is served.
-    pub fn serve_all(
+    /// Loads all drivers for the groups on up to `jobs` threads, and returns the results in the order of `groups`. The
+    /// thread that has finished a group calls `done` immediately.
+    pub fn load_all(
         &self,
-        needs: &[DeviceGroup],
+        groups: &[DeviceGroup],
         jobs: usize,
         done: &(dyn Fn(&DeviceGroup, &GroupReport) + Sync),
     ) -> Vec<GroupReport> {
         parallel::map(
             jobs,
-            needs,
+            groups,
             || (),
-            |(), need| {
-                let served = self.serve(need);
-                done(need, &served);
-                served
+            |(), group| {
+                let result = self.load(group);
+                done(group, &result);
+                result
             },
         )
     }
 
-    /// Returns what [`serve`](Self::serve) would do, and marks the modules as handled.
-    pub fn foresee(&self, need: &DeviceGroup) -> GroupPlan {
+    /// Returns what [`load`](Self::load) would do, and marks the modules as handled.
+    pub fn plan(&self, group: &DeviceGroup) -> GroupPlan {
         let mut repeated = Vec::new();
-        let mut planned = self.manager.plan_for_device(&need.modalias);
+        let mut planned = self.manager.plan_for_device(&group.modalias);
         planned.retain(|planned| self.is_first(&planned.module.name, &mut repeated));
         GroupPlan { planned, repeated }
     }
@@ -223,8 +224,8 @@ impl<'m> Coldplug<'m> {
     }
 }
 
-/// Returns the failed modules that may succeed later: forbidden ones stay forbidden.
-fn failures(report: &LoadReport) -> impl Iterator<Item = &BString> {
-    let for_good = |error: &ModuleError| matches!(error, ModuleError::Forbidden { .. });
-    report.failed.iter().filter(move |(_, error)| !for_good(error)).map(|(module, _)| module)
+/// Returns the failed modules that may be loaded later. Forbidden modules are not among them.
+fn retriable(report: &LoadReport) -> impl Iterator<Item = &BString> {
+    let is_final = |error: &ModuleError| matches!(error, ModuleError::Forbidden { .. });
+    report.failed.iter().filter(move |(_, error)| !is_final(error)).map(|(module, _)| module)
 }

@@ -1,8 +1,7 @@
 //! The queue of tasks between the listener, which must never block, and the workers, which load drivers.
 //!
-//! This module owns the order of tasks, and decides for which devices a failed module is tried again: once
-//! for a device that was just added; for an event that the kernel repeats for an existing device, only
-//! after something was reloaded.
+//! This module owns the order of tasks, and decides for which devices a failed module is tried again: once for a device
+//! that was just added; for an event that the kernel repeats for an existing device, only after something was reloaded.
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsStr;
@@ -12,8 +11,8 @@ use std::sync::{Arc, MutexGuard};
 
 use bstr::BString;
 
-use super::event::{Tell, WatchEvent};
-use super::{Coldplug, DeviceGroup, GroupReport, failures};
+use super::event::{OnEvent, WatchEvent};
+use super::{Coldplug, DeviceGroup, GroupReport, retriable};
 use crate::formats::uevent::Event;
 use crate::lock::{Condvar, Mutex};
 use crate::ops::manager::Manager;
@@ -24,19 +23,19 @@ use crate::sys::devices;
 enum Task<'m> {
     /// Reload the configuration and the indexes.
     Refresh,
-    /// Survey the devices.
-    Survey,
-    /// Serve a device.
-    Serve(Service<'m>),
-    /// Ask the kernel to repeat the events.
+    /// Scan the devices.
+    Scan,
+    /// Load the drivers for a group of devices.
+    Load(Load<'m>),
+    /// Make the kernel repeat the events.
     Trigger,
 }
 
-/// A device that is to be served.
+/// A group of devices for which drivers are to be loaded.
 #[derive(Debug)]
-struct Service<'m> {
-    need: DeviceGroup,
-    /// The run that it belongs to: a survey of all devices, or one for this event only.
+struct Load<'m> {
+    group: DeviceGroup,
+    /// The run that it belongs to: a scan of all devices, or a run for this event only.
     run: Arc<Coldplug<'m>>,
     /// Whether the device was just added, or it is unknown when it was added.
     new: bool,
@@ -51,14 +50,13 @@ pub(super) struct Queue<'m> {
 #[derive(Default)]
 struct State<'m> {
     tasks: VecDeque<Task<'m>>,
-    /// The modaliases of events that no worker has begun to serve, each with whether its device is new.
-    /// Serving each pair once is enough.
+    /// The modaliases of the queued events, each with whether its device is new. One task for each pair is enough.
     waiting: HashSet<(BString, bool)>,
-    /// Whether a survey is queued and has not begun.
-    surveying: bool,
+    /// Whether a scan is queued.
+    scan_queued: bool,
     /// The number of tasks that are being executed.
-    open: usize,
-    /// Whether the events are to be repeated once there is nothing else to do.
+    running: usize,
+    /// Whether to make the kernel repeat the events once there is nothing else to do.
     trigger: bool,
     ended: bool,
     /// The devices that are known to exist.
@@ -68,12 +66,11 @@ struct State<'m> {
 }
 
 impl<'m> Queue<'m> {
-    /// Returns a queue that begins with a survey, followed by a trigger of the devices' events if `trigger`
-    /// is set.
+    /// Returns a queue that begins with a scan. If `trigger` is set, the events of the devices are repeated after it.
     pub(super) fn new(manager: &'m Manager, trigger: bool) -> Self {
         let queue = Self { manager, state: Mutex::default(), changed: Condvar::new() };
         queue.lock().trigger = trigger;
-        queue.look_again();
+        queue.scan_again();
         queue
     }
 
@@ -92,38 +89,38 @@ impl<'m> Queue<'m> {
         self.changed.notify_one();
     }
 
-    /// Queues a survey of all devices; which of them are new is unknown.
-    pub(super) fn look_again(&self) {
+    /// Queues a scan of all devices; which of them are new is unknown.
+    pub(super) fn scan_again(&self) {
         let mut state = self.lock();
         state.known.clear();
         state.failed.clear();
-        if !std::mem::replace(&mut state.surveying, true) {
+        if !std::mem::replace(&mut state.scan_queued, true) {
             drop(state);
-            self.push(Task::Survey);
+            self.push(Task::Scan);
         }
     }
 
     /// Queues the tasks that an event requires.
-    pub(super) fn take(&self, event: &Event<'_>) {
+    pub(super) fn push_event(&self, event: &Event<'_>) {
         let path = event.path.strip_prefix(b"/").unwrap_or(event.path);
         let device = Path::new("/sys").join(OsStr::from_bytes(path));
         if event.is_removal() {
             self.lock().known.remove(&device);
         } else if event.wants_drivers() {
-            self.serve(event, &device);
+            self.push_loads(event, &device);
         }
     }
 
-    fn serve(&self, event: &Event<'_>, device: &Path) {
+    fn push_loads(&self, event: &Event<'_>, device: &Path) {
         let mut state = self.lock();
         let new = state.known.insert(device.to_path_buf());
-        // One run for all modaliases, so that a module that several of them match is loaded once.
-        let coldplug = Arc::new(Coldplug::new(self.manager));
+        // One run for all modaliases, so that a module that matches several of them is loaded once.
+        let run = Arc::new(Coldplug::new(self.manager));
         for modalias in &event.modaliases {
             let modalias = BString::from(*modalias);
             if state.waiting.insert((modalias.clone(), new)) {
-                let need = DeviceGroup { modalias, devices: vec![device.to_path_buf()] };
-                state.tasks.push_back(Task::Serve(Service { need, run: Arc::clone(&coldplug), new }));
+                let group = DeviceGroup { modalias, devices: vec![device.to_path_buf()] };
+                state.tasks.push_back(Task::Load(Load { group, run: Arc::clone(&run), new }));
             }
         }
         drop(state);
@@ -143,26 +140,26 @@ impl<'m> Queue<'m> {
     }
 
     /// Waits for a task and executes it; false if the queue has ended.
-    pub(super) fn do_one(&self, top: &Path, tell: Tell<'_>) -> bool {
+    pub(super) fn run_next(&self, top: &Path, on_event: OnEvent<'_>) -> bool {
         let Some(task) = self.next() else { return false };
         match task {
-            Task::Refresh => self.refreshed(self.manager.refresh().map(|()| true), tell),
-            Task::Survey => {
-                self.refresh_if_changed(tell);
-                self.look(top, tell);
+            Task::Refresh => self.refreshed(self.manager.refresh().map(|()| true), on_event),
+            Task::Scan => {
+                self.refresh_if_changed(on_event);
+                self.scan(top, on_event);
             }
-            Task::Serve(service) => {
-                self.refresh_if_changed(tell);
-                let served = self.serve_one(&service);
-                tell(WatchEvent::Finished(&service.need, &served));
+            Task::Load(load) => {
+                self.refresh_if_changed(on_event);
+                let result = self.load(&load);
+                on_event(WatchEvent::Finished(&load.group, &result));
             }
             Task::Trigger => {
                 if let Err(error) = devices::trigger(top) {
-                    tell(WatchEvent::NotTriggered(&error));
+                    on_event(WatchEvent::NotTriggered(&error));
                 }
             }
         }
-        self.lock().open -= 1;
+        self.lock().running -= 1;
         // The trigger may be waiting for this task.
         self.changed.notify_all();
         true
@@ -175,8 +172,8 @@ impl<'m> Queue<'m> {
                 return None;
             }
             let task = state.tasks.pop_front().or_else(|| {
-                let is_quiet = state.open == 0;
-                (is_quiet && std::mem::take(&mut state.trigger)).then_some(Task::Trigger)
+                let is_idle = state.running == 0;
+                (is_idle && std::mem::take(&mut state.trigger)).then_some(Task::Trigger)
             });
             match task {
                 Some(task) => {
@@ -188,61 +185,61 @@ impl<'m> Queue<'m> {
         }
     }
 
-    fn refresh_if_changed(&self, tell: Tell<'_>) {
-        self.refreshed(self.manager.refresh_if_changed(), tell);
+    fn refresh_if_changed(&self, on_event: OnEvent<'_>) {
+        self.refreshed(self.manager.refresh_if_changed(), on_event);
     }
 
-    fn refreshed(&self, outcome: crate::error::Result<bool>, tell: Tell<'_>) {
+    fn refreshed(&self, outcome: crate::error::Result<bool>, on_event: OnEvent<'_>) {
         match outcome {
             Ok(false) => {}
             Ok(true) => {
                 self.lock().failed.clear();
-                tell(WatchEvent::Refreshed);
+                on_event(WatchEvent::Refreshed);
             }
-            Err(error) => tell(WatchEvent::NotRefreshed(&error)),
+            Err(error) => on_event(WatchEvent::NotRefreshed(&error)),
         }
     }
 
-    fn serve_one(&self, service: &Service<'_>) -> GroupReport {
-        if !service.new {
-            service.run.pass_over(&self.lock().failed);
+    fn load(&self, load: &Load<'_>) -> GroupReport {
+        if !load.new {
+            load.run.skip(&self.lock().failed);
         }
-        let served = service.run.serve(&service.need);
+        let result = load.run.load(&load.group);
         let mut state = self.lock();
-        state.failed.extend(failures(&served.report).cloned());
-        for module in &served.report.loaded {
+        state.failed.extend(retriable(&result.report).cloned());
+        for module in &result.report.loaded {
             state.failed.remove(module);
         }
-        served
+        result
     }
 
-    /// Queues the needs of the devices before all other tasks. One survey is enough: devices that appear
-    /// when drivers are loaded cause events.
-    fn look(&self, top: &Path, tell: Tell<'_>) {
+    /// Scans the devices and queues the groups before all other tasks. One scan is enough: devices that appear when
+    /// drivers are loaded cause events.
+    fn scan(&self, top: &Path, on_event: OnEvent<'_>) {
         let mut coldplug = Coldplug::new(self.manager);
-        match coldplug.survey(top) {
-            Ok(needs) => {
+        match coldplug.scan(top) {
+            Ok(groups) => {
                 let run = Arc::new(coldplug);
                 let mut state = self.lock();
-                state.known.extend(needs.iter().flat_map(|need| need.devices.iter().cloned()));
-                for need in needs.into_iter().rev() {
-                    state.tasks.push_front(Task::Serve(Service { need, run: Arc::clone(&run), new: true }));
+                state.known.extend(groups.iter().flat_map(|group| group.devices.iter().cloned()));
+                for group in groups.into_iter().rev() {
+                    state.tasks.push_front(Task::Load(Load { group, run: Arc::clone(&run), new: true }));
                 }
                 drop(state);
                 self.changed.notify_all();
             }
-            Err(error) => tell(WatchEvent::NoDevices(&error)),
+            Err(error) => on_event(WatchEvent::NoDevices(&error)),
         }
     }
 }
 
 impl State<'_> {
-    /// Notes that a task has begun: an equal one that is queued from now on has to be executed too.
+    /// Notes that a task has begun: if an equal one is requested from now on, it must be queued again.
     fn begin(&mut self, task: &Task<'_>) {
-        self.open += 1;
+        self.running += 1;
         match task {
-            Task::Survey => self.surveying = false,
-            Task::Serve(service) => _ = self.waiting.remove(&(service.need.modalias.clone(), service.new)),
+            Task::Scan => self.scan_queued = false,
+            Task::Load(load) => _ = self.waiting.remove(&(load.group.modalias.clone(), load.new)),
             Task::Refresh | Task::Trigger => {}
         }
     }

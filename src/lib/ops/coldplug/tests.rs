@@ -1,5 +1,5 @@
-//! Tests of what is tried again, and of how a watch ends. Modules whose files do not exist fail without a
-//! kernel.
+//! Tests of which modules are tried again, and of how a watch ends. Loading a module whose file does not exist fails
+//! without asking the kernel.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,112 +60,112 @@ fn gone() -> crate::error::Error {
     crate::error::Error::new("all", std::io::Error::from_raw_os_error(libc::ENOENT))
 }
 
-/// What was tried, and what was skipped because it had been tried.
-fn shown(served: &GroupReport) -> String {
-    let failed: Vec<String> = served.report.failed.iter().map(|(name, _)| name.to_string()).collect();
-    let repeated: Vec<String> = served.repeated.iter().map(ToString::to_string).collect();
+/// Returns the modules that were tried, and those that were skipped because they had been tried before.
+fn shown(result: &GroupReport) -> String {
+    let failed: Vec<String> = result.report.failed.iter().map(|(name, _)| name.to_string()).collect();
+    let repeated: Vec<String> = result.repeated.iter().map(ToString::to_string).collect();
     format!("{}; {}", failed.join(" "), repeated.join(" "))
 }
 
-fn look(coldplug: &mut Coldplug<'_>, top: &Path) -> Vec<String> {
-    let needs = coldplug.survey(top).unwrap();
-    let shown = |need| shown(&coldplug.serve(need));
-    needs.iter().map(shown).collect()
+fn scan_and_load(coldplug: &mut Coldplug<'_>, top: &Path) -> Vec<String> {
+    let groups = coldplug.scan(top).unwrap();
+    groups.iter().map(|group| shown(&coldplug.load(group))).collect()
 }
 
 #[test]
-fn what_failed_is_tried_again_for_devices_that_come_later() {
+fn failed_modules_are_tried_again_for_later_devices() {
     let tree = Tree::new(&["x:1", "x:2"]);
     let manager = tree.manager();
     let mut coldplug = Coldplug::new(&manager);
-    assert_eq!(look(&mut coldplug, &tree.devices()), ["lost_one lost_two; ", "; lost_one"]);
-    assert_eq!(look(&mut coldplug, &tree.devices()), [""; 0]);
+    assert_eq!(scan_and_load(&mut coldplug, &tree.devices()), ["lost_one lost_two; ", "; lost_one"]);
+    assert_eq!(scan_and_load(&mut coldplug, &tree.devices()), [""; 0]);
     // A further device of the same kind, and others.
     for device in ["late/x:1", "late/y:1"] {
         tree.put(&format!("devices/{device}/modalias"), device.trim_start_matches("late/"));
     }
-    assert_eq!(look(&mut coldplug, &tree.devices()), ["lost_one lost_two; ", "; lost_two"]);
-    assert_eq!(look(&mut coldplug, &tree.devices()), [""; 0]);
+    assert_eq!(scan_and_load(&mut coldplug, &tree.devices()), ["lost_one lost_two; ", "; lost_two"]);
+    assert_eq!(scan_and_load(&mut coldplug, &tree.devices()), [""; 0]);
 }
 
 #[test]
-fn what_is_forbidden_stays_so() {
+fn forbidden_modules_are_not_tried_again() {
     let tree = Tree::new(&["x:2"]);
     tree.put("conf", "forbid lost_one\n");
     let manager = tree.manager();
     let mut coldplug = Coldplug::new(&manager);
-    assert_eq!(look(&mut coldplug, &tree.devices()), ["lost_one; "]);
+    assert_eq!(scan_and_load(&mut coldplug, &tree.devices()), ["lost_one; "]);
     tree.add("x:3");
-    assert_eq!(look(&mut coldplug, &tree.devices()), ["; lost_one"]);
+    assert_eq!(scan_and_load(&mut coldplug, &tree.devices()), ["; lost_one"]);
 }
 
-/// The events reported for the tasks that kernel events cause.
-struct Heard<'m>(Queue<'m>, PathBuf);
+/// A queue, and the directory of the devices.
+struct Tasks<'m>(Queue<'m>, PathBuf);
 
-impl Heard<'_> {
-    fn says(&self, message: &str) -> Vec<String> {
+impl Tasks<'_> {
+    /// Passes a message of the kernel to the queue, and executes the tasks that it causes.
+    fn after(&self, message: &str) -> Vec<String> {
         let message = message.replace('|', "\0");
-        self.0.take(&Event::parse(message.as_bytes()).unwrap());
-        self.does()
+        self.0.push_event(&Event::parse(message.as_bytes()).unwrap());
+        self.run()
     }
 
-    /// Executes all queued tasks.
-    fn does(&self) -> Vec<String> {
-        let told = Mutex::new(Vec::new());
-        let tell = |one: WatchEvent<'_>| {
-            told.lock().unwrap().push(match one {
-                WatchEvent::Finished(_, served) => shown(served),
+    /// Executes all queued tasks; returns the events that they report.
+    fn run(&self) -> Vec<String> {
+        let events = Mutex::new(Vec::new());
+        let on_event = |event: WatchEvent<'_>| {
+            events.lock().unwrap().push(match event {
+                WatchEvent::Finished(_, result) => shown(result),
                 other => format!("{other:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
             });
         };
         while self.0.is_busy() {
-            assert!(self.0.do_one(&self.1, &tell));
+            assert!(self.0.run_next(&self.1, &on_event));
         }
-        told.into_inner().unwrap()
+        events.into_inner().unwrap()
     }
 }
 
 #[test]
-fn an_event_that_is_sent_again_is_no_new_device() {
+fn a_repeated_event_does_not_make_a_device_new() {
     let tree = Tree::new(&["x:2"]);
     let manager = tree.manager();
-    let heard = Heard(Queue::new(&manager, false), tree.devices());
-    assert_eq!(heard.does(), ["lost_one; "]);
+    let tasks = Tasks(Queue::new(&manager, false), tree.devices());
+    assert_eq!(tasks.run(), ["lost_one; "]);
     let add = "add@/devices/a|MODALIAS=x:5|";
-    assert_eq!(heard.says(add), ["lost_one; "]);
-    assert_eq!(heard.says(add), ["; lost_one"]);
+    assert_eq!(tasks.after(add), ["lost_one; "]);
+    assert_eq!(tasks.after(add), ["; lost_one"]);
     // A module that has not failed before is tried.
-    assert_eq!(heard.says("add@/devices/a|MODALIAS=x:1|"), ["lost_two; lost_one"]);
-    assert_eq!(heard.says("add@/devices/b|MODALIAS=x:1|"), ["lost_one lost_two; "]);
-    assert_eq!(heard.says("remove@/devices/a|MODALIAS=x:5|"), [""; 0]);
-    assert_eq!(heard.says(add), ["lost_one; "]);
-    assert_eq!(heard.says(add), ["; lost_one"]);
-    heard.0.refresh();
-    assert_eq!(heard.does(), ["Refreshed"]);
-    assert_eq!(heard.says(add), ["lost_one; "]);
-    assert_eq!(heard.says(add), ["; lost_one"]);
-    heard.0.look_again();
-    assert_eq!(heard.does(), ["lost_one; "]);
-    assert_eq!(heard.says(add), ["lost_one; "]);
+    assert_eq!(tasks.after("add@/devices/a|MODALIAS=x:1|"), ["lost_two; lost_one"]);
+    assert_eq!(tasks.after("add@/devices/b|MODALIAS=x:1|"), ["lost_one lost_two; "]);
+    assert_eq!(tasks.after("remove@/devices/a|MODALIAS=x:5|"), [""; 0]);
+    assert_eq!(tasks.after(add), ["lost_one; "]);
+    assert_eq!(tasks.after(add), ["; lost_one"]);
+    tasks.0.refresh();
+    assert_eq!(tasks.run(), ["Refreshed"]);
+    assert_eq!(tasks.after(add), ["lost_one; "]);
+    assert_eq!(tasks.after(add), ["; lost_one"]);
+    tasks.0.scan_again();
+    assert_eq!(tasks.run(), ["lost_one; "]);
+    assert_eq!(tasks.after(add), ["lost_one; "]);
 }
 
 #[test]
-fn what_changes_is_read_before_the_next_device() {
+fn changed_files_are_reloaded_before_the_next_device() {
     let tree = Tree::new(&[]);
     fs::create_dir(tree.devices()).unwrap();
     let manager = tree.manager();
-    let heard = Heard(Queue::new(&manager, false), tree.devices());
-    assert_eq!(heard.does(), [""; 0]);
-    assert_eq!(heard.says("add@/devices/a|MODALIAS=z:5|"), ["; "]);
+    let tasks = Tasks(Queue::new(&manager, false), tree.devices());
+    assert_eq!(tasks.run(), [""; 0]);
+    assert_eq!(tasks.after("add@/devices/a|MODALIAS=z:5|"), ["; "]);
     tree.put("modules/modules.alias", "alias z:* lost_one\n");
-    assert_eq!(heard.says("add@/devices/a|MODALIAS=z:5|"), ["Refreshed", "lost_one; "]);
+    assert_eq!(tasks.after("add@/devices/a|MODALIAS=z:5|"), ["Refreshed", "lost_one; "]);
     // If the modules disappear, the previous state is used, which is reported once.
     fs::rename(tree.0.path().join("modules"), tree.0.path().join("away")).unwrap();
-    assert_eq!(heard.says("add@/devices/b|MODALIAS=z:5|"), ["NotRefreshed", "lost_one; "]);
-    assert_eq!(heard.says("add@/devices/c|MODALIAS=z:5|"), ["lost_one; "]);
+    assert_eq!(tasks.after("add@/devices/b|MODALIAS=z:5|"), ["NotRefreshed", "lost_one; "]);
+    assert_eq!(tasks.after("add@/devices/c|MODALIAS=z:5|"), ["lost_one; "]);
     fs::rename(tree.0.path().join("away"), tree.0.path().join("modules")).unwrap();
     tree.put("conf", "blacklist lost_one\n");
-    assert_eq!(heard.says("add@/devices/d|MODALIAS=z:5|"), ["Refreshed", "; "]);
+    assert_eq!(tasks.after("add@/devices/d|MODALIAS=z:5|"), ["Refreshed", "; "]);
 }
 
 /// A panic does not leave the listener waiting forever.
@@ -175,17 +175,18 @@ fn a_panic_ends_the_watch() {
     let manager = tree.manager();
     for jobs in [1, 3] {
         let watch = Watch { top: &tree.devices(), jobs, trigger: false };
-        let tell = |told: WatchEvent<'_>| assert!(!matches!(told, WatchEvent::Finished(..)), "on purpose");
-        assert!(matches!(watch.run(&manager, &tell), Err(WatchError::Panicked)));
+        let on_event =
+            |event: WatchEvent<'_>| assert!(!matches!(event, WatchEvent::Finished(..)), "on purpose");
+        assert!(matches!(watch.run(&manager, &on_event), Err(WatchError::Panicked)));
     }
 }
 
 #[test]
-fn without_devices_there_is_nothing_to_watch() {
+fn a_watch_needs_a_directory_of_devices() {
     let tree = Tree::new(&[]);
     let manager = tree.manager();
     let watch = Watch { top: &tree.devices(), jobs: 1, trigger: false };
-    match watch.run(&manager, &|told| panic!("{told:?}")) {
+    match watch.run(&manager, &|event| panic!("{event:?}")) {
         Err(WatchError::NoDevices(error)) => assert_eq!(error.path, tree.devices()),
         other => panic!("{other:?}"),
     }

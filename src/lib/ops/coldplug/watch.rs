@@ -1,14 +1,14 @@
 //! Loading drivers for devices as they appear.
 //!
-//! This module owns the listener, its start and its end; tasks go into the [queue](super::queue). It must
-//! not print. Listening begins before the first survey of the devices, so that no device is missed in
-//! between; if the kernel drops messages, the devices are surveyed again.
+//! This module owns the listener, its start and its end; tasks go into the [queue](super::queue). It must not print.
+//! Listening begins before the first scan of the devices, so that no device is missed in between; if the kernel drops
+//! messages, the devices are scanned again.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use super::event::{Tell, WatchEvent};
+use super::event::{OnEvent, WatchEvent};
 use super::queue::Queue;
 use crate::errno;
 use crate::error::Error;
@@ -22,13 +22,13 @@ use crate::sys::{devices, parallel};
 pub struct Watch<'w> {
     /// The directory of the devices: /sys/devices.
     pub top: &'w Path,
-    /// How many devices to serve in parallel, at least one.
+    /// For how many devices to load drivers in parallel, at least one.
     pub jobs: usize,
-    /// Ask the kernel to repeat the event of every device once the existing devices have been served.
+    /// Make the kernel repeat the event of every device once the drivers for the existing devices have been loaded.
     pub trigger: bool,
 }
 
-/// Why there is no watching, or not any more.
+/// Why a watch could not be started, or has failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
@@ -37,36 +37,40 @@ pub enum WatchError {
     NoDevices(Error),
     /// The kernel's events cannot be received, or no worker could be started.
     #[error("could not listen for kernel events: {}", errno::strerror(errno::of(.0)))]
-    Deaf(io::Error),
+    Listen(io::Error),
     /// A worker thread panicked.
     #[error("a worker thread panicked")]
     Panicked,
 }
 
 impl Watch<'_> {
-    /// Serves the existing devices and those that appear, until SIGTERM or SIGINT requests the end: tasks
-    /// that have begun are completed, and no new ones are started. These signals are blocked in this thread
+    /// Loads the drivers for the existing devices and for those that appear, until SIGTERM or SIGINT requests the end:
+    /// tasks that have begun are completed, and no new ones are started. These signals are blocked in this thread
     /// meanwhile; a second signal has its usual effect.
     ///
-    /// If files have changed, the manager is refreshed before the next device is served; SIGHUP refreshes
-    /// it immediately. A module that has failed is tried again for a new device, but not if the kernel
-    /// repeats the event of an existing device, unless something was reloaded or events were lost.
+    /// If files have changed, the manager is refreshed before the next device is handled; SIGHUP refreshes it
+    /// immediately. A module that has failed is tried again for a new device, but not if the kernel repeats the event
+    /// of an existing device, unless something was reloaded or events were lost.
     ///
     /// Errors: see [`WatchError`].
-    pub fn run(self, manager: &Manager, tell: &(dyn Fn(WatchEvent<'_>) + Sync)) -> Result<(), WatchError> {
+    pub fn run(
+        self,
+        manager: &Manager,
+        on_event: &(dyn Fn(WatchEvent<'_>) + Sync),
+    ) -> Result<(), WatchError> {
         devices::check(self.top).map_err(WatchError::NoDevices)?;
-        let mut listener = Listener::new().map_err(WatchError::Deaf)?;
-        let waker = listener.waker().map_err(WatchError::Deaf)?;
-        tell(WatchEvent::Listening);
+        let mut listener = Listener::new().map_err(WatchError::Listen)?;
+        let waker = listener.waker().map_err(WatchError::Listen)?;
+        on_event(WatchEvent::Listening);
         let queue = Queue::new(manager, self.trigger);
-        let work = || self.work(&queue, &waker, tell);
-        // Fewer threads than wanted will do, but one is needed.
+        let work = || self.work(&queue, &waker, on_event);
+        // Fewer threads than requested are enough, but one is needed.
         parallel::with_workers(self.jobs.max(1), work, |started| {
-            let started = started.map_err(WatchError::Deaf);
-            let end = started.and_then(|_| listen(&mut listener, &queue, tell));
+            let started = started.map_err(WatchError::Listen);
+            let end = started.and_then(|_| listen(&mut listener, &queue, on_event));
             queue.end();
             if end.is_ok() {
-                tell(WatchEvent::Ending);
+                on_event(WatchEvent::Ending);
             }
             // From here on, another signal terminates the process immediately.
             drop(listener);
@@ -74,10 +78,10 @@ impl Watch<'_> {
         })
     }
 
-    /// Executes tasks until the end. A panic ends the whole watch: without a worker, devices would not be
-    /// served and nothing would report it.
-    fn work(self, queue: &Queue<'_>, waker: &Waker, tell: Tell<'_>) {
-        let all = || while queue.do_one(self.top, tell) {};
+    /// Executes tasks until the end. A panic ends the whole watch: without a worker, no drivers would be loaded and
+    /// nothing would report it.
+    fn work(self, queue: &Queue<'_>, waker: &Waker, on_event: OnEvent<'_>) {
+        let all = || while queue.run_next(self.top, on_event) {};
         if catch_unwind(AssertUnwindSafe(all)).is_err() {
             waker.wake();
         }
@@ -85,19 +89,19 @@ impl Watch<'_> {
 }
 
 /// Passes events to the queue until the end.
-fn listen(listener: &mut Listener, queue: &Queue<'_>, tell: Tell<'_>) -> Result<(), WatchError> {
+fn listen(listener: &mut Listener, queue: &Queue<'_>, on_event: OnEvent<'_>) -> Result<(), WatchError> {
     loop {
-        match listener.hear().map_err(WatchError::Deaf)? {
+        match listener.receive().map_err(WatchError::Listen)? {
             Received::End => return Ok(()),
             Received::Woken => return Err(WatchError::Panicked),
             Received::Reload => queue.refresh(),
             Received::Lost => {
-                tell(WatchEvent::Lost);
-                queue.look_again();
+                on_event(WatchEvent::Lost);
+                queue.scan_again();
             }
             Received::Message(message) => match Event::parse(&message) {
-                Ok(event) => queue.take(&event),
-                Err(error) => tell(WatchEvent::Malformed(&error)),
+                Ok(event) => queue.push_event(&event),
+                Err(error) => on_event(WatchEvent::Malformed(&error)),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! The cache, modules.oxmod.bin, which a run leaves for the next one and for modinfo.
+//! The cache, modules.oxmod.bin, which a run writes for the next run and for modinfo.
 
 use crate::error::FormatError;
 use crate::formats::cache::{self, Cache, CacheImage, Digest, InputRole, Inputs, MAKER};
@@ -29,11 +29,11 @@ impl<'a> CacheParts<'a> {
         symbol_prefix: Option<u8>,
     ) -> Result<Self, FormatError> {
         let records: Vec<&[u8]> =
-            known.iter().filter(|known| known.lasting).map(|known| &known.record[..]).collect();
-        let made = outputs
+            known.iter().filter(|known| known.cacheable).map(|known| &known.record[..]).collect();
+        let outputs = outputs
             .iter()
             .map(|output| (InputRole::Output, output.name.to_owned(), Some(Digest::of(&output.bytes))));
-        let files = lists.inputs().into_iter().chain(made).collect();
+        let files = lists.inputs().into_iter().chain(outputs).collect();
         let parts = cache::assemble(&Inputs { maker: MAKER, symbol_prefix, files }, &records)?;
         Ok(Self { parts, records })
     }

@@ -17,7 +17,7 @@ use crate::sys::{host, parallel};
 
 use super::lists::{BUILTIN, BUILTIN_MODINFO};
 use super::read::{ReadModule, short_path};
-use super::{Plan, order, tell};
+use super::{Plan, notify, order};
 
 /// One output file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) enum Wanted {
     Meta,
 }
 
-/// The first of the files; its time is that of the whole set.
+/// The first of the files; its modification time stands for the whole set.
 pub(super) const DEP: &str = "modules.dep";
 
 /// All output files in the order in which they are published.
@@ -75,12 +75,12 @@ const DEVNAME_HEADER: &str = "# Device nodes to trigger on-demand module loading
 pub(super) struct NoticeBuffer(RefCell<Vec<DepmodNotice>>);
 
 impl NoticeBuffer {
-    pub(super) fn tell(&self, notice: DepmodNotice) {
+    pub(super) fn push(&self, notice: DepmodNotice) {
         self.0.borrow_mut().push(notice);
     }
 }
 
-/// Groups of files that are built together, in the order in which their notices are sent.
+/// The groups of files that are built together, in the order in which their notices are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Job {
     Deps,
@@ -100,43 +100,43 @@ impl Plan<'_> {
     ///
     /// Errors: an index exceeds the limits of its format.
     pub(super) fn images(&self, sink: &Sink) -> Result<Vec<OutputFile>, FormatError> {
-        let mut made = parallel::map(
+        let mut results = parallel::map(
             host::processors(),
             &self.jobs(),
             || (),
             |(), &job| {
-                let heard = NoticeBuffer::default();
-                (job, self.make(job, &heard), heard.0.into_inner())
+                let notices = NoticeBuffer::default();
+                (job, self.build(job, &notices), notices.0.into_inner())
             },
         );
-        made.sort_by_key(|&(job, ..)| job);
+        results.sort_by_key(|&(job, ..)| job);
         let mut outputs = Vec::with_capacity(NAMES.len());
-        for (_, made, heard) in made {
-            for notice in heard {
-                tell(sink, notice);
+        for (_, files, notices) in results {
+            for notice in notices {
+                notify(sink, notice);
             }
-            outputs.extend(made?);
+            outputs.extend(files?);
         }
-        let place = |name| NAMES.iter().position(|&other| other == name).unwrap_or(NAMES.len());
-        outputs.sort_by_key(|output| place(output.name));
+        let position = |name| NAMES.iter().position(|&other| other == name).unwrap_or(NAMES.len());
+        outputs.sort_by_key(|output| position(output.name));
         Ok(outputs)
     }
 
     fn jobs(&self) -> Vec<Job> {
         match self.wanted {
             Wanted::Meta => vec![Job::Meta],
-            Wanted::All if self.config.meta => [&[Job::Meta][..], &Job::INDEXES].concat(),
+            Wanted::All if self.options.meta => [&[Job::Meta][..], &Job::INDEXES].concat(),
             Wanted::All | Wanted::Texts => Job::INDEXES.to_vec(),
         }
     }
 
-    fn make(&self, job: Job, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
+    fn build(&self, job: Job, notices: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         match job {
-            Job::Deps => self.dep_files(heard),
-            Job::Aliases => self.alias_files(heard),
-            Job::Symbols => self.symbol_files(heard),
-            Job::Others => self.other_files(heard),
-            Job::Meta => Ok(vec![self.meta_file(heard)?]),
+            Job::Deps => self.dep_files(notices),
+            Job::Aliases => self.alias_files(notices),
+            Job::Symbols => self.symbol_files(notices),
+            Job::Others => self.other_files(notices),
+            Job::Meta => Ok(vec![self.meta_file(notices)?]),
         }
     }
 
@@ -145,44 +145,44 @@ impl Plan<'_> {
         &self,
         outputs: &mut Vec<OutputFile>,
         name: &'static str,
-        make: impl FnOnce() -> Result<Vec<u8>, FormatError>,
+        build: impl FnOnce() -> Result<Vec<u8>, FormatError>,
     ) -> Result<(), FormatError> {
         if self.wanted == Wanted::All {
-            outputs.push(OutputFile { name, bytes: make()? });
+            outputs.push(OutputFile { name, bytes: build()? });
         }
         Ok(())
     }
 
-    fn dep_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
+    fn dep_files(&self, notices: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let lines = self.dep_lines();
         let mut outputs = vec![OutputFile { name: DEP, bytes: text_of(&lines) }];
-        self.index(&mut outputs, "modules.dep.bin", || self.dep_index(&lines, heard))?;
+        self.index(&mut outputs, "modules.dep.bin", || self.dep_index(&lines, notices))?;
         Ok(outputs)
     }
 
-    fn alias_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
+    fn alias_files(&self, notices: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let mut outputs = vec![OutputFile { name: "modules.alias", bytes: self.alias_text() }];
-        self.index(&mut outputs, "modules.alias.bin", || self.alias_index(heard))?;
+        self.index(&mut outputs, "modules.alias.bin", || self.alias_index(notices))?;
         Ok(outputs)
     }
 
-    fn symbol_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
+    fn symbol_files(&self, notices: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let lines = self.symbol_lines();
         let mut outputs = vec![OutputFile { name: "modules.symbols", bytes: self.symbols_text(&lines) }];
-        self.index(&mut outputs, "modules.symbols.bin", || self.symbols_index(&lines, heard))?;
+        self.index(&mut outputs, "modules.symbols.bin", || self.symbols_index(&lines, notices))?;
         Ok(outputs)
     }
 
-    fn other_files(&self, heard: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
+    fn other_files(&self, notices: &NoticeBuffer) -> Result<Vec<OutputFile>, FormatError> {
         let softdeps = self.extracted(SOFTDEP_HEADER, "softdep", |module| &module.softdeps);
         let weakdeps = self.extracted(WEAKDEP_HEADER, "weakdep", |module| &module.weakdeps);
         let mut outputs = vec![
             OutputFile { name: "modules.softdep", bytes: softdeps },
             OutputFile { name: "modules.weakdep", bytes: weakdeps },
         ];
-        self.index(&mut outputs, "modules.builtin.bin", || self.builtin_index(heard))?;
-        self.index(&mut outputs, "modules.builtin.alias.bin", || self.builtin_alias_index(heard))?;
-        outputs.push(OutputFile { name: "modules.devname", bytes: self.devname_text(heard) });
+        self.index(&mut outputs, "modules.builtin.bin", || self.builtin_index(notices))?;
+        self.index(&mut outputs, "modules.builtin.alias.bin", || self.builtin_alias_index(notices))?;
+        outputs.push(OutputFile { name: "modules.devname", bytes: self.devname_text(notices) });
         Ok(outputs)
     }
 
@@ -202,8 +202,8 @@ impl Plan<'_> {
             .collect()
     }
 
-    fn dep_index(&self, lines: &[Vec<u8>], heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
-        let mut index = Checked::new("modules.dep.bin", heard);
+    fn dep_index(&self, lines: &[Vec<u8>], notices: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
+        let mut index = Checked::new("modules.dep.bin", notices);
         for ((priority, module), line) in (0_u32..).zip(self.modules).zip(lines) {
             index.insert(module.name, line, priority);
         }
@@ -223,21 +223,21 @@ impl Plan<'_> {
         })
     }
 
-    fn alias_index(&self, heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
+    fn alias_index(&self, notices: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
         let mut seen = HashSet::new();
         let mut normalized = Vec::new();
         for (priority, module, alias) in self.aliases() {
             let Ok(key) = name::normalize_alias(alias) else {
-                heard.tell(DepmodNotice::UnmatchedBracket { alias: alias.into() });
+                notices.push(DepmodNotice::UnmatchedBracket { alias: alias.into() });
                 continue;
             };
-            if self.config.warn_duplicates && !seen.insert((key.clone(), module.name)) {
+            if self.options.warn_duplicates && !seen.insert((key.clone(), module.name)) {
                 let (key, value) = (key.as_ref().into(), module.name.into());
-                heard.tell(DepmodNotice::DuplicateAlias { key, value });
+                notices.push(DepmodNotice::DuplicateAlias { key, value });
             }
             normalized.push((key, module.name, priority));
         }
-        let mut index = Checked::new("modules.alias.bin", heard);
+        let mut index = Checked::new("modules.alias.bin", notices);
         for (alias, module, priority) in &normalized {
             index.insert(alias, module, *priority);
         }
@@ -285,29 +285,29 @@ impl Plan<'_> {
     fn symbols_index(
         &self,
         symbols: &[(Vec<u8>, u32)],
-        heard: &NoticeBuffer,
+        notices: &NoticeBuffer,
     ) -> Result<Vec<u8>, FormatError> {
-        let mut index = Checked::new("modules.symbols.bin", heard);
+        let mut index = Checked::new("modules.symbols.bin", notices);
         for (symbol, module) in symbols {
             index.insert(symbol, self.modules[*module as usize].name, *module);
         }
         index.write()
     }
 
-    pub(super) fn list(&self, list: usize, heard: &NoticeBuffer) -> Option<&[u8]> {
-        self.lists.text(list).map_err(|missing| heard.tell(missing)).ok()
+    pub(super) fn list(&self, list: usize, notices: &NoticeBuffer) -> Option<&[u8]> {
+        self.lists.text(list).map_err(|notice| notices.push(notice)).ok()
     }
 
-    /// Without modules.builtin the file is empty instead of an empty index, as older readers expect.
-    fn builtin_index(&self, heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
-        let Some(builtin) = self.list(BUILTIN, heard) else { return Ok(Vec::new()) };
-        let mut index = Checked::new("modules.builtin.bin", heard);
+    /// Without modules.builtin, this is an empty file and not an index without entries, as older readers expect.
+    fn builtin_index(&self, notices: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
+        let Some(builtin) = self.list(BUILTIN, notices) else { return Ok(Vec::new()) };
+        let mut index = Checked::new("modules.builtin.bin", notices);
         let mut names = Vec::new();
         for line in builtin.lines_with_terminator() {
             if line.first().is_some_and(u8::is_ascii_alphabetic) {
                 names.push(name::from_path(line));
             } else {
-                heard.tell(DepmodNotice::BadBuiltinLine { text: line.into() });
+                notices.push(DepmodNotice::BadBuiltinLine { text: line.into() });
             }
         }
         for name in &names {
@@ -316,14 +316,14 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn builtin_alias_index(&self, heard: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
-        let Some(modinfo) = self.list(BUILTIN_MODINFO, heard) else { return Ok(Vec::new()) };
-        let mut index = Checked::new("modules.builtin.alias.bin", heard);
+    fn builtin_alias_index(&self, notices: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
+        let Some(modinfo) = self.list(BUILTIN_MODINFO, notices) else { return Ok(Vec::new()) };
+        let mut index = Checked::new("modules.builtin.alias.bin", notices);
         let mut aliases = Vec::new();
         for info in modinfo::builtin_aliases(modinfo) {
             match name::normalize_alias(info.value) {
                 Ok(alias) => aliases.push((alias, info.module)),
-                Err(_) => heard.tell(DepmodNotice::UnmatchedBracket { alias: info.value.into() }),
+                Err(_) => notices.push(DepmodNotice::UnmatchedBracket { alias: info.value.into() }),
             }
         }
         for (alias, module) in &aliases {
@@ -332,12 +332,12 @@ impl Plan<'_> {
         index.write()
     }
 
-    fn devname_text(&self, heard: &NoticeBuffer) -> Vec<u8> {
+    fn devname_text(&self, notices: &NoticeBuffer) -> Vec<u8> {
         let mut out = Vec::new();
         for module in self.modules {
             let Some((devname, numbers)) = device_node(module) else { continue };
             let Some((kind, major, minor)) = numbers else {
-                heard.tell(DepmodNotice::DevnameWithoutNumbers {
+                notices.push(DepmodNotice::DevnameWithoutNumbers {
                     module: module.name.into(),
                     devname: devname.into(),
                 });
@@ -357,12 +357,12 @@ impl Plan<'_> {
 struct Checked<'a, 's> {
     file: &'static str,
     builder: IndexBuilder<'a>,
-    heard: &'s NoticeBuffer,
+    notices: &'s NoticeBuffer,
 }
 
 impl<'a, 's> Checked<'a, 's> {
-    fn new(file: &'static str, heard: &'s NoticeBuffer) -> Self {
-        Self { file, builder: IndexBuilder::default(), heard }
+    fn new(file: &'static str, notices: &'s NoticeBuffer) -> Self {
+        Self { file, builder: IndexBuilder::default(), notices }
     }
 
     fn insert(&mut self, key: &'a [u8], value: &'a [u8], priority: u32) {
@@ -373,7 +373,7 @@ impl<'a, 's> Checked<'a, 's> {
                 value: value.into(),
                 byte: error.byte,
             };
-            self.heard.tell(notice);
+            self.notices.push(notice);
         }
     }
 
@@ -407,7 +407,7 @@ fn device_node<'m>(module: &ReadModule<'m>) -> Option<(&'m [u8], Option<DeviceNu
     devname.map(|devname| (devname, numbers))
 }
 
-/// `MAJOR-MINOR`, both as scanf reads them; what follows is not looked at.
+/// Parses `MAJOR-MINOR` as scanf does; anything that follows is ignored.
 fn device_numbers(kind: char, text: &[u8]) -> Option<DeviceNumbers> {
     let (major, rest) = number::unsigned_32(text)?;
     let (minor, _) = number::unsigned_32(rest.strip_prefix(b"-")?)?;

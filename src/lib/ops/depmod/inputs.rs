@@ -1,5 +1,5 @@
-//! What depmod reads besides the module directory: modules given one by one, the kernel's symbols; and whether it has
-//! written to a directory before.
+//! The inputs of depmod besides the module directory: module files given by the user, and the kernel's symbols. Also the
+//! check whether depmod has written to a directory before.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -7,34 +7,34 @@ use std::path::{Path, PathBuf};
 use bstr::BString;
 
 use super::scan::{FoundModule, module_file};
-use super::{CACHE_NAME, tell};
+use super::{CACHE_NAME, notify};
 use crate::error::{Error, Result};
 use crate::formats::symvers::{BadLine, KernelSymbols};
 use crate::notice::{DepmodNotice, Sink};
 use crate::sys::file;
 
-/// Why modules that are given one by one are refused.
+/// The reason why the module files given by the user are rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum GivenError {
     /// The path is relative.
     #[error("{}: not an absolute path", .0.display())]
     Relative(PathBuf),
-    /// Two files are of one module, or the same one is given twice.
+    /// Two files have the same module name, or the same file is given twice.
     #[error("module {name} is given twice: {} and {}", first.display(), second.display())]
     Twice {
         /// The module.
         name: BString,
         /// The file that was given first.
         first: PathBuf,
-        /// The other one.
+        /// The other file.
         second: PathBuf,
     },
-    /// There is no such file.
+    /// The file does not exist.
     #[error(transparent)]
     Absent(Error),
 }
 
-/// The modules in these files.
+/// Returns the modules in these files.
 ///
 /// Errors: those of [`GivenError`], in the order of the files.
 pub fn given_modules(
@@ -65,7 +65,7 @@ pub enum SymbolFile {
 }
 
 impl SymbolFile {
-    /// Reads the symbols; `prefix` is a character that the architecture puts before each. Lines of another form are
+    /// Reads the symbols. `prefix` is a character that precedes every symbol on this architecture. Malformed lines are
     /// reported to `sink`.
     ///
     /// Errors: the file cannot be read.
@@ -76,7 +76,7 @@ impl SymbolFile {
         };
         let text = file::read(path)?;
         let bad = |BadLine { line, text }| {
-            tell(sink, DepmodNotice::BadSymbolLine { path: path.clone(), line, text, symvers });
+            notify(sink, DepmodNotice::BadSymbolLine { path: path.clone(), line, text, symvers });
         };
         let read = if symvers { KernelSymbols::from_symvers } else { KernelSymbols::from_system_map };
         Ok(read(&text, prefix, bad))

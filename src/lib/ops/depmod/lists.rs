@@ -37,13 +37,13 @@ impl Lists {
     /// Returns one of the lists, or why it could not be read.
     pub(super) fn text(&self, list: usize) -> Result<&[u8], DepmodNotice> {
         self.texts[list].as_deref().map_err(|error| match file::exists(&self.dir) {
-            Ok(()) => DepmodNotice::ListUnreadable { name: NAMES[list], error: same(error) },
+            Ok(()) => DepmodNotice::ListUnreadable { name: NAMES[list], error: copy(error) },
             Err(error) => DepmodNotice::NoListDirectory(Error::new(&self.dir, error)),
         })
     }
 
-    /// Returns the names and digests of the lists that the output depends on besides the modules.
-    /// (modules.order is not included: it shows in the order of the modules.)
+    /// Returns the names and digests of the lists that the output depends on besides the modules. modules.order is not
+    /// included, because it only determines the order of the modules.
     pub(super) fn inputs(&self) -> [(InputRole, String, Option<Digest>); 2] {
         [BUILTIN, BUILTIN_MODINFO].map(|list| {
             let digest = self.texts[list].as_deref().ok().map(Digest::of);
@@ -53,7 +53,7 @@ impl Lists {
 }
 
 /// Copies an error. I/O errors cannot be cloned, but their errno is sufficient.
-fn same(error: &Error) -> Error {
+fn copy(error: &Error) -> Error {
     match &error.cause {
         Cause::Io(_) => Error::new(&error.path, io::Error::from_raw_os_error(error.errno())),
         Cause::Format(format) => Error::new(&error.path, format.clone()),

@@ -23,14 +23,14 @@ impl Plan<'_> {
     /// modules in their order.
     ///
     /// Errors: the file exceeds 4 GiB.
-    pub(super) fn meta_file(&self, heard: &NoticeBuffer) -> Result<OutputFile, FormatError> {
-        let builtin = self.builtin(heard);
+    pub(super) fn meta_file(&self, notices: &NoticeBuffer) -> Result<OutputFile, FormatError> {
+        let builtin = self.builtin(notices);
         let mut modules: Vec<Module> = builtin
             .iter()
             .filter(|(_, record)| !record.has_file)
             .map(|(name, record)| record.module(name))
             .collect();
-        let places = self.places(position(modules.len())?, heard);
+        let places = self.places(position(modules.len())?, notices);
         let place = |index: u32| places.get(index as usize).copied().flatten();
         let mut seen = vec![u32::MAX; self.modules.len()];
         for (index, module) in (0_u32..).zip(self.modules).filter(|&(index, _)| place(index).is_some()) {
@@ -47,15 +47,15 @@ impl Plan<'_> {
         }
         let by_name: HashMap<&str, u32> =
             (0_u32..).zip(&modules).map(|(at, module)| (&*module.name, at)).collect();
-        let of_builtin = builtin.iter().filter_map(|(name, record)| {
+        let builtin_aliases = builtin.iter().filter_map(|(name, record)| {
             Some((*by_name.get(name.to_str().ok()?)?, &name[..], &record.aliases[..]))
         });
-        let of_files = (0_u32..)
+        let module_aliases = (0_u32..)
             .zip(self.modules)
             .filter_map(|(index, module)| Some((place(index)?, module.name, &module.aliases[..])));
         let meta = Meta {
-            module_device_matches: Some(tree(&of_files.collect::<Vec<_>>(), heard)),
-            builtin_device_matches: Some(tree(&of_builtin.collect::<Vec<_>>(), heard)),
+            module_device_matches: Some(tree(&module_aliases.collect::<Vec<_>>(), notices)),
+            builtin_device_matches: Some(tree(&builtin_aliases.collect::<Vec<_>>(), notices)),
             release: text_of(self.release),
             modules,
         };
@@ -64,12 +64,12 @@ impl Plan<'_> {
 
     /// Returns the positions of the modules in the file, beginning with `first`; `None` for a module that
     /// cannot be stored.
-    fn places(&self, first: u32, heard: &NoticeBuffer) -> Vec<Option<u32>> {
+    fn places(&self, first: u32, notices: &NoticeBuffer) -> Vec<Option<u32>> {
         let mut next = first;
         let place = |module: &ReadModule<'_>| {
             let path = short_path(self.dir, module.path);
             if let Some(why) = unfit(module.name, path) {
-                heard.tell(DepmodNotice::NotInMeta { path: path.into(), why });
+                notices.push(DepmodNotice::NotInMeta { path: path.into(), why });
                 return None;
             }
             next += 1;
@@ -80,9 +80,9 @@ impl Plan<'_> {
 
     /// Returns what is built in, by normalised name: the modules in modules.builtin, and the parts of the
     /// kernel that are not modules but have strings in modules.builtin.modinfo.
-    fn builtin(&self, heard: &NoticeBuffer) -> IndexMap<Vec<u8>, BuiltIn<'_>> {
+    fn builtin(&self, notices: &NoticeBuffer) -> IndexMap<Vec<u8>, BuiltIn<'_>> {
         let modinfo = match self.wanted {
-            Wanted::Meta => self.list(BUILTIN_MODINFO, heard),
+            Wanted::Meta => self.list(BUILTIN_MODINFO, notices),
             // Its absence is reported when the indexes are built.
             Wanted::All | Wanted::Texts => self.lists.text(BUILTIN_MODINFO).ok(),
         };
@@ -139,15 +139,15 @@ fn unfit(name: &[u8], path: &[u8]) -> Option<&'static str> {
 type Patterns<'p> = (u32, &'p [u8], &'p [&'p [u8]]);
 
 /// Builds the tree of the same patterns as in the indexes: patterns with unmatched brackets are in neither.
-fn tree(modules: &[Patterns<'_>], heard: &NoticeBuffer) -> RadixNode {
+fn tree(modules: &[Patterns<'_>], notices: &NoticeBuffer) -> RadixNode {
     let mut tree = RadixTree::default();
-    let tell = |alias: &[u8], module: &[u8], why: String| {
-        heard.tell(DepmodNotice::NotInTree { alias: alias.into(), module: module.into(), why });
+    let report = |alias: &[u8], module: &[u8], why: String| {
+        notices.push(DepmodNotice::NotInTree { alias: alias.into(), module: module.into(), why });
     };
     for &(position, module, aliases) in modules {
         for alias in aliases.iter().filter(|alias| name::normalize_alias(alias).is_ok()) {
             if let Err(why) = tree.insert(alias, position) {
-                tell(alias, module, why.to_string());
+                report(alias, module, why.to_string());
             }
         }
     }
@@ -155,7 +155,7 @@ fn tree(modules: &[Patterns<'_>], heard: &NoticeBuffer) -> RadixNode {
     for (pattern, position) in left_out {
         let module =
             modules.iter().find(|(at, ..)| *at == position).map_or(&b""[..], |(_, module, _)| module);
-        tell(&pattern, module, "too deep in the tree".to_owned());
+        report(&pattern, module, "too deep in the tree".to_owned());
     }
     root
 }
@@ -164,7 +164,7 @@ fn position(len: usize) -> Result<u32, FormatError> {
     u32::try_from(len).map_err(|_| FormatError::malformed("too many modules"))
 }
 
-/// Lossy, but nothing is lost: bytes that are not UTF-8 cannot occur in a string to be matched.
+/// Converts to UTF-8. Invalid bytes are replaced, which is harmless: they do not occur in strings that are looked up.
 fn text_of(bytes: &[u8]) -> String {
     bytes.to_str_lossy().into_owned()
 }

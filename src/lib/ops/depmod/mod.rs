@@ -18,13 +18,13 @@
 //!
 //! let dir = module_dir(None, Some(OsStr::new("6.12.0")))?;
 //! let sink = Sink::new(|notice| eprintln!("{notice:?}"));
-//! let config = DepmodOptions { depmod: depmod_config(&[], &sink), ..DepmodOptions::default() };
+//! let options = DepmodOptions::new().config(depmod_config(&[], &sink));
 //! let tree = ModuleTree { dir: &dir, out: &dir, release: b"6.12.0", given: None };
-//! depmod::write(&tree, &config, &sink)?;
+//! depmod::write(&tree, &options, &sink)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The index of built-in modules, which needs no module files, and its verification:
+//! Generate the index of built-in modules, which needs no module files, and verify it:
 //!
 //! ```
 //! use std::fs;
@@ -47,22 +47,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod image;
-mod up_to_date;
-
 mod cache;
+mod image;
 mod inputs;
 mod lists;
 mod meta;
+mod options;
 mod order;
 mod read;
 mod resolve;
 mod scan;
+mod up_to_date;
 mod verify;
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bstr::BString;
 
@@ -77,6 +77,7 @@ pub use crate::formats::config::depmod::DepmodConfig;
 pub use crate::formats::symvers::{BadLine, KernelSymbols};
 pub use image::OutputFile;
 pub use inputs::{GivenError, SymbolFile, given_modules, has_output};
+pub use options::{CacheOutput, CacheUse, DepmodOptions};
 pub use scan::{BUILD_LINKS, FoundModule, module_file};
 pub use verify::{Difference, Finding, Problem};
 
@@ -85,56 +86,6 @@ use image::Wanted;
 use lists::Lists;
 use read::{KnownModule, ReadModule};
 use resolve::Resolved;
-
-/// The options of a depmod run, except for the directories.
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-#[derive(Debug, Default)]
-pub struct DepmodOptions {
-    /// The configuration from depmod.d.
-    pub depmod: DepmodConfig,
-    /// The kernel's own symbols, if known.
-    pub kernel_symbols: Option<KernelSymbols>,
-    /// `-P`: a character that precedes every symbol on this architecture.
-    pub symbol_prefix: Option<u8>,
-    /// `-e`: report symbols that nothing exports and, if versions are known, symbols of another version.
-    /// Without kernel symbols this would report most symbols.
-    pub report_unknown: bool,
-    /// `-v`: report each dependency with the symbol that causes it.
-    pub verbose: bool,
-    /// `-w`: report duplicate entries.
-    pub warn_duplicates: bool,
-    /// How to use the cache of the previous run.
-    pub last: CacheUse,
-    /// Whether to write a cache for the next run.
-    pub keep: CacheOutput,
-    /// `--meta`: write meta.pb too.
-    pub meta: bool,
-    /// A file to use instead of the module directory's modules.builtin.modinfo.
-    pub builtin_modinfo: Option<PathBuf>,
-}
-
-/// Whether to write the cache for the next run and for modinfo.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum CacheOutput {
-    /// Write the cache.
-    #[default]
-    Facts,
-    /// Do not write it: the cache contains timestamps and inode numbers, which would make the output
-    /// irreproducible.
-    Nothing,
-}
-
-/// How the cache of the previous run is used.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum CacheUse {
-    /// Modules that are unchanged are not read again.
-    #[default]
-    Used,
-    /// `--full`: every module is read.
-    Ignored,
-    /// `-A`: if nothing would change, nothing is done.
-    Enough,
-}
 
 /// The directories of a depmod run.
 #[derive(Debug, Clone, Copy)]
@@ -154,17 +105,17 @@ pub struct ModuleTree<'a> {
 pub enum DepmodError {
     /// The module directory cannot be listed.
     #[error(transparent)]
-    Unsearched(Error),
+    Scan(Error),
     /// A module could not be read because there is too little memory or there are too many open files; the
     /// indexes would lack it.
     #[error(transparent)]
-    Unread(Error),
+    Read(Error),
     /// An output file exceeds the limits of its format.
     #[error(transparent)]
-    Unmade(Error),
+    Build(Error),
     /// The output cannot be written.
     #[error(transparent)]
-    Unwritten(Error),
+    Write(Error),
     /// Modules depend on each other in cycles.
     #[error("modules in dependency cycles: {modules}")]
     Cycles {
@@ -175,9 +126,9 @@ pub enum DepmodError {
     },
 }
 
-/// Everything that the images are made from.
+/// Everything that the output files are built from.
 struct Plan<'a> {
-    config: &'a DepmodOptions,
+    options: &'a DepmodOptions,
     /// The module directory.
     dir: &'a Path,
     /// The kernel release.
@@ -190,64 +141,59 @@ struct Plan<'a> {
     resolved: Resolved,
 }
 
-impl DepmodOptions {
-    fn checks_versions(&self) -> bool {
-        self.report_unknown && self.kernel_symbols.as_ref().is_some_and(|symbols| symbols.versions)
-    }
-}
-
 /// The result of a depmod run.
 type Result<T> = std::result::Result<T, DepmodError>;
 
 /// Returns only the text files, for display; nothing is written.
 ///
 /// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
-pub fn texts(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<Vec<OutputFile>> {
-    let files = tree.files(config, sink)?;
-    if config.last == CacheUse::Enough && up_to_date::is_fresh(tree, &files, config) {
+pub fn texts(tree: &ModuleTree<'_>, options: &DepmodOptions, sink: &Sink) -> Result<Vec<OutputFile>> {
+    let files = tree.files(options, sink)?;
+    if options.cache_use == CacheUse::Quick && up_to_date::is_current(tree, &files, options) {
         return Ok(Vec::new());
     }
-    let made = |_: &Lists, _: &[KnownModule<'_>], outputs: Vec<OutputFile>| Ok(outputs);
-    with_outputs(tree, &files, config, Wanted::Texts, sink, made)
+    let texts = |_: &Lists, _: &[KnownModule<'_>], outputs: Vec<OutputFile>| Ok(outputs);
+    with_outputs(tree, &files, options, Wanted::Texts, sink, texts)
 }
 
 /// Returns the contents of meta.pb; nothing is written.
 ///
 /// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
-pub fn meta(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<Vec<u8>> {
-    let files = tree.files(config, sink)?;
-    let made = |_: &Lists, _: &[KnownModule<'_>], outputs: Vec<OutputFile>| {
+pub fn meta(tree: &ModuleTree<'_>, options: &DepmodOptions, sink: &Sink) -> Result<Vec<u8>> {
+    let files = tree.files(options, sink)?;
+    let bytes = |_: &Lists, _: &[KnownModule<'_>], outputs: Vec<OutputFile>| {
         Ok(outputs.into_iter().next().map(|output| output.bytes).unwrap_or_default())
     };
-    with_outputs(tree, &files, config, Wanted::Meta, sink, made)
+    with_outputs(tree, &files, options, Wanted::Meta, sink, bytes)
 }
 
 /// Builds all files and returns how the existing ones differ; nothing is written.
 ///
-/// With [`CacheUse::Ignored`], the modules themselves are read, not the cache.
-pub fn verify(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<Vec<Finding>> {
-    let files = tree.files(config, sink)?;
+/// With [`CacheUse::Ignore`], the modules themselves are read, not the cache.
+pub fn verify(tree: &ModuleTree<'_>, options: &DepmodOptions, sink: &Sink) -> Result<Vec<Finding>> {
+    let files = tree.files(options, sink)?;
     let compare = |_: &Lists, known: &[KnownModule<'_>], outputs: Vec<OutputFile>| {
         Ok(verify::compare(tree.out, &outputs, known))
     };
-    with_outputs(tree, &files, config, Wanted::All, sink, compare)
+    with_outputs(tree, &files, options, Wanted::All, sink, compare)
 }
 
 /// Builds all files and publishes them, either all or none.
 ///
 /// Modules that cannot be read are reported to `sink`. They stay listed, without what could not be read.
-pub fn write(tree: &ModuleTree<'_>, config: &DepmodOptions, sink: &Sink) -> Result<()> {
-    // Opened (and locked) first, so that a run that reads earlier does not write later.
+pub fn write(tree: &ModuleTree<'_>, options: &DepmodOptions, sink: &Sink) -> Result<()> {
+    // The directory is locked before anything is read, so that of two runs the one that read last also writes last.
     let writer = Writer::open(tree.out).ok();
-    let files = tree.files(config, sink)?;
-    if config.last == CacheUse::Enough && up_to_date::is_fresh(tree, &files, config) {
+    let files = tree.files(options, sink)?;
+    if options.cache_use == CacheUse::Quick && up_to_date::is_current(tree, &files, options) {
         return Ok(());
     }
-    with_outputs(tree, &files, config, Wanted::All, sink, |lists, known, outputs| {
-        let left = CacheParts::new(known, &outputs, lists, config.symbol_prefix);
-        let left = left.map_err(|error| DepmodError::Unmade(Error::new(tree.out.join(CACHE_NAME), error)))?;
-        let left = if config.keep == CacheOutput::Facts { Some(&left) } else { None };
-        publish(tree.out, writer, &outputs, left, sink).map_err(DepmodError::Unwritten)
+    with_outputs(tree, &files, options, Wanted::All, sink, |lists, known, outputs| {
+        let cache = CacheParts::new(known, &outputs, lists, options.symbol_prefix);
+        let cache =
+            cache.map_err(|error| DepmodError::Build(Error::new(tree.out.join(CACHE_NAME), error)))?;
+        let cache = if options.cache_output == CacheOutput::Write { Some(&cache) } else { None };
+        publish(tree.out, writer, &outputs, cache, sink).map_err(DepmodError::Write)
     })
 }
 
@@ -255,7 +201,7 @@ fn publish(
     out: &Path,
     writer: Option<Writer>,
     outputs: &[OutputFile],
-    left: Option<&CacheParts<'_>>,
+    cache: Option<&CacheParts<'_>>,
     sink: &Sink,
 ) -> crate::error::Result<()> {
     let writer = if let Some(writer) = writer {
@@ -264,8 +210,8 @@ fn publish(
         publish::create_dir(out)?;
         Writer::open(out)?
     };
-    // The indexes come first, and modules.dep.bin before all others: the modules that they refer to are
-    // then known if anything interrupts the publication.
+    // The indexes come first, and modules.dep.bin before the others. If the publication is interrupted, the modules that
+    // the other indexes refer to are then known.
     let (indexes, texts): (Vec<&OutputFile>, Vec<&OutputFile>) =
         outputs.iter().partition(|output| output.is_index());
     let files: Vec<NewFile<'_>> = indexes
@@ -274,13 +220,13 @@ fn publish(
         .map(|output| NewFile { name: output.name, pieces: vec![&output.bytes] })
         .collect();
     writer.publish(&files)?;
-    let kept = match left {
-        Some(left) => writer.leave(&NewFile { name: CACHE_NAME, pieces: left.pieces() }),
+    let result = match cache {
+        Some(cache) => writer.write_unsynced(&NewFile { name: CACHE_NAME, pieces: cache.pieces() }),
         None => writer.remove(CACHE_NAME),
     };
-    // A missing cache only costs time.
-    if let Err(error) = kept {
-        tell(sink, DepmodNotice::CacheUnwritten(error));
+    // Without the cache, the next run only takes longer.
+    if let Err(error) = result {
+        notify(sink, DepmodNotice::CacheUnwritten(error));
     }
     Ok(())
 }
@@ -289,23 +235,24 @@ fn publish(
 fn with_outputs<T>(
     tree: &ModuleTree<'_>,
     files: &[FoundModule],
-    config: &DepmodOptions,
+    options: &DepmodOptions,
     wanted: Wanted,
     sink: &Sink,
     then: impl FnOnce(&Lists, &[KnownModule<'_>], Vec<OutputFile>) -> Result<T>,
 ) -> Result<T> {
-    let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
+    let lists = Lists::read(tree.dir, options.builtin_modinfo.as_deref());
     let ordered = in_order(tree.dir, files, &lists, sink);
-    let left = if config.last == CacheUse::Ignored { None } else { context_cache::read(tree.out) };
-    let last = left.as_deref().and_then(cache::open);
-    let mut known = read::all(tree.dir, &ordered, last.as_ref(), sink);
-    for flaw in known.iter_mut().filter_map(|known| known.flaw.take()) {
-        if flaw.is_shortage() {
-            return Err(DepmodError::Unread(flaw));
+    let ignore_cache = options.cache_use == CacheUse::Ignore;
+    let cache_bytes = if ignore_cache { None } else { context_cache::read(tree.out) };
+    let cache = cache_bytes.as_deref().and_then(cache::open);
+    let mut known = read::all(tree.dir, &ordered, cache.as_ref(), sink);
+    for error in known.iter_mut().filter_map(|known| known.error.take()) {
+        if error.is_shortage() {
+            return Err(DepmodError::Read(error));
         }
-        tell(sink, DepmodNotice::ModuleUnreadable(flaw));
+        notify(sink, DepmodNotice::ModuleUnreadable(error));
     }
-    let outputs = outputs(tree, &ordered, &known, &lists, config, wanted, sink)?;
+    let outputs = outputs(tree, &ordered, &known, &lists, options, wanted, sink)?;
     then(&lists, &known, outputs)
 }
 
@@ -314,25 +261,25 @@ fn outputs(
     ordered: &[&FoundModule],
     known: &[KnownModule<'_>],
     lists: &Lists,
-    config: &DepmodOptions,
+    options: &DepmodOptions,
     wanted: Wanted,
     sink: &Sink,
 ) -> Result<Vec<OutputFile>> {
     let modules: Vec<ReadModule<'_>> =
         ordered.iter().zip(known).map(|(file, known)| ReadModule::new(file, known)).collect();
-    let symbols = resolve::exported_symbols(&modules, config.symbol_prefix);
-    let resolved =
-        resolve::resolve(&modules, &symbols, config, sink).map_err(|cycles| name_cycles(&modules, cycles))?;
+    let symbols = resolve::exported_symbols(&modules, options.symbol_prefix);
+    let resolved = resolve::resolve(&modules, &symbols, options, sink)
+        .map_err(|cycles| name_cycles(&modules, cycles))?;
     let (dir, release) = (tree.dir, tree.release);
-    let plan = Plan { config, dir, release, wanted, modules: &modules, lists, symbols, resolved };
-    plan.images(sink).map_err(|error| DepmodError::Unmade(Error::new(dir, error)))
+    let plan = Plan { options, dir, release, wanted, modules: &modules, lists, symbols, resolved };
+    plan.images(sink).map_err(|error| DepmodError::Build(Error::new(dir, error)))
 }
 
 impl ModuleTree<'_> {
-    fn files(&self, config: &DepmodOptions, sink: &Sink) -> Result<Vec<FoundModule>> {
+    fn files(&self, options: &DepmodOptions, sink: &Sink) -> Result<Vec<FoundModule>> {
         match self.given {
             Some(files) => Ok(files.to_vec()),
-            None => scan::scan(self.dir, self.release, &config.depmod, sink).map_err(DepmodError::Unsearched),
+            None => scan::scan(self.dir, self.release, &options.config, sink).map_err(DepmodError::Scan),
         }
     }
 }
@@ -344,8 +291,8 @@ fn in_order<'f>(dir: &Path, files: &'f [FoundModule], lists: &Lists, sink: &Sink
         let (bucket, name) = order::module_key(&file.name);
         (bucket, BString::from(name))
     });
-    let text = lists.text(lists::ORDER).unwrap_or_else(|missing| {
-        tell(sink, missing);
+    let text = lists.text(lists::ORDER).unwrap_or_else(|notice| {
+        notify(sink, notice);
         &[]
     });
     match order::parse_modules_order(text) {
@@ -353,7 +300,7 @@ fn in_order<'f>(dir: &Path, files: &'f [FoundModule], lists: &Lists, sink: &Sink
             let listed = listed_path(dir, &file.path).and_then(|path| positions.get(&*path).copied());
             listed.unwrap_or(usize::MAX)
         }),
-        Err(line) => tell(sink, DepmodNotice::OrderCorrupt { path: dir.join("modules.order"), line }),
+        Err(line) => notify(sink, DepmodNotice::OrderCorrupt { path: dir.join("modules.order"), line }),
     }
     ordered
 }
@@ -375,6 +322,6 @@ fn name_cycles(modules: &[ReadModule<'_>], cycles: Cycles) -> DepmodError {
     DepmodError::Cycles { cycles: named, modules: cycles.members }
 }
 
-fn tell(sink: &Sink, notice: DepmodNotice) {
+fn notify(sink: &Sink, notice: DepmodNotice) {
     sink.send(&Notice::Depmod(notice));
 }

@@ -1,33 +1,33 @@
 //! The order of modules and symbols, which is part of the file formats.
 //!
-//! kmod keeps both in hash tables and writes its files in the order in which those tables are walked:
-//! by bucket, then by name. The hash is Paul Hsieh's `SuperFastHash` with the length as its seed; there
-//! are 512 buckets of modules and 2048 of symbols. modules.order then moves what it lists to the front.
+//! kmod keeps both in hash tables and writes its files in the order of these tables: by bucket, then by name. The hash
+//! is Paul Hsieh's `SuperFastHash` with the length as its seed; there are 512 buckets of modules and 2048 of symbols.
+//! The modules that modules.order lists are then moved to the front.
 
 use std::collections::HashMap;
 
 use bstr::ByteSlice;
 
-/// Buckets of the module table.
+/// The number of buckets in the module table.
 const MODULE_BUCKETS: u32 = 512;
-/// Buckets of the symbol table.
+/// The number of buckets in the symbol table.
 const SYMBOL_BUCKETS: u32 = 2048;
 
-/// The sort key that puts module names into hash order.
+/// Returns the sort key that puts module names into hash order.
 pub(super) fn module_key(name: &[u8]) -> (u32, &[u8]) {
     (superfast(name) & (MODULE_BUCKETS - 1), name)
 }
 
-/// The sort key that puts symbol names into hash order.
+/// Returns the sort key that puts symbol names into hash order.
 pub(super) fn symbol_key(name: &[u8]) -> (u32, &[u8]) {
     (superfast(name) & (SYMBOL_BUCKETS - 1), name)
 }
 
 fn superfast(key: &[u8]) -> u32 {
     let half = |low: u8, high: u8| u32::from(u16::from_le_bytes([low, high]));
-    // Lone bytes are sign-extended.
+    // Single bytes are sign-extended.
     let signed = |byte: u8| i32::from(byte.cast_signed()).cast_unsigned();
-    // The length of a name in memory fits: files are limited to 1 GiB.
+    // The length of a name always fits: files are limited to 1 GiB.
     let mut hash = u32::try_from(key.len()).unwrap_or(u32::MAX);
     let (quads, tail) = key.as_chunks::<4>();
     for &[a, b, c, d] in quads {
@@ -63,11 +63,10 @@ fn superfast(key: &[u8]) -> u32 {
     hash.wrapping_add(hash >> 6)
 }
 
-/// Parses modules.order into the line number, from 0, of each path without compression suffix. The first
-/// line of a path counts.
+/// Parses modules.order. Returns the line number, counted from 0, of each path without compression suffix; if a path
+/// occurs several times, the first line counts.
 ///
-/// Errors: the number of the last line if it has no newline. The file may be truncated, so none of it is
-/// used.
+/// Errors: the number of the last line if it has no newline. The file may be truncated then, so none of it is used.
 pub(super) fn parse_modules_order(text: &[u8]) -> Result<HashMap<&[u8], usize>, usize> {
     let mut positions = HashMap::new();
     for (at, line) in text.lines_with_terminator().enumerate() {
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn first_mention_counts_and_the_last_line_must_end() {
+    fn modules_order_is_parsed() {
         let order = parse_modules_order(b"kernel/b.ko\nkernel/a.ko\nkernel/b.ko\n").unwrap();
         assert_eq!(order[&b"kernel/b.ko"[..]], 0);
         assert_eq!(order[&b"kernel/a.ko"[..]], 1);

@@ -20,18 +20,18 @@ use crate::notice::{DepmodNotice, Sink};
 use crate::ops::info;
 use crate::sys::{host, parallel};
 
+use super::notify;
 use super::scan::FoundModule;
-use super::tell;
 
 /// The record of one module.
 #[derive(Debug, Default)]
 pub(super) struct KnownModule<'o> {
     /// Its record.
     pub(super) record: Cow<'o, [u8]>,
-    /// Whether the record may be cached for the next run.
-    pub(super) lasting: bool,
+    /// Whether the record may be written to the cache.
+    pub(super) cacheable: bool,
     /// The first error while reading the file, if something could not be read.
-    pub(super) flaw: Option<Error>,
+    pub(super) error: Option<Error>,
 }
 
 /// A module with its record and strings.
@@ -54,30 +54,31 @@ pub(super) fn short_path<'p>(dir: &Path, path: &'p Path) -> &'p [u8] {
     below.and_then(|path| path.strip_prefix(b"/")).unwrap_or(path)
 }
 
-/// A module whose record is to be read or taken from the cache.
+/// A module whose record is taken from the cache or read from the file.
 struct Task<'o, 'f> {
     file: &'f FoundModule,
     identity: Option<FileIdentity>,
+    /// See [`is_settled`].
     settled: bool,
-    old: Option<Cow<'o, [u8]>>,
+    /// The record in the cache, if it is up to date.
+    cached: Option<Cow<'o, [u8]>>,
 }
 
-/// Returns the records of all modules in `files`, in the same order, with paths relative to `dir`. `old` is
-/// the cache of the previous run.
+/// Returns the records of all modules in `files`, in the same order, with paths relative to `dir`.
 ///
-/// The largest files are read first, so that no thread has to read one alone at the end, and a file that
-/// makes up more than a thread's share is read by several threads.
+/// The largest files are read first, so that at the end no thread is left alone with a large one. A file that is larger
+/// than a thread's share of the work is read by several threads.
 pub(super) fn all<'o>(
     dir: &Path,
     files: &[&FoundModule],
-    old: Option<&'o Cache<&'o [u8]>>,
+    cache: Option<&'o Cache<&'o [u8]>>,
     sink: &Sink,
 ) -> Vec<KnownModule<'o>> {
     let processors = host::processors();
     let now = host::now();
-    let tasks = parallel::map(processors, files, || (), |(), file| Task::new(dir, file, old, now));
+    let tasks = parallel::map(processors, files, || (), |(), file| Task::new(dir, file, cache, now));
     let size = |task: &Task<'_, '_>| task.identity.map_or(0, |identity| identity.size);
-    let mut unread: Vec<usize> = (0..tasks.len()).filter(|&at| tasks[at].old.is_none()).collect();
+    let mut unread: Vec<usize> = (0..tasks.len()).filter(|&at| tasks[at].cached.is_none()).collect();
     unread.sort_by_key(|&at| Reverse(size(&tasks[at])));
     let total: u64 = unread.iter().map(|&at| size(&tasks[at])).sum();
     let done = AtomicU64::new(0);
@@ -86,12 +87,12 @@ pub(super) fn all<'o>(
         opener.use_threads(threads_for(size, total, processors));
         let known = tasks[at].read(dir, opener);
         let done = done.fetch_add(size, Ordering::Relaxed).saturating_add(size);
-        tell(sink, DepmodNotice::Progress { done, total });
+        notify(sink, DepmodNotice::Progress { done, total });
         known
     });
     let mut known: Vec<KnownModule<'o>> = tasks
         .into_iter()
-        .map(|task| KnownModule { record: task.old.unwrap_or_default(), lasting: true, flaw: None })
+        .map(|task| KnownModule { record: task.cached.unwrap_or_default(), cacheable: true, error: None })
         .collect();
     for (at, read) in unread.into_iter().zip(read) {
         known[at] = read;
@@ -106,54 +107,55 @@ fn threads_for(size: u64, total: u64, processors: usize) -> usize {
 }
 
 impl<'o, 'f> Task<'o, 'f> {
-    fn new(dir: &Path, file: &'f FoundModule, old: Option<&'o Cache<&'o [u8]>>, now: (i64, u32)) -> Self {
+    fn new(dir: &Path, file: &'f FoundModule, cache: Option<&'o Cache<&'o [u8]>>, now: (i64, u32)) -> Self {
         let identity = identity(&file.path);
-        let record = old.and_then(|cache| cache.find(short_path(dir, &file.path)));
+        let record = cache.and_then(|cache| cache.find(short_path(dir, &file.path)));
         let same = |bytes: &[u8]| Record::view(bytes).map(|record| record.identity()) == identity;
-        let old = record.filter(|record| identity.is_some() && same(record)).map(Cow::Borrowed);
-        Self { file, identity, settled: identity.is_some_and(|identity| is_settled(&identity, now)), old }
+        let cached = record.filter(|record| identity.is_some() && same(record)).map(Cow::Borrowed);
+        Self { file, identity, settled: identity.is_some_and(|identity| is_settled(&identity, now)), cached }
     }
 
-    /// Reads the file. Its identity was determined before: if the file changes in the meantime, its
-    /// identity no longer matches.
+    /// Reads the file. Its identity was determined before that, so if the file changes in the meantime, the next run
+    /// finds another identity and reads it again.
     fn read(&self, dir: &Path, opener: &mut Opener) -> KnownModule<'o> {
         let mut read = Read::default();
-        let flaw = read.file(&self.file.path, opener).err().map(Error::at(&self.file.path));
+        let error = read.file(&self.file.path, opener).err().map(Error::at(&self.file.path));
         let path = short_path(dir, &self.file.path);
-        let lasting = self.settled && flaw.is_none();
+        let cacheable = self.settled && error.is_none();
         match read.record(path, self.identity) {
-            Ok(record) => {
-                KnownModule { lasting: lasting && record.len() <= MAX_LASTING, record: record.into(), flaw }
-            }
+            Ok(record) => KnownModule {
+                cacheable: cacheable && record.len() <= MAX_CACHED,
+                record: record.into(),
+                error,
+            },
             Err(error) => {
-                KnownModule { flaw: Some(Error::new(&self.file.path, error)), ..KnownModule::default() }
+                KnownModule { error: Some(Error::new(&self.file.path, error)), ..KnownModule::default() }
             }
         }
     }
 }
 
 /// The size limit in bytes for cached records; real ones have up to 300 KB.
-const MAX_LASTING: usize = 16 << 20;
+const MAX_CACHED: usize = 16 << 20;
 
-/// How many nanoseconds after a change a file may change again without a new timestamp: the clock of file
-/// systems ticks every few milliseconds, or, on a file system that does not store fractions of seconds,
-/// every few seconds.
+/// For how many nanoseconds after a change a file may change again without a new timestamp. File systems update their
+/// clock every few milliseconds.
 const TICK: i64 = 50_000_000;
+/// The same for file systems that do not store fractions of seconds; some store even seconds only.
 const COARSE_TICK: i64 = 3_000_000_000;
 
 /// Whether every change of the file from `now` on would be visible in its timestamps.
 ///
-/// If both timestamps are the same whole second, the file system most likely does not maintain them: file
-/// system images are built with identical timestamps, and another image has other contents with the same
-/// timestamps.
+/// If both timestamps are the same whole second, the file system most likely does not maintain them: images of file
+/// systems are often built with identical timestamps, and a later image has other contents with the same timestamps.
 fn is_settled(identity: &FileIdentity, now: (i64, u32)) -> bool {
     let nanoseconds = |(seconds, fraction): (i64, u32)| {
         seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(fraction))
     };
     let whole = identity.changed.1 == 0;
     let tick = if whole { COARSE_TICK } else { TICK };
-    let known_times = !whole || identity.modified != identity.changed;
-    known_times && nanoseconds(identity.changed).saturating_add(tick) < nanoseconds(now)
+    let is_maintained = !whole || identity.modified != identity.changed;
+    is_maintained && nanoseconds(identity.changed).saturating_add(tick) < nanoseconds(now)
 }
 
 /// The data that is read from a file.
@@ -228,7 +230,7 @@ impl<'a> ReadModule<'a> {
     /// Extracts the strings of a module from its record.
     pub(super) fn new(file: &'a FoundModule, known: &'a KnownModule<'_>) -> Self {
         let record = Record::view(&known.record).unwrap_or_default();
-        let mut loaded = Self {
+        let mut module = Self {
             name: &file.name,
             path: &file.path,
             record,
@@ -238,13 +240,13 @@ impl<'a> ReadModule<'a> {
         };
         for info in modinfo::strings(record.modinfo().unwrap_or_default()) {
             match info.key {
-                b"alias" => loaded.aliases.push(info.value),
-                b"softdep" => loaded.softdeps.push(info.value),
-                b"weakdep" => loaded.weakdeps.push(info.value),
+                b"alias" => module.aliases.push(info.value),
+                b"softdep" => module.softdeps.push(info.value),
+                b"weakdep" => module.weakdeps.push(info.value),
                 _ => {}
             }
         }
-        loaded
+        module
     }
 }
 
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_follow_the_share() {
+    fn threads_are_proportional_to_the_size() {
         assert_eq!(threads_for(10, 1000, 2), 1);
         assert_eq!(threads_for(1000, 1000, 8), 8);
         assert_eq!(threads_for(300, 1000, 8), 3);

@@ -6,7 +6,7 @@ use crate::graph::{Cycles, Graph};
 use crate::notice::{DepmodNotice, Sink};
 
 use super::read::{ReadModule, WEAK};
-use super::{DepmodOptions, tell};
+use super::{DepmodOptions, notify};
 use crate::formats::symvers::{bare, skip_prefix};
 
 /// The owner of a symbol.
@@ -40,40 +40,39 @@ pub(super) fn exported_symbols<'a>(
     owners
 }
 
-/// Builds the graph. Unknown symbols and version mismatches are reported to `sink` if the configuration
-/// asks for it.
+/// Builds the graph. Unknown symbols and version mismatches are reported to `sink` if the options say so.
 ///
 /// Errors: modules depend on each other in a cycle.
 pub(super) fn resolve(
     modules: &[ReadModule<'_>],
     symbols: &HashMap<&[u8], (u32, u64)>,
-    config: &DepmodOptions,
+    options: &DepmodOptions,
     sink: &Sink,
 ) -> Result<Resolved, Cycles> {
     let mut graph = Graph::new(modules.len());
     for (index, module) in (0_u32..).zip(modules) {
         for need in module.record.needs() {
-            let name = bare(need.name, config.symbol_prefix);
+            let name = bare(need.name, options.symbol_prefix);
             let own = symbols.get(name).map(|&(module, crc)| Owner { module: Some(module), crc });
-            let kernel = || config.kernel_symbols.as_ref()?.crc(name).map(|crc| Owner { module: None, crc });
+            let kernel = || options.kernel_symbols.as_ref()?.crc(name).map(|crc| Owner { module: None, crc });
             let Some(owner) = own.or_else(kernel) else {
-                if config.report_unknown && need.bind != WEAK {
-                    tell(
+                if options.report_unknown && need.bind != WEAK {
+                    notify(
                         sink,
                         DepmodNotice::UnknownSymbol { path: module.path.into(), symbol: need.name.into() },
                     );
                 }
                 continue;
             };
-            if config.checks_versions() && need.bind != WEAK && need.crc.unwrap_or(0) != owner.crc {
-                tell(
+            if options.checks_versions() && need.bind != WEAK && need.crc.unwrap_or(0) != owner.crc {
+                notify(
                     sink,
                     DepmodNotice::VersionMismatch { path: module.path.into(), symbol: need.name.into() },
                 );
             }
             let Some(on) = owner.module else { continue };
-            if graph.add(index, on) && config.verbose {
-                tell(
+            if graph.add(index, on) && options.verbose {
+                notify(
                     sink,
                     DepmodNotice::Dependency {
                         path: module.path.into(),

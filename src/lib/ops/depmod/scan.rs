@@ -1,7 +1,7 @@
 //! Finding the module files, and choosing one of several with the same name.
 //!
-//! Contract: depmod.d(5). The result may depend on the order in which the file system lists a directory, as
-//! it does for kmod: among files that no `search` word distinguishes, the first one is kept.
+//! Contract: depmod.d(5). As with kmod, the result may depend on the order in which the file system lists a directory:
+//! of several files that no `search` line distinguishes, the first one is kept.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,7 +18,7 @@ use crate::notice::{DepmodNotice, Sink};
 use crate::sys::regex;
 use crate::sys::tree::{TreeEntry, TreeWalk};
 
-use super::tell;
+use super::notify;
 
 /// A module file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) fn scan(
         match TreeWalk::new(external, &skip) {
             Ok(walk) => chosen.walk(walk, sink)?,
             Err(error) if error.is_shortage() => return Err(error),
-            Err(error) => tell(sink, DepmodNotice::DirectoryUnreadable(error)),
+            Err(error) => notify(sink, DepmodNotice::DirectoryUnreadable(error)),
         }
     }
     Ok(chosen.by_name.into_iter().map(|(name, path)| FoundModule { name, path }).collect())
@@ -74,9 +74,11 @@ impl Chosen<'_> {
         for found in walk {
             match found {
                 TreeEntry::File(path) => self.offer(path),
-                TreeEntry::Other(path, mode) => tell(sink, DepmodNotice::UnsupportedFileType { path, mode }),
+                TreeEntry::Other(path, mode) => {
+                    notify(sink, DepmodNotice::UnsupportedFileType { path, mode })
+                }
                 TreeEntry::Error(error) if error.is_shortage() => return Err(error),
-                TreeEntry::Error(error) => tell(sink, DepmodNotice::EntryUnreadable(error)),
+                TreeEntry::Error(error) => notify(sink, DepmodNotice::EntryUnreadable(error)),
             }
         }
         Ok(())

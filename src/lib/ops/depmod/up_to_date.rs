@@ -1,9 +1,8 @@
-//! `-A`: whether the existing files still describe the existing modules.
+//! `-A`: the check whether the existing files are still correct for the existing modules.
 //!
-//! kmod compares the modification times of module files with that of modules.dep. It therefore misses
-//! modules that were removed, modules that were added with an old time, and changes to other inputs. Here
-//! the modules, their order, and the contents of all other inputs and outputs must match what the previous
-//! run recorded.
+//! kmod compares the modification times of module files with that of modules.dep. It therefore misses modules that were
+//! removed, modules that were added with an old time, and changes to other inputs. Here, the modules, their order, and
+//! the contents of all other inputs and outputs must match those that the previous run recorded in the cache.
 
 use std::path::Path;
 
@@ -18,15 +17,15 @@ use super::scan::FoundModule;
 use super::{DepmodOptions, ModuleTree, cache, in_order};
 
 /// Whether a run would change nothing. Anything that cannot be examined counts as changed.
-pub(super) fn is_fresh(tree: &ModuleTree<'_>, files: &[FoundModule], config: &DepmodOptions) -> bool {
+pub(super) fn is_current(tree: &ModuleTree<'_>, files: &[FoundModule], options: &DepmodOptions) -> bool {
     let Some(bytes) = context_cache::read(tree.out) else { return false };
     let Some(cache) = cache::open(&bytes) else { return false };
-    let lists = Lists::read(tree.dir, config.builtin_modinfo.as_deref());
+    let lists = Lists::read(tree.dir, options.builtin_modinfo.as_deref());
     let ordered = in_order(tree.dir, files, &lists, &Sink::none());
-    cache.symbol_prefix() == config.symbol_prefix
+    cache.symbol_prefix() == options.symbol_prefix
         && same_modules(tree.dir, &cache, &ordered)
         && same_inputs(&cache, &lists)
-        && same_outputs(&cache, tree.out, config.meta)
+        && same_outputs(&cache, tree.out, options.meta)
 }
 
 fn same_modules(dir: &Path, cache: &Cache<&[u8]>, ordered: &[&FoundModule]) -> bool {
@@ -57,15 +56,15 @@ fn same_inputs(cache: &Cache<&[u8]>, lists: &Lists) -> bool {
 }
 
 fn same_outputs(cache: &Cache<&[u8]>, out: &Path, meta: bool) -> bool {
-    let made = |file: &str| {
+    let is_recorded = |file: &str| {
         cache.files().any(|(role, name, _)| role == InputRole::Output && name == file.as_bytes())
     };
-    if meta && !made(crate::formats::meta::FILE_NAME) {
+    if meta && !is_recorded(crate::formats::meta::FILE_NAME) {
         return false;
     }
     cache.files().filter(|(role, ..)| *role == InputRole::Output).all(|(_, name, digest)| {
         let name = std::str::from_utf8(name).unwrap_or_default();
-        let there = file::read(&out.join(name)).ok();
-        digest.is_some() && there.as_deref().map(Digest::of) == digest
+        let existing = file::read(&out.join(name)).ok();
+        digest.is_some() && existing.as_deref().map(Digest::of) == digest
     })
 }

@@ -1,7 +1,7 @@
 //! Writing an image to a directory: every file is copied, every link is created.
 //!
-//! Files are copied unchanged, or decompressed if the image says so. Nothing outside the directory is
-//! written, see [`deposit`](crate::sys::image_dir).
+//! Files are copied unchanged, or decompressed if the image says so. Nothing outside the directory is written, see
+//! [`image_dir`](crate::sys::image_dir).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -20,30 +20,30 @@ use crate::sys::{file, process};
 /// already copied remain, each complete.
 pub fn copy(image: &mut ImageTree, dir: &Path) -> Result<()> {
     process::let_long_files_fail();
-    let deposit = ImageDir::open(dir)?;
+    let target_dir = ImageDir::open(dir)?;
     let mut decompressor = Decompressor::default();
     let mut decoded = Vec::new();
     for (path, entry) in image.entries_mut() {
         let place = path.strip_prefix(b"/").unwrap_or(path);
         match entry {
-            ImageEntry::Link(target) => deposit.link(place, target)?,
+            ImageEntry::Link(target) => target_dir.link(place, target)?,
             ImageEntry::File { source, mode, decompress, size } => {
                 let from = Path::new(OsStr::from_bytes(source));
                 let bytes = file::read(from)?;
                 if !*decompress {
-                    deposit.file(place, &bytes, *mode)?;
+                    target_dir.file(place, &bytes, *mode)?;
                     continue;
                 }
                 let compression = Compression::detect(&bytes).ok_or_else(not_compressed);
                 let decode = |how| decompressor.decompress(how, &bytes, &mut decoded);
                 compression.and_then(decode).map_err(Error::at(from))?;
-                let copy = deposit.file(place, &decoded, *mode)?;
+                let copy = target_dir.file(place, &decoded, *mode)?;
                 *source = copy.into_os_string().into_vec().into();
                 (*size, *decompress) = (decoded.len() as u64, false);
             }
         }
     }
-    deposit.finish()
+    target_dir.finish()
 }
 
 fn not_compressed() -> FormatError {

@@ -42,15 +42,15 @@ impl Names {
         let plain = without_suffix(path)?;
         // A suffix has no meaning in the name of a directory, of a link to an uncompressed file, or of a
         // dangling link.
-        without_suffix(&self.0.chase(path).ok()?.file)?;
+        without_suffix(&self.0.resolve(path).ok()?.file)?;
         Some(plain.into())
     }
 
     /// Returns the new target of a link.
     fn target(&self, link: &[u8], target: &BString) -> BString {
         let dir = link.rsplit_once_str("/").map_or(&b""[..], |(dir, _)| dir);
-        let led_to = self.0.locate(&name::join(dir, target));
-        let renamed = led_to.is_some_and(|path| self.plain(&path).is_some());
+        let target_path = self.0.locate(&name::join(dir, target));
+        let renamed = target_path.is_some_and(|path| self.plain(&path).is_some());
         let plain = if renamed { without_suffix(target) } else { None };
         plain.map_or_else(|| target.clone(), BString::from)
     }

@@ -38,21 +38,22 @@ pub(super) struct FirmwareDir {
 ///
 /// Errors: the directory cannot be listed.
 pub(super) fn gather(root: &Path, dir: &Path, whole: &Path) -> Result<FirmwareDir> {
-    let way = resolve::follow(root, whole).map_err(Error::at(dir))?;
-    let elsewhere = root != Path::new("/") && way.needs_root();
-    let dir = if elsewhere { way.end.clone() } else { dir.to_path_buf() };
-    let reading = Reading {
+    let resolved = resolve::follow(root, whole).map_err(Error::at(dir))?;
+    let elsewhere = root != Path::new("/") && resolved.needs_root();
+    let dir = if elsewhere { resolved.end.clone() } else { dir.to_path_buf() };
+    let reader = DirReader {
         root,
         catalogue: Catalogue::default(),
         places: BTreeMap::new(),
         dirs: BTreeMap::new(),
         room: MOST_OUTSIDE,
     };
-    let catalogue = reading.read(&dir, way.end.clone())?;
-    Ok(FirmwareDir { dir, real: way.end, catalogue })
+    let catalogue = reader.read(&dir, resolved.end.clone())?;
+    Ok(FirmwareDir { dir, real: resolved.end, catalogue })
 }
 
-struct Reading<'r> {
+/// Reads one firmware directory.
+struct DirReader<'r> {
     root: &'r Path,
     catalogue: Catalogue,
     /// For each directory that has been read, its place in the catalogue.
@@ -63,12 +64,12 @@ struct Reading<'r> {
     room: usize,
 }
 
-impl Reading<'_> {
+impl DirReader<'_> {
     /// Reads the directory `dir`, whose path without links is `real`.
     fn read(mut self, dir: &Path, real: PathBuf) -> Result<Catalogue> {
         let listed = listing::below(dir, usize::MAX)?;
         self.add(dir, &BString::default(), listed);
-        self.has_read(real, BString::default());
+        self.mark_read(real, BString::default());
         self.follow_all();
         Ok(self.catalogue)
     }
@@ -79,7 +80,7 @@ impl Reading<'_> {
             let node = match kind {
                 FileKind::File(size) => {
                     let source = name::join(dir.as_os_str().as_bytes(), &path);
-                    CatalogueNode::File { source, size, rivals: Vec::new() }
+                    CatalogueNode::File { source, size, alternatives: Vec::new() }
                 }
                 FileKind::Link(target) => CatalogueNode::Link(target.into()),
             };
@@ -91,12 +92,12 @@ impl Reading<'_> {
     fn follow_all(&mut self) {
         let mut followed = BTreeSet::new();
         loop {
-            let mut leaving = self.catalogue.leaving();
-            leaving.retain(|link| followed.insert(link.clone()));
-            if leaving.is_empty() {
+            let mut outward = self.catalogue.outward_links();
+            outward.retain(|link| followed.insert(link.clone()));
+            if outward.is_empty() {
                 return;
             }
-            for link in &leaving {
+            for link in &outward {
                 self.follow(link);
             }
         }
@@ -105,53 +106,55 @@ impl Reading<'_> {
     /// Follows a link that leads out of the directory and replaces it in the catalogue.
     fn follow(&mut self, link: &BString) {
         let on_disk = self.on_disk(link);
-        let way = match resolve::follow(self.root, &on_disk) {
-            Ok(way) => way,
+        let resolved = match resolve::follow(self.root, &on_disk) {
+            Ok(resolved) => resolved,
             Err(error) => {
-                // The link leads to itself, or to nothing.
-                let looped = error.raw_os_error() == Some(libc::ELOOP);
+                // The link is part of a loop, or its target does not exist.
+                let is_loop = error.raw_os_error() == Some(libc::ELOOP);
                 let itself = link.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-                let node = looped.then(|| CatalogueNode::Link(itself.into()));
-                return self.catalogue.lead(link.clone(), Vec::new(), node);
+                let node = is_loop.then(|| CatalogueNode::Link(itself.into()));
+                return self.catalogue.replace_outward(link.clone(), Vec::new(), node);
             }
         };
-        if let Some((outside, there)) = self.back_inside(&way) {
-            let links = way.links.into_iter().take(outside).collect();
-            let target = relative(link, &there);
-            return self.lead(link, ResolvedPath { links, ..way }, Some(CatalogueNode::Link(target)));
+        if let Some((outside, target)) = self.back_inside(&resolved) {
+            let links = resolved.links.into_iter().take(outside).collect();
+            let target = CatalogueNode::Link(relative(link, &target));
+            return self.replace(link, ResolvedPath { links, ..resolved }, Some(target));
         }
-        match listing::one(&way.end) {
+        match listing::one(&resolved.end) {
             Ok(Some(FileKind::File(size))) => {
-                let source = way.end.as_os_str().as_bytes().into();
-                self.lead(link, way, Some(CatalogueNode::File { source, size, rivals: Vec::new() }));
+                let source = resolved.end.as_os_str().as_bytes().into();
+                let file = CatalogueNode::File { source, size, alternatives: Vec::new() };
+                self.replace(link, resolved, Some(file));
             }
-            Ok(None) => self.lead_to_directory(link, way),
-            _ => self.lead(link, way, None),
+            Ok(None) => self.replace_by_directory(link, resolved),
+            _ => self.replace(link, resolved, None),
         }
     }
 
-    fn lead_to_directory(&mut self, link: &BString, way: ResolvedPath) {
-        match listing::below(&way.end, self.room) {
+    /// Replaces a link by the directory that it leads to, with its contents.
+    fn replace_by_directory(&mut self, link: &BString, resolved: ResolvedPath) {
+        match listing::below(&resolved.end, self.room) {
             Ok(listed) => {
                 self.room = self.room.saturating_sub(listed.len() + 1);
-                self.add(&way.end, link, listed);
-                self.has_read(way.end.clone(), link.clone());
-                self.lead(link, way, None);
+                self.add(&resolved.end, link, listed);
+                self.mark_read(resolved.end.clone(), link.clone());
+                self.replace(link, resolved, None);
             }
             // The directory is too large, so the link stays unresolved. `room` is halved, so that not many
             // links can cause such a listing.
             Err(error) if error.errno() == libc::EFBIG => self.room /= 2,
-            Err(_) => self.lead(link, way, None),
+            Err(_) => self.replace(link, resolved, None),
         }
     }
 
-    fn lead(&mut self, link: &BString, way: ResolvedPath, to: Option<CatalogueNode>) {
+    fn replace(&mut self, link: &BString, resolved: ResolvedPath, to: Option<CatalogueNode>) {
         let bytes = |path: PathBuf| BString::from(path.into_os_string().into_encoded_bytes());
-        let links = way.links.into_iter().map(|link| (bytes(link.path), bytes(link.target)));
-        self.catalogue.lead(link.clone(), links.collect(), to);
+        let links = resolved.links.into_iter().map(|link| (bytes(link.path), bytes(link.target)));
+        self.catalogue.replace_outward(link.clone(), links.collect(), to);
     }
 
-    fn has_read(&mut self, dir: PathBuf, at: BString) {
+    fn mark_read(&mut self, dir: PathBuf, at: BString) {
         self.dirs.insert(at.clone(), dir.clone());
         self.places.insert(dir, at);
     }
@@ -168,10 +171,11 @@ impl Reading<'_> {
 
     /// Returns the place in the catalogue where a chain of links leads back into it, and the number of
     /// links before that.
-    fn back_inside(&self, way: &ResolvedPath) -> Option<(usize, BString)> {
-        let links = way.links.iter().enumerate().skip(1).filter(|(_, link)| link.is_last);
-        let mut stations = links.map(|(at, link)| (at, &link.path)).chain([(way.links.len(), &way.end)]);
-        stations.find_map(|(at, path)| Some((at, self.place_of(path)?)))
+    fn back_inside(&self, resolved: &ResolvedPath) -> Option<(usize, BString)> {
+        let links = resolved.links.iter().enumerate().skip(1).filter(|(_, link)| link.is_last);
+        let end = (resolved.links.len(), &resolved.end);
+        let mut paths = links.map(|(at, link)| (at, &link.path)).chain([end]);
+        paths.find_map(|(at, path)| Some((at, self.place_of(path)?)))
     }
 
     /// Returns the place in the catalogue for a path on the disk without links.
@@ -204,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_lead_from_link_to_place() {
+    fn relative_targets() {
         for (link, there, target) in [
             ("a", "b", "b"),
             ("d/a", "b", "../b"),
@@ -220,7 +224,7 @@ mod tests {
 
     /// A link to a very large directory is not followed; links to smaller ones are, up to the limit.
     #[test]
-    fn directories_that_are_too_large() {
+    fn links_to_large_directories_are_not_followed() {
         let top = tempfile::tempdir().unwrap();
         let fw = top.path().join("fw");
         for (dir, files) in [("fw", 1), ("small", 2), ("large", 20), ("other", 2)] {
@@ -234,16 +238,16 @@ mod tests {
         {
             symlink(target, fw.join(link)).unwrap();
         }
-        let reading = Reading {
+        let reader = DirReader {
             root: top.path(),
             catalogue: Catalogue::default(),
             places: BTreeMap::new(),
             dirs: BTreeMap::new(),
             room: 10,
         };
-        let catalogue = reading.read(&fw, fw.clone()).unwrap();
-        assert_eq!(catalogue.leaving(), ["b", "e"]);
-        let found = |path: &str| catalogue.chase(path.as_bytes()).map(|way| way.file.to_string()).ok();
+        let catalogue = reader.read(&fw, fw.clone()).unwrap();
+        assert_eq!(catalogue.outward_links(), ["b", "e"]);
+        let found = |path: &str| catalogue.resolve(path.as_bytes()).map(|found| found.file.to_string()).ok();
         for (path, file) in [
             ("a/1", Some("a/1")),
             ("b/1", None),

@@ -76,18 +76,18 @@ impl Sizes {
 impl ImageTree {
     /// Adds the links and the file that were found for a name. Returns the ambiguities.
     pub fn add_firmware(&mut self, search: &FirmwareSearch, found: &FoundFile) -> Vec<Ambiguity> {
-        if let Some(ambiguity) = self.clash(search, found) {
+        if let Some(ambiguity) = self.conflict(search, found) {
             return vec![ambiguity];
         }
         let mut ambiguities = Vec::new();
-        for (link, target) in &found.way.links {
+        for (link, target) in &found.resolved.links {
             ambiguities.extend(self.add(place(link), ImageEntry::Link(target.clone())));
         }
-        let file = &found.way.file;
-        if let Some(CatalogueNode::File { source, size, rivals }) = search.node(found.root, file) {
-            if !rivals.is_empty() {
+        let file = &found.resolved.file;
+        if let Some(CatalogueNode::File { source, size, alternatives }) = search.node(found.root, file) {
+            if !alternatives.is_empty() {
                 let ambiguity =
-                    Ambiguity::Files { name: file.clone(), taken: source.clone(), others: rivals };
+                    Ambiguity::Files { name: file.clone(), taken: source.clone(), others: alternatives };
                 ambiguities.push(ambiguity);
             }
             ambiguities.extend(
@@ -124,9 +124,8 @@ impl ImageTree {
 
     /// Finds a file or link at a path that would also have to be a directory: only one of them can be in
     /// the image.
-    fn clash(&self, search: &FirmwareSearch, found: &FoundFile) -> Option<Ambiguity> {
-        let way = &found.way;
-        let mut paths = way.links.iter().map(|(link, _)| link).chain([&way.file]);
+    fn conflict(&self, search: &FirmwareSearch, found: &FoundFile) -> Option<Ambiguity> {
+        let mut paths = found.resolved.links.iter().map(|(link, _)| link).chain([&found.resolved.file]);
         paths.find_map(|path| {
             let new = place(path);
             let slashes = new.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
@@ -135,22 +134,22 @@ impl ImageTree {
             let inside = BString::from([new.as_slice(), b"/"].concat());
             let mut below = self.entries.range::<BString, _>(&inside..);
             let below = below.next().filter(|(path, _)| path.starts_with(&inside));
-            let (there, entry) = above.next().or(below)?;
-            let name = if there.len() < new.len() { there.clone() } else { new.clone() };
+            let (existing, entry) = above.next().or(below)?;
+            let name = if existing.len() < new.len() { existing.clone() } else { new.clone() };
             let other = match search.node(found.root, path) {
                 Some(CatalogueNode::File { source, .. }) => source,
                 _ => search.on_disk(found.root, path),
             };
-            Some(Ambiguity::Files { name, taken: told(entry), others: vec![other] })
+            Some(Ambiguity::Files { name, taken: origin(entry), others: vec![other] })
         })
     }
 
     /// Adds an entry unless there already is one at the path.
     pub(super) fn add(&mut self, path: BString, entry: ImageEntry) -> Option<Ambiguity> {
         match self.entries.get(&path) {
-            Some(there) if *there == entry => None,
-            Some(there) => {
-                let (taken, others) = (told(there), vec![told(&entry)]);
+            Some(existing) if *existing == entry => None,
+            Some(existing) => {
+                let (taken, others) = (origin(existing), vec![origin(&entry)]);
                 Some(Ambiguity::Files { name: path, taken, others })
             }
             None => {
@@ -166,7 +165,7 @@ impl ImageTree {
         for (path, entry) in self.entries() {
             let node = match entry {
                 ImageEntry::File { source, size, .. } => {
-                    CatalogueNode::File { source: source.clone(), size: *size, rivals: Vec::new() }
+                    CatalogueNode::File { source: source.clone(), size: *size, alternatives: Vec::new() }
                 }
                 ImageEntry::Link(target) => CatalogueNode::Link(target.clone()),
             };
@@ -226,8 +225,8 @@ impl ImageTree {
     }
 }
 
-/// Describes an entry by its source or target.
-fn told(entry: &ImageEntry) -> BString {
+/// Returns the source of a file or the target of a link, to describe it.
+fn origin(entry: &ImageEntry) -> BString {
     match entry {
         ImageEntry::File { source, .. } => source.clone(),
         ImageEntry::Link(target) => target.clone(),

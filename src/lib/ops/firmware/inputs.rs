@@ -1,4 +1,4 @@
-//! Files that a choice of firmware is read from, and those that an image builder gets.
+//! The files that `kmod firmware` and `kmod fwprune` read besides modules and firmware, and those that they write.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,17 @@ use crate::formats::firmware::whence::Whence;
 use crate::formats::index::text;
 use crate::sys::{file, process, publish};
 
-/// The names and patterns in a file: a line each, without the blanks around it; empty lines and comments do not count.
+/// Returns the names and patterns in a file, which has one per line. Surrounding blanks are removed; empty lines and
+/// comments are skipped.
 ///
-/// Errors: it cannot be read.
+/// Errors: the file cannot be read.
 pub fn names_in(path: &Path) -> Result<Vec<BString>> {
     let text = file::read_stream(path)?;
     let names = text::lines(&text).map(|line| BString::from(line.trim_ascii()));
     Ok(names.filter(|name| !name.is_empty()).collect())
 }
 
-/// The names and patterns in several files.
+/// Returns the names and patterns in several files.
 ///
 /// Errors: one of them cannot be read.
 pub fn names_in_all(paths: &[PathBuf]) -> Result<Vec<BString>> {
@@ -31,31 +32,31 @@ pub fn names_in_all(paths: &[PathBuf]) -> Result<Vec<BString>> {
     Ok(names)
 }
 
-/// Reads a WHENCE.
+/// Reads a WHENCE file.
 ///
-/// Errors: it cannot be read.
+/// Errors: the file cannot be read.
 pub fn read_whence(path: &Path) -> Result<Whence> {
     file::read(path).map(|text| Whence::parse(&text))
 }
 
-/// What a modules.builtin.modinfo asks for, each with the module that does.
+/// Returns the firmware names in a modules.builtin.modinfo, each with the module that requests it.
 ///
-/// Errors: it cannot be read.
+/// Errors: the file cannot be read.
 pub fn needs_of_builtin_in(path: &Path) -> Result<Vec<(BString, BString)>> {
     file::read(path).map(|modinfo| needs_of_builtin(&modinfo).collect())
 }
 
 impl FirmwareSearch {
-    /// The files of the list in a file, as [`FirmwareSearch::listed`] has it.
+    /// Returns a search of the files in a list, which is read from `path`; see [`FirmwareSearch::listed`].
     ///
-    /// Errors: it cannot be read; those of [`FirmwareSearch::listed`].
+    /// Errors: the list cannot be read; those of [`FirmwareSearch::listed`].
     pub fn listed_in(path: &Path) -> Result<Self> {
         let list = file::read_stream(path)?;
         Self::listed(&list).map_err(|error| Error::new(path, error))
     }
 }
 
-/// Writes the files that describe an image, all of them or none.
+/// Writes the files that describe an image: either all of them or none.
 ///
 /// Errors: one of them cannot be written; two have the same path.
 pub fn write_all(files: &[(&Path, &[u8])]) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Firmware: which files a selection of modules requests, where they are, and an image of only those files.
 //!
-//! [`select`] chooses modules including their dependencies, [`needs`] returns what they request, [`FirmwareSearch`]
-//! finds it as the kernel would, [`ImageTree`] collects it together with the links that lead to it, and
-//! [`copy`] writes the image to a directory. None of them prints.
+//! [`select`] selects modules including their dependencies, [`needs`] returns what they request, [`FirmwareSearch`]
+//! finds it as the kernel would, [`ImageTree`] collects it together with the links that lead to it, and [`copy`] writes
+//! the image to a directory. None of them prints.
 //!
 //! # Examples
 //!
@@ -40,8 +40,8 @@
 //!
 //! let context = Context::open(module_dir(None, None)?, &ConfigSource::System, &Sink::none());
 //! let selection = Selection { names: vec!["r8169".into()], ..Selection::default() };
-//! let chosen = select(&context, &selection)?;
-//! let (requested, unreadable) = needs(&context, &chosen);
+//! let selected = select(&context, &selection)?;
+//! let (requested, unreadable) = needs(&context, &selected);
 //! for error in unreadable {
 //!     eprintln!("{error}");
 //! }
@@ -74,5 +74,5 @@ pub use search::{Ambiguity, AmbiguityPolicy, FirmwareSearch, FoundFile, kernel_p
 pub use select::{SelectError, SelectedModules, Selection, devices, select};
 pub use survey::{GatheredFiles, MissingFirmware, NeededPath, OwnedFile, PresentFirmware, Survey};
 
-/// Where firmware is below a root, and in an image.
+/// The directory of firmware below the root directory of a system or of an image.
 pub const FIRMWARE: &str = "/lib/firmware";

@@ -20,13 +20,13 @@ use crate::sys::{host, parallel};
 /// them.
 pub type Needs = BTreeMap<BString, Vec<BString>>;
 
-/// Returns the requests of the chosen modules, and the errors for modules that cannot be read.
-pub fn needs(context: &Context, chosen: &SelectedModules) -> (Needs, Vec<Error>) {
+/// Returns the requests of the selected modules, and the errors for modules that cannot be read.
+pub fn needs(context: &Context, selected: &SelectedModules) -> (Needs, Vec<Error>) {
     let files: Vec<(&BString, &PathBuf)> =
-        chosen.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
+        selected.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
     let (mut needs, unread) = needs_of_files(context.dir(), &files);
     let builtin = needs_of_builtin(context.builtin_modinfo());
-    for (firmware, module) in builtin.filter(|(_, module)| chosen.get(module) == Some(&None)) {
+    for (firmware, module) in builtin.filter(|(_, module)| selected.get(module) == Some(&None)) {
         add(&mut needs, firmware, &module);
     }
     (needs, unread)
@@ -37,13 +37,13 @@ pub fn needs(context: &Context, chosen: &SelectedModules) -> (Needs, Vec<Error>)
 pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> (Needs, Vec<Error>) {
     let answers = parallel::map(host::processors(), files, InfoReader::default, |reader, (_, path)| {
         let info = reader.read(dir, path, Extras::default())?;
-        let asked = info.strings().filter(|entry| entry.key == b"firmware");
-        Ok::<Vec<_>, Error>(asked.map(|entry| BString::from(entry.value)).collect())
+        let requests = info.strings().filter(|entry| entry.key == b"firmware");
+        Ok::<Vec<_>, Error>(requests.map(|entry| BString::from(entry.value)).collect())
     });
     let (mut needs, mut unread) = (Needs::new(), Vec::new());
     for ((module, _), answer) in files.iter().zip(answers) {
         match answer {
-            Ok(asked) => asked.into_iter().for_each(|firmware| add(&mut needs, firmware, module)),
+            Ok(requests) => requests.into_iter().for_each(|firmware| add(&mut needs, firmware, module)),
             Err(error) => unread.push(error),
         }
     }
@@ -52,8 +52,8 @@ pub fn needs_of_files(dir: &Path, files: &[(&BString, &PathBuf)]) -> (Needs, Vec
 
 /// Returns the requests in modules.builtin.modinfo, each with the module that makes it.
 pub fn needs_of_builtin(modinfo: &[u8]) -> impl Iterator<Item = (BString, BString)> {
-    let asked = modinfo::builtin_modinfo(modinfo).filter(|info| info.key == b"firmware");
-    asked.map(|info| (info.value.into(), name::normalize(info.module).into_owned().into()))
+    let requests = modinfo::builtin_modinfo(modinfo).filter(|info| info.key == b"firmware");
+    requests.map(|info| (info.value.into(), name::normalize(info.module).into_owned().into()))
 }
 
 /// Adds a module's request for a name.

@@ -18,14 +18,14 @@ pub struct DirectoryFiles {
     /// The module files with their module names, sorted by path. Several may have the same name.
     pub modules: Vec<(BString, PathBuf)>,
     /// Everything else except directories.
-    pub strays: Vec<PathBuf>,
+    pub others: Vec<PathBuf>,
 }
 
 /// Lists a directory recursively. As in depmod, links are followed, but not those to the kernel's build
 /// tree.
 ///
 /// Errors: a directory cannot be listed, or an entry cannot be examined. A dangling link, or one that leads
-/// back to its own directory, is only listed as a stray.
+/// back to its own directory, is listed among the other files.
 pub fn files(dir: &Path) -> Result<DirectoryFiles> {
     let mut files = DirectoryFiles::default();
     let skip = |name: &OsString, is_dir: bool| is_dir && BUILD_LINKS.iter().any(|link| name == link);
@@ -37,17 +37,17 @@ pub fn files(dir: &Path) -> Result<DirectoryFiles> {
                     let name = BString::from(name::from_path(base).into_owned());
                     files.modules.push((name, path));
                 } else {
-                    files.strays.push(path);
+                    files.others.push(path);
                 }
             }
-            TreeEntry::Other(path, _) => files.strays.push(path),
+            TreeEntry::Other(path, _) => files.others.push(path),
             TreeEntry::Error(error) if matches!(error.errno(), libc::ENOENT | libc::ELOOP) => {
-                files.strays.push(error.path);
+                files.others.push(error.path);
             }
             TreeEntry::Error(error) => return Err(error),
         }
     }
     files.modules.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
-    files.strays.sort_unstable();
+    files.others.sort_unstable();
     Ok(files)
 }

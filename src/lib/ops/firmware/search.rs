@@ -18,7 +18,7 @@ use super::gather::{FirmwareDir, gather};
 use crate::context::absolute;
 use crate::error::{Error, FormatError, Result};
 use crate::formats::firmware::whence::Whence;
-use crate::formats::firmware::{Catalogue, CatalogueNode, Followed, Steps, Unavailable, name};
+use crate::formats::firmware::{Catalogue, CatalogueNode, ResolvedFile, Steps, Unavailable, name};
 use crate::sys::{file, sysfs};
 
 /// What to do about ambiguities.
@@ -61,8 +61,8 @@ pub enum Ambiguity {
 pub struct FoundFile {
     /// The path, in that directory, that was tried.
     pub path: BString,
-    /// The links that lead to the file, and the file.
-    pub way: Followed,
+    /// The file, and the links that lead to it.
+    pub resolved: ResolvedFile,
     /// The position of the directory in the search.
     pub root: usize,
 }
@@ -83,8 +83,8 @@ pub struct FirmwareSearch {
     roots: Vec<Root>,
     /// The search order: directories within roots.
     order: Vec<(usize, BString)>,
-    /// Whether all suffixes are tried in a directory before the next one is searched.
-    in_turn: bool,
+    /// Whether all suffixes are tried in a directory before the next directory is searched.
+    by_directory: bool,
     /// The root whose paths are only the endings of other paths: there, a link from WHENCE is more
     /// reliable.
     uncertain: Option<usize>,
@@ -97,14 +97,14 @@ struct Attempt<'s> {
     start: &'s BString,
     suffix: &'static str,
     /// Whether links from WHENCE take precedence over existing files.
-    said_first: bool,
+    declared_first: bool,
     /// Whether this is the last place where the kernel searches for the name with this suffix.
     is_last: bool,
 }
 
 impl<'s> Attempt<'s> {
     fn new((root, start): &'s (usize, BString), suffix: &'static str) -> Self {
-        Self { root: *root, start, suffix, said_first: false, is_last: false }
+        Self { root: *root, start, suffix, declared_first: false, is_last: false }
     }
 }
 
@@ -128,10 +128,10 @@ impl FirmwareSearch {
     pub fn system(root: &Path, release: &[u8], first: Option<&Path>) -> Result<Self> {
         let mut search = Self::default();
         if let Some(first) = first {
-            search.add_if_there(root, first)?;
+            search.add_if_present(root, first)?;
         }
         let dir = root.join(FIRMWARE.trim_start_matches('/'));
-        let root = search.add_if_there(root, &dir)?;
+        let root = search.add_if_present(root, &dir)?;
         search.order.retain(|&(of, _)| of != root);
         let below = |parts: &[&[u8]]| (root, BString::from(bstr::join("/", parts)));
         if !release.is_empty() {
@@ -160,7 +160,7 @@ impl FirmwareSearch {
         Ok(search)
     }
 
-    fn add_if_there(&mut self, root: &Path, dir: &Path) -> Result<usize> {
+    fn add_if_present(&mut self, root: &Path, dir: &Path) -> Result<usize> {
         let gathered = file::unless_absent(read(root, dir))?;
         Ok(match gathered {
             Some(gathered) => self.add(gathered),
@@ -203,7 +203,7 @@ impl FirmwareSearch {
                 suffixes.insert(ending, listed_file(first, lines.map(BString::from).collect()));
             }
         }
-        let mut search = Self { in_turn: true, ..Self::default() };
+        let mut search = Self { by_directory: true, ..Self::default() };
         search.push(Root { catalogue: exact, ..Root::default() });
         let uncertain = search.push(Root { catalogue: suffixes, ..Root::default() });
         Ok(Self { uncertain: Some(uncertain), ..search })
@@ -218,14 +218,14 @@ impl FirmwareSearch {
 
     /// Adds the links in WHENCE. Returns those that contradict existing links.
     pub fn add_links(&mut self, whence: &Whence) -> Vec<Ambiguity> {
-        let (mut ambiguities, mut told) = (Vec::new(), BTreeSet::new());
+        let (mut ambiguities, mut seen) = (Vec::new(), BTreeSet::new());
         for link in &whence.links {
             let Some(name) = name::tidy(&link.name) else { continue };
             for root in &mut self.roots {
-                if let Some(taken) = root.catalogue.say(name.clone(), link.target.clone()) {
+                if let Some(taken) = root.catalogue.declare_link(name.clone(), link.target.clone()) {
                     let other = link.target.clone();
                     let ambiguity = Ambiguity::Targets { name: name.clone(), taken, other };
-                    if told.insert(ambiguity.clone()) {
+                    if seen.insert(ambiguity.clone()) {
                         ambiguities.push(ambiguity);
                     }
                 }
@@ -246,7 +246,7 @@ impl FirmwareSearch {
                 Unavailable::Absent
             });
         };
-        let missing = match self.exactly(&tidy) {
+        let missing = match self.exact_file(&tidy) {
             Ok(found) => return Ok(vec![found]),
             Err(missing) => missing,
         };
@@ -256,7 +256,7 @@ impl FirmwareSearch {
         let mut found: Vec<FoundFile> = Vec::new();
         let mut why = missing;
         for name in self.expand(&tidy, steps)? {
-            match self.exactly(&name) {
+            match self.exact_file(&name) {
                 Ok(one) => found.push(one),
                 Err(Unavailable::Absent) => {}
                 Err(other) => why = other,
@@ -269,7 +269,7 @@ impl FirmwareSearch {
     fn expand(&self, pattern: &[u8], steps: &mut Steps) -> Answer<BTreeSet<BString>> {
         let mut names = BTreeSet::new();
         for (root, start) in &self.order {
-            if let Some(root) = self.roots.get(*root).filter(|_| !self.in_turn || names.is_empty()) {
+            if let Some(root) = self.roots.get(*root).filter(|_| !self.by_directory || names.is_empty()) {
                 names.extend(root.catalogue.expand(start, pattern, steps)?);
             }
         }
@@ -277,7 +277,7 @@ impl FirmwareSearch {
     }
 
     /// Returns the file that the kernel would open for a name.
-    fn exactly(&self, wanted: &[u8]) -> Answer<FoundFile> {
+    fn exact_file(&self, wanted: &[u8]) -> Answer<FoundFile> {
         let mut why = Unavailable::Absent;
         for attempt in self.attempts() {
             let failure = match self.attempt(&attempt, wanted) {
@@ -302,18 +302,24 @@ impl FirmwareSearch {
             return Err(Unavailable::Absent);
         };
         let path = name::join(attempt.start, &[wanted, attempt.suffix.as_bytes()].concat());
-        let way = if attempt.said_first { catalogue.chase_said(&path) } else { catalogue.chase(&path) }?;
+        let resolved = if attempt.declared_first {
+            catalogue.resolve_declared_first(&path)
+        } else {
+            catalogue.resolve(&path)
+        }?;
         // The sizes of files in a list are unknown.
-        match catalogue.node(&way.file).as_deref() {
-            Some(CatalogueNode::File { size: 0, .. }) if !self.in_turn => Err(Unavailable::Empty(way.file)),
-            _ => Ok(FoundFile { path, way, root: attempt.root }),
+        match catalogue.node(&resolved.file).as_deref() {
+            Some(CatalogueNode::File { size: 0, .. }) if !self.by_directory => {
+                Err(Unavailable::Empty(resolved.file))
+            }
+            _ => Ok(FoundFile { path, resolved, root: attempt.root }),
         }
     }
 
     /// Returns the places to search for a name, in order.
     fn attempts(&self) -> Vec<Attempt<'_>> {
         let suffixes = name::SUFFIXES;
-        if !self.in_turn {
+        if !self.by_directory {
             let last = self.order.len().saturating_sub(1);
             let everywhere = |suffix| {
                 let places = self.order.iter().enumerate();
@@ -321,13 +327,13 @@ impl FirmwareSearch {
             };
             return suffixes.into_iter().flat_map(everywhere).collect();
         }
-        let in_turn = self.order.iter().flat_map(|place| {
-            let plainly = suffixes.map(|suffix| Attempt::new(place, suffix));
-            let said = plainly.map(|attempt| Attempt { said_first: true, ..attempt });
-            let said = if self.uncertain == Some(place.0) { &said[..] } else { &[] };
-            said.iter().copied().chain(plainly).collect::<Vec<_>>()
+        let by_directory = self.order.iter().flat_map(|place| {
+            let normal = suffixes.map(|suffix| Attempt::new(place, suffix));
+            let declared = normal.map(|attempt| Attempt { declared_first: true, ..attempt });
+            let declared = if self.uncertain == Some(place.0) { &declared[..] } else { &[] };
+            declared.iter().copied().chain(normal).collect::<Vec<_>>()
         });
-        in_turn.collect()
+        by_directory.collect()
     }
 
     /// Returns the entry at a path in a directory of the search.
@@ -335,7 +341,7 @@ impl FirmwareSearch {
         self.roots.get(root)?.catalogue.node(path).map(std::borrow::Cow::into_owned)
     }
 
-    /// Returns the links on the disk that lead out of a directory of the search on the way to a path in it.
+    /// Returns the links on the disk that lead out of a directory of the search and are part of a path in it.
     pub(super) fn outward(&self, root: usize, path: &[u8]) -> impl Iterator<Item = &(BString, BString)> {
         self.roots.get(root).into_iter().flat_map(move |root| root.catalogue.outward(path))
     }
@@ -345,8 +351,8 @@ impl FirmwareSearch {
         self.roots.get(root).is_some_and(|root| root.catalogue.leads_out(path))
     }
 
-    /// Returns the names by which modules could request a path in a directory of the search. One of them
-    /// leading to it is enough.
+    /// Returns the names by which modules could request a path in a directory of the search, if the search does not
+    /// find another file first.
     pub(super) fn names(&self, root: usize, path: &[u8]) -> Vec<BString> {
         let starts = self.order.iter().filter(|(of, _)| *of == root).map(|(_, start)| start);
         let below = starts.filter_map(|start| {
@@ -402,8 +408,8 @@ fn is_error(failure: &Unavailable) -> bool {
     )
 }
 
-fn listed_file(line: &[u8], rivals: Vec<BString>) -> CatalogueNode {
-    CatalogueNode::File { source: line.into(), size: 0, rivals }
+fn listed_file(line: &[u8], alternatives: Vec<BString>) -> CatalogueNode {
+    CatalogueNode::File { source: line.into(), size: 0, alternatives }
 }
 
 /// Returns the number of leading components that all paths share, not counting file names.

@@ -26,7 +26,7 @@ pub struct Selection {
     pub loaded: bool,
 }
 
-/// The chosen modules by normalised name, with their files; `None` for built-in ones.
+/// The selected modules by normalised name, with their files; `None` for built-in ones.
 pub type SelectedModules = BTreeMap<BString, Option<PathBuf>>;
 
 /// The reason why the selection failed.
@@ -106,28 +106,28 @@ fn named(context: &Context, all: &SelectedModules, operand: &BString) -> Vec<BSt
 /// Errors: the devices cannot be listed.
 pub fn devices(context: &Context, sys: &Path) -> Result<BTreeSet<BString>> {
     let config = context.config();
-    let kept_out = |name: &BString| config.blacklisted(name).is_some() || config.forbidden(name).is_some();
+    let is_excluded = |name: &BString| config.blacklisted(name).is_some() || config.forbidden(name).is_some();
     let modaliases: BTreeSet<Vec<u8>> =
         modaliases(&sys.join("devices"))?.into_iter().map(|(_, modalias)| modalias).collect();
     let found = modaliases.iter().flat_map(|modalias| context.lookup(modalias).unwrap_or_default());
-    Ok(found.map(|module| module.name).filter(|name| !kept_out(name)).collect())
+    Ok(found.map(|module| module.name).filter(|name| !is_excluded(name)).collect())
 }
 
 /// Returns the modules with these names and everything that they need, each once.
 fn closure(context: &Context, all: &SelectedModules, wanted: Vec<BString>) -> SelectedModules {
-    let mut chosen = SelectedModules::new();
+    let mut selected = SelectedModules::new();
     let mut pending = wanted;
     while let Some(name) = pending.pop() {
         let Some((name, path)) = all.get_key_value(name.as_bstr()) else { continue };
-        if chosen.insert(name.clone(), path.clone()).is_some() {
+        if selected.insert(name.clone(), path.clone()).is_some() {
             continue;
         }
         pending.extend(context.dependencies(name).into_iter().map(|module| module.name));
         let softdeps = context.config().softdeps_of(name);
         let soft = softdeps.pre.into_iter().chain(softdeps.post);
-        for hint in soft.chain(context.config().weakdeps_of(name)) {
-            pending.extend(context.lookup(hint).unwrap_or_default().into_iter().map(|module| module.name));
+        for name in soft.chain(context.config().weakdeps_of(name)) {
+            pending.extend(context.lookup(name).unwrap_or_default().into_iter().map(|module| module.name));
         }
     }
-    chosen
+    selected
 }

@@ -48,7 +48,7 @@ pub struct GatheredFiles<'s> {
     pub image: ImageTree,
     /// The ambiguities in it.
     pub ambiguities: Vec<Ambiguity>,
-    /// The names that the image cannot provide because another entry is in the way.
+    /// The names whose files are not in the image because another entry has their path.
     pub lost: Vec<&'s PresentFirmware>,
 }
 
@@ -67,17 +67,18 @@ pub struct OwnedFile {
 }
 
 impl OwnedFile {
-    /// Whether `file`, a name as modules have it or a path below a firmware directory, means this one.
+    /// Whether this is the file called `file`, which is a name as modules request it or a path below a firmware
+    /// directory.
     pub fn is_called(&self, file: &[u8]) -> bool {
         self.names.iter().any(|own| name::matches(name::plain(file).0, own))
     }
 
-    /// Whether this is where it is on the disk, or where it really is.
+    /// Whether `is_path` accepts the path of this file or of its source.
     pub fn is_at(&self, is_path: impl Fn(&BString) -> bool) -> bool {
         is_path(&self.path) || self.source.iter().any(is_path)
     }
 
-    /// The drivers that WHENCE has it for, each once.
+    /// Returns the drivers that WHENCE lists for it, each once.
     pub fn drivers(&self, whence: &Whence) -> Vec<BString> {
         let mut drivers: Vec<BString> = Vec::new();
         for driver in self.names.iter().flat_map(|name| whence.drivers_of(name)) {
@@ -90,7 +91,7 @@ impl OwnedFile {
 }
 
 impl MissingFirmware {
-    /// Whether `file`, a name or a pattern of names, means this one, or this pattern means it.
+    /// Whether `file`, which is a name or a pattern of names, matches this name, or this pattern matches it.
     pub fn is_called(&self, file: &[u8]) -> bool {
         let file = name::plain(file).0;
         name::matches(file, &self.name) || name::matches(&self.name, file)
@@ -121,20 +122,21 @@ impl Survey {
 
     /// Returns an image of all files that were found.
     pub fn image(&self, search: &FirmwareSearch) -> GatheredFiles<'_> {
-        let (mut made, mut told) = (GatheredFiles::default(), BTreeSet::new());
+        let (mut gathered, mut seen) = (GatheredFiles::default(), BTreeSet::new());
         for found in self.present.iter().flat_map(|present| &present.files) {
-            for ambiguity in made.image.add_firmware(search, found) {
-                if told.insert(ambiguity.clone()) {
-                    made.ambiguities.push(ambiguity);
+            for ambiguity in gathered.image.add_firmware(search, found) {
+                if seen.insert(ambiguity.clone()) {
+                    gathered.ambiguities.push(ambiguity);
                 }
             }
         }
-        if !made.ambiguities.is_empty() {
-            let catalogue = made.image.catalogue();
-            let there = |found: &FoundFile| catalogue.chase(&place(&found.path)).is_ok();
-            made.lost = self.present.iter().filter(|present| !present.files.iter().all(there)).collect();
+        if !gathered.ambiguities.is_empty() {
+            let catalogue = gathered.image.catalogue();
+            let is_in_image = |found: &FoundFile| catalogue.resolve(&place(&found.path)).is_ok();
+            gathered.lost =
+                self.present.iter().filter(|present| !present.files.iter().all(is_in_image)).collect();
         }
-        made
+        gathered
     }
 
     /// Returns every file and link of the search with the modules that request it: by its name, by a
@@ -143,8 +145,8 @@ impl Survey {
         let mut modules: BTreeMap<(usize, &BString), Vec<BString>> = BTreeMap::new();
         for present in &self.present {
             for found in &present.files {
-                let links = found.way.links.iter().map(|(link, _)| link);
-                for path in links.chain([&found.way.file]) {
+                let links = found.resolved.links.iter().map(|(link, _)| link);
+                for path in links.chain([&found.resolved.file]) {
                     let owners = modules.entry((found.root, path)).or_default();
                     owners.extend(present.modules.iter().cloned());
                 }
@@ -166,7 +168,7 @@ impl Survey {
     }
 }
 
-/// A file that a name leads to, or a link on the way to it.
+/// The file for a name, or a link that leads to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeededPath {
     /// The path on the disk.
@@ -188,17 +190,18 @@ impl NeededPath {
                 places.push(place);
             }
         };
-        let steps = found.way.links.iter().map(|(path, target)| (path, Some(target)));
-        for (path, target) in steps.chain([(&found.way.file, None)]) {
+        let steps = found.resolved.links.iter().map(|(path, target)| (path, Some(target)));
+        for (path, target) in steps.chain([(&found.resolved.file, None)]) {
             for (path, target) in search.outward(found.root, path) {
                 add(link(path.clone(), target.clone()));
             }
-            // A link that leads out is included in the links above.
+            // A link that leads out of the directory has been added above.
             if let Some(target) = target.filter(|_| !search.leads_out(found.root, path)) {
                 add(link(search.on_disk(found.root, path), target.clone()));
             }
         }
-        if let Some(CatalogueNode::File { source, size, .. }) = search.node(found.root, &found.way.file) {
+        if let Some(CatalogueNode::File { source, size, .. }) = search.node(found.root, &found.resolved.file)
+        {
             add(Self { path: source, target: None, size: Some(size) });
         }
         places

@@ -19,7 +19,8 @@ use crate::notice::Sink;
 use crate::ops::ModuleError;
 use crate::ops::command::{CommandEnvironment, CommandOutput};
 use crate::ops::probe::{
-    Decision, ExecuteOptions, Executor, Finished, Observer, Plan, Removal, Request, StepOutcome, settled,
+    Decision, ExecuteOptions, Executor, Finished, Observer, Plan, Removal, Request, StepOutcome,
+    wait_until_settled,
 };
 use crate::ops::remove::{self, RemoveRequest};
 use crate::sys::module::{self, ModuleState};
@@ -96,8 +97,8 @@ pub struct Manager {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LoadReport {
-    /// The modules that this call inserted: drivers and everything that they needed. If several calls run
-    /// in parallel, a module is listed by only one of them.
+    /// The modules that this call inserted: drivers and their dependencies. If several calls run in parallel, a
+    /// module is listed by only one of them.
     pub loaded: Vec<BString>,
     /// Requested modules that were already loaded, or that another call loaded.
     pub already: Vec<BString>,
@@ -177,7 +178,7 @@ impl Manager {
         let begun = FileTime::now();
         let context = open()?;
         let stamp = context.sources().stamp();
-        let read = Mutex::new((!stamp.is_since(begun)).then_some(stamp));
+        let read = Mutex::new((!stamp.may_have_changed_since(begun)).then_some(stamp));
         let (context, turn) = (Mutex::new(context), RwLock::new(()));
         // Standard output belongs to the program, which may not expect the output of commands there.
         let commands =
@@ -191,9 +192,9 @@ impl Manager {
     /// Errors: they cannot be read any more. The previous state is kept.
     pub fn refresh(&self) -> error::Result<()> {
         let mut read = self.read.lock();
-        // Before it is read: what changes meanwhile has not been seen.
+        // The stamp is taken before the files are read: a change in the meantime is then noticed the next time.
         *read = Some(self.stamp());
-        self.read_anew()
+        self.reopen()
     }
 
     /// Reloads if any of the files has changed; returns whether it did. To detect this, files are examined
@@ -201,14 +202,14 @@ impl Manager {
     ///
     /// Errors: those of [`refresh`](Self::refresh), once for each change.
     pub fn refresh_if_changed(&self) -> error::Result<bool> {
-        // Who asks meanwhile waits, and goes on with what is new.
+        // Concurrent callers wait here, and then use the new state.
         let mut read = self.read.lock();
         let now = Some(self.stamp());
         if *read == now {
             return Ok(false);
         }
         *read = now;
-        self.read_anew().map(|()| true)
+        self.reopen().map(|()| true)
     }
 
     fn stamp(&self) -> Stamp {
@@ -216,7 +217,7 @@ impl Manager {
         sources.stamp()
     }
 
-    fn read_anew(&self) -> error::Result<()> {
+    fn reopen(&self) -> error::Result<()> {
         let new = (self.open)()?;
         *self.context() = new;
         Ok(())
@@ -228,7 +229,7 @@ impl Manager {
     /// Errors: the first error, with the report, which contains all of them and what was loaded
     /// nevertheless: if an alias stands for several modules, the others are still loaded.
     pub fn load(&self, name: impl AsRef<[u8]>) -> Result<LoadReport, Incomplete<LoadReport>> {
-        let _with_others = self.turn.read();
+        let _no_removals = self.turn.read();
         let report = self.load_all(self.plan(name.as_ref())?);
         match report.failed.first() {
             Some((_, error)) => Err(Incomplete::new(error.clone(), report)),
@@ -249,7 +250,7 @@ impl Manager {
         modalias: impl AsRef<[u8]>,
         mut wanted: impl FnMut(&Module) -> bool,
     ) -> LoadReport {
-        let _with_others = self.turn.read();
+        let _no_removals = self.turn.read();
         let mut plans = self.plan_for_device(modalias);
         plans.retain(|plan| wanted(&plan.module));
         self.load_all(plans)
@@ -283,7 +284,7 @@ impl Manager {
     /// or it is not a valid name. The error includes what was removed before.
     pub fn unload(&self, name: impl AsRef<[u8]>) -> Result<Vec<BString>, Incomplete<Vec<BString>>> {
         let name = name.as_ref();
-        let _alone = self.turn.write();
+        let _no_loads = self.turn.write();
         let context = self.context();
         let mut found = context.lookup(name).map_err(|_| ModuleError::Malformed { name: name.into() })?;
         let own = name::normalize(name);
@@ -297,7 +298,7 @@ impl Manager {
         let mut removed = Removed::default();
         for module in &found {
             if !module.builtin && !context.is_builtin(&module.name) {
-                settled(&module.name);
+                wait_until_settled(&module.name);
             }
             let request = RemoveRequest::default();
             if let Err(error) = remove::remove(&context, &self.executor, module, request, &mut removed) {
@@ -362,7 +363,7 @@ impl Observer for LoadReport {
             Ok(StepOutcome::Installed) => self.commands.push(name()),
             Ok(StepOutcome::Loaded) if step.requested => self.already.push(name()),
             Ok(StepOutcome::BuiltIn) if step.requested => self.builtin.push(name()),
-            // Modules that were already there are not reported, and a soft dependency may fail silently.
+            // Dependencies that were already loaded are not listed, and a soft dependency may fail silently.
             Ok(StepOutcome::Loaded | StepOutcome::BuiltIn) | Err(_) => {}
         }
     }
@@ -393,8 +394,8 @@ fn drivers(context: &Context, modalias: &[u8]) -> Vec<Module> {
     found
 }
 
-/// Makes a plan for each module. Several matching patterns of one module are one request for it. For a
-/// device, the blacklist applies even if the modalias is a module's own name.
+/// Makes one plan for each module, even if several of its patterns match. For a device, the blacklist applies even if the
+/// modalias is a module's own name.
 fn plan_each(context: &Context, mut modules: Vec<Module>, for_device: bool) -> Vec<Plan> {
     let mut seen = HashSet::new();
     modules.retain(|module| seen.insert(module.name.clone()));
@@ -412,9 +413,8 @@ impl fmt::Debug for Manager {
 mod tests {
     use super::Manager;
 
-    /// Threads may share a manager.
     #[test]
-    fn a_manager_may_be_shared() {
+    fn a_manager_can_be_shared_by_threads() {
         fn is_shared<T: Send + Sync>() {}
         is_shared::<Manager>();
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::in_flight::{InFlight, Shared};
+use super::insertions::{Insertions, Shared};
 use super::observer::{Finished, Observer};
 use super::parallel::in_parallel;
 use super::plan::{Action, Plan, Step};
@@ -23,7 +23,7 @@ use crate::sys::module::{self, ModuleState};
 
 /// How long to wait for a module that is being loaded or removed before the kernel is called regardless:
 /// the kernel waits for a module that is being loaded, and refuses one that is being removed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The number of attempts for a module that another process keeps loading or removing.
 const TRIES: u32 = 3;
@@ -46,24 +46,74 @@ pub struct ExecuteOptions {
     pub commands: CommandEnvironment,
 }
 
+/// One method for each field.
+impl ExecuteOptions {
+    /// Returns the default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`ExecuteOptions::force`].
+    #[must_use]
+    pub fn force(mut self, force: Force) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Sets [`ExecuteOptions::first_time`].
+    #[must_use]
+    pub fn first_time(mut self, first_time: bool) -> Self {
+        self.first_time = first_time;
+        self
+    }
+
+    /// Sets [`ExecuteOptions::dry_run`].
+    #[must_use]
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// Sets [`ExecuteOptions::jobs`].
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// Sets [`ExecuteOptions::wait`].
+    #[must_use]
+    pub fn wait(mut self, wait: Option<Duration>) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Sets [`ExecuteOptions::commands`].
+    #[must_use]
+    pub fn commands(mut self, commands: CommandEnvironment) -> Self {
+        self.commands = commands;
+        self
+    }
+}
+
 /// Executes plans and removals.
 #[derive(Debug, Default)]
 pub struct Executor {
     options: ExecuteOptions,
-    in_flight: Option<InFlight>,
+    insertions: Option<Insertions>,
 }
 
 impl Executor {
     /// Returns an executor for a single thread.
     pub fn new(options: ExecuteOptions) -> Self {
-        Self { options, in_flight: None }
+        Self { options, insertions: None }
     }
 
     /// Returns an executor for many threads: if several want the same module at the same time, one inserts
     /// it and the others get its result. If another process is loading or removing a module, the executor
     /// waits for that to end.
     pub fn shared(options: ExecuteOptions) -> Self {
-        Self { options, in_flight: Some(InFlight::default()) }
+        Self { options, insertions: Some(Insertions::default()) }
     }
 
     /// The options of the executor.
@@ -75,7 +125,7 @@ impl Executor {
     ///
     /// Errors: the error of that step.
     pub fn load(&self, plan: &Plan, observer: &mut dyn Observer) -> Result<(), ModuleError> {
-        self.in_turn(0, plan.steps(), observer)
+        self.in_sequence(0, plan.steps(), observer)
     }
 
     /// Executes several plans and returns one result for each. With [`ExecuteOptions::jobs`], each step
@@ -88,11 +138,11 @@ impl Executor {
         observer: &mut dyn Observer,
     ) -> Vec<Result<(), ModuleError>> {
         if self.options.jobs <= 1 || self.options.dry_run {
-            let one = |(number, plan): (usize, &Plan)| self.in_turn(number, plan.steps(), observer);
+            let one = |(number, plan): (usize, &Plan)| self.in_sequence(number, plan.steps(), observer);
             return plans.iter().enumerate().map(one).collect();
         }
         let scheduled: Vec<_> = plans.iter().map(|plan| Scheduled::new(context, plan.steps())).collect();
-        in_parallel(&scheduled, self.options.jobs, &|step| self.execute_if_due(step), |results| {
+        in_parallel(&scheduled, self.options.jobs, &|step| self.execute_unless_loaded(step), |results| {
             let mut outcomes = Vec::with_capacity(plans.len());
             for (plan, Scheduled { steps, .. }) in scheduled.iter().enumerate() {
                 let mut outcome = Ok(());
@@ -110,13 +160,18 @@ impl Executor {
         })
     }
 
-    fn in_turn(&self, plan: usize, steps: &[Step], observer: &mut dyn Observer) -> Result<(), ModuleError> {
+    fn in_sequence(
+        &self,
+        plan: usize,
+        steps: &[Step],
+        observer: &mut dyn Observer,
+    ) -> Result<(), ModuleError> {
         for (place, step) in steps.iter().enumerate().filter(|(_, step)| !step.loaded) {
             if self.options.dry_run {
                 observer.starting(step);
                 continue;
             }
-            let result = self.overtaken(step).unwrap_or_else(|| {
+            let result = self.result_if_loaded(step).unwrap_or_else(|| {
                 observer.starting(step);
                 self.execute(step)
             });
@@ -126,26 +181,26 @@ impl Executor {
         Ok(())
     }
 
-    /// What the step comes to where its module has been loaded since the plan was made. `None` where it is still to be
-    /// executed.
-    fn overtaken(&self, step: &Step) -> Option<StepResult> {
+    /// Returns the result of a step whose module has been loaded since the plan was made; `None` if the step has to be
+    /// executed. A shared executor checks this itself, after waiting for other threads.
+    fn result_if_loaded(&self, step: &Step) -> Option<StepResult> {
         let loads = matches!(step.action, Action::Insert(_) | Action::Install(_));
-        let alone = self.in_flight.is_none();
-        (alone && loads && module::is_live(&step.module)).then(|| self.already(step))
+        let is_shared = self.insertions.is_some();
+        (!is_shared && loads && module::is_live(&step.module)).then(|| self.already(step))
     }
 
-    /// Executes a step unless it is overtaken.
-    pub(super) fn execute_if_due(&self, step: &Step) -> StepResult {
-        self.overtaken(step).unwrap_or_else(|| self.execute(step))
+    /// Executes a step unless its module has been loaded since the plan was made.
+    pub(super) fn execute_unless_loaded(&self, step: &Step) -> StepResult {
+        self.result_if_loaded(step).unwrap_or_else(|| self.execute(step))
     }
 
     /// Executes a step, or waits for another thread that executes one for the same module.
     fn execute(&self, step: &Step) -> StepResult {
-        match (&step.action, &self.in_flight) {
+        match (&step.action, &self.insertions) {
             (Action::BuiltIn, _) => Ok(StepOutcome::BuiltIn),
             (Action::Missing, _) => Err(ModuleError::NotFound { name: step.module.clone() }),
             (_, None) => self.once(step),
-            (_, Some(in_flight)) => match in_flight.share(&step.module, || self.with_patience(step))? {
+            (_, Some(insertions)) => match insertions.share(&step.module, || self.with_retries(step))? {
                 // The thread that inserted it reports it.
                 Shared::Others(StepOutcome::Inserted(_)) => Ok(StepOutcome::Loaded),
                 Shared::Own(done) | Shared::Others(done) => Ok(done),
@@ -154,21 +209,21 @@ impl Executor {
     }
 
     /// Executes a step, and tries again if another process is loading or removing the module.
-    fn with_patience(&self, step: &Step) -> StepResult {
+    fn with_retries(&self, step: &Step) -> StepResult {
         let kernel =
             |errno| ModuleError::Kernel { errno, module: step.module.clone(), path: path_of(&step.action) };
         let mut error = kernel(libc::EBUSY);
         for _ in 0..TRIES {
-            if settled(&step.module) == Some(ModuleState::Live) {
+            if wait_until_settled(&step.module) == Some(ModuleState::Live) {
                 return self.already(step);
             }
             error = match self.once(step) {
-                Ok(StepOutcome::Loaded) if module::is_live(&step.module) || !module::are_shown() => {
+                Ok(StepOutcome::Loaded) if module::is_live(&step.module) || !module::is_sysfs_available() => {
                     return self.already(step);
                 }
-                // The module is built in, which the indexes do not say but the kernel does.
+                // The module is built in, although the indexes do not list it.
                 Ok(StepOutcome::Loaded)
-                    if module::is_bare(&step.module) && settled(&step.module).is_none() =>
+                    if module::is_stateless(&step.module) && wait_until_settled(&step.module).is_none() =>
                 {
                     return Ok(StepOutcome::BuiltIn);
                 }
@@ -245,6 +300,6 @@ fn path_of(action: &Action) -> Option<std::path::PathBuf> {
 }
 
 /// Waits until a module is no longer being loaded or removed, or until the timeout, and returns its state.
-pub(in crate::ops) fn settled(name: &[u8]) -> Option<ModuleState> {
-    module::settled(name, PATIENCE)
+pub(in crate::ops) fn wait_until_settled(name: &[u8]) -> Option<ModuleState> {
+    module::wait_until_settled(name, SETTLE_TIMEOUT)
 }

@@ -13,7 +13,7 @@ use crate::sys::module::is_live;
 pub(super) struct Gate<'c> {
     pub(super) context: &'c Context,
     /// Do not stop any module (`--ignore-forbid`).
-    pub(super) open: bool,
+    pub(super) disabled: bool,
     /// Check loaded modules too (`-D`).
     pub(super) ignore_loaded: bool,
 }
@@ -21,7 +21,7 @@ pub(super) struct Gate<'c> {
 impl Gate<'_> {
     /// Returns the line that stops `module`: one about the module itself, otherwise one about a dependency.
     pub(super) fn stops(&self, module: &Module) -> Option<Forbidden> {
-        if self.open || self.context.config().forbids.is_empty() {
+        if self.disabled || self.context.config().forbids.is_empty() {
             return None;
         }
         self.stops_one(module).or_else(|| {
@@ -31,8 +31,8 @@ impl Gate<'_> {
 
     fn stops_one(&self, module: &Module) -> Option<Forbidden> {
         let line = self.context.config().forbidden(&module.name)?;
-        let there = is_builtin(self.context, module) || !self.ignore_loaded && is_live(&module.name);
-        (!there).then(|| Forbidden {
+        let in_kernel = is_builtin(self.context, module) || !self.ignore_loaded && is_live(&module.name);
+        (!in_kernel).then(|| Forbidden {
             module: module.name.clone(),
             path: line.origin.path.clone(),
             line: line.origin.line,
@@ -41,7 +41,8 @@ impl Gate<'_> {
     }
 }
 
-/// Whether a module came with the kernel. A file that is asked for did not, whatever there is of its name.
+/// Whether a module is built in. A module that was requested by the path of its file is not, even if a built-in module has
+/// the same name.
 pub(super) fn is_builtin(context: &Context, module: &Module) -> bool {
     module.file.is_none() && (module.builtin || context.is_builtin(&module.name))
 }

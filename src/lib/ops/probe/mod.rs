@@ -58,7 +58,7 @@
 
 mod execute;
 mod forbid;
-mod in_flight;
+mod insertions;
 mod observer;
 mod order;
 mod parallel;
@@ -67,7 +67,7 @@ mod request;
 mod result;
 mod wait;
 
-pub(in crate::ops) use execute::settled;
+pub(in crate::ops) use execute::wait_until_settled;
 pub use execute::{ExecuteOptions, Executor};
 pub use observer::{Finished, Observer, Removal};
 pub use plan::{Action, Decision, Plan, Step};

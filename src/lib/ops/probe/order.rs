@@ -34,12 +34,12 @@ type Listed = (Module, Option<PathBuf>);
 
 /// A pending piece of work; the next one is on top of the stack.
 enum Task {
-    /// A module requested by name: its dependencies, then the module itself.
+    /// A module requested by name, after its dependencies.
     Expand(Module),
-    /// A module between its soft dependencies.
-    Surround(Listed),
-    /// The module itself.
-    Take(Listed),
+    /// A module with its soft dependencies before and after it.
+    WithSoftdeps(Listed),
+    /// Only the module itself.
+    Itself(Listed),
 }
 
 /// Returns the sequence for `top`. If commands are ignored, the soft dependencies of `top` are left out
@@ -50,30 +50,30 @@ pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<O
     let context = gate.context;
     let mut required: BTreeSet<BString> = BTreeSet::from([top.name.clone()]);
     let mut expanded: BTreeSet<Identity> = BTreeSet::new();
-    let mut passed_over = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut sequence = Vec::new();
     let mut tasks = vec![Task::Expand(top.clone())];
     while let Some(task) = tasks.pop() {
         match task {
             Task::Expand(module) => {
                 if expanded.insert((module.name.clone(), module.alias.clone()))
-                    && passes(gate, &module, &mut passed_over)
+                    && passes(gate, &module, &mut reported)
                 {
                     let (path, needs) = line(context, &module.name, request);
                     // `top` is the first module to be expanded.
                     if expanded.len() == 1 {
                         required.extend(needs.iter().map(|(module, _)| module.name.clone()));
                     }
-                    let last =
-                        if request.ignore_commands && module == *top { Task::Take } else { Task::Surround };
-                    tasks.push(last((module, path)));
+                    let ignored = request.ignore_commands && module == *top;
+                    let task = if ignored { Task::Itself } else { Task::WithSoftdeps };
+                    tasks.push(task((module, path)));
                     // The module to be loaded first is last in modules.dep, and so ends up on top of the
                     // stack.
-                    tasks.extend(needs.into_iter().map(Task::Surround));
+                    tasks.extend(needs.into_iter().map(Task::WithSoftdeps));
                 }
             }
-            Task::Surround(listed) => surround(context, listed, &mut tasks),
-            Task::Take((module, path)) => {
+            Task::WithSoftdeps(listed) => expand_softdeps(context, listed, &mut tasks),
+            Task::Itself((module, path)) => {
                 let itself = module.alias.is_none() || module.alias == top.alias;
                 let required = itself && required.contains(&module.name);
                 sequence.push(OrderedModule { module, path, required });
@@ -83,10 +83,10 @@ pub(super) fn sequence(gate: Gate<'_>, top: &Module, request: &Request) -> Vec<O
     sequence
 }
 
-/// Whether a module requested by name may be loaded; one notice is sent for each that may not.
-fn passes(gate: Gate<'_>, module: &Module, passed_over: &mut BTreeSet<BString>) -> bool {
+/// Whether a module requested by name may be loaded. For each module that may not, one notice is sent.
+fn passes(gate: Gate<'_>, module: &Module, reported: &mut BTreeSet<BString>) -> bool {
     let Some(forbidden) = gate.stops(module) else { return true };
-    if passed_over.insert(module.name.clone()) {
+    if reported.insert(module.name.clone()) {
         let softdep = module.name.clone();
         gate.context.sink().send(&Notice::ForbiddenSoftdep { softdep, forbidden });
     }
@@ -94,7 +94,7 @@ fn passes(gate: Gate<'_>, module: &Module, passed_over: &mut BTreeSet<BString>) 
 }
 
 /// Schedules a module's soft dependencies before and after it.
-fn surround(context: &Context, listed: Listed, tasks: &mut Vec<Task>) {
+fn expand_softdeps(context: &Context, listed: Listed, tasks: &mut Vec<Task>) {
     let softdeps = context.config().softdeps_of(&listed.0.name);
     // The stack reverses the order.
     let expand = |names: &[&BString]| {
@@ -105,7 +105,7 @@ fn surround(context: &Context, listed: Listed, tasks: &mut Vec<Task>) {
     };
     let (pre, post) = (expand(&softdeps.pre), expand(&softdeps.post));
     tasks.extend(post);
-    tasks.push(Task::Take(listed));
+    tasks.push(Task::Itself(listed));
     tasks.extend(pre);
 }
 

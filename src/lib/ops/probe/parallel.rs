@@ -15,8 +15,8 @@ use super::wait::{Prerequisite, Scheduled};
 use crate::lock::{Condvar, Mutex};
 use crate::sys::parallel;
 
-/// Executes the steps of `plans` by `execute` on at most `jobs` threads. `watch` runs meanwhile in the calling
-/// thread and receives the results. Steps that were loaded when the plan was made are not executed.
+/// Executes the steps of `plans` with `execute` on at most `jobs` threads. `watch` runs in the calling thread at the same
+/// time and receives the results. Steps whose module was loaded when the plan was made are not executed.
 pub(super) fn in_parallel<T>(
     plans: &[Scheduled<'_>],
     jobs: usize,
@@ -26,9 +26,9 @@ pub(super) fn in_parallel<T>(
     let schedule = Schedule::new(plans);
     let threads = jobs.min(schedule.nodes.len());
     let work = || while schedule.execute_one(execute) {};
-    // Where no thread can be started, the calling one does it all.
+    // If no thread can be started, the calling thread executes all steps.
     parallel::with_workers(threads, work, |started| {
-        watch(&mut Results { schedule: &schedule, execute, next: 0, alone: !matches!(started, Ok(1..)) })
+        watch(&mut Results { schedule: &schedule, execute, next: 0, no_workers: !matches!(started, Ok(1..)) })
     })
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Results<'a> {
     execute: Execute<'a>,
     next: usize,
     /// Whether the calling thread has to do the work.
-    alone: bool,
+    no_workers: bool,
 }
 
 impl Results<'_> {
@@ -50,12 +50,13 @@ impl Results<'_> {
     pub(super) fn wait(&mut self) -> Option<StepResult> {
         let node = self.next;
         self.next += 1;
-        while self.alone && !self.schedule.is_over(node) && self.schedule.execute_one(self.execute) {}
+        while self.no_workers && !self.schedule.is_finished(node) && self.schedule.execute_one(self.execute) {
+        }
         let mut state = self.schedule.state.lock();
         loop {
             match state.outcomes.get_mut(node)? {
-                Outcome::Open => state = self.schedule.changed.wait(state),
-                over => return std::mem::replace(over, Outcome::Passed).result(),
+                Outcome::Pending => state = self.schedule.changed.wait(state),
+                over => return std::mem::replace(over, Outcome::Skipped).result(),
             }
         }
     }
@@ -80,27 +81,27 @@ struct Schedule<'s> {
 #[derive(Debug)]
 struct State {
     /// The number of nodes that each node still waits for.
-    open_needs: Vec<usize>,
+    pending_needs: Vec<usize>,
     ready: BTreeSet<usize>,
     outcomes: Vec<Outcome>,
     /// Whether a node prevents its dependents from being executed: it is required and failed, or was itself
     /// stopped.
     stops: Vec<bool>,
-    left: usize,
+    remaining: usize,
 }
 
 #[derive(Debug)]
 enum Outcome {
-    Open,
-    Over(StepResult),
-    Passed,
+    Pending,
+    Finished(StepResult),
+    Skipped,
 }
 
 impl Outcome {
     fn result(self) -> Option<StepResult> {
         match self {
-            Self::Over(result) => Some(result),
-            Self::Open | Self::Passed => None,
+            Self::Finished(result) => Some(result),
+            Self::Pending | Self::Skipped => None,
         }
     }
 }
@@ -109,7 +110,7 @@ impl<'s> Schedule<'s> {
     fn new(plans: &[Scheduled<'s>]) -> Self {
         let mut nodes: Vec<Node<'s>> = Vec::new();
         // For each node, the step of an earlier plan for the same module.
-        let mut twins: Vec<Option<usize>> = Vec::new();
+        let mut previous_steps: Vec<Option<usize>> = Vec::new();
         let mut last: HashMap<&BStr, usize> = HashMap::new();
         for Scheduled { steps, needs, .. } in plans {
             let first = nodes.len();
@@ -117,29 +118,29 @@ impl<'s> Schedule<'s> {
             for (index, step) in steps.iter().enumerate() {
                 let needs = needs.get(index).into_iter().flatten();
                 let needs = needs.map(|need| Prerequisite { step: first + need.step, ..*need }).collect();
-                twins.push(last.get(step.module.as_bstr()).copied());
+                previous_steps.push(last.get(step.module.as_bstr()).copied());
                 own.insert(step.module.as_bstr(), first + index);
                 nodes.push(Node { step, needs });
             }
             last.extend(own);
         }
         let mut waiting = vec![Vec::new(); nodes.len()];
-        for (index, (node, twin)) in nodes.iter().zip(twins).enumerate() {
-            for need in node.needs.iter().map(|need| need.step).chain(twin) {
+        for (index, (node, previous)) in nodes.iter().zip(previous_steps).enumerate() {
+            for need in node.needs.iter().map(|need| need.step).chain(previous) {
                 waiting[need].push(index);
             }
         }
-        let mut open_needs = vec![0; nodes.len()];
-        waiting.iter().flatten().for_each(|&index: &usize| open_needs[index] += 1);
-        let state = Mutex::new(State::new(open_needs));
+        let mut pending_needs = vec![0; nodes.len()];
+        waiting.iter().flatten().for_each(|&index: &usize| pending_needs[index] += 1);
+        let state = Mutex::new(State::new(pending_needs));
         Self { nodes, waiting, state, changed: Condvar::new() }
     }
 
-    /// Executes the first step that is ready, or waits for one. `false` when nothing is left to do.
+    /// Executes the first step that is ready, or waits for one; false if no steps remain.
     fn execute_one(&self, execute: Execute<'_>) -> bool {
         let mut state = self.state.lock();
         let index = loop {
-            if state.left == 0 {
+            if state.remaining == 0 {
                 return false;
             }
             match state.ready.pop_first() {
@@ -159,11 +160,11 @@ impl<'s> Schedule<'s> {
         let mut state = self.state.lock();
         let required = self.nodes[index].step.required;
         state.stops[index] = stopped || (required && matches!(result, Some(Err(_))));
-        state.outcomes[index] = result.map_or(Outcome::Passed, Outcome::Over);
-        state.left -= 1;
+        state.outcomes[index] = result.map_or(Outcome::Skipped, Outcome::Finished);
+        state.remaining -= 1;
         for &waiting in &self.waiting[index] {
-            state.open_needs[waiting] -= 1;
-            if state.open_needs[waiting] == 0 {
+            state.pending_needs[waiting] -= 1;
+            if state.pending_needs[waiting] == 0 {
                 state.ready.insert(waiting);
             }
         }
@@ -171,21 +172,21 @@ impl<'s> Schedule<'s> {
         self.changed.notify_all();
     }
 
-    fn is_over(&self, node: usize) -> bool {
-        !matches!(self.state.lock().outcomes.get(node), Some(Outcome::Open))
+    fn is_finished(&self, node: usize) -> bool {
+        !matches!(self.state.lock().outcomes.get(node), Some(Outcome::Pending))
     }
 }
 
 impl State {
-    fn new(open_needs: Vec<usize>) -> Self {
-        let len = open_needs.len();
-        let ready = open_needs.iter().enumerate().filter(|(_, open)| **open == 0).map(|(index, _)| index);
+    fn new(pending_needs: Vec<usize>) -> Self {
+        let len = pending_needs.len();
+        let ready = pending_needs.iter().enumerate().filter(|(_, open)| **open == 0).map(|(index, _)| index);
         Self {
             ready: ready.collect(),
-            outcomes: std::iter::repeat_with(|| Outcome::Open).take(len).collect(),
+            outcomes: std::iter::repeat_with(|| Outcome::Pending).take(len).collect(),
             stops: vec![false; len],
-            left: len,
-            open_needs,
+            remaining: len,
+            pending_needs,
         }
     }
 }

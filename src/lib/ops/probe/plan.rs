@@ -110,7 +110,7 @@ fn decide(context: &Context, module: &Module, request: &Request) -> Decision {
             return Decision::BuiltIn;
         }
     }
-    let gate = Gate { context, open: request.ignore_forbid, ignore_loaded: request.ignore_loaded };
+    let gate = Gate { context, disabled: request.ignore_forbid, ignore_loaded: request.ignore_loaded };
     if let Some(forbidden) = gate.stops(module) {
         return Decision::Forbidden(forbidden);
     }

@@ -1,20 +1,20 @@
-//! What a step comes to.
+//! The result of a step.
 
 use crate::ops::ModuleError;
 use crate::ops::insert::Insertion;
 
-/// What a step came to when it succeeded.
+/// The outcome of a step that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepOutcome {
     /// The module was inserted.
     Inserted(Insertion),
-    /// It was loaded by then, by another step or another process.
+    /// The module was already loaded, by another step or another process.
     Loaded,
-    /// Its install command succeeded.
+    /// The install command of the module succeeded.
     Installed,
-    /// It is part of the kernel.
+    /// The module is built in.
     BuiltIn,
 }
 
-/// What a step came to.
+/// The result of a step.
 pub type StepResult = Result<StepOutcome, ModuleError>;

@@ -1,5 +1,5 @@
-//! Tests of the schedule that use commands instead of modules; what the commands append to a file shows the
-//! order.
+//! Tests of the schedule. The steps run commands instead of inserting modules; the lines that the commands append to a
+//! file show the order.
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,7 @@ use super::result::{StepOutcome, StepResult};
 use super::wait::{Prerequisite, Scheduled};
 use crate::ops::ModuleError;
 
-/// A step that runs a command, and the steps that it waits for, each with whether it needs that step to
-/// succeed.
+/// A step that runs a command, and the steps that it waits for, each with whether that step must succeed.
 struct Piece<'p>(&'p str, &'p [(usize, bool)]);
 
 fn step(index: usize, command: &str, dir: &Path, required: bool) -> Step {
@@ -45,7 +44,7 @@ fn run(plans: &[Planned], jobs: usize) -> Vec<Option<StepResult>> {
         plans.iter().map(|plan| Scheduled { steps: &plan.steps, needs: plan.needs.clone() }).collect();
     let executor = Executor::default();
     let watch = |results: &mut Results<'_>| (0..count).map(|_| results.wait()).collect();
-    in_parallel(&scheduled, jobs, &|step| executor.execute_if_due(step), watch)
+    in_parallel(&scheduled, jobs, &|step| executor.execute_unless_loaded(step), watch)
 }
 
 fn temporary() -> (tempfile::TempDir, PathBuf) {
@@ -56,7 +55,7 @@ fn temporary() -> (tempfile::TempDir, PathBuf) {
 
 fn outcome(result: Option<&StepResult>) -> &'static str {
     match result {
-        None => "passed",
+        None => "skipped",
         Some(Ok(StepOutcome::Installed)) => "ran",
         Some(Err(ModuleError::Command { .. })) => "failed",
         other => panic!("{other:?}"),
@@ -68,7 +67,7 @@ fn outcomes(results: &[Option<StepResult>]) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_step_begins_when_what_it_waits_for_has_ended() {
+fn a_step_waits_for_its_prerequisites() {
     let chain = [
         Piece("sleep 0.05; echo 0 >>log", &[]),
         Piece("echo 1 >>log", &[(0, true)]),
@@ -85,7 +84,7 @@ fn a_step_begins_when_what_it_waits_for_has_ended() {
 }
 
 #[test]
-fn what_waits_for_nothing_runs_at_the_same_time() {
+fn independent_steps_run_in_parallel() {
     // Each command ends only after the other has started.
     let pair = [
         Piece("echo >a; until test -e b; do sleep 0.01; done", &[]),
@@ -96,7 +95,7 @@ fn what_waits_for_nothing_runs_at_the_same_time() {
 }
 
 #[test]
-fn a_failure_stops_what_cannot_do_without_it() {
+fn a_failure_stops_dependent_steps() {
     let pieces = [
         Piece("false", &[]),
         Piece("true", &[(0, true)]),
@@ -108,12 +107,12 @@ fn a_failure_stops_what_cannot_do_without_it() {
     for jobs in [0, 1, 3] {
         let (_keep, dir) = temporary();
         let answers = run(&[planned(&dir, &pieces)], jobs);
-        assert_eq!(outcomes(&answers), ["failed", "passed", "passed", "ran", "ran", "ran"], "{jobs} jobs");
+        assert_eq!(outcomes(&answers), ["failed", "skipped", "skipped", "ran", "ran", "ran"], "{jobs} jobs");
     }
 }
 
 #[test]
-fn a_failure_of_what_is_not_required_stops_nothing() {
+fn a_failure_of_an_optional_step_stops_nothing() {
     let (_keep, dir) = temporary();
     let mut plan = planned(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
     plan.steps[0].required = false;
@@ -127,13 +126,13 @@ fn a_second_request_for_a_module_waits_and_tries_again() {
     let command = "test -e tried && exit; sleep 0.05; echo >tried; false";
     let first = planned(&dir, &[Piece(command, &[]), Piece("true", &[(0, true)])]);
     let second = planned(&dir, &[Piece(command, &[])]);
-    assert_eq!(outcomes(&run(&[first, second], 4)), ["failed", "passed", "ran"]);
+    assert_eq!(outcomes(&run(&[first, second], 4)), ["failed", "skipped", "ran"]);
 }
 
 #[test]
-fn what_was_loaded_is_not_taken() {
+fn steps_of_loaded_modules_are_skipped() {
     let (_keep, dir) = temporary();
     let mut plan = planned(&dir, &[Piece("false", &[]), Piece("true", &[(0, true)])]);
     plan.steps[0].loaded = true;
-    assert_eq!(outcomes(&run(&[plan], 2)), ["passed", "ran"]);
+    assert_eq!(outcomes(&run(&[plan], 2)), ["skipped", "ran"]);
 }

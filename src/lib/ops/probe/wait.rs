@@ -37,14 +37,14 @@ pub(super) struct Prerequisite {
 /// soft dependency loaded after a module, that module. A step never waits for a later one, so there are no
 /// deadlocks.
 fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Prerequisite>> {
-    let mut edges = Edges { context, around: HashMap::new(), owners: HashMap::new() };
+    let mut edges = Edges { context, soft_names: HashMap::new(), owners: HashMap::new() };
     for step in steps {
         edges.read(step);
     }
     let mut places: HashMap<&BStr, Vec<usize>> = HashMap::new();
     let mut needs = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
-        let mut mine: Vec<Prerequisite> = edges
+        let mut own: Vec<Prerequisite> = edges
             .before(step.module.as_bstr())
             .iter()
             .flat_map(|(name, hard)| {
@@ -52,31 +52,31 @@ fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Prerequisite>> {
                 places.iter().map(|&step| Prerequisite { step, hard: *hard })
             })
             .collect();
-        // If a step is needed twice, a hard need takes precedence.
-        mine.sort_unstable_by_key(|need| (need.step, !need.hard));
-        mine.dedup_by_key(|need| need.step);
-        needs.push(mine);
+        // If a step is a prerequisite twice, the hard one takes precedence.
+        own.sort_unstable_by_key(|need| (need.step, !need.hard));
+        own.dedup_by_key(|need| need.step);
+        needs.push(own);
         places.entry(step.module.as_bstr()).or_default().push(index);
     }
     needs
 }
 
 /// The soft dependencies of a module, as module names.
-struct Around {
+struct SoftNames {
     pre: Vec<BString>,
     post: Vec<BString>,
 }
 
 struct Edges<'e> {
     context: &'e Context,
-    around: HashMap<BString, Around>,
+    soft_names: HashMap<BString, SoftNames>,
     /// For each name, the modules that it is a soft dependency after.
     owners: HashMap<BString, Vec<BString>>,
 }
 
 impl Edges<'_> {
     fn read(&mut self, step: &Step) {
-        if self.around.contains_key(&step.module) {
+        if self.soft_names.contains_key(&step.module) {
             return;
         }
         // Errors were reported when the plan was made.
@@ -87,11 +87,11 @@ impl Edges<'_> {
                 .collect()
         };
         let softdeps = self.context.config().softdeps_of(&step.module);
-        let around = Around { pre: names(&softdeps.pre), post: names(&softdeps.post) };
-        for name in &around.post {
+        let soft_names = SoftNames { pre: names(&softdeps.pre), post: names(&softdeps.post) };
+        for name in &soft_names.post {
             self.owners.entry(name.clone()).or_default().push(step.module.clone());
         }
-        self.around.insert(step.module.clone(), around);
+        self.soft_names.insert(step.module.clone(), soft_names);
     }
 
     /// Returns the names that come before a module, and whether the module needs each to succeed. The
@@ -99,13 +99,13 @@ impl Edges<'_> {
     fn before(&self, module: &BStr) -> Vec<(BString, bool)> {
         let mut names = vec![(BString::from(module), false)];
         for dependency in self.context.dependencies(module) {
-            if let Some(around) = self.around.get(&dependency.name) {
-                names.extend(around.post.iter().map(|name| (name.clone(), false)));
+            if let Some(soft_names) = self.soft_names.get(&dependency.name) {
+                names.extend(soft_names.post.iter().map(|name| (name.clone(), false)));
             }
             names.push((dependency.name, true));
         }
-        if let Some(around) = self.around.get(module) {
-            names.extend(around.pre.iter().map(|name| (name.clone(), false)));
+        if let Some(soft_names) = self.soft_names.get(module) {
+            names.extend(soft_names.pre.iter().map(|name| (name.clone(), false)));
         }
         if let Some(owners) = self.owners.get(module) {
             names.extend(owners.iter().map(|name| (name.clone(), true)));

@@ -1,4 +1,4 @@
-//! Unit tests: the state of the directory after writers that finish and writers that do not.
+//! Unit tests: the state of the directory after writers that finish and writers that are killed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
@@ -25,7 +25,7 @@ fn read(dir: &Path, name: &str) -> String {
 }
 
 #[test]
-fn all_or_nothing() {
+fn a_failed_publication_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     fs::write(dir.join("modules.a"), "old").unwrap();
@@ -33,7 +33,7 @@ fn all_or_nothing() {
     assert_eq!((read(dir, "modules.a"), read(dir, "modules.x")), ("new".into(), "1".into()));
     let mode = fs::metadata(dir.join("modules.b")).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, FILE_MODE);
-    // A directory in the way of the second file: the first one is not touched, and nothing is left over.
+    // A directory has the name of the second file: the first one is not changed, and no temporary files remain.
     fs::create_dir(dir.join("modules.c")).unwrap();
     let error = publish(dir, &[("modules.a", "x"), ("modules.c", ""), ("modules.x", "2")]).unwrap_err();
     assert!(error.path.ends_with("modules.c"));
@@ -43,7 +43,7 @@ fn all_or_nothing() {
 }
 
 #[test]
-fn what_is_there_is_left_alone() {
+fn unchanged_files_are_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let big = "0123456789".repeat(100_000);
@@ -68,20 +68,20 @@ fn what_is_there_is_left_alone() {
 }
 
 #[test]
-fn what_is_left_besides() {
+fn files_outside_a_set() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let leave = |text| Writer::open(dir)?.leave(&new(&("modules.x", text)));
-    leave("1").unwrap();
+    let write = |text| Writer::open(dir)?.write_unsynced(&new(&("modules.x", text)));
+    write("1").unwrap();
     let inode = || fs::metadata(dir.join("modules.x")).unwrap().ino();
     let before = inode();
-    leave("1").unwrap();
+    write("1").unwrap();
     assert_eq!((inode(), read(dir, "modules.x")), (before, "1".into()));
-    leave("2").unwrap();
+    write("2").unwrap();
     assert_eq!((read(dir, "modules.x"), listing(dir)), ("2".into(), vec!["modules.x".into()]));
     fs::remove_file(dir.join("modules.x")).unwrap();
     fs::create_dir(dir.join("modules.x")).unwrap();
-    assert_eq!(leave("3").unwrap_err().errno(), libc::EISDIR);
+    assert_eq!(write("3").unwrap_err().errno(), libc::EISDIR);
     let remove = |name| Writer::open(dir)?.remove(name);
     assert_eq!(remove("modules.x").unwrap_err().errno(), libc::EISDIR);
     remove("modules.y").unwrap();
@@ -89,7 +89,7 @@ fn what_is_left_besides() {
 }
 
 #[test]
-fn what_dead_writers_leave_is_completed_or_removed() {
+fn interrupted_publications_are_completed_or_removed() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     publish(dir, &[("modules.a", "old"), ("modules.b", "old"), ("modules.x", "old")]).unwrap();
@@ -114,7 +114,7 @@ fn what_dead_writers_leave_is_completed_or_removed() {
 }
 
 #[test]
-fn what_others_have_put_there_is_not_followed() {
+fn links_in_the_directory_are_not_followed() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (dir, other) = (dir.path(), other.path());
     publish(dir, &[("modules.a", "old")]).unwrap();
@@ -133,7 +133,7 @@ fn what_others_have_put_there_is_not_followed() {
 }
 
 #[test]
-fn a_file_that_not_all_may_read_is_written_again() {
+fn files_with_wrong_permissions_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let mode = || fs::metadata(dir.join("modules.a")).unwrap().permissions().mode() & 0o777;
@@ -146,7 +146,7 @@ fn a_file_that_not_all_may_read_is_written_again() {
 }
 
 #[test]
-fn nobody_waits_for_a_lock_for_ever() {
+fn waiting_for_a_lock_is_limited() {
     let dir = tempfile::tempdir().unwrap();
     let (held, other) = (File::open(dir.path()).unwrap(), File::open(dir.path()).unwrap());
     let took = |dir: &File, patience| {

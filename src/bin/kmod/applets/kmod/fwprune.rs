@@ -1,8 +1,8 @@
-//! `kmod fwprune`: what Monogon's image builder needs of a kernel's modules, by the flags of its own tool.
+//! `kmod fwprune`: writes the files that Monogon's image builder needs, with the flags of Monogon's own tool.
 //!
-//! Writes a meta.pb of the modules and an fsspec of the modules, that meta.pb and the firmware that the modules ask for.
-//! Beyond the original: modules and firmware may be compressed, files that are no modules are passed over, patterns and
-//! links of directories are understood, and what is ambiguous is told.
+//! They are a meta.pb of the modules, and an fsspec of the modules, that meta.pb and the firmware that the modules request.
+//! Unlike the original, this tool supports compressed modules and firmware, skips files that are not modules, expands
+//! patterns, follows links to directories, and reports ambiguities.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,32 +25,43 @@ use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
 pub fn command() -> Command {
-    options::table("fwprune", "Make meta.pb and fsspec for Monogon's image builder", "kmod fwprune FLAGS")
+    options::table("fwprune", "Write meta.pb and fsspec for Monogon's image builder", "kmod fwprune FLAGS")
         .args([
             value(None, "modinfo", "FILE", "The modules.builtin.modinfo of the kernel"),
-            value(None, "modules", "DIR", "The modules, with whatever directories they are in"),
-            value(None, "firmware-file-list", "FILE", "Firmware files, a path a line"),
+            value(None, "modules", "DIR", "Directory tree with the modules"),
+            value(None, "firmware-file-list", "FILE", "List of the firmware files, one path per line"),
             value(None, "firmware-whence", "FILE", "The WHENCE of the firmware, for its links"),
-            value(None, "out-meta", "FILE", "Where meta.pb is to be written"),
-            value(None, "out-fsspec", "FILE", "Where the fsspec is to be written, as prototext"),
-            value(None, "ambiguous", "HOW", "Optional: error, warn or first [default: warn]"),
-            flag(None, "strict", "Optional: fail if any firmware is missing"),
-            value(None, "allow-missing", "FILE", "Optional: say nothing of what FILE names, a line each"),
+            value(None, "out-meta", "FILE", "Where to write meta.pb"),
+            value(None, "out-fsspec", "FILE", "Where to write the fsspec, as prototext"),
+            value(
+                None,
+                "ambiguous",
+                "HOW",
+                "What to do with ambiguous names: error, warn or first [default: warn] (optional)",
+            ),
+            flag(None, "strict", "Fail if firmware is missing (optional)"),
+            value(
+                None,
+                "allow-missing",
+                "FILE",
+                "Do not report the missing names in FILE, a name or pattern per line (optional)",
+            ),
             options::help(),
         ])
         .after_help(
-            "A flag may begin with one dash or two; its value follows it, or a '='.\n\n\
-             A firmware name stands for a listed path that ends in it. If several do, and none of them is just that below \
-             the directory that all are in, the name is ambiguous: the shortest path is taken, of these the first.",
+            "A flag begins with one dash or two. Its value is the next argument, or follows an '='.\n\n\
+             The file for a firmware name is the listed path that ends in the name. If several paths do, the one that is \
+             just the name below the directory that all paths have in common is used. If there is none, the name is \
+             ambiguous, and the first of the shortest paths is used.",
         )
 }
 
 /// Runs `kmod fwprune`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
-    let respelt = go_flags(&invocation.command, &invocation.args);
+    let args = go_flags(&invocation.command, &invocation.args);
     let mut flags = Flags::default();
-    let mut argv = Options::over(invocation, &respelt);
+    let mut argv = Options::over(invocation, &args);
     while let Some(option) = argv.next()? {
         flags.take(option.id, option.value.unwrap_or_default(), &report)?;
     }
@@ -60,7 +71,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     Job::new(&flags, &report)?.run()
 }
 
-/// The flags as typed.
+/// The flags of the command line.
 #[derive(Debug, Default)]
 struct Flags {
     values: Vec<(String, OsString)>,
@@ -83,14 +94,14 @@ impl Flags {
         Ok(())
     }
 
-    /// The last value of a flag that has to be there.
+    /// Returns the last value of a required flag.
     fn required(&self, name: &str, report: &Report) -> Result<&Path, Exit> {
         let mut values = self.values.iter().rev().filter(|(id, value)| id == name && !value.is_empty());
         values.next().map(|(_, value)| Path::new(value)).ok_or_else(|| report.missing_flag(name))
     }
 }
 
-/// What is to be done, all flags being there.
+/// A run, after all required flags were found.
 struct Job<'a> {
     flags: &'a Flags,
     report: &'a Report,
@@ -117,11 +128,11 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// Everything is made before anything is written.
+    /// Builds all files, then writes them.
     fn run(&self) -> Outcome {
         self.builtin()?;
         let files = op::files(self.modules).map_err(|error| self.report.unreadable(&error))?;
-        files.strays.iter().for_each(|stray| self.report.stray(stray));
+        files.others.iter().for_each(|path| self.report.not_a_module(path));
         let mut image = self.firmware(&files)?;
         let meta = self.meta()?;
         for (_, path) in &files.modules {
@@ -134,7 +145,7 @@ impl<'a> Job<'a> {
         op::write_all(&outputs).map_err(|error| self.report.unwritten(&error))
     }
 
-    /// What is part of the kernel may ask before there is a file system to answer.
+    /// Reports built-in modules that request firmware: they may do so before any file system is mounted.
     fn builtin(&self) -> Outcome {
         let needs = op::needs_of_builtin_in(self.modinfo);
         let needs = needs.map_err(|error| self.report.unreadable(&error))?;
@@ -144,7 +155,7 @@ impl<'a> Job<'a> {
         if needs.is_empty() { Ok(()) } else { Err(Exit::Failure) }
     }
 
-    /// The firmware of all modules, and the links to it.
+    /// Returns an image of the firmware of all modules, and of the links to it.
     fn firmware(&self, files: &DirectoryFiles) -> Result<ImageTree, Exit> {
         let modules: Vec<(&BString, &PathBuf)> =
             files.modules.iter().map(|(name, path)| (name, path)).collect();
@@ -168,12 +179,12 @@ impl<'a> Job<'a> {
         if self.flags.strict && !survey.missing.is_empty() { Err(Exit::Failure) } else { Ok(image) }
     }
 
-    /// The bytes of meta.pb. A module that is not wholly read would be wrong in it.
+    /// Builds meta.pb. It is an error if a module cannot be read completely, because its entry would be wrong.
     fn meta(&self) -> Result<Vec<u8>, Exit> {
-        let torn = Arc::new(AtomicBool::new(false));
-        let (seen, report) = (Arc::clone(&torn), self.report.clone());
+        let incomplete = Arc::new(AtomicBool::new(false));
+        let (seen, report) = (Arc::clone(&incomplete), self.report.clone());
         let sink = Sink::new(move |notice| match notice {
-            // Lists that others have no use for, and what has been passed over already.
+            // Lists that meta.pb does not need, and files that have been reported already.
             Notice::Depmod(
                 DepmodNotice::ListUnreadable { .. }
                 | DepmodNotice::Progress { .. }
@@ -187,13 +198,10 @@ impl<'a> Job<'a> {
             notice => report.library(notice),
         });
         let dir = self.modules;
-        let config = depmod::DepmodOptions {
-            builtin_modinfo: Some(self.modinfo.into()),
-            ..depmod::DepmodOptions::default()
-        };
+        let options = depmod::DepmodOptions::new().builtin_modinfo(Some(self.modinfo.into()));
         let tree = depmod::ModuleTree { dir, out: dir, release: b"", given: None };
-        let meta = depmod::meta(&tree, &config, &sink);
+        let meta = depmod::meta(&tree, &options, &sink);
         let meta = meta.map_err(|failure| self.report.no_output(dir, &failure))?;
-        if torn.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(meta) }
+        if incomplete.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(meta) }
     }
 }

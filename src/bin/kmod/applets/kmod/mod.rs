@@ -1,4 +1,4 @@
-//! `kmod` under its own name: the subcommands.
+//! The program under its own name, `kmod`: the subcommands.
 
 #[cfg(feature = "coldplug")]
 pub mod coldplug;
@@ -24,10 +24,10 @@ pub fn command(registry: &Registry) -> Command {
     let others: Vec<&str> =
         registry.applets.iter().map(|applet| applet.name).filter(|name| *name != "kmod").collect();
     let others = others.split_last().map(|(last, others)| format!("{} or {last}", others.join(", ")));
-    options::table("kmod", "Look at and manage kernel modules", "kmod [OPTIONS] COMMAND [COMMAND OPTIONS]")
+    options::table("kmod", "Inspect and manage kernel modules", "kmod [OPTIONS] COMMAND [COMMAND OPTIONS]")
         .args([options::help(), options::version()])
         .subcommands(registry.subcommands.iter().map(|sub| Command::new(sub.name).about(sub.about)))
-        .after_help(format!("Called {}, this program is that tool.", others.unwrap_or_default()))
+        .after_help(format!("When called as {}, this program acts as that tool.", others.unwrap_or_default()))
 }
 
 /// Runs `kmod`.
@@ -45,13 +45,13 @@ pub fn run(invocation: &Invocation) -> Outcome {
         help(invocation)?;
         return Err(Exit::Failure);
     };
-    // getopt's messages of a subcommand begin with its name, all others with kmod's.
+    // getopt's messages for a subcommand begin with the name of the subcommand, all other messages with `kmod`.
     (subcommand.run)(&Invocation {
         argv0: name,
         tool: invocation.tool,
         args: operands.collect(),
         command: (subcommand.command)(),
-        // getopt's state outlives the walk over kmod's own options: subcommands do not permute either.
+        // As in kmod, whose subcommands inherit the state of getopt: they do not permute their arguments either.
         ordering: invocation.ordering,
         registry: invocation.registry,
     })

@@ -1,6 +1,6 @@
-//! `kmod static-nodes`: the device nodes of modules.devname, in one of three forms.
+//! `kmod static-nodes`: the device nodes in modules.devname, in one of three formats.
 //!
-//! systemd makes the nodes from the tmpfiles form at boot. Contract: kmod's exact output.
+//! At boot, systemd creates the nodes from the tmpfiles format. Contract: the exact output of kmod.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::cli::options::{self, Options, help_text, value};
 use crate::output::stdout::Out;
 use crate::report::{Exit, Outcome, static_nodes as words};
 
-/// How nodes are written.
+/// The output format.
 #[derive(Clone, Copy)]
 enum Format {
     Human,
@@ -28,12 +28,12 @@ pub fn command() -> Command {
     let usage = "kmod static-nodes [OPTIONS]";
     options::table("static-nodes", "Print the device nodes that load a module when opened", usage)
         .args([
-            value(Some('o'), "output", "FILE", "Write to FILE; missing directories are made"),
-            value(Some('f'), "format", "FORMAT", "One of those below [default: human]"),
+            value(Some('o'), "output", "FILE", "Write to FILE, and create its directory if necessary"),
+            value(Some('f'), "format", "FORMAT", "Output format, see below [default: human]"),
             options::help(),
         ])
         .after_help(
-            "Formats:\n  human     for people to read\n  tmpfiles  lines of a tmpfiles.d file\n  \
+            "Formats:\n  human     text for people\n  tmpfiles  lines of a tmpfiles.d file\n  \
              devname   lines of modules.devname",
         )
 }
@@ -69,7 +69,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     if complete { Ok(()) } else { Err(Exit::Failure) }
 }
 
-/// The running kernel's modules.devname; `None`, with a warning, when there is none.
+/// Reads modules.devname of the running kernel. If it does not exist, prints a warning and returns `None`.
 fn read() -> Result<Option<StaticNodes>, Exit> {
     let dir = context::module_dir(None, None).unwrap_or_default();
     let path = dir.join(op::FILE_NAME);
@@ -80,7 +80,7 @@ fn read() -> Result<Option<StaticNodes>, Exit> {
     Ok(nodes)
 }
 
-/// The nodes, and whether every line was understood.
+/// Returns the output, and whether all lines were valid.
 fn render(nodes: &StaticNodes, format: Format) -> (Vec<u8>, bool) {
     let (mut text, mut complete) = (Vec::new(), true);
     for node in nodes.iter() {

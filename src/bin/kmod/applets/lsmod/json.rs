@@ -1,6 +1,6 @@
 //! `lsmod --json`: the loaded modules.
 //!
-//! Owns which of the kernel's figures stand in the answer. What is said about those that cannot be read is lsmod's.
+//! This module selects the attributes for the document. Attributes that cannot be read are reported as by lsmod.
 
 use oxmod::context::loaded::{self, LoadedDetails, LoadedModule, ModuleState};
 use serde_json::Value;
@@ -10,9 +10,9 @@ use crate::report::{Exit, Outcome, Report};
 
 const FORMAT: Format = Format { name: "lsmod", list: "modules" };
 
-/// Writes the document about the modules that `list` supplies.
-pub fn answer(report: &Report, list: impl FnOnce() -> Result<Vec<LoadedModule>, Exit>) -> Outcome {
-    json::answer(FORMAT, report, |items| {
+/// Writes the document about the modules that `list` returns.
+pub fn write(report: &Report, list: impl FnOnce() -> Result<Vec<LoadedModule>, Exit>) -> Outcome {
+    json::write(FORMAT, report, |items| {
         list()?
             .iter()
             .try_for_each(|loaded| items.push(module(loaded, &loaded::details(&loaded.name), report)))
@@ -20,8 +20,8 @@ pub fn answer(report: &Report, list: impl FnOnce() -> Result<Vec<LoadedModule>, 
 }
 
 fn module(loaded: &LoadedModule, details: &LoadedDetails, report: &Report) -> Object {
-    let known =
-        |figure: &oxmod::error::Result<i64>| figure.as_ref().map_or(Value::Null, |&figure| figure.into());
+    let number =
+        |number: &oxmod::error::Result<i64>| number.as_ref().map_or(Value::Null, |&number| number.into());
     if let Err(error) = &loaded.count {
         report.unreadable_count(error);
     }
@@ -30,9 +30,9 @@ fn module(loaded: &LoadedModule, details: &LoadedDetails, report: &Report) -> Ob
     }
     let object = Object::new()
         .text("name", &loaded.name)
-        .set("size", known(&loaded.size))
+        .set("size", number(&loaded.size))
         .set("init_size", details.init_size)
-        .set("refcount", known(&loaded.count));
+        .set("refcount", number(&loaded.count));
     let object = match &loaded.holders {
         Ok(holders) => object.texts("holders", holders),
         Err(error) => {
@@ -54,7 +54,7 @@ fn module(loaded: &LoadedModule, details: &LoadedDetails, report: &Report) -> Ob
         )
 }
 
-/// As /sys/module has it.
+/// Returns the word for a state, as in /sys/module.
 const fn word(state: ModuleState) -> &'static str {
     match state {
         ModuleState::Live => "live",

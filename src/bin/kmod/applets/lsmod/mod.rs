@@ -9,7 +9,6 @@ use oxmod::context::loaded::{self, LoadedModule};
 use oxmod::error::Cause;
 
 use crate::cli::invocation::Invocation;
-
 use crate::cli::options;
 use crate::output::stdout::Out;
 use crate::report::{Exit, Level, Outcome, Report};
@@ -26,7 +25,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Error);
     let common = options::common(invocation, &report)?;
     if common.json {
-        return json::answer(&report, || modules(&common.operands, &report));
+        return json::write(&report, || modules(&common.operands, &report));
     }
     let modules = modules(&common.operands, &report)?;
     let mut out = Out::open();
@@ -44,7 +43,7 @@ fn modules(operands: &[OsString], report: &Report) -> Result<Vec<LoadedModule>, 
     loaded::list().map_err(|error| report.no_table_of_modules(&error))
 }
 
-/// One row. A figure that is not to be had is shown as its negative errno, as kmod does.
+/// Writes one row. A number that cannot be read is shown as its negated errno, as kmod does.
 fn line(module: &LoadedModule, out: &mut Out, report: &Report) -> Outcome {
     let count = module.count.as_ref().map_or_else(
         |error| {

@@ -1,7 +1,7 @@
-//! `modinfo --json`: what modules say about themselves.
+//! `modinfo --json`: information about modules.
 //!
-//! Owns the form: the strings grouped by key, what is made of some of them, the signature. Which modules an operand
-//! stands for and what is said about those that cannot be read is modinfo's.
+//! This module owns the form of the document: the strings grouped by key, the members that are derived from some of them,
+//! and the signature. [`Query`] finds the modules of an operand and reports those that cannot be read.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -17,22 +17,22 @@ use crate::report::{Outcome, Reason, Report};
 
 const FORMAT: Format = Format { name: "modinfo", list: "requests" };
 
-/// Writes the document whose requests `fill` supplies.
-pub fn answer(report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
-    json::answer(FORMAT, report, fill)
+/// Writes the document; `fill` adds the requests.
+pub fn write(report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
+    json::write(FORMAT, report, fill)
 }
 
-/// Writes the request that an operand is.
+/// Writes the request for one operand.
 pub fn operand(query: &mut Query<'_>, operand: &OsStr, list: &mut List) -> Success {
     let meta = query.context.meta_file().map(|path| path.as_os_str().as_bytes());
-    list.beside(Object::new().maybe_text("meta", meta));
+    list.add_members(Object::new().maybe_text("meta", meta));
     let found = query.find(operand);
     let mut success = !found.is_empty();
     let modules: Vec<Object> = found
         .iter()
         .map(|found| {
-            let (object, read) = module(query, found);
-            success &= read;
+            let (object, was_read) = module(query, found);
+            success &= was_read;
             object
         })
         .collect();
@@ -42,7 +42,7 @@ pub fn operand(query: &mut Query<'_>, operand: &OsStr, list: &mut List) -> Succe
     list.push(request).map(|()| success)
 }
 
-/// One module, and whether it could be read.
+/// Returns the object for one module, and whether the module could be read.
 fn module(query: &mut Query<'_>, module: &Module) -> (Object, bool) {
     let path = if module.builtin { None } else { query.path(module) };
     let object = Object::new()
@@ -67,15 +67,14 @@ fn module(query: &mut Query<'_>, module: &Module) -> (Object, bool) {
     }
 }
 
-/// Adds everything that was asked for.
+/// Adds the requested members.
 fn contents(query: &Query<'_>, object: Object, info: &Info) -> Object {
     let (strings, signature) = (info.strings().collect::<Vec<_>>(), info.signature());
     match query.request.field.as_deref() {
         None => {
             let object = parameters(query, depends(fields(object, &strings), &strings), info);
-            let object =
-                object.set("signature", signature.map(|signature| signed(signature, &SIGNATURE_FIELDS)));
-            object.set("build_id", info.build_id().map(hex))
+            let signature = signature.map(|signature| signature_object(signature, &SIGNATURE_FIELDS));
+            object.set("signature", signature).set("build_id", info.build_id().map(hex))
         }
         Some(field) if field.eq_ignore_ascii_case(b"parm") => parameters(query, object, info),
         Some(field) if field.eq_ignore_ascii_case(BUILD_ID_FIELD) => {
@@ -85,10 +84,10 @@ fn contents(query: &Query<'_>, object: Object, info: &Info) -> Object {
     }
 }
 
-/// Adds one field, be it of the strings, of the signature, or of both.
+/// Adds one field of the strings, of the signature, or of both.
 fn one_field(object: Object, field: &[u8], strings: &[Field<'_>], signature: Option<&Signature>) -> Object {
-    let of_signature = SIGNATURE_FIELDS.into_iter().filter(|_| signature.is_some());
-    let wanted = is_field(strings.iter().map(|entry| entry.key).chain(of_signature), field);
+    let signature_keys = SIGNATURE_FIELDS.into_iter().filter(|_| signature.is_some());
+    let wanted = is_field(strings.iter().map(|entry| entry.key).chain(signature_keys), field);
     let members: Vec<&[u8]> = SIGNATURE_FIELDS.into_iter().filter(|key| wanted(key)).collect();
     let strings: Vec<Field<'_>> = strings.iter().filter(|entry| wanted(entry.key)).copied().collect();
     let object = fields(object, &strings);
@@ -96,10 +95,11 @@ fn one_field(object: Object, field: &[u8], strings: &[Field<'_>], signature: Opt
     if members.is_empty() {
         return object;
     }
-    object.set("signature", signature.map(|signature| signed(signature, &members)))
+    object.set("signature", signature.map(|signature| signature_object(signature, &members)))
 }
 
-/// `fields`, by key, in the order in which keys and values come first. What has a key that is no text stands aside.
+/// Adds `fields`: the values grouped by key, in the order of their first occurrence. Fields whose key is not UTF-8 go into
+/// `odd_fields`.
 fn fields(object: Object, strings: &[Field<'_>]) -> Object {
     let mut lists: IndexMap<&str, Vec<&[u8]>> = IndexMap::new();
     let mut odd = Vec::new();
@@ -113,17 +113,17 @@ fn fields(object: Object, strings: &[Field<'_>]) -> Object {
     if odd.is_empty() { object } else { object.objects("odd_fields", odd) }
 }
 
-/// `depends`: the names of the modules that this one needs.
+/// Adds `depends`: the names of the modules that this module depends on.
 fn depends(object: Object, strings: &[Field<'_>]) -> Object {
     let lists = strings.iter().filter(|entry| entry.key == b"depends");
     let names = lists.flat_map(|entry| entry.value.split(|&byte| byte == b','));
     object.texts("depends", &names.filter(|name| !name.is_empty()).collect::<Vec<_>>())
 }
 
-/// `parameters`, in the order of their first appearance.
+/// Adds `parameters`, in the order of their first occurrence.
 fn parameters(query: &Query<'_>, object: Object, info: &Info) -> Object {
-    let known = query.parameters(info);
-    let mut list: Vec<Object> = known
+    let parameters = query.parameters(info);
+    let mut list: Vec<Object> = parameters
         .iter()
         .map(|parameter| {
             Object::new()
@@ -136,8 +136,8 @@ fn parameters(query: &Query<'_>, object: Object, info: &Info) -> Object {
     object.objects("parameters", list)
 }
 
-/// A signature by the names that modinfo has for its parts, or some of them.
-fn signed(signature: &Signature, members: &[&[u8]]) -> Value {
+/// Returns these members of a signature, under the names of modinfo's fields.
+fn signature_object(signature: &Signature, members: &[&[u8]]) -> Value {
     let object = members.iter().fold(Object::new(), |object, &member| match member {
         b"sig_id" => object.set("sig_id", signature.id),
         b"signer" => object.text("signer", &signature.signer),

@@ -1,10 +1,10 @@
-//! modinfo: tells what a module says about itself.
+//! modinfo: prints information about modules.
 //!
-//! Owns the options and the choice between file, name and alias; how an answer looks is for [`text`] and
-//! [`json`]. Must not read modules or indexes itself.
+//! This module owns the options, and the decision whether an operand is a file, a name or an alias. [`text`] and [`json`]
+//! own the form of the output. It must not read modules or indexes itself.
 //!
-//! Contract: kmod 34's modinfo. Beyond it: -F does not mind the case of its field when no field is written exactly so,
-//! and the reason for which a file cannot be read stands behind the error.
+//! Contract: kmod 34's modinfo, with these additions: if no field is spelled exactly as the argument of -F, its case is
+//! ignored, and the error about a file that cannot be read includes the reason.
 
 mod json;
 mod text;
@@ -27,18 +27,23 @@ use crate::report::{Exit, Level, Outcome, Report};
 
 /// The table of options.
 pub fn command() -> Command {
-    options::table("modinfo", "Print what a kernel module says about itself", "modinfo [OPTIONS] MODULE...")
+    options::table("modinfo", "Print information about a kernel module", "modinfo [OPTIONS] MODULE...")
         .args([
-            flag(Some('a'), "author", "Print only its authors"),
-            flag(Some('d'), "description", "Print only its description"),
-            flag(Some('l'), "license", "Print only its licence"),
-            flag(Some('p'), "parameters", "Print only its parameters"),
-            flag(Some('n'), "filename", "Print only the file it is in"),
+            flag(Some('a'), "author", "Print only the authors"),
+            flag(Some('d'), "description", "Print only the description"),
+            flag(Some('l'), "license", "Print only the license"),
+            flag(Some('p'), "parameters", "Print only the parameters"),
+            flag(Some('n'), "filename", "Print only the path of the file"),
             flag(Some('0'), "null", "End each value with NUL instead of a newline"),
-            flag(Some('m'), "modname", "Take operands for module names, neither aliases nor files"),
+            flag(Some('m'), "modname", "Treat operands as module names, not paths or aliases"),
             value(Some('F'), "field", "FIELD", "Print only the values of this field"),
-            value(Some('k'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
-            value(Some('b'), "basedir", "DIR", "Look for lib/modules below DIR"),
+            value(
+                Some('k'),
+                "set-version",
+                "RELEASE",
+                "Use the modules of this kernel [default: the running kernel]",
+            ),
+            value(Some('b'), "basedir", "DIR", "Use DIR as the base directory [default: /]"),
             options::ours(options::meta()),
             options::ours(flag(None, "all", "Print every module that modules.dep lists")),
             options::ours(options::json()),
@@ -47,30 +52,30 @@ pub fn command() -> Command {
         ])
         .arg(options::operands(
             "MODULE",
-            "Module name, alias, or file ending in .ko, .ko.gz, .ko.xz or .ko.zst",
+            "Module name, alias, or path of a file that ends in .ko, .ko.gz, .ko.xz or .ko.zst",
         ))
 }
 
-/// What was asked for.
+/// The options of the command line.
 #[derive(Default)]
 pub struct Request {
-    /// The only field that is wanted: `filename`, `parm` or what a module calls it.
+    /// The only field to print: `filename`, `parm` or a key of the module's strings.
     pub field: Option<Vec<u8>>,
     nul: bool,
     json: bool,
-    take: Take,
+    operands: OperandKind,
     target: Target,
 }
 
-/// What operands are taken for.
+/// The meaning of operands.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Take {
+enum OperandKind {
     /// Files, names and aliases.
     #[default]
     Any,
     /// `-m`: names.
     Names,
-    /// `--all`: nothing; there are none.
+    /// `--all`: there are no operands.
     None,
 }
 
@@ -84,8 +89,8 @@ impl Request {
                 "field" => request.field = option.value.map(|value| value.as_bytes().to_vec()),
                 "null" => request.nul = true,
                 "json" => request.json = true,
-                "modname" if request.take == Take::Any => request.take = Take::Names,
-                "all" => request.take = Take::None,
+                "modname" if request.operands == OperandKind::Any => request.operands = OperandKind::Names,
+                "all" => request.operands = OperandKind::None,
                 "set-version" => request.target.release = option.value,
                 "basedir" => request.target.basedir = option.value,
                 "meta" => request.target.meta = option.value.map(PathBuf::from),
@@ -95,7 +100,7 @@ impl Request {
         Ok(request)
     }
 
-    /// Whether this is the only field that is wanted.
+    /// Whether only this field is to be printed.
     pub fn wants(&self, field: &str) -> bool {
         self.field.as_ref().is_some_and(|wanted| wanted.eq_ignore_ascii_case(field.as_bytes()))
     }
@@ -108,7 +113,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Debug);
     let operands = argv.operands();
     if request.json {
-        return json::answer(&report, |list| {
+        return json::write(&report, |list| {
             each(&request, &operands, &report, &mut |query, operand| json::operand(query, operand, list))
         });
     }
@@ -118,19 +123,19 @@ pub fn run(invocation: &Invocation) -> Outcome {
     out.conclude(outcome)
 }
 
-/// Whether something went well; errors that end the program come beside it.
+/// Whether an operand was processed successfully; an error ends the program.
 pub type Success = Result<bool, Exit>;
 
-/// Lets `answer` treat every operand; one that fails does not stop the others.
+/// Calls `answer` for every operand. A failure does not stop the others.
 fn each(
     request: &Request,
     operands: &[OsString],
     report: &Report,
     answer: &mut dyn FnMut(&mut Query<'_>, &OsStr) -> Success,
 ) -> Outcome {
-    match (request.take, operands.is_empty()) {
-        (Take::None, false) => return Err(report.all_takes_no_operand()),
-        (Take::Any | Take::Names, true) => return Err(report.missing_module_or_file_name()),
+    match (request.operands, operands.is_empty()) {
+        (OperandKind::None, false) => return Err(report.all_takes_no_operand()),
+        (OperandKind::Any | OperandKind::Names, true) => return Err(report.missing_module_or_file_name()),
         _ => {}
     }
     let dir = request.target.module_dir().map_err(|error| report.no_module_directory(&error))?;
@@ -138,40 +143,40 @@ fn each(
     let context = context.map_err(|error| report.unreadable(&error))?;
     let mut query = Query { request, context: &context, report, reader: InfoReader::default() };
     let mut failed = false;
-    for operand in if request.take == Take::None { query.all()? } else { operands.to_vec() } {
+    for operand in if request.operands == OperandKind::None { query.all()? } else { operands.to_vec() } {
         failed |= !answer(&mut query, &operand)?;
     }
     if failed { Err(Exit::Failure) } else { Ok(()) }
 }
 
-/// What was asked for, and where the answer is to be found.
+/// The options, and the objects that find and read modules.
 pub struct Query<'a> {
-    /// What was asked for.
+    /// The options.
     pub request: &'a Request,
-    /// Where modules are found.
+    /// The context for lookups.
     pub context: &'a Context,
     report: &'a Report,
     reader: InfoReader,
 }
 
 impl Query<'_> {
-    /// The names of all modules, in their order.
+    /// Returns the names of all modules, in the order of the index.
     fn all(&self) -> Result<Vec<OsString>, Exit> {
         let mut names = Vec::new();
         self.context.dump(IndexKind::Dep, |name, _| names.push(OsStr::from_bytes(name).to_owned()));
-        // Of no modules is one thing, none at all another.
+        // An index without modules is valid; a missing index is an error.
         if self.context.has_index(IndexKind::Dep) {
             return Ok(names);
         }
         Err(self.report.no_index_of_modules(self.context.dir()))
     }
 
-    /// The modules that an operand stands for; none after having said so.
+    /// Returns the modules that an operand stands for. If there are none, that is reported.
     pub fn find(&self, operand: &OsStr) -> Vec<Module> {
-        if self.request.take == Take::None {
+        if self.request.operands == OperandKind::None {
             return vec![Module::named(operand.as_bytes())];
         }
-        let (taken_for, found) = if self.request.take == Take::Names {
+        let (taken_for, found) = if self.request.operands == OperandKind::Names {
             (TakenFor::Name, self.context.lookup_name(operand.as_bytes()))
         } else if context::is_module_file(Path::new(operand)) {
             let path = context::absolute(operand).ok();
@@ -188,12 +193,12 @@ impl Query<'_> {
         found
     }
 
-    /// The file of a module that is not built in, as far as known.
+    /// Returns the file of a module that is not built in, if it is known.
     pub fn path(&self, module: &Module) -> Option<PathBuf> {
         module.file.clone().or_else(|| self.context.path_of(&module.name))
     }
 
-    /// Reads what is needed of a module's file; an error after having said so.
+    /// Reads the required parts of a module file. An error has been reported.
     pub fn read(&mut self, module: &Module, path: Option<&Path>) -> oxmod::error::Result<Info> {
         let field = self.request.field.as_deref();
         let is_signature =
@@ -210,13 +215,13 @@ impl Query<'_> {
             && error.errno() == libc::ENOENT
             && let Some(strings) = self.context.meta_strings(&module.name)
         {
-            self.report.answered_by_meta(&error.path, file);
+            self.report.reading_meta_instead(&error.path, file);
             return Ok(Info::of_strings(strings));
         }
         read.inspect_err(|error| self.report.unreadable_module(&module.name, error))
     }
 
-    /// The parameters of a module; strings that should describe one and do not are reported.
+    /// Returns the parameters of a module. Malformed descriptions of parameters are reported.
     pub fn parameters<'i>(&self, info: &'i Info) -> Parameters<'i> {
         let (parameters, bad) = info.parameters();
         for entry in bad {
@@ -226,7 +231,8 @@ impl Query<'_> {
     }
 }
 
-/// Tells whether a key is that of `field`: written exactly so if one of `keys` is, else in any case.
+/// Returns a function that compares keys with `field`: exactly if one of `keys` is spelled like `field`, otherwise
+/// ignoring case.
 pub fn is_field<'k>(mut keys: impl Iterator<Item = &'k [u8]>, field: &[u8]) -> impl Fn(&[u8]) -> bool {
     let exact = keys.any(|key| key == field);
     move |key| if exact { key == field } else { key.eq_ignore_ascii_case(field) }

@@ -1,6 +1,6 @@
-//! modinfo's answer as text.
+//! The output of modinfo as text.
 //!
-//! Owns the layout. Contract: that of kmod 34, byte for byte, padding oddities included.
+//! Contract: the layout of kmod 34, byte for byte, including its irregular padding.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ use super::{Query, Success, is_field};
 use crate::output::stdout::Out;
 use crate::report::Outcome;
 
-/// The column that values begin in.
+/// The column in which values begin.
 const COLUMN: usize = 16;
 
 /// Prints the modules that an operand stands for.
@@ -64,7 +64,7 @@ impl Printer<'_, '_> {
         self.contents(&Info::builtin(self.query.context, &module.name)).map(|()| true)
     }
 
-    /// All fields, or the one asked for.
+    /// Prints all fields, or the requested one.
     fn contents(&mut self, info: &Info) -> Outcome {
         match self.query.request.field.as_deref() {
             None => self.all(info),
@@ -100,12 +100,12 @@ impl Printer<'_, '_> {
         Ok(())
     }
 
-    /// A label padded to [`COLUMN`] and its value.
+    /// Prints a label padded to [`COLUMN`], and a value.
     fn padded(&mut self, label: &str, value: &[u8]) -> Outcome {
         self.line(&[format!("{label:COLUMN$}").as_bytes(), value].concat())
     }
 
-    /// A text and the separator.
+    /// Prints a text and the separator.
     fn line(&mut self, text: &[u8]) -> Outcome {
         self.out.bytes(&[text, if self.query.request.nul { b"\0" } else { b"\n" }].concat())
     }
@@ -115,7 +115,7 @@ fn is_parameter(entry: &Field<'_>) -> bool {
     matches!(entry.key, b"parm" | b"parmtype")
 }
 
-/// A parameter among the other fields.
+/// Returns the line for a parameter among the other fields.
 fn parameter_in_list(parameter: &Parameter<'_>) -> Vec<u8> {
     match (parameter.description, parameter.kind) {
         (Some(text), Some(kind)) => [parameter.name, b":", text, b" (", kind, b")"].concat(),
@@ -124,7 +124,7 @@ fn parameter_in_list(parameter: &Parameter<'_>) -> Vec<u8> {
     }
 }
 
-/// A parameter when only parameters were asked for.
+/// Returns the line for a parameter if only parameters are printed.
 fn parameter_alone(parameter: &Parameter<'_>) -> Vec<u8> {
     match (parameter.description, parameter.kind) {
         (None, Some(kind)) => [parameter.name, b": (", kind, b")"].concat(),

@@ -1,7 +1,7 @@
-//! modprobe's command line: from argv to one job that is to be done.
+//! The command line of modprobe: from argv to one job.
 //!
-//! Owns the order in which options act (-q and -v count in sequence), the precedence between jobs and
-//! the quoting of parameters. Must not do any of the jobs.
+//! This module owns the order in which options take effect (-q and -v are processed in sequence), the precedence between
+//! jobs, and the quoting of parameters. It must not execute any job.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -22,7 +22,7 @@ use crate::cli::parameters::parameters;
 use crate::cli::target::Target;
 use crate::report::{self, Exit, Level, Report};
 
-/// What is to be done; the first that was asked for in this order wins.
+/// The job of a run. If several were requested, the first one in this order is executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// `-c`.
@@ -33,11 +33,11 @@ pub enum Job {
     ShowExports(OsString),
     /// `-r`, of all operands.
     Remove(Vec<OsString>),
-    /// One module with parameters, or with `-a` every operand without.
+    /// Load one module with parameters, or with `-a` all operands without parameters.
     Insert(Vec<OsString>, BString),
 }
 
-/// How it is to be done.
+/// The options that apply to the job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Settings {
@@ -49,7 +49,7 @@ pub struct Settings {
     pub dry_run: bool,
     /// `-D`, `-v`: print each step.
     pub show: bool,
-    /// `-a`: what is not found is a warning, not the end.
+    /// `-a`: a module that is not found causes a warning, and the others are loaded.
     pub all: bool,
     /// `--first-time`.
     pub first_time: bool,
@@ -61,13 +61,13 @@ pub struct Settings {
     pub ignore_forbid: bool,
     /// `-d`, `-S`, `-C`, `--meta`.
     pub target: Target,
-    /// `-f` and its parts.
+    /// `-f`, `--force-vermagic`, `--force-modversion`.
     pub force: Force,
     /// `-w`: how long to wait for a module in use.
     pub wait: Option<Duration>,
     /// `--remove-holders`.
     pub holders: bool,
-    /// `--jobs`: how many modules to load at a time, at least one.
+    /// `--jobs`: how many modules to load in parallel, at least one.
     pub jobs: usize,
     /// `--json`.
     pub json: bool,
@@ -75,15 +75,15 @@ pub struct Settings {
     pub environment: OsString,
 }
 
-/// A command line that has been read, but for the lists that it names.
+/// A command line that has been parsed. The lists that it names have not been read yet.
 pub struct CommandLine {
-    /// How things are to be done.
+    /// The options that apply to the job.
     pub settings: Settings,
     given: Given,
     operands: Vec<OsString>,
 }
 
-/// What one option at a time leaves behind.
+/// The options that determine the job.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)]
 struct Given {
@@ -97,21 +97,21 @@ struct Given {
 }
 
 impl Settings {
-    /// How plans are executed and modules removed.
+    /// Returns the options for the executor.
     pub fn execute_options(&self) -> ExecuteOptions {
-        let mut options = ExecuteOptions::default();
-        options.force = self.force;
-        options.first_time = self.first_time;
-        options.dry_run = self.dry_run;
-        options.jobs = self.jobs;
-        options.wait = self.wait;
-        options.commands = CommandEnvironment::of_process();
-        options.commands.variables.push((environment::MODPROBE_OPTIONS, self.environment.clone()));
+        let mut commands = CommandEnvironment::of_process();
+        commands.variables.push((environment::MODPROBE_OPTIONS, self.environment.clone()));
         if self.json {
-            // Whatever a command prints, the document stays one.
-            options.commands.output = CommandOutput::Error;
+            // Standard output must contain only the document.
+            commands.output = CommandOutput::Error;
         }
-        options
+        ExecuteOptions::new()
+            .force(self.force)
+            .first_time(self.first_time)
+            .dry_run(self.dry_run)
+            .jobs(self.jobs)
+            .wait(self.wait)
+            .commands(commands)
     }
 }
 
@@ -133,7 +133,7 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Ex
     }
     let operands = walk.operands();
     if use_syslog {
-        // Whatever went wrong on the command line itself has gone to standard error.
+        // Only now, because errors in the command line itself are printed on standard error.
         report.use_syslog();
     }
     settings.show = given.show || report.shows(Level::Notice);
@@ -142,11 +142,11 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Ex
 }
 
 impl CommandLine {
-    /// What is to be done, with the operands that lists hold before the others.
+    /// Returns the job. The modules in lists precede the other operands.
     pub fn job(self, report: &Report) -> Result<(Job, Settings), Exit> {
         let Self { settings, given, operands } = self;
         let mut all = Vec::new();
-        // A list that cannot be read is the end: half of them may be worse than none.
+        // If a list cannot be read, nothing is loaded: some of the modules may be worse than none.
         for list in &given.lists {
             all.extend(load_list(list).map_err(|error| report.unreadable(&error))?);
         }
@@ -219,7 +219,7 @@ impl Given {
         Ok(())
     }
 
-    /// `None` when the job lacks its operands; a list may be empty.
+    /// Returns the job; `None` if operands are missing. A list may be empty.
     fn job(self, mut operands: Vec<OsString>, settings: &Settings) -> Option<Job> {
         if self.show_config {
             return Some(Job::ShowConfig);
@@ -244,7 +244,7 @@ impl Given {
     }
 }
 
-/// `-w` takes what C's strtoul takes in any base. Zero is no wait at all.
+/// Parses the value of `-w` like C's strtoul with base 0. Zero means not to wait.
 fn wait_value(value: &OsStr, report: &Report) -> Result<Option<Duration>, Exit> {
     match number::unsigned(value.as_bytes(), Base::ByPrefix) {
         Some((0, b"")) => Ok(None),
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wait_values() {
+    fn wait_values_are_parsed() {
         let report = Report::new("t", Level::Warning);
         report.quiet();
         for (text, good) in [

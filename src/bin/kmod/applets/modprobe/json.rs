@@ -1,7 +1,7 @@
-//! `modprobe --json`: what would be done, or was done, with each operand.
+//! `modprobe --json`: the plan or the result for each operand.
 //!
-//! Owns the form: requests, their modules, their steps and how each ended. The plan is the library's, when a step is
-//! taken is modprobe's; here events are collected until the run is over.
+//! This module owns the form of the document: requests, their modules, and the steps with their outcomes. It collects the
+//! events of a run and writes the document at the end.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -22,9 +22,9 @@ use crate::report::{Outcome, Reason, Report};
 
 const FORMAT: Format = Format { name: "modprobe", list: "requests" };
 
-/// Writes the document about what `work` tells.
-pub fn answer(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
-    json::answer(FORMAT, report, |list| {
+/// Writes the document about the events of `work`.
+pub fn write(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
+    json::write(FORMAT, report, |list| {
         let mut document = Document::default();
         let outcome = work(&mut document);
         document.write(list)?;
@@ -32,7 +32,7 @@ pub fn answer(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> O
     })
 }
 
-/// What has happened so far.
+/// The document under construction.
 #[derive(Default)]
 struct Document {
     head: Object,
@@ -40,7 +40,7 @@ struct Document {
     dry_run: bool,
     first_time: bool,
     requests: Vec<Request>,
-    /// Where the modules of all requests are, in the order of their plans: request and module.
+    /// For each plan, the positions of its request and of its module in the request.
     plans: Vec<(usize, usize)>,
 }
 
@@ -53,7 +53,7 @@ struct Request {
 /// One module of a request.
 struct Entry {
     head: Object,
-    /// None for one that is only named.
+    /// `None` for `-R`, which only prints names.
     steps: Option<Vec<Object>>,
     error: Option<Object>,
 }
@@ -66,7 +66,7 @@ impl Document {
             let error = failure(Reason::NotTried);
             Request { operand, modules: Vec::new(), error: Some(error) }
         }));
-        list.beside(self.head);
+        list.add_members(self.head);
         self.requests.into_iter().try_for_each(|request| {
             let object = Object::new().text("operand", request.operand.as_bytes());
             let modules = request.modules.into_iter().map(|entry| {
@@ -84,7 +84,7 @@ impl Document {
         self.requests.last_mut()
     }
 
-    /// The module that the events are about.
+    /// Returns the module that was added last.
     fn module(&mut self) -> Option<&mut Entry> {
         self.request()?.modules.last_mut()
     }
@@ -95,8 +95,8 @@ impl Document {
         }
     }
 
-    /// What becomes of a step of a plan if nothing more is reported about it.
-    fn expected(&self, step: &Step) -> &'static str {
+    /// Returns the outcome of a step for which no event follows.
+    fn initial_outcome(&self, step: &Step) -> &'static str {
         match () {
             () if step.loaded => "loaded",
             () if self.dry_run => "planned",
@@ -149,7 +149,7 @@ impl View for Document {
         let mut entry = Entry { head: named(&plan.module), steps: Some(Vec::new()), error: None };
         let (verdict, origin) = match &plan.decision {
             Decision::Load(steps) => {
-                let steps = steps.iter().map(|one| step(one).set("outcome", self.expected(one)));
+                let steps = steps.iter().map(|one| step(one).set("outcome", self.initial_outcome(one)));
                 entry.steps = Some(steps.collect());
                 ("load", None)
             }
@@ -165,7 +165,7 @@ impl View for Document {
             }
         };
         if let Some((path, line)) = origin {
-            entry.head = written(std::mem::take(&mut entry.head), path, line);
+            entry.head = with_origin(std::mem::take(&mut entry.head), path, line);
         }
         entry.head = entry.head.set("verdict", verdict);
         self.add(entry);
@@ -174,11 +174,11 @@ impl View for Document {
         self.plans.push((request, place));
     }
 
-    fn unwanted(&mut self, module: &Module) {
+    fn removing_module(&mut self, module: &Module) {
         self.add(Entry { head: named(module), steps: Some(Vec::new()), error: None });
     }
 
-    fn stays(&mut self, error: &ModuleError) {
+    fn not_removed(&mut self, error: &ModuleError) {
         if let Some(entry) = self.module() {
             entry.error = Some(failure_of(error));
         }
@@ -225,7 +225,7 @@ impl Observer for Document {
     }
 }
 
-/// What is known of a module before anything is done with it.
+/// Returns the members that identify a module.
 fn named(module: &Module) -> Object {
     Object::new()
         .text("name", &module.name)
@@ -233,8 +233,8 @@ fn named(module: &Module) -> Object {
         .set("builtin", module.builtin)
 }
 
-/// Adds where a line of the configuration was written.
-fn written(object: Object, path: &Path, line: u32) -> Object {
+/// Adds the file and the line number of a line of the configuration.
+fn with_origin(object: Object, path: &Path, line: u32) -> Object {
     let origin = Object::new()
         .text("path", path.as_os_str().as_bytes())
         .set("line", if line == 0 { Value::Null } else { line.into() });

@@ -1,7 +1,7 @@
-//! modprobe's main job: from operands to plans, shown or executed.
+//! Loading modules: from operands to plans, which are shown or executed.
 //!
-//! Owns which operands become which requests, and whether requests are served in turn or at the same
-//! time. The order of steps and their execution are the library's, what is shown of them the view's.
+//! This module turns operands into requests, and decides whether they are executed one after another or in parallel. The
+//! library owns the order of steps and their execution, and the view owns the output.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -11,23 +11,23 @@ use oxmod::context::{Context, Module};
 use oxmod::ops::probe::{Decision, Executor, Plan, Request};
 
 use super::args::Settings;
-use super::view::{View, Watcher};
+use super::view::{Reporter, View};
 use crate::report::{Exit, Outcome, Report};
 
-/// What all operands share.
+/// Loads modules; also the state that loading and removing have in common.
 pub struct Loader<'l> {
-    /// Where modules are found.
+    /// The context for lookups.
     pub context: &'l Context,
-    /// How they are to be treated.
+    /// The options.
     pub settings: &'l Settings,
-    /// What loads and removes them.
+    /// Loads and removes modules.
     pub executor: &'l Executor,
-    /// Where messages go.
+    /// Prints messages.
     pub report: &'l Report,
 }
 
 impl Loader<'_> {
-    /// Loads what each operand stands for; one that fails does not stop the others.
+    /// Loads the modules of all operands. A failure does not stop the others.
     pub fn all(&self, operands: &[OsString], parameters: &BStr, view: &mut dyn View) -> Outcome {
         let request = self.request(parameters);
         if self.settings.jobs > 1 && !self.settings.dry_run && !self.settings.resolve {
@@ -44,16 +44,16 @@ impl Loader<'_> {
                 let plan = self.plan(module, &request, view);
                 let first = number;
                 number += 1;
-                self.wanted(&plan)?;
+                self.check(&plan)?;
                 let plans = std::slice::from_ref(&plan);
-                let mut watcher = Watcher::new(view, self.report, plans, first);
-                self.executor.load(&plan, &mut watcher).map_err(|_| Exit::Failure)
+                let mut observer = Reporter::new(view, self.report, plans, first);
+                self.executor.load(&plan, &mut observer).map_err(|_| Exit::Failure)
             })
         })
     }
 
-    /// The modules that an operand stands for: those of this name or alias, or the one in the file if it
-    /// begins with `/` or `./`. Never none: that is a failure, and has been reported.
+    /// Returns the modules that an operand stands for: the module in the file if it begins with `/` or `./`, otherwise
+    /// those with this name or alias. If there are none, that is reported and an error.
     fn find(&self, operand: &OsStr, view: &mut dyn View) -> Result<Vec<Module>, Exit> {
         view.operand(operand);
         let bytes = operand.as_bytes();
@@ -87,8 +87,8 @@ impl Loader<'_> {
         plan
     }
 
-    /// Reports a plan that is a failure in itself.
-    fn wanted(&self, plan: &Plan) -> Outcome {
+    /// Reports a plan that is a failure by itself.
+    fn check(&self, plan: &Plan) -> Outcome {
         let name = &plan.module.name;
         match &plan.decision {
             Decision::Loaded | Decision::BuiltIn if self.settings.first_time => {
@@ -99,26 +99,26 @@ impl Loader<'_> {
         }
     }
 
-    /// All operands' steps by several threads. Messages come in the order of the operands, first about
-    /// what is not found, then about what was done.
+    /// Loads the modules of all operands with several threads. Messages are in the order of the operands: first those about
+    /// modules that were not found, then those about steps.
     fn in_parallel(&self, operands: &[OsString], request: &Request, view: &mut dyn View) -> Outcome {
         let mut plans = Vec::new();
         let planned = each(operands, |operand| {
             let modules = self.find(operand, view)?;
             each(&modules, |module| {
                 let plan = self.plan(module, request, view);
-                let outcome = self.wanted(&plan);
+                let outcome = self.check(&plan);
                 plans.push(plan);
                 outcome
             })
         });
-        let mut watcher = Watcher::new(view, self.report, &plans, 0);
-        let results = self.executor.load_all(self.context, &plans, &mut watcher);
+        let mut observer = Reporter::new(view, self.report, &plans, 0);
+        let results = self.executor.load_all(self.context, &plans, &mut observer);
         planned.and(if results.iter().all(Result::is_ok) { Ok(()) } else { Err(Exit::Failure) })
     }
 }
 
-/// Goes through all of them, whatever fails.
+/// Calls `action` for all items, even if it fails for some of them.
 fn each<T>(items: &[T], mut action: impl FnMut(&T) -> Outcome) -> Outcome {
     let mut outcome = Ok(());
     for item in items {

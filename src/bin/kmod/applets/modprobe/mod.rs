@@ -1,4 +1,4 @@
-//! modprobe: loads a module with all it needs, removes it, or answers questions about it.
+//! modprobe: loads or removes a module and its dependencies, or prints information about it.
 
 mod args;
 mod json;
@@ -33,33 +33,48 @@ pub fn command() -> Command {
                  modprobe [OPTIONS] -r MODULE...\n       \
                  modprobe [OPTIONS] -c\n       \
                  modprobe [OPTIONS] -R|-D|--show-modversions|--show-exports MODULE";
-    options::table("modprobe", "Load a kernel module and what it needs, or remove it", usage)
+    options::table("modprobe", "Load or remove a kernel module and its dependencies", usage)
         .args([
-            flag(Some('a'), "all", "Take every operand for a module, none for a parameter"),
+            flag(Some('a'), "all", "Treat every operand as a module, none as a parameter"),
             flag(Some('r'), "remove", "Remove modules instead of loading them"),
-            flag(None, "remove-holders", "Remove the modules that hold it first (with -r)")
+            flag(None, "remove-holders", "First remove the modules that use the module (with -r)")
                 .alias("remove-dependencies"),
-            value(Some('w'), "wait", "MSEC", "Wait that long for a module in use to be released"),
-            flag(Some('R'), "resolve-alias", "Print the names of the modules that an alias leads to"),
-            flag(None, "first-time", "Fail if there is nothing to do"),
-            flag(Some('i'), "ignore-install", "Run no install or remove command of the configuration")
+            value(Some('w'), "wait", "MSEC", "Wait up to MSEC milliseconds for a module in use (with -r)"),
+            flag(Some('R'), "resolve-alias", "Print the names of the modules that an alias stands for"),
+            flag(None, "first-time", "Fail if the module is already loaded (with -r: not loaded)"),
+            flag(Some('i'), "ignore-install", "Ignore install and remove commands and soft dependencies")
                 .visible_alias("ignore-remove"),
-            flag(Some('b'), "use-blacklist", "Let the blacklist apply to module names too"),
-            flag(Some('f'), "force", "Load or remove against the kernel's own checks"),
-            flag(None, "force-modversion", "Load although symbol versions differ"),
-            flag(None, "force-vermagic", "Load although the version magic differs"),
-            flag(Some('D'), "show-depends", "Print what would have to be loaded, loaded or not"),
+            flag(Some('b'), "use-blacklist", "Apply the blacklist to module names too"),
+            flag(
+                Some('f'),
+                "force",
+                "Ignore version checks; with -r, remove a module in use (may crash the machine)",
+            ),
+            flag(None, "force-modversion", "Load even if symbol versions differ"),
+            flag(None, "force-vermagic", "Load even if the version magic differs"),
+            flag(Some('D'), "show-depends", "Print the steps to load a module, even if they have been taken"),
             flag(Some('c'), "show-config", "Print the configuration and the indexes").alias("showconfig"),
             flag(None, "show-modversions", "Print the symbol versions that a module needs")
                 .visible_alias("dump-modversions"),
             flag(None, "show-exports", "Print the symbols that a module exports"),
-            flag(Some('n'), "dry-run", "Do nothing; with -v, print what would be done").visible_alias("show"),
-            value(Some('C'), "config", "PATH", "Read this file or directory instead of the usual ones"),
-            value(Some('d'), "dirname", "DIR", "Look for lib/modules below DIR"),
-            value(Some('S'), "set-version", "VERSION", "Act for this kernel instead of the running one"),
+            flag(Some('n'), "dry-run", "Change nothing; with -v, print what would be done")
+                .visible_alias("show"),
+            value(
+                Some('C'),
+                "config",
+                "PATH",
+                "Read this file or directory instead of the default directories",
+            ),
+            value(Some('d'), "dirname", "DIR", "Use DIR as the base directory [default: /]"),
+            value(
+                Some('S'),
+                "set-version",
+                "RELEASE",
+                "Use the modules of this kernel [default: the running kernel]",
+            ),
             flag(Some('s'), "syslog", "Send messages to syslog instead of standard error"),
-            flag(Some('q'), "quiet", "Say nothing about what goes wrong"),
-            flag(Some('v'), "verbose", "Say more, and print each step"),
+            flag(Some('q'), "quiet", "Print no messages except about the command line"),
+            flag(Some('v'), "verbose", "Be verbose, and print each step"),
             options::version(),
             options::help(),
         ])
@@ -67,18 +82,18 @@ pub fn command() -> Command {
         .arg(options::operands("MODULE", "Module name, alias, or path starting with / or ./"))
 }
 
-/// The options that kmod has not.
+/// The options that kmod does not have.
 fn own() -> [Arg; 5] {
     [
         options::json(),
-        flag(None, "ignore-forbid", "Load what the configuration forbids"),
-        options::jobs("Load up to N modules in parallel, 0 for one per CPU"),
+        flag(None, "ignore-forbid", "Load modules even if the configuration forbids them"),
+        options::jobs("Load up to N modules in parallel; 0 means one per CPU [default: 1]"),
         options::meta(),
         value(
             None,
             "load-list",
             "FILE",
-            "Load the modules that FILE names, one a line (- for standard input)",
+            "Load the modules listed in FILE, one per line (- for standard input)",
         ),
     ]
 }
@@ -88,7 +103,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let line = args::parse(invocation, &report)?;
     if line.settings.json {
-        return json::answer(&report, |view| work(line, &report, view));
+        return json::write(&report, |view| work(line, &report, view));
     }
     let mut text = Text::new();
     let outcome = work(line, &report, &mut text);
@@ -100,10 +115,10 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     let target = &settings.target;
     let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
     let context = target.open(dir, &target.config_source(), &report.sink());
-    // Given back piece by piece at the end it would take as long as a tenth of the whole run.
+    // Not dropped, because that would take a tenth of the time of the whole run.
     let context = ManuallyDrop::new(context.map_err(|error| report.unreadable(&error))?);
     if let Some(meta) = context.meta_file() {
-        report.looks_in(meta);
+        report.looking_up_in(meta);
     }
     view.begin(&job, &settings, &context);
     let executor = Executor::new(settings.execute_options());
@@ -111,8 +126,8 @@ fn work(line: CommandLine, report: &Report, view: &mut dyn View) -> Outcome {
     match job {
         Job::Remove(operands) => remove::all(&loader, &operands, view),
         Job::Insert(operands, parameters) => loader.all(&operands, parameters.as_bstr(), view),
-        question => match view.out() {
-            Some(out) => show::answer(&context, &question, out, report),
+        job => match view.out() {
+            Some(out) => show::run(&context, &job, out, report),
             None => Err(report.text_only()),
         },
     }

@@ -1,22 +1,21 @@
-//! `MODPROBE_OPTIONS`: options that every modprobe of a process tree shares.
+//! `MODPROBE_OPTIONS`: options that are shared by all modprobe processes of a process tree.
 //!
-//! Owns the splitting of the variable and what is appended to it for the children that install and
-//! remove commands start. Contract: kmod 34's rules with their oddities: only single blanks separate
-//! words, so that two in a row leave an empty word between them; quotes protect blanks and vanish;
-//! a word quoted as a whole ends with its quote; a quote that is never closed stands for itself and
-//! takes in all that follows.
+//! This module splits the variable, and appends options to it for the modprobe processes that install and remove commands
+//! start. Contract: kmod 34's rules, including the unusual ones: words are separated by single blanks, so that there is an
+//! empty word between two blanks; quotes protect blanks and are removed; a word that begins with a quote ends at the
+//! closing quote; a quote that is never closed is kept, and everything after it belongs to the word.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// The words of the variable followed by the arguments of the command line.
+/// Returns the words of the variable followed by the arguments of the command line.
 pub fn prepend(variable: Option<&OsStr>, args: &[OsString]) -> Vec<OsString> {
     let mut words = split(variable.unwrap_or_default().as_bytes());
     words.extend_from_slice(args);
     words
 }
 
-/// The value of the variable with another option behind it.
+/// Appends an option to the value of the variable.
 pub fn append(variable: &mut OsString, option: &OsStr) {
     if !variable.is_empty() {
         variable.push(" ");
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn splitting_as_kmod_does() {
+    fn words_are_split_as_by_kmod() {
         for (text, expected) in [
             ("x y", &["x", "y"][..]),
             ("x  y", &["x", "", "y"]),

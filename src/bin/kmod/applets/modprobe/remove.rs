@@ -1,4 +1,4 @@
-//! modprobe -r: removes modules, shows what it would remove, and reports why one stays.
+//! modprobe -r: removes modules, or shows what would be removed, and reports failures.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use oxmod::ops::remove::{self, RemoveRequest};
 
 use super::load::Loader;
-use super::view::{View, Watcher};
+use super::view::{Reporter, View};
 use crate::report::{Exit, Level, Outcome};
 
-/// Removes every operand in turn. What cannot be removed ends the run, except that a kernel's refusal
-/// lets the next operand have its try, and so does everything with `-q`.
+/// Removes the modules of all operands, one after another. A failure ends the run, unless it is an error of the kernel or
+/// `-q` is given; then the next operand is tried.
 pub fn all(loader: &Loader<'_>, operands: &[OsString], view: &mut dyn View) -> Outcome {
     let mut outcome = Ok(());
     for operand in operands {
@@ -23,7 +23,7 @@ pub fn all(loader: &Loader<'_>, operands: &[OsString], view: &mut dyn View) -> O
     outcome
 }
 
-/// Whether it worked; an error ends the run.
+/// Removes the modules of one operand; returns whether it succeeded. An error ends the run.
 fn one(loader: &Loader<'_>, operand: &OsString, view: &mut dyn View) -> Result<bool, Exit> {
     let settings = loader.settings;
     view.operand(operand);
@@ -38,11 +38,11 @@ fn one(loader: &Loader<'_>, operand: &OsString, view: &mut dyn View) -> Result<b
         .first_time(settings.first_time)
         .lenient(!loader.report.shows(Level::Fatal));
     for module in &found {
-        view.unwanted(module);
-        let mut watcher = Watcher::new(view, loader.report, &[], 0);
-        let result = remove::remove(loader.context, loader.executor, module, request, &mut watcher);
+        view.removing_module(module);
+        let mut observer = Reporter::new(view, loader.report, &[], 0);
+        let result = remove::remove(loader.context, loader.executor, module, request, &mut observer);
         if let Err(error) = result {
-            view.stays(&error);
+            view.not_removed(&error);
             return loader.report.not_removed(&error).map(|()| false);
         }
     }

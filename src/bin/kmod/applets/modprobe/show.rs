@@ -1,7 +1,6 @@
-//! The questions that modprobe answers without touching any module: `-c`, `--show-modversions`,
-//! `--show-exports`.
+//! The jobs of modprobe that only print something: `-c`, `--show-modversions`, `--show-exports`.
 //!
-//! Owns the form of the answers, which is kmod's.
+//! Contract: the output formats of kmod.
 
 use std::ffi::OsStr;
 
@@ -13,15 +12,15 @@ use super::args::Job;
 use crate::output::stdout::Out;
 use crate::report::{Exit, Outcome, Report};
 
-/// How much of a long answer is collected before it is handed on, in bytes: more than the buffer of standard
-/// output holds, so that it passes by that.
+/// The number of bytes of a long output that are collected before they are written: more than the buffer of standard
+/// output, so that they are not copied into it.
 const CHUNK: usize = 64 << 10;
 
-/// What a line of an index begins with.
+/// The start of the line for an entry of an index.
 const ALIAS: &[u8] = b"alias ";
 
-/// Answers the question that a job is; the others are none.
-pub fn answer(context: &Context, job: &Job, out: &mut Out, report: &Report) -> Outcome {
+/// Runs one of these jobs; does nothing for the others.
+pub fn run(context: &Context, job: &Job, out: &mut Out, report: &Report) -> Outcome {
     match job {
         Job::ShowConfig => config(context, out),
         Job::ShowModversions(operand) => modversions(context, operand, out, report),
@@ -56,14 +55,14 @@ fn config(context: &Context, out: &mut Out) -> Outcome {
     Ok(())
 }
 
-/// Fills a line that is as long as it need be.
+/// Fills `line`, which has exactly the required length.
 fn alias(line: &mut [u8], key: &[u8], value: &[u8]) {
-    // Forty thousand times: piece by piece, so that the constant ones cost no call, and without a look at the room
-    // for each.
+    // This is called forty thousand times, so the parts are copied into a slice of known length instead of being appended
+    // to a vector, which would check its capacity for each part.
     let (keyword, line) = line.split_at_mut(ALIAS.len());
     keyword.copy_from_slice(ALIAS);
-    let (room, line) = line.split_at_mut(key.len());
-    room.copy_from_slice(key);
+    let (start, line) = line.split_at_mut(key.len());
+    start.copy_from_slice(key);
     line[0] = b' ';
     line[1..=value.len()].copy_from_slice(value);
     line[1 + value.len()] = b'\n';
@@ -99,7 +98,7 @@ fn directives(context: &Context, out: &mut Out) -> Outcome {
         let names: Vec<&[u8]> = entry.modules.iter().map(|name| name.as_slice()).collect();
         spaced(out, "weakdep", entry.pattern.as_bstr(), &names)?;
     }
-    // Last: kmod's sections stay where readers of this output look for them.
+    // At the end, so that the sections that kmod prints are where other programs expect them.
     for entry in &config.forbids {
         let reason = entry.reason.as_ref().map(|reason| reason.as_slice());
         line(out, "forbid", entry.pattern.as_bstr(), reason.as_slice())?;
@@ -107,7 +106,7 @@ fn directives(context: &Context, out: &mut Out) -> Outcome {
     Ok(())
 }
 
-/// `keyword key value`, without the last blank where there is no value at all.
+/// Writes `keyword key value`, without a trailing blank if there is no value.
 fn line(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome {
     out.bytes(keyword.as_bytes())?;
     out.bytes(b" ")?;
@@ -119,12 +118,12 @@ fn line(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome {
     out.bytes(b"\n")
 }
 
-/// Like [`fn@line`], but with the blank behind the key even where nothing follows, as kmod has it.
+/// Like [`fn@line`], but with a blank after the key even if there is no value, as kmod does.
 fn spaced(out: &mut Out, keyword: &str, key: &BStr, values: &[&[u8]]) -> Outcome {
     line(out, keyword, key, if values.is_empty() { &[b""] } else { values })
 }
 
-/// `--show-modversions`: the version of each symbol that a module needs, in the file's order.
+/// `--show-modversions`: prints the symbols that a module needs with their versions, in the order of the file.
 fn modversions(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
     let Some(path) = context.file_of(operand) else { return not_found(operand, report) };
     match symbols::needed(&path) {
@@ -133,7 +132,7 @@ fn modversions(context: &Context, operand: &OsStr, out: &mut Out, report: &Repor
     }
 }
 
-/// `--show-exports`: the version of each symbol that a module exports, in the file's order.
+/// `--show-exports`: prints the symbols that a module exports with their versions, in the order of the file.
 fn exports(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -> Outcome {
     let Some(path) = context.file_of(operand) else { return not_found(operand, report) };
     match symbols::exported(&path) {
@@ -142,7 +141,7 @@ fn exports(context: &Context, operand: &OsStr, out: &mut Out, report: &Report) -
     }
 }
 
-/// (kmod 34.2 takes files only, later ones names too.)
+/// Reports an operand that is neither a file nor a module. (kmod 34.2 accepts only files, later versions also names.)
 fn not_found(operand: &OsStr, report: &Report) -> Outcome {
     report.not_found(operand).and(Err(Exit::Failure))
 }

@@ -1,6 +1,6 @@
-//! modprobe's answer as text: the lines that stand for steps.
+//! The output of modprobe as text: one line per step.
 //!
-//! Owns their form. Scripts and builders of initial file systems parse it; it is kmod's.
+//! Contract: the format of kmod, which scripts and programs that build initial RAM disks parse.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -18,12 +18,12 @@ use crate::output::stdout::Out;
 use crate::output::step::shown;
 use crate::report::Outcome;
 
-/// Standard output, and what is to be shown on it.
+/// A view that prints text.
 pub struct Text {
     out: Out,
     show: bool,
     dry_run: bool,
-    /// The lines that a dry run has printed: what one operand brings in, the next would find loaded.
+    /// The lines that a dry run has printed. In a real run, later operands would find these modules loaded.
     printed: BTreeSet<BString>,
 }
 
@@ -61,9 +61,9 @@ impl View for Text {
 
     fn planned(&mut self, _: &Plan) {}
 
-    fn unwanted(&mut self, _: &Module) {}
+    fn removing_module(&mut self, _: &Module) {}
 
-    fn stays(&mut self, _: &ModuleError) {}
+    fn not_removed(&mut self, _: &ModuleError) {}
 }
 
 impl Observer for Text {
@@ -78,7 +78,7 @@ impl Observer for Text {
         if self.show {
             self.out.line(&line);
         }
-        // What a command prints comes after the line that announces it.
+        // The output of a command must follow the line of its step.
         self.out.sync();
     }
 

@@ -1,8 +1,8 @@
-//! What becomes of a run's operands, reported step by step to whatever shows it: as text, or as a document.
+//! The events of a run, which a view shows as text or as a document.
 //!
-//! Owns the order of events. Operands come one after another, each with the modules that it stands for. A module to be
-//! loaded is planned, then its plan is executed; with `--jobs` all modules are planned before the first step of any is
-//! reported. Why something failed is also reported to the user, whatever the view does about it.
+//! This module owns the order of events. Operands are processed one after another, each with its modules. A module that is
+//! to be loaded is planned, then its plan is executed; with `--jobs`, all modules are planned before the first step is
+//! reported. Failures are also reported to the user, independently of the view.
 
 use std::ffi::OsStr;
 use std::io;
@@ -16,56 +16,56 @@ use super::args::{Job, Settings};
 use crate::output::stdout::Out;
 use crate::report::Report;
 
-/// Shows what happens. What cannot be shown never stops the work: a view remembers it until the end.
+/// Shows the events of a run. A failure to show something does not stop the work; the view returns it at the end.
 ///
-/// In the events of [`Observer`] plans are numbered as [`View::planned`] has numbered them.
+/// In the events of [`Observer`], plans are numbered in the order of the calls of [`View::planned`], starting with 0.
 pub trait View: Observer {
-    /// What is about to be done, and where modules are looked for.
+    /// Called first, with the job, the options and the context for lookups.
     fn begin(&mut self, job: &Job, settings: &Settings, context: &Context);
 
-    /// Standard output, for the answers that are nothing but text; `None` where they cannot be shown.
+    /// Returns standard output, for jobs that only print text; `None` if the view does not support them.
     fn out(&mut self) -> Option<&mut Out>;
 
-    /// The next operand.
+    /// Called at the start of each operand. The following events are about this operand.
     fn operand(&mut self, operand: &OsStr);
 
-    /// It stands for nothing: no such name or, with an error, no such file.
+    /// The operand is not a name or alias of a module or, with an error, not an existing file.
     fn not_found(&mut self, error: Option<&io::Error>);
 
-    /// It stands for this module, and nothing more was asked (`-R`).
+    /// The operand stands for this module, which is not loaded (`-R`).
     fn resolved(&mut self, module: &Module);
 
-    /// It stands for this module, and this is the plan for it, the first being number 0.
+    /// The operand stands for a module, for which this is the plan.
     fn planned(&mut self, plan: &Plan);
 
-    /// It stands for this module, which is to be removed.
-    fn unwanted(&mut self, module: &Module);
+    /// The operand stands for this module, which is to be removed.
+    fn removing_module(&mut self, module: &Module);
 
-    /// The module that is to be removed stays.
-    fn stays(&mut self, error: &ModuleError);
+    /// The module could not be removed.
+    fn not_removed(&mut self, error: &ModuleError);
 }
 
-/// Hands what happens to the view, and reports to the user what went wrong.
-pub struct Watcher<'w> {
+/// Passes events to the view, and reports failures to the user.
+pub struct Reporter<'w> {
     view: &'w mut dyn View,
     report: &'w Report,
-    /// The modules that the plans are for.
+    /// The modules of the plans.
     modules: Vec<BString>,
     /// The view's number of the first of these plans.
     first: usize,
-    /// The plan that the last error was about: of each only the first is reported.
+    /// The plan of the last error. Only the first error of each plan is reported.
     failed: Option<usize>,
 }
 
-impl<'w> Watcher<'w> {
-    /// For the execution of these plans, the first of which the view knows by the number `first`.
+impl<'w> Reporter<'w> {
+    /// Creates an observer for the execution of these plans; `first` is the view's number of the first one.
     pub fn new(view: &'w mut dyn View, report: &'w Report, plans: &[Plan], first: usize) -> Self {
         let modules = plans.iter().map(|plan| plan.module.name.clone()).collect();
         Self { view, report, modules, first, failed: None }
     }
 }
 
-impl Observer for Watcher<'_> {
+impl Observer for Reporter<'_> {
     fn starting(&mut self, step: &Step) {
         self.view.starting(step);
     }
@@ -82,7 +82,7 @@ impl Observer for Watcher<'_> {
                     self.report.step_failed(module, step, error);
                 }
             }
-            // A soft dependency may fail silently, but for its install command.
+            // A soft dependency may fail silently, except for its install command.
             Err(ModuleError::Command { error, .. }) => self.report.install_command_failed(step, error),
             Ok(_) | Err(_) => {}
         }

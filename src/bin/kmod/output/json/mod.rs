@@ -1,10 +1,11 @@
-//! The answers of `--json`: one document a run, of the form that oxmod-json(5) and oxmod-json.schema.json describe.
+//! The output of `--json`: one document per run, in the format that oxmod-json(5) and oxmod-json.schema.json describe.
 //!
-//! Owns the envelope, and what several applets put into it; what only one of them answers is in its own json.rs. A change that only adds members keeps [`VERSION`], any other raises it.
+//! This module owns the envelope and the items that several applets share; the items of a single applet are in its own
+//! json.rs. Increase [`VERSION`] for any change except new members.
 //!
-//! A document is `{"oxmod": {...}, LIST: [...], ..., "messages": [...], "exit": N}` and a newline. The list is written item
-//! by item, so that thousands of modules need not be held; whatever fails, the document is completed, unless standard
-//! output itself takes no more.
+//! A document is `{"oxmod": {...}, LIST: [...], ..., "messages": [...], "exit": N}` and a newline. Each item of the list is
+//! written when it is known, so that thousands of modules need not be kept in memory. The document is completed even if
+//! the command fails, unless standard output cannot be written to.
 
 mod object;
 pub mod step;
@@ -19,21 +20,21 @@ use crate::report::{Outcome, Reason, Report};
 
 pub use object::{Object, hex};
 
-/// The version of all formats.
+/// The version of all formats together.
 const VERSION: u64 = 1;
 
-/// What a document is about: its format's name, and the name of its list.
+/// The format of a document.
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
-    /// The format's name.
+    /// Its name.
     pub name: &'static str,
-    /// The name of the list.
+    /// The name of the member that holds the list.
     pub list: &'static str,
 }
 
-/// Writes one document, whose list `fill` supplies, and passes its outcome on. From now on the report's messages stand
-/// in the document too.
-pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
+/// Writes a document whose list `fill` writes, and returns the outcome of `fill`. The document contains the messages that
+/// are reported meanwhile.
+pub fn write(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
     report.record();
     let envelope = Object::new().set("format", format.name).set("version", VERSION);
     let mut list = List { out: Out::open(), empty: true, more: Object::new() };
@@ -51,28 +52,28 @@ pub fn answer(format: Format, report: &Report, fill: impl FnOnce(&mut List) -> O
     list.out.conclude(outcome)
 }
 
-/// Why something failed: a word for programs, one of those that oxmod-json(5) lists.
+/// The `kind` of an `error` object, see oxmod-json(5).
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// An operand stands for no module.
+    /// An operand does not stand for any module.
     NotFound,
-    /// A module's file cannot be opened, or is none.
+    /// A module's file cannot be opened, or is not a module.
     Unreadable,
     /// The failure of an earlier operand ended the run.
     NotTried,
-    /// There is no module of this name.
+    /// There is no module with this name.
     Missing,
     /// The kernel returned an error.
     Refused,
-    /// A command of the configuration failed.
+    /// An install or remove command failed.
     Command,
-    /// The module is loaded already.
+    /// The module is already loaded.
     Loaded,
     /// The module is not loaded.
     NotLoaded,
-    /// The module is part of the kernel.
+    /// The module is built into the kernel.
     Builtin,
-    /// Something uses the module.
+    /// The module is in use.
     InUse,
     /// The configuration forbids the module, or one that it depends on.
     Forbidden,
@@ -108,27 +109,27 @@ impl From<Reason> for Kind {
             Reason::BuiltIn => Self::Builtin,
             Reason::InUse => Self::InUse,
             Reason::Forbidden => Self::Forbidden,
-            Reason::CommandFailed | Reason::CommandCircle => Self::Command,
+            Reason::CommandFailed | Reason::CommandRecursion => Self::Command,
         }
     }
 }
 
-/// An `error` object about what has a text of its own.
+/// Returns an `error` object for a reason.
 pub fn failure(reason: Reason) -> Object {
     described(reason.into(), reason.text())
 }
 
-/// An `error` object with a text that comes from elsewhere.
+/// Returns an `error` object with another text.
 fn described(kind: Kind, text: &str) -> Object {
     Object::new().set("kind", kind.word()).set("text", text)
 }
 
-/// An `error` object about the system's answer.
+/// Returns an `error` object for an errno.
 pub fn system_failure(kind: Kind, errno: i32) -> Object {
     described(kind, &errno::strerror(errno)).set("errno", errno).set("code", errno::name(errno))
 }
 
-/// An `error` object about a file: the path, the errno, the reason where that lies in the file's bytes.
+/// Returns an `error` object for a file: its path, the errno, and the reason if its contents are invalid.
 pub fn file_failure(kind: Kind, error: &Error) -> Object {
     let object = system_failure(kind, error.errno());
     let object = match &error.cause {
@@ -143,24 +144,24 @@ pub fn file_failure(kind: Kind, error: &Error) -> Object {
 pub struct List {
     out: Out,
     empty: bool,
-    /// What else the document says, behind the list.
+    /// The members of the document that follow the list.
     more: Object,
 }
 
 impl List {
-    /// Adds members to the document itself.
-    pub fn beside(&mut self, members: Object) {
+    /// Sets the members that follow the list.
+    pub fn add_members(&mut self, members: Object) {
         self.more = members;
     }
 
-    /// Writes the next item for a caller that has other work to do.
+    /// Writes the next item, for a caller that continues after an error. [`write`] returns the error.
     pub fn line(&mut self, item: Object) {
         let _ = self.push(item);
     }
 
     /// Writes the next item.
     ///
-    /// Errors: something could not be written, now or before.
+    /// Errors: this write or an earlier one failed.
     pub fn push(&mut self, item: Object) -> Outcome {
         if !std::mem::take(&mut self.empty) {
             self.out.bytes(b",")?;

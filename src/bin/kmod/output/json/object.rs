@@ -1,8 +1,8 @@
-//! JSON objects with members in the order in which they are added, and the one rule for bytes that are not UTF-8.
+//! JSON objects, whose members keep the order in which they are added, and the representation of text that is not UTF-8.
 //!
-//! JSON knows no bytes, the kernel's names and values are nothing else. So text that is UTF-8 stands as it is; of any
-//! other the invalid parts are replaced by U+FFFD, and beside the member `x` a member `x_hex` holds all its bytes, two
-//! lower-case digits each. Where `x` is an array, `x_hex` is one of the same length, with null for what is exact.
+//! JSON has no byte strings, but the kernel's names and values may contain any bytes. Valid UTF-8 is written unchanged. In
+//! other text, invalid parts are replaced by U+FFFD, and in addition to the member `x` there is a member `x_hex` with all
+//! bytes in hexadecimal. If `x` is an array, `x_hex` is an array of the same length, with null for the valid texts.
 
 use std::fmt::Write as _;
 
@@ -18,22 +18,22 @@ impl Object {
         Self::default()
     }
 
-    /// A member that cannot be anything but JSON: number, flag, word of our own.
+    /// Adds a value that is valid JSON: a number, a boolean, a string of our own.
     pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
-    /// A text.
+    /// Adds a text.
     pub fn text(self, name: &str, bytes: &[u8]) -> Self {
-        let whole = self.set(name, lossy(bytes));
-        match inexact(bytes) {
-            Some(hex) => whole.set(&beside(name), hex),
-            None => whole,
+        let object = self.set(name, lossy(bytes));
+        match hex_if_invalid(bytes) {
+            Some(hex) => object.set(&hex_name(name), hex),
+            None => object,
         }
     }
 
-    /// A text, null where there is none.
+    /// Adds a text, or null.
     pub fn maybe_text<T: AsRef<[u8]> + ?Sized>(self, name: &str, bytes: Option<&T>) -> Self {
         match bytes {
             Some(bytes) => self.text(name, bytes.as_ref()),
@@ -41,42 +41,42 @@ impl Object {
         }
     }
 
-    /// A list of texts.
+    /// Adds an array of texts.
     pub fn texts<T: AsRef<[u8]>>(self, name: &str, list: &[T]) -> Self {
         let (texts, hex) = texts(list);
-        let whole = self.set(name, texts);
+        let object = self.set(name, texts);
         match hex {
-            Some(hex) => whole.set(&beside(name), hex),
-            None => whole,
+            Some(hex) => object.set(&hex_name(name), hex),
+            None => object,
         }
     }
 
-    /// An object of lists of texts.
+    /// Adds an object whose members are arrays of texts.
     pub fn lists<'l>(self, name: &str, lists: impl Iterator<Item = (&'l str, &'l [&'l [u8]])>) -> Self {
-        let (mut plain, mut exact) = (Self::new(), Self::new());
+        let (mut all, mut invalid) = (Self::new(), Self::new());
         for (key, list) in lists {
             let (texts, hex) = texts(list);
-            plain = plain.set(key, texts);
+            all = all.set(key, texts);
             if let Some(hex) = hex {
-                exact = exact.set(key, hex);
+                invalid = invalid.set(key, hex);
             }
         }
-        let whole = self.set(name, plain.0);
-        if exact.0.is_empty() { whole } else { whole.set(&beside(name), exact.0) }
+        let object = self.set(name, all.0);
+        if invalid.0.is_empty() { object } else { object.set(&hex_name(name), invalid.0) }
     }
 
-    /// An object in this one.
+    /// Adds an object.
     pub fn object(self, name: &str, object: Self) -> Self {
         self.set(name, object.0)
     }
 
-    /// A list of objects.
+    /// Adds an array of objects.
     pub fn objects(self, name: &str, list: impl IntoIterator<Item = Self>) -> Self {
         let list: Vec<Value> = list.into_iter().map(|object| Value::Object(object.0)).collect();
         self.set(name, list)
     }
 
-    /// As it is printed, on one line.
+    /// Returns the object as JSON on one line.
     pub fn into_bytes(self) -> Vec<u8> {
         Value::Object(self.0).to_string().into_bytes()
     }
@@ -88,7 +88,7 @@ impl From<Object> for Value {
     }
 }
 
-/// All bytes, two lower-case digits each.
+/// Returns the bytes in hexadecimal, two lower-case digits each.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
         // Writing to a string cannot fail.
@@ -97,7 +97,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn beside(name: &str) -> String {
+fn hex_name(name: &str) -> String {
     format!("{name}_hex")
 }
 
@@ -105,15 +105,15 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The bytes, if [`lossy`] loses any.
-fn inexact(bytes: &[u8]) -> Option<String> {
+/// Returns the bytes in hexadecimal if they are not valid UTF-8.
+fn hex_if_invalid(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).is_err().then(|| hex(bytes))
 }
 
-/// The texts, and what stands beside them if that is needed.
+/// Returns the array of texts, and the array for the member `x_hex` if any text is not valid UTF-8.
 fn texts<T: AsRef<[u8]>>(list: &[T]) -> (Value, Option<Value>) {
-    let exact: Vec<Option<String>> = list.iter().map(|bytes| inexact(bytes.as_ref())).collect();
-    let hex = exact.iter().any(Option::is_some).then(|| exact.into());
+    let hex: Vec<Option<String>> = list.iter().map(|bytes| hex_if_invalid(bytes.as_ref())).collect();
+    let hex = hex.iter().any(Option::is_some).then(|| hex.into());
     (list.iter().map(|bytes| lossy(bytes.as_ref())).collect(), hex)
 }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_exact_or_has_its_bytes_beside_it() {
+    fn invalid_text_has_a_hex_member() {
         let object = Object::new().text("a", "\u{fffd}\u{e9}\n\"".as_bytes()).text("b", b"J\xfcrgen");
         assert_eq!(
             shown(object),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_have_lists_beside_them() {
+    fn lists_with_invalid_text_have_a_hex_member() {
         let list: [&[u8]; 3] = [b"x", b"\xff", b""];
         assert_eq!(
             shown(Object::new().texts("l", &list)),

@@ -1,4 +1,4 @@
-//! Steps of a plan as JSON, and why one failed.
+//! The steps of a plan, and the errors of steps, as JSON.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -9,7 +9,7 @@ use oxmod::ops::probe::{Action, Step};
 use super::{Kind, Object, described, failure, file_failure, system_failure};
 use crate::report::Reason;
 
-/// A step of a plan.
+/// Returns the object for a step.
 pub fn step(step: &Step) -> Object {
     let object = Object::new().text("module", &step.module);
     let object = match &step.action {
@@ -25,7 +25,7 @@ pub fn step(step: &Step) -> Object {
         .set("loaded", step.loaded)
 }
 
-/// An `error` object: why a module was not loaded or not removed.
+/// Returns the `error` object for a module that was not loaded or not removed.
 pub fn failure_of(error: &ModuleError) -> Object {
     let object = match error {
         ModuleError::NotFound { .. } => failure(Reason::Missing),
@@ -45,7 +45,7 @@ pub fn failure_of(error: &ModuleError) -> Object {
             CommandError::Status(command, status) => {
                 failure(Reason::CommandFailed).set("status", *status).text("command", command)
             }
-            CommandError::Circle(command) => failure(Reason::CommandCircle).text("command", command),
+            CommandError::Recursion(command) => failure(Reason::CommandRecursion).text("command", command),
         },
         ModuleError::Forbidden { forbidden, .. } => {
             let object = failure(Reason::Forbidden).text("module", &forbidden.module);

@@ -1,6 +1,6 @@
-//! `kmod coldplug --json`: what became, or would become, of each need of the devices.
+//! `kmod coldplug --json`: the result, or the plan, for each group of devices.
 //!
-//! Owns the form. A need is written as soon as it is served.
+//! This module owns the form of the items. The groups of a scan are written when their drivers have been loaded.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -17,21 +17,21 @@ use crate::report::{Outcome, Report};
 
 const FORMAT: Format = Format { name: "coldplug", list: "needs" };
 
-/// Writes the document about what `work` tells.
-pub fn answer(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
-    json::answer(FORMAT, report, |list| work(list))
+/// Writes the document about what `work` shows.
+pub fn write(report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
+    json::write(FORMAT, report, |list| work(list))
 }
 
 impl View for List {
     fn begin(&mut self, directory: &Path, meta: Option<&Path>, dry_run: bool) {
         let (directory, meta) = (directory.as_os_str(), meta.map(|path| path.as_os_str().as_bytes()));
         let object = Object::new().set("dry_run", dry_run).text("directory", directory.as_bytes());
-        self.beside(object.maybe_text("meta", meta));
+        self.add_members(object.maybe_text("meta", meta));
     }
 
-    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan) {
-        let planned = &foreseen.planned;
-        let of = |wanted: fn(&Decision) -> bool| -> Vec<&BString> {
+    fn planned(&mut self, group: &DeviceGroup, plan: &GroupPlan) {
+        let planned = &plan.planned;
+        let names = |wanted: fn(&Decision) -> bool| -> Vec<&BString> {
             planned.iter().filter(|plan| wanted(&plan.decision)).map(|plan| &plan.module.name).collect()
         };
         let steps = planned.iter().flat_map(Plan::steps).map(|one| {
@@ -39,37 +39,37 @@ impl View for List {
             step(one).set("outcome", outcome)
         });
         let failed = planned.iter().filter_map(|plan| Some((&plan.module.name, plan.refusal()?)));
-        let object = who(need)
+        let object = devices(group)
             .texts::<&BString>("loaded", &[])
-            .texts("already", &of(|decision| matches!(decision, Decision::Loaded)))
-            .texts("builtin", &of(|decision| matches!(decision, Decision::BuiltIn)))
+            .texts("already", &names(|decision| matches!(decision, Decision::Loaded)))
+            .texts("builtin", &names(|decision| matches!(decision, Decision::BuiltIn)))
             .texts::<&BString>("commands", &[])
-            .texts("blacklisted", &of(|decision| matches!(decision, Decision::Blacklisted(_))))
-            .texts("repeated", &foreseen.repeated)
-            .objects("failed", failed.map(|(driver, error)| failed_one(driver, &error)));
+            .texts("blacklisted", &names(|decision| matches!(decision, Decision::Blacklisted(_))))
+            .texts("repeated", &plan.repeated)
+            .objects("failed", failed.map(|(driver, error)| failed_driver(driver, &error)));
         self.line(object.objects("steps", steps));
     }
 
-    fn served(&mut self, need: &DeviceGroup, served: &GroupReport) {
-        let report = &served.report;
-        let failed = report.failed.iter().map(|(driver, error)| failed_one(driver, error));
-        let object = who(need)
+    fn finished(&mut self, group: &DeviceGroup, result: &GroupReport) {
+        let report = &result.report;
+        let failed = report.failed.iter().map(|(driver, error)| failed_driver(driver, error));
+        let object = devices(group)
             .texts("loaded", &report.loaded)
             .texts("already", &report.already)
             .texts("builtin", &report.builtin)
             .texts("commands", &report.commands)
             .texts("blacklisted", &report.blacklisted)
-            .texts("repeated", &served.repeated)
+            .texts("repeated", &result.repeated)
             .objects("failed", failed);
         self.line(object);
     }
 }
 
-fn who(need: &DeviceGroup) -> Object {
-    let devices: Vec<&[u8]> = need.devices.iter().map(|device| device.as_os_str().as_bytes()).collect();
-    Object::new().text("modalias", &need.modalias).texts("devices", &devices)
+fn devices(group: &DeviceGroup) -> Object {
+    let devices: Vec<&[u8]> = group.devices.iter().map(|device| device.as_os_str().as_bytes()).collect();
+    Object::new().text("modalias", &group.modalias).texts("devices", &devices)
 }
 
-fn failed_one(driver: &BString, error: &ModuleError) -> Object {
+fn failed_driver(driver: &BString, error: &ModuleError) -> Object {
     Object::new().text("name", driver).object("error", failure_of(error))
 }

@@ -1,6 +1,7 @@
-//! `kmod coldplug`: loads the drivers of the devices that are there.
+//! `kmod coldplug`: loads the drivers of the devices that are present.
 //!
-//! Owns what is done pass by pass, and what counts as a failure. Which modules serve which device is the library's.
+//! This module repeats the scan of the devices, and decides what counts as a failure. The library finds and loads the
+//! drivers.
 
 mod json;
 mod options;
@@ -18,25 +19,24 @@ use oxmod::ops::coldplug::{Coldplug, DEVICES, DeviceGroup, GroupPlan, GroupRepor
 use oxmod::ops::manager::Manager;
 
 use crate::cli::invocation::Invocation;
-
 use crate::report::{Exit, Level, Outcome, Report};
 
 use options::Settings;
 pub use options::command;
 use text::Text;
 
-/// How many looks at the devices one run takes. Real ones need one for each bus that hangs on another; where devices come
-/// without end, the run has one.
-const LOOKS: usize = 100;
+/// The maximum number of scans in one run. A real machine needs one for each bus that is behind another bus; the limit
+/// ends the run if devices keep appearing.
+const MAX_SCANS: usize = 100;
 
-/// What is shown of a run.
+/// Shows the progress of a run: as text, or in a document.
 pub trait View {
-    /// Where modules are, the meta.pb that they are looked up in, if any, and whether they are not to be loaded.
+    /// Called first, with the module directory and the meta.pb that is used for lookups, if any.
     fn begin(&mut self, directory: &Path, meta: Option<&Path>, dry_run: bool);
-    /// What would be done for a need.
-    fn foreseen(&mut self, need: &DeviceGroup, foreseen: &GroupPlan);
-    /// What was done for one.
-    fn served(&mut self, need: &DeviceGroup, served: &GroupReport);
+    /// In a dry run: shows what would be done for a group of devices.
+    fn planned(&mut self, group: &DeviceGroup, plan: &GroupPlan);
+    /// Shows what was done for a group of devices.
+    fn finished(&mut self, group: &DeviceGroup, result: &GroupReport);
 }
 
 /// Runs `kmod coldplug`.
@@ -44,7 +44,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
     let settings = options::parse(invocation, &report)?;
     if settings.json {
-        return json::answer(&report, |view| work(&settings, &report, view));
+        return json::write(&report, |view| work(&settings, &report, view));
     }
     let mut text = Text::new();
     let outcome = work(&settings, &report, &mut text);
@@ -52,13 +52,13 @@ pub fn run(invocation: &Invocation) -> Outcome {
 }
 
 fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
-    // With an index that cannot be used nobody knows what was left undone.
-    let blind = Arc::new(AtomicBool::new(false));
+    // If an index cannot be read, drivers may be missing without being reported.
+    let unreadable_index = Arc::new(AtomicBool::new(false));
     let sink = Sink::new({
-        let (blind, report) = (Arc::clone(&blind), report.clone());
+        let (unreadable_index, report) = (Arc::clone(&unreadable_index), report.clone());
         move |notice| {
             if matches!(notice, Notice::Unreadable(_)) {
-                blind.store(true, Relaxed);
+                unreadable_index.store(true, Relaxed);
             }
             report.library(notice);
         }
@@ -69,12 +69,12 @@ fn work(settings: &Settings, report: &Report, view: &mut dyn View) -> Outcome {
         return watch::run(settings, &manager, report);
     }
     let run = Run { settings, report, top: Path::new(DEVICES) };
-    let outcome = if settings.dry_run { run.foresee(&manager, view) } else { run.load(&manager, view) };
+    let outcome = if settings.dry_run { run.plan(&manager, view) } else { run.load(&manager, view) };
     outcome.and_then(|()| run.trigger())?;
-    if blind.load(Relaxed) { Err(Exit::Failure) } else { Ok(()) }
+    if unreadable_index.load(Relaxed) { Err(Exit::Failure) } else { Ok(()) }
 }
 
-/// The manager of the modules that the options name.
+/// Creates the manager for the module directory that the options select.
 fn manager(settings: &Settings, sink: Sink, report: &Report) -> Result<Manager, Exit> {
     let target = &settings.target;
     let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
@@ -89,49 +89,50 @@ fn manager(settings: &Settings, sink: Sink, report: &Report) -> Result<Manager, 
 struct Run<'r> {
     settings: &'r Settings,
     report: &'r Report,
-    /// Where the devices are.
+    /// The directory of the devices.
     top: &'r Path,
 }
 
 impl Run<'_> {
-    /// Look after look: a driver may bring in devices that have needs of their own.
+    /// Scans the devices and loads their drivers, until no new devices appear.
     fn load(&self, manager: &Manager, view: &mut dyn View) -> Outcome {
         let mut coldplug = Coldplug::new(manager);
-        let fine = Mutex::new(true);
-        for _ in 0..LOOKS {
-            let needs = self.survey(&mut coldplug)?;
-            if needs.is_empty() {
-                let fine = fine.into_inner();
-                return if fine { Ok(()) } else { Err(Exit::Failure) };
+        let success = Mutex::new(true);
+        for _ in 0..MAX_SCANS {
+            let groups = self.scan(&mut coldplug)?;
+            if groups.is_empty() {
+                let success = success.into_inner();
+                return if success { Ok(()) } else { Err(Exit::Failure) };
             }
-            // Reported at once, so that a driver that hangs does not hide the results of the others; one device at a time.
-            let served = coldplug.serve_all(&needs, self.settings.jobs, &|need, served| {
-                let mut fine = fine.lock();
-                *fine &= self.report.served(need, served);
+            // Each result is reported at once, so that a driver that hangs does not hide the results of the others. The
+            // lock keeps the messages about one group together.
+            let results = coldplug.load_all(&groups, self.settings.jobs, &|group, result| {
+                let mut success = success.lock();
+                *success &= self.report.group_loaded(group, result);
             });
-            for (need, served) in needs.iter().zip(&served) {
-                view.served(need, served);
+            for (group, result) in groups.iter().zip(&results) {
+                view.finished(group, result);
             }
         }
-        Err(self.report.devices_without_end(LOOKS))
+        Err(self.report.too_many_scans(MAX_SCANS))
     }
 
-    /// What devices a driver would bring in nobody knows: one pass.
-    fn foresee(&self, manager: &Manager, view: &mut dyn View) -> Outcome {
+    /// Shows what would be done for the existing devices. The devices that would appear later are unknown.
+    fn plan(&self, manager: &Manager, view: &mut dyn View) -> Outcome {
         let mut coldplug = Coldplug::new(manager);
-        for need in self.survey(&mut coldplug)? {
-            let foreseen = coldplug.foresee(&need);
-            self.report.foreseen(&need, &foreseen);
-            view.foreseen(&need, &foreseen);
+        for group in self.scan(&mut coldplug)? {
+            let plan = coldplug.plan(&group);
+            self.report.group_planned(&group, &plan);
+            view.planned(&group, &plan);
         }
         Ok(())
     }
 
-    fn survey(&self, coldplug: &mut Coldplug<'_>) -> Result<Vec<DeviceGroup>, Exit> {
-        coldplug.survey(self.top).map_err(|error| self.report.no_devices(&error))
+    fn scan(&self, coldplug: &mut Coldplug<'_>) -> Result<Vec<DeviceGroup>, Exit> {
+        coldplug.scan(self.top).map_err(|error| self.report.no_devices(&error))
     }
 
-    /// For others that listen to events; the drivers are there by now.
+    /// Repeats the devices' events, for other programs that listen to them.
     fn trigger(&self) -> Outcome {
         if !self.settings.trigger || self.settings.dry_run {
             return Ok(());

@@ -13,26 +13,27 @@ use crate::report::{Exit, Report};
 /// The table of options.
 pub fn command() -> Command {
     let usage = "kmod coldplug [OPTIONS]";
-    options::table("coldplug", "Load the drivers of the devices that are there", usage)
+    options::table("coldplug", "Load the drivers of the devices that are present", usage)
         .args([
             own_options::dry_run(),
             options::json(),
-            options::jobs("Serve up to N devices in parallel, 0 for one per CPU"),
-            flag(None, "watch", "Then go on with the devices that appear, until SIGTERM or SIGINT"),
-            flag(None, "trigger", "Then have the kernel send the event of every device again"),
+            options::jobs("Load modules for up to N devices in parallel; 0 means one per CPU [default: 1]"),
+            flag(None, "watch", "Keep running and load modules for new devices until SIGTERM or SIGINT"),
+            flag(None, "trigger", "Afterwards make the kernel send the events of all devices again"),
         ])
         .args(own_options::target())
         .arg(options::meta())
         .args(options::syslog_and_verbose())
         .arg(options::help())
         .after_help(
-            "Every device below /sys/devices is served, and those that come with the drivers of others. A module that \
-             fails does not stop the rest. That a driver is blacklisted, forbidden or finds no device is no failure, nor \
-             that a device has no driver. Events (--trigger) are for other programs that listen to them: udev, mdev.",
+            "Modules are loaded for all devices below /sys/devices, including those that appear while drivers are loaded. \
+             A module that cannot be loaded does not stop the others. It is not a failure if a device has no driver, or if \
+             a driver is blacklisted, is forbidden or does not find its device. The events of --trigger are for other \
+             programs, such as udev and mdev.",
         )
 }
 
-/// The options, as typed.
+/// The options of the command line.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Settings {
@@ -44,9 +45,9 @@ pub struct Settings {
     pub watch: bool,
     /// `--trigger`.
     pub trigger: bool,
-    /// `--jobs`: how many devices to serve in parallel, at least one.
+    /// `--jobs`: for how many devices to load modules in parallel, at least one.
     pub jobs: usize,
-    /// Which modules to load.
+    /// The module directory and its configuration.
     pub target: Target,
 }
 
@@ -66,7 +67,7 @@ impl Settings {
     }
 }
 
-/// Reads argv.
+/// Parses argv.
 pub fn parse(invocation: &Invocation, report: &Report) -> Result<Settings, Exit> {
     let mut settings = Settings { jobs: 1, ..Settings::default() };
     let mut argv = Options::anywhere(invocation);
@@ -75,7 +76,9 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<Settings, Exit>
     }
     match argv.operands().first() {
         Some(operand) => Err(report.surplus_operand(operand)),
-        None if settings.watch && (settings.dry_run || settings.json) => Err(report.endless()),
+        None if settings.watch && (settings.dry_run || settings.json) => {
+            Err(report.not_with("--watch", "--dry-run or --json"))
+        }
         None => Ok(settings),
     }
 }

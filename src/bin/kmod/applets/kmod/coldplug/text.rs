@@ -1,4 +1,4 @@
-//! `kmod coldplug`'s answer as text: of a dry run the lines that `modprobe -n` would print, each once.
+//! The output of `kmod coldplug` as text: in a dry run, the lines that `modprobe -n -v` would print, each once.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::report::Outcome;
 /// Standard output.
 pub struct Text {
     out: Out,
-    /// What one device brings in, the next would find loaded.
+    /// The lines that were printed. In a real run, later devices would find these modules loaded.
     printed: BTreeSet<BString>,
 }
 
@@ -23,7 +23,7 @@ impl Text {
         Self { out: Out::open(), printed: BTreeSet::new() }
     }
 
-    /// Writes out what is buffered after the work.
+    /// Writes out what is buffered. Returns the outcome of the work, or the write error if the work succeeded.
     pub fn conclude(self, work: Outcome) -> Outcome {
         self.out.conclude(work)
     }
@@ -32,9 +32,9 @@ impl Text {
 impl View for Text {
     fn begin(&mut self, _: &Path, _: Option<&Path>, _: bool) {}
 
-    fn foreseen(&mut self, _: &DeviceGroup, foreseen: &GroupPlan) {
-        for planned in &foreseen.planned {
-            for step in planned.steps().iter().filter(|step| !step.loaded) {
+    fn planned(&mut self, _: &DeviceGroup, plan: &GroupPlan) {
+        for plan in &plan.planned {
+            for step in plan.steps().iter().filter(|step| !step.loaded) {
                 let line = shown(step);
                 if self.printed.insert(line.clone()) {
                     self.out.line(&line);
@@ -43,5 +43,5 @@ impl View for Text {
         }
     }
 
-    fn served(&mut self, _: &DeviceGroup, _: &GroupReport) {}
+    fn finished(&mut self, _: &DeviceGroup, _: &GroupReport) {}
 }

@@ -1,4 +1,4 @@
-//! `kmod coldplug --watch`: drivers for devices as they appear.
+//! `kmod coldplug --watch`: loads the drivers for devices as they appear, and reports what happens.
 
 use std::path::Path;
 
@@ -9,24 +9,24 @@ use oxmod::ops::manager::Manager;
 use super::options::Settings;
 use crate::report::{Outcome, Report};
 
-/// Goes on until a signal asks for an end, whatever devices do: that is no failure.
+/// Runs until a signal requests the end. It is not a failure if drivers could not be loaded.
 pub fn run(settings: &Settings, manager: &Manager, report: &Report) -> Outcome {
     let watch = Watch { top: Path::new(DEVICES), jobs: settings.jobs, trigger: settings.trigger };
-    // The lines about one device stand together.
-    let turn = Mutex::new(());
-    let tell = |told: WatchEvent<'_>| {
-        let _turn = turn.lock();
-        match told {
+    // Messages about one device are not mixed with those about others.
+    let lock = Mutex::new(());
+    let on_event = |event: WatchEvent<'_>| {
+        let _guard = lock.lock();
+        match event {
             WatchEvent::Listening => report.listening(),
-            WatchEvent::Finished(need, served) => _ = report.served(need, served),
-            WatchEvent::Malformed(error) => report.odd_event(error),
+            WatchEvent::Finished(group, result) => _ = report.group_loaded(group, result),
+            WatchEvent::Malformed(error) => report.malformed_event(error),
             WatchEvent::Lost => report.lost_events(),
-            WatchEvent::Refreshed => report.refreshed(),
-            WatchEvent::NotRefreshed(error) => report.not_refreshed(error),
-            WatchEvent::Ending => report.ending(),
+            WatchEvent::Refreshed => report.reloaded(),
+            WatchEvent::NotRefreshed(error) => report.not_reloaded(error),
+            WatchEvent::Ending => report.shutting_down(),
             WatchEvent::NoDevices(error) => _ = report.no_devices(error),
             WatchEvent::NotTriggered(error) => _ = report.not_triggered(error),
         }
     };
-    watch.run(manager, &tell).map_err(|failure| report.not_watching(&failure))
+    watch.run(manager, &on_event).map_err(|error| report.not_watching(&error))
 }

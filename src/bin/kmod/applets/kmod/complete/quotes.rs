@@ -1,6 +1,7 @@
-//! A word as it stands on a shell's line, and what the shell will make of it.
+//! Quoting: words as they are written on a shell's command line, and their meaning.
 //!
-//! Knows quotes, backslashes and `~/`. Nothing is expanded that would have to be executed, or asked of the shell.
+//! Supports quotes, backslashes and `~/`. Anything that only the shell could expand, such as variables and commands, is
+//! kept as written.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -8,13 +9,13 @@ use std::path::PathBuf;
 
 use crate::cli::environment;
 
-/// The word without its quotes, as bash and zsh take them off; the last quote may be open still.
-pub fn taken_off(word: &OsStr) -> OsString {
-    read(word.as_bytes()).0
+/// Removes the quotes of a word as bash and zsh do. The last quote may be unclosed.
+pub fn unquote(word: &OsStr) -> OsString {
+    parse(word.as_bytes()).0
 }
 
-/// The word without its quotes, and the last quote with the place behind it, if it is still open.
-fn read(word: &[u8]) -> (OsString, Option<(u8, usize)>) {
+/// Returns the word without its quotes and, if the last quote is unclosed, that quote and the position after it.
+fn parse(word: &[u8]) -> (OsString, Option<(u8, usize)>) {
     let mut bytes = word.iter().copied().enumerate();
     let (mut plain, mut open) = (Vec::new(), None);
     while let Some((at, byte)) = bytes.next() {
@@ -22,7 +23,7 @@ fn read(word: &[u8]) -> (OsString, Option<(u8, usize)>) {
             (None, b'\'' | b'"') => open = Some((byte, at + 1)),
             (Some((quote, _)), byte) if quote == byte => open = None,
             (None, b'\\') => plain.extend(bytes.next().map(|(_, next)| next)),
-            // Before anything else a backslash within these is itself.
+            // Within double quotes, a backslash before any other character is kept.
             (Some((b'"', _)), b'\\') => match bytes.next() {
                 Some((_, next @ (b'"' | b'\\' | b'$' | b'`'))) => plain.push(next),
                 next => plain.extend([byte].into_iter().chain(next.map(|(_, next)| next))),
@@ -33,39 +34,39 @@ fn read(word: &[u8]) -> (OsString, Option<(u8, usize)>) {
     (OsString::from_vec(plain), open)
 }
 
-/// What takes the place of the end of a word on a shell's line.
+/// The end of a word that the shell replaces by a completion.
 pub struct Piece {
-    /// What the word means up to there.
+    /// The unquoted word before the piece.
     before: OsString,
-    /// The quote that it stands in.
+    /// The quote that is open at the start of the piece.
     quote: Option<u8>,
 }
 
 impl Piece {
-    /// The end of `word` that is written `piece`, or what follows the last quote of it if that is open: readline takes
-    /// no more away.
+    /// Returns the end of `word` that is spelled `piece`. If it contains an unclosed quote, readline only replaces the part
+    /// after that quote, so the piece starts there.
     pub fn of(word: &OsStr, piece: &OsStr) -> Self {
         let word = word.as_bytes();
         let start = word.len().saturating_sub(piece.len());
-        let open = read(word).1.filter(|&(_, at)| at > start);
+        let open = parse(word).1.filter(|&(_, at)| at > start);
         let (quote, start) = open.map_or((None, start), |(quote, at)| (Some(quote), at));
-        Self { before: read(word.get(..start).unwrap_or_default()).0, quote }
+        Self { before: parse(word.get(..start).unwrap_or_default()).0, quote }
     }
 
-    /// How the rest of `value` is written there; `None` if it does not begin as the word does.
-    pub fn written(&self, value: &[u8]) -> Option<Vec<u8>> {
+    /// Returns the quoted text that replaces the piece, so that the word becomes `value`; `None` if `value` does not begin
+    /// like the word.
+    pub fn quoted(&self, value: &[u8]) -> Option<Vec<u8>> {
         let rest = value.strip_prefix(self.before.as_bytes())?;
         let mut written = Vec::new();
         for (at, &byte) in rest.iter().enumerate() {
             match self.quote {
                 Some(b'\'') if byte == b'\'' => written.extend(b"'\\'"),
                 Some(b'"') if b"\"\\$`".contains(&byte) => written.push(b'\\'),
-                // History would be searched, and a backslash within the quotes would stay.
+                // Within double quotes, `!` would be a history expansion, and a backslash before it would be kept.
                 Some(b'"') if byte == b'!' => {
                     written.extend(b"\"\\!\"");
                     continue;
                 }
-                // The home that was meant is.
                 None if !byte.is_ascii() || needs_none(&[byte]) => {}
                 None if byte == b'~' && (at > 0 || value.starts_with(b"~/")) => {}
                 None => written.push(b'\\'),
@@ -77,8 +78,8 @@ impl Piece {
     }
 }
 
-/// The path that is meant by one that may begin with `~/`.
-pub fn at_home(path: &OsStr) -> PathBuf {
+/// Replaces `~` at the start of a path by the home directory.
+pub fn expand_tilde(path: &OsStr) -> PathBuf {
     let below = path.as_bytes().strip_prefix(b"~").filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
     match below.and_then(|rest| Some((environment::home()?, rest))) {
         Some((home, rest)) => home.join(OsStr::from_bytes(rest.strip_prefix(b"/").unwrap_or(rest))),
@@ -86,7 +87,8 @@ pub fn at_home(path: &OsStr) -> PathBuf {
     }
 }
 
-/// Whether every shell takes the word for itself, without quotes. Names out of indexes and modules are anybody's.
+/// Whether no shell gives a meaning to any character of the word, so that it needs no quotes. Names in indexes and modules
+/// are not trusted.
 pub fn needs_none(word: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.,:+@%=/~".contains(byte);
     !word.starts_with(b"~") && word.iter().all(plain)
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_of_every_kind() {
+    fn quotes_are_removed() {
         for (typed, meant) in [
             ("plain", "plain"),
             (r"a\ b", "a b"),
@@ -108,12 +110,12 @@ mod tests {
             (r#"--config="x y"#, "--config=x y"),
             ("", ""),
         ] {
-            assert_eq!(taken_off(OsStr::new(typed)), meant, "{typed}");
+            assert_eq!(unquote(OsStr::new(typed)), meant, "{typed}");
         }
     }
 
     #[test]
-    fn written_as_the_word_is() {
+    fn completions_are_quoted_like_the_word() {
         for (word, piece, value, written) in [
             ("", "", "two words/", r"two\ words/"),
             (r"two\ w", r"two\ w", "two words/", r"two\ words/"),
@@ -134,14 +136,14 @@ mod tests {
             ),
             ("", "", "\u{fc}=x", "\u{fc}=x"),
         ] {
-            let found = Piece::of(OsStr::new(word), OsStr::new(piece)).written(value.as_bytes());
+            let found = Piece::of(OsStr::new(word), OsStr::new(piece)).quoted(value.as_bytes());
             assert_eq!(found.as_deref(), Some(written.as_bytes()), "{word}");
         }
-        assert_eq!(Piece::of(OsStr::new("ab"), OsStr::new("")).written(b"xy"), None);
+        assert_eq!(Piece::of(OsStr::new("ab"), OsStr::new("")).quoted(b"xy"), None);
     }
 
     #[test]
-    fn what_a_shell_would_not_take_for_itself() {
+    fn words_that_need_quotes() {
         for plain in ["snd-hda_intel", "6.1.0-56+b1~rc", "pci:v00001d0d", "a=b", "/x/y.ko.xz"] {
             assert!(needs_none(plain.as_bytes()), "{plain}");
         }

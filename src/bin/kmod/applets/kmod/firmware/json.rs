@@ -1,4 +1,4 @@
-//! `kmod firmware --json`: names with what there is for them, files with who asks for them, or an image.
+//! `kmod firmware --json`: names with their files, missing names, files with the modules that request them, or an image.
 
 use bstr::BString;
 use oxmod::ops::firmware::{ImageEntry, NeededPath, Sizes};
@@ -9,12 +9,12 @@ use crate::report::{Outcome, Report};
 
 const FORMAT: Format = Format { name: "firmware", list: "firmware" };
 
-/// Writes the document whose list `fill` supplies.
-pub fn answer(report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
-    json::answer(FORMAT, report, fill)
+/// Writes the document; `fill` adds the items of the list.
+pub fn write(report: &Report, fill: impl FnOnce(&mut List) -> Outcome) -> Outcome {
+    json::write(FORMAT, report, fill)
 }
 
-/// Writes an answer into the list.
+/// Writes a result into the list.
 pub fn fill(list: &mut List, answer: &Answer) -> Outcome {
     match answer {
         Answer::List(listed) => listed.iter().try_for_each(|one| list.push(present(one))),
@@ -26,7 +26,7 @@ pub fn fill(list: &mut List, answer: &Answer) -> Outcome {
                 .object("all", figures(pruned.all))
                 .object("taken", figures(taken))
                 .object("saved", figures(pruned.all.less(taken)));
-            list.beside(Object::new().object("sizes", sizes));
+            list.add_members(Object::new().object("sizes", sizes));
             pruned.image.entries().try_for_each(|(path, entry)| list.push(part(path, entry)))
         }
     }

@@ -1,6 +1,7 @@
-//! `kmod firmware`: what firmware modules ask for, where it is, what of it is missing, and an image of just that.
+//! `kmod firmware`: the firmware that modules request, the files that exist, the names that are missing, and an image of
+//! just these files.
 //!
-//! Owns the tasks and what each of them answers; how that is printed is for [`text`] and [`json`].
+//! This module owns the tasks and their results. [`text`] and [`json`] print them.
 
 mod json;
 mod request;
@@ -29,10 +30,10 @@ use request::{Form, Request, Task};
 pub fn command() -> Command {
     let usage = "kmod firmware list [OPTIONS] [MODULE...]\n       kmod firmware prune [OPTIONS] [MODULE...]\n       \
                  kmod firmware missing [OPTIONS] [MODULE...]\n       kmod firmware owners [OPTIONS] [FILE...]";
-    options::table("firmware", "Find the firmware that modules ask for", usage)
+    options::table("firmware", "Find the firmware that modules request", usage)
         .args(request::selection())
         .args(request::places())
-        .args(request::answers())
+        .args(request::output_options())
         .args(own_options::target())
         .arg(options::meta())
         .args(options::syslog_and_verbose())
@@ -51,7 +52,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         return Err(Exit::Failure);
     };
     if request.form == Form::Json {
-        return json::answer(&report, |list| {
+        return json::write(&report, |list| {
             let (answer, outcome) = perform(&request, &report)?;
             json::fill(list, &answer)?;
             outcome
@@ -63,77 +64,77 @@ pub fn run(invocation: &Invocation) -> Outcome {
     out.conclude(outcome.and(printed))
 }
 
-/// What a task comes to.
+/// The result of a task.
 pub enum Answer {
-    /// The names that there is something for, with it.
+    /// The names for which there are files.
     List(Vec<Listed>),
-    /// The image, and what there is in all.
+    /// The image, and the sizes of all files.
     Prune(Pruned),
-    /// The names that there is nothing for.
+    /// The names for which there are no files.
     Missing(Vec<Absent>),
-    /// Files with those who ask for them.
+    /// Files with the modules that request them.
     Owners(Vec<Owner>),
 }
 
-/// A name that there is something for.
+/// A name for which there are files.
 pub struct Listed {
-    /// As modules ask for it.
+    /// The name, as modules request it.
     pub name: BString,
-    /// The modules that do.
+    /// The modules that request it.
     pub modules: Vec<BString>,
     /// Links and files.
     pub places: Vec<NeededPath>,
 }
 
-/// What is left of everything.
+/// An image.
 pub struct Pruned {
     /// The files and links.
     pub image: ImageTree,
-    /// Everything that they were chosen from.
+    /// The sizes of all files from which they were selected.
     pub all: Sizes,
 }
 
-/// A name that there is nothing for.
+/// A name for which there is no file.
 pub struct Absent {
-    /// As modules ask for it.
+    /// The name, as modules request it.
     pub name: BString,
-    /// The modules that do.
+    /// The modules that request it.
     pub modules: Vec<BString>,
-    /// Whether there is a device that one of them is for; `None` if nobody knows.
+    /// Whether the machine has a device for one of the modules; `None` if the devices cannot be listed.
     pub device: Option<bool>,
 }
 
-/// A file with those who ask for it.
+/// A file with the modules that request it.
 pub struct Owner {
-    /// Where it is.
+    /// The path of the file.
     pub path: BString,
     /// The modules.
     pub modules: Vec<BString>,
-    /// The drivers that WHENCE has it for; `None` without a WHENCE.
+    /// The drivers that WHENCE lists for it; `None` without a WHENCE.
     pub drivers: Option<Vec<BString>>,
 }
 
-/// All that is known before the task matters.
-struct Known<'a> {
+/// The data that all tasks use.
+struct Data<'a> {
     request: &'a Request,
     report: &'a Report,
     context: &'a Context,
     search: FirmwareSearch,
     whence: Option<Whence>,
-    chosen: SelectedModules,
+    selected: SelectedModules,
     /// The module files that could not be read.
     unread: Vec<PathBuf>,
     survey: Survey,
 }
 
-/// Does what is asked. The answer may lack something, in which case the outcome is no success.
+/// Performs the task. If the result is incomplete, the outcome is a failure.
 fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit> {
     let target = &request.target;
     let dir = target.module_dir().map_err(|error| report.no_module_directory(&error))?;
     let context = target.open(dir, &target.config_source(), &report.sink());
     let context = context.map_err(|error| report.unreadable(&error))?;
-    let chosen = op::select(&context, &request.selection).map_err(|why| report.nothing_chosen(&why))?;
-    let (needs, unread) = op::needs(&context, &chosen);
+    let selected = op::select(&context, &request.selection).map_err(|why| report.selection_failed(&why))?;
+    let (needs, unread) = op::needs(&context, &selected);
     let mut outcome = report.unreadable_inputs(&unread);
     let unread = unread.into_iter().map(|error| error.path).collect();
     let mut search = request.search(report)?;
@@ -142,22 +143,23 @@ fn perform(request: &Request, report: &Report) -> Result<(Answer, Outcome), Exit
     report.ambiguities(&conflicts, request.policy)?;
     let mut survey = Survey::new(&needs, &search);
     survey.allow(&request.allowed(report)?);
-    let known = Known { request, report, context: &context, search, whence, chosen, unread, survey };
+    let data = Data { request, report, context: &context, search, whence, selected, unread, survey };
     let answer = match request.task {
-        Task::List => known.list()?,
-        Task::Prune => known.prune()?,
-        Task::Missing => known.missing(),
-        Task::Owners => known.owners()?,
+        Task::List => data.list()?,
+        Task::Prune => data.prune()?,
+        Task::Missing => data.missing(),
+        Task::Owners => data.owners()?,
     };
-    if request.task == Task::Missing && request.strict && !known.survey.missing.is_empty() {
+    if request.task == Task::Missing && request.strict && !data.survey.missing.is_empty() {
         outcome = Err(Exit::Failure);
     }
     Ok((answer, outcome))
 }
 
-impl Known<'_> {
-    /// Says what is missing, as loud as was asked for, and what besides has no place.
-    fn complain(&self, lost: &[&PresentFirmware]) -> Outcome {
+impl Data<'_> {
+    /// Reports missing firmware at the appropriate level, and with --strict the firmware that is not in the image because
+    /// its path is taken.
+    fn report_missing(&self, lost: &[&PresentFirmware]) -> Outcome {
         let missing = &self.survey.missing;
         for missing in missing {
             let level = match missing.why {
@@ -173,7 +175,7 @@ impl Known<'_> {
         }
         let quiet = missing.iter().filter(|missing| missing.why == Unavailable::Absent).count();
         if quiet > 0 && !self.report.shows(Level::Notice) {
-            self.report.much_is_missing(quiet);
+            self.report.missing_count(quiet);
         }
         Ok(())
     }
@@ -181,7 +183,7 @@ impl Known<'_> {
     fn list(&self) -> Result<Answer, Exit> {
         let ambiguities = self.survey.image(&self.search).ambiguities;
         self.report.ambiguities(&ambiguities, self.request.policy)?;
-        self.complain(&[])?;
+        self.report_missing(&[])?;
         let listed = self.survey.present.iter().map(|present| Listed {
             name: present.name.clone(),
             modules: present.modules.clone(),
@@ -193,7 +195,7 @@ impl Known<'_> {
     fn prune(&self) -> Result<Answer, Exit> {
         let GatheredFiles { mut image, ambiguities, lost } = self.survey.image(&self.search);
         self.report.ambiguities(&ambiguities, self.request.policy)?;
-        self.complain(&lost)?;
+        self.report_missing(&lost)?;
         let (files, bytes) = self.search.total();
         let mut all = Sizes { files, bytes };
         if self.request.with_modules {
@@ -211,19 +213,19 @@ impl Known<'_> {
         Ok(Answer::Prune(Pruned { image, all }))
     }
 
-    /// Adds the chosen modules and what depmod needs besides them; answers the sizes of all there are.
+    /// Adds the selected modules, and the lists that depmod reads besides them. Returns the sizes of all modules and lists.
     fn add_modules(&self, image: &mut ImageTree) -> oxmod::error::Result<Sizes> {
         let dir = self.context.dir();
         let release = dir.file_name().unwrap_or_default().as_encoded_bytes();
         let inputs = op::depmod_inputs(dir);
-        let readable = self.chosen.values().flatten().filter(|path| !self.unread.contains(path));
+        let readable = self.selected.values().flatten().filter(|path| !self.unread.contains(path));
         for path in readable.chain(&inputs) {
             image.add_module(op::module_place(dir, release, path), path)?;
         }
         let everything = op::select(self.context, &Selection::default()).unwrap_or_default();
         let mut all = ImageTree::default();
         for path in everything.values().flatten().chain(&inputs) {
-            // What is not there is none of them.
+            // A file that does not exist is not counted.
             let _ = all.add_module(path.as_os_str().as_encoded_bytes(), path);
         }
         Ok(all.sizes())
@@ -231,8 +233,8 @@ impl Known<'_> {
 
     fn missing(&self) -> Answer {
         let selection = Selection { devices: Some(self.request.sys.clone()), ..Selection::default() };
-        let served = match op::select(self.context, &selection) {
-            Ok(chosen) => Some(chosen),
+        let device_modules = match op::select(self.context, &selection) {
+            Ok(selected) => Some(selected),
             Err(why) => {
                 self.report.unknown_devices(&why);
                 None
@@ -245,9 +247,9 @@ impl Known<'_> {
             .map(|missing| Absent {
                 name: missing.name.clone(),
                 modules: missing.modules.clone(),
-                device: served
+                device: device_modules
                     .as_ref()
-                    .map(|served| missing.modules.iter().any(|module| served.contains_key(module))),
+                    .map(|selected| missing.modules.iter().any(|module| selected.contains_key(module))),
             })
             .collect();
         for missing in self.survey.missing.iter().filter(|missing| missing.why != Unavailable::Absent) {
@@ -260,14 +262,14 @@ impl Known<'_> {
         let mut owners = Vec::new();
         let mut unused: BTreeSet<&BString> = self.request.files.iter().collect();
         for owned in self.survey.owners(&self.search) {
-            let asked = |file: &&BString| {
+            let is_requested = |file: &&BString| {
                 owned.is_at(|path| self.request.is_path(file, path)) || owned.is_called(file)
             };
-            let asked: Vec<&BString> = self.request.files.iter().filter(asked).collect();
-            if asked.is_empty() && !self.request.files.is_empty() {
+            let requested: Vec<&BString> = self.request.files.iter().filter(is_requested).collect();
+            if requested.is_empty() && !self.request.files.is_empty() {
                 continue;
             }
-            for file in asked {
+            for file in requested {
                 unused.remove(file);
             }
             let drivers = self.whence.as_ref().map(|whence| owned.drivers(whence));

@@ -1,4 +1,4 @@
-//! What is asked of `kmod firmware`, and where the answer is to be found.
+//! The command line of `kmod firmware`, and the directories and files that it names.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,48 +15,57 @@ use crate::cli::options::{self, Options, flag, value};
 use crate::cli::target::Target;
 use crate::report::{Exit, Report};
 
-/// Behind the options in the help.
+/// The part of the help that follows the options.
 pub const EXPLANATION: &str = "\
-list prints the files that there are for the chosen modules and the links on the way to them, missing what there \
-is not, owners the modules that ask for a file. prune prints the places in an image of just the files, below \
-/lib/firmware, or copies them.\n\n\
-Firmware is looked for in lib/firmware below ROOT. Without MODULE, --for-devices and --loaded all modules are chosen. MODULE is a name, an alias, a pattern of names, \
-or @FILE, which has one of these a line; what a module depends on, softly and weakly too, is chosen with it.\n\n\
-Formats:\n  plain   a line each\n  null    a NUL behind each, nothing else\n  \
-fsspec  of prune: prototext for Monogon's image builders\n  cpio    of prune: a list for gen_init_cpio\n  \
-json    see oxmod-json(5)\n\n\
-Ambiguous is a place in the image that files of two directories would take, and a link that WHENCE has lead \
-elsewhere. error stops there, warn tells it and takes the first, first takes it silently.";
+Commands:
+  list     Print the firmware files of the selected modules, and the links that lead to them
+  missing  Print the names that the selected modules request and for which no file exists
+  owners   Print each FILE with the modules that request it; without FILE, print all files
+  prune    Print the paths in an image with just these files and links, or copy the image (--copy-to)
 
-/// What is to be done.
+MODULE is the name of a module, an alias, a pattern of names, or @FILE for a file with one of these per line. The hard, \
+soft and weak dependencies of a module are selected with it. All modules are selected if MODULE, --for-devices and \
+--loaded are absent. Firmware is looked for in lib/firmware below ROOT.
+
+Formats:
+  plain   one line for each path or name
+  null    paths or names that end in a NUL byte
+  fsspec  prototext for Monogon's image builder (with prune)
+  cpio    a list for gen_init_cpio (with prune)
+  json    a document, see oxmod-json(5)
+
+A path in the image is ambiguous if several files would have it, or if WHENCE has a link there with another target. HOW \
+is 'error' to fail, 'warn' to use the first file or link with a warning, or 'first' to use it without a warning.";
+
+/// The command of `kmod firmware`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Say what there is.
+    /// Print the existing files.
     List,
-    /// Make an image of it.
+    /// Print or copy an image of them.
     Prune,
-    /// Say what there is not.
+    /// Print the names without files.
     Missing,
-    /// Say who asks for it.
+    /// Print files with the modules that request them.
     Owners,
 }
 
-/// How the answer looks.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Lines.
     Plain,
     /// Names that end in NUL.
     Null,
-    /// For Monogon's builders.
+    /// Prototext for Monogon's image builder.
     Fsspec,
-    /// For `gen_init_cpio`.
+    /// A list for `gen_init_cpio`.
     Cpio,
-    /// A document.
+    /// A JSON document.
     Json,
 }
 
-/// Everything that was asked for.
+/// The command line.
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Request {
     pub task: Task,
@@ -77,48 +86,58 @@ pub struct Request {
     for_devices: bool,
 }
 
-/// The options whose value names something and so is not empty.
-const NAMES: [&str; 5] = ["sysfs", "firmware-dir", "whence", "allow-missing", "copy-to"];
+/// The options whose value must not be empty, because it is a path.
+const PATHS: [&str; 5] = ["sysfs", "firmware-dir", "whence", "allow-missing", "copy-to"];
 
-/// Which modules.
+/// The options that select modules.
 pub fn selection() -> [Arg; 3] {
     [
-        flag(None, "for-devices", "Choose the modules for the devices of this machine"),
-        flag(None, "loaded", "Choose the modules that are loaded"),
+        flag(None, "for-devices", "Select the modules for the devices of this machine"),
+        flag(None, "loaded", "Select the loaded modules"),
         value(None, "sysfs", "DIR", "Look for devices below DIR [default: /sys]"),
     ]
 }
 
-/// Where firmware is, and what of it may be missing or in doubt.
+/// The options about the location of firmware, ambiguities, and missing firmware.
 pub fn places() -> [Arg; 5] {
     [
         value(
             None,
             "firmware-dir",
             "DIR",
-            "Look for firmware in DIR itself, not in updates/ or RELEASE/ there; may be given again",
+            "Look for firmware in DIR itself, not in updates or RELEASE below it (repeatable)",
         ),
-        value(None, "whence", "FILE", "Take the links of this WHENCE for ones that are there"),
-        value(None, "ambiguous", "HOW", "error, warn or first [default: warn]"),
-        flag(None, "strict", "Fail if anything is missing"),
-        value(None, "allow-missing", "FILE", "Say nothing of what FILE names, a name or pattern a line"),
+        value(None, "whence", "FILE", "Treat the links in this WHENCE as if they existed"),
+        value(
+            None,
+            "ambiguous",
+            "HOW",
+            "What to do with ambiguous paths: error, warn or first [default: warn]",
+        ),
+        flag(None, "strict", "Fail if firmware is missing"),
+        value(
+            None,
+            "allow-missing",
+            "FILE",
+            "Do not report the missing names in FILE, a name or pattern per line",
+        ),
     ]
 }
 
-/// What the answer is.
-pub fn answers() -> [Arg; 6] {
+/// The options about the output.
+pub fn output_options() -> [Arg; 6] {
     [
-        value(Some('f'), "format", "FORMAT", "One of those below [default: plain]"),
+        value(Some('f'), "format", "FORMAT", "Output format, see below [default: plain]"),
         options::json(),
-        value(None, "copy-to", "DIR", "Of prune: copy everything to below DIR, links as links"),
-        value(None, "compress", "HOW", "What is copied stays compressed: keep or none [default: keep]"),
-        flag(None, "modules", "Of prune: the chosen modules belong to the image too"),
-        flag(None, "summary", "Of prune: tell on standard error how much there is, is taken and is saved"),
+        value(None, "copy-to", "DIR", "Copy the image to DIR, links as links (with prune)"),
+        value(None, "compress", "HOW", "Compression of the copied files: keep or none [default: keep]"),
+        flag(None, "modules", "Add the selected modules to the image (with prune)"),
+        flag(None, "summary", "Print the size of all files and of the image to standard error (with prune)"),
     ]
 }
 
 impl Request {
-    /// Reads the command line; `None` without a task.
+    /// Parses the command line; `None` without a valid task.
     pub fn parse(invocation: &Invocation, report: &Report) -> Result<Option<Self>, Exit> {
         let mut request = Self::empty();
         let mut argv = Options::anywhere(invocation);
@@ -141,7 +160,7 @@ impl Request {
             request.files = operands;
         } else {
             for operand in operands {
-                request.choose(operand, report)?;
+                request.select(operand, report)?;
             }
         }
         request.selection.devices = request.for_devices.then(|| request.sys.clone());
@@ -170,7 +189,7 @@ impl Request {
     }
 
     fn take(&mut self, id: &str, value: OsString, report: &Report) -> Result<(), Exit> {
-        if value.is_empty() && NAMES.contains(&id) {
+        if value.is_empty() && PATHS.contains(&id) {
             return Err(report.empty_value(id));
         }
         match id {
@@ -197,8 +216,8 @@ impl Request {
         Ok(())
     }
 
-    /// Takes an operand for modules, or the lines of the file that it names.
-    fn choose(&mut self, operand: BString, report: &Report) -> Result<(), Exit> {
+    /// Adds an operand, or the lines of the file that it names, to the selection of modules.
+    fn select(&mut self, operand: BString, report: &Report) -> Result<(), Exit> {
         if operand.is_empty() || operand == "@" {
             return Err(report.empty_operand("MODULE", &operand));
         }
@@ -208,15 +227,15 @@ impl Request {
         };
         let names = op::names_in(Path::new(OsStr::from_bytes(path)));
         let names = names.map_err(|error| report.unreadable(&error))?;
-        // Nothing at all would stand for everything.
+        // An empty selection would mean all modules.
         if names.is_empty() {
-            return Err(report.nothing_named(path));
+            return Err(report.empty_list(path));
         }
         self.selection.names.extend(names);
         Ok(())
     }
 
-    /// What makes sense only along with something else.
+    /// Checks that options that require another option or task have it.
     fn check(&self, report: &Report) -> Result<(), Exit> {
         let of_image = [
             (self.copy_to.is_some(), "--copy-to"),
@@ -234,7 +253,7 @@ impl Request {
         Ok(())
     }
 
-    /// The directories in which firmware is looked for.
+    /// Returns the search of the directories that the options select.
     pub fn search(&self, report: &Report) -> Result<FirmwareSearch, Exit> {
         let unreadable = |error| report.unreadable(&error);
         let above = self.target.root().map_or(Path::new("/"), Path::new);
@@ -242,28 +261,28 @@ impl Request {
             return FirmwareSearch::directories(above, &self.firmware_dirs).map_err(unreadable);
         }
         let release = self.target.release().map_err(|error| report.no_module_directory(&error))?;
-        // What the running kernel is told concerns no other one.
+        // The parameter of the running kernel only applies to that kernel.
         let first = if self.target.is_running_system() { kernel_path() } else { None };
         let above = absolute(above.as_os_str()).map_err(|error| report.no_module_directory(&error))?;
         FirmwareSearch::system(Path::new(&above), release.as_bytes(), first.as_deref()).map_err(unreadable)
     }
 
-    /// Whether an operand is the path of a file, however it is written, from here or from the base directory.
+    /// Whether `operand` names the file at `path`. It may be spelled differently, and may be relative to the base directory.
     pub fn is_path(&self, operand: &BString, path: &BString) -> bool {
-        let tidy = |path: &Path| {
+        let normalize = |path: &Path| {
             absolute(path.as_os_str()).map(|path| PathBuf::from(path).components().collect::<PathBuf>())
         };
         let (operand, path) = (Path::new(OsStr::from_bytes(operand)), Path::new(OsStr::from_bytes(path)));
         let root = self.target.root();
         let below = root.and_then(|root| Some(Path::new(root).join(operand.strip_prefix("/").ok()?)));
-        let Ok(path) = tidy(path) else { return false };
+        let Ok(path) = normalize(path) else { return false };
         [Some(operand), below.as_deref()]
             .into_iter()
             .flatten()
-            .any(|one| tidy(one).is_ok_and(|one| one == path))
+            .any(|one| normalize(one).is_ok_and(|one| one == path))
     }
 
-    /// The WHENCE, if one is given.
+    /// Reads the WHENCE, if one is given.
     pub fn whence(&self, report: &Report) -> Result<Option<Whence>, Exit> {
         let Some(path) = &self.whence else { return Ok(None) };
         let whence = op::read_whence(path).map_err(|error| report.unreadable(&error))?;
@@ -271,7 +290,7 @@ impl Request {
         Ok(Some(whence))
     }
 
-    /// The names and patterns of what may be missing.
+    /// Reads the names and patterns of firmware that may be missing.
     pub fn allowed(&self, report: &Report) -> Result<Vec<BString>, Exit> {
         op::names_in_all(&self.allow).map_err(|error| report.unreadable(&error))
     }

@@ -1,4 +1,4 @@
-//! How `kmod firmware` prints its answers.
+//! The output of `kmod firmware` in all formats except JSON.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{Absent, Answer, Owner, Pruned};
 use crate::output::stdout::Out;
 use crate::report::{Outcome, Report};
 
-/// Prints an answer in any form but JSON.
+/// Prints a result in any format except JSON.
 pub fn print(request: &Request, answer: &Answer, out: &mut Out, report: &Report) -> Outcome {
     let end: &[u8] = if request.form == Form::Null { b"\0" } else { b"\n" };
     let names_only = request.form == Form::Null;
@@ -23,8 +23,7 @@ pub fn print(request: &Request, answer: &Answer, out: &mut Out, report: &Report)
         Answer::Prune(pruned) => {
             prune(request, pruned, out, end, report)?;
             if request.summary {
-                let taken = pruned.image.sizes();
-                report.sizes(pruned.all, taken);
+                report.sizes(pruned.all, pruned.image.sizes());
             }
             Ok(())
         }
@@ -39,14 +38,14 @@ fn each<'n>(out: &mut Out, names: impl IntoIterator<Item = &'n BString>, end: &[
     names.into_iter().try_for_each(|name| out.bytes(&[name, end].concat()))
 }
 
-/// What is copied is not listed unless that is asked for.
+/// Prints an image. With --copy-to, the default format prints nothing.
 fn prune(request: &Request, pruned: &Pruned, out: &mut Out, end: &[u8], report: &Report) -> Outcome {
-    let made = |text: fn(&ImageTree) -> Result<Vec<u8>, oxmod::error::FormatError>| {
+    let encode = |text: fn(&ImageTree) -> Result<Vec<u8>, oxmod::error::FormatError>| {
         text(&pruned.image).map_err(|error| report.unfit_image(&error))
     };
     match request.form {
-        Form::Fsspec => out.bytes(&made(ImageTree::fsspec)?),
-        Form::Cpio => out.bytes(&made(ImageTree::cpio)?),
+        Form::Fsspec => out.bytes(&encode(ImageTree::fsspec)?),
+        Form::Cpio => out.bytes(&encode(ImageTree::cpio)?),
         Form::Plain if request.copy_to.is_some() => Ok(()),
         _ => each(out, pruned.image.entries().map(|(path, _)| path), end),
     }
@@ -62,7 +61,7 @@ fn absent(absent: &Absent) -> Vec<u8> {
     [&absent.name[..], b": ", &bstr::join(" ", &absent.modules), device, b"\n"].concat()
 }
 
-/// `FILE: MODULE... [DRIVER...]`; a dash where there is nobody.
+/// `FILE: MODULE... [DRIVER...]`, with a dash for an empty list.
 fn owner(owner: &Owner) -> Vec<u8> {
     let list = |names: &[BString]| if names.is_empty() { b"-".to_vec() } else { bstr::join(" ", names) };
     let mut line = [&owner.path[..], b": ", &list(&owner.modules)].concat();

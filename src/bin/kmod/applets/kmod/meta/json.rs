@@ -1,6 +1,6 @@
-//! `kmod meta show|lookup|verify --json`: the modules of a meta.pb, those for a device, what is wrong with it.
+//! `kmod meta show|lookup|verify --json`: the modules of a meta.pb, the modules for a device, or the defects of the file.
 //!
-//! Owns the form, one format a task.
+//! This module owns the form of the documents, one format per task.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,20 +13,20 @@ use crate::output::json::{self, Format, List, Object, failure};
 use crate::report::meta::flaw;
 use crate::report::{Outcome, Reason, Report};
 
-/// Writes the document about what `work` tells.
-pub fn answer(task: Task, report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
+/// Writes the document about what `work` shows.
+pub fn write(task: Task, report: &Report, work: impl FnOnce(&mut dyn View) -> Outcome) -> Outcome {
     let format = match task {
         Task::Show => Format { name: "meta_show", list: "modules" },
         Task::Lookup => Format { name: "meta_lookup", list: "requests" },
         Task::Verify => Format { name: "meta_verify", list: "flaws" },
     };
-    json::answer(format, report, |list| work(list))
+    json::write(format, report, |list| work(list))
 }
 
 impl View for List {
     fn begin(&mut self, file: &Path, release: Option<&[u8]>) {
         let file = Object::new().text("file", file.as_os_str().as_bytes());
-        self.beside(file.maybe_text("release", release));
+        self.add_members(file.maybe_text("release", release));
     }
 
     fn module(&mut self, module: &ListedModule<'_>) -> Outcome {
@@ -44,10 +44,10 @@ impl View for List {
     }
 
     fn found(&mut self, modalias: &OsStr, modules: &[DeviceModule]) -> Outcome {
-        let served =
-            |served: &DeviceModule| Object::new().text("name", &served.name).set("builtin", served.builtin);
+        let object =
+            |module: &DeviceModule| Object::new().text("name", &module.name).set("builtin", module.builtin);
         let request =
-            Object::new().text("operand", modalias.as_bytes()).objects("modules", modules.iter().map(served));
+            Object::new().text("operand", modalias.as_bytes()).objects("modules", modules.iter().map(object));
         self.push(if modules.is_empty() {
             request.object("error", failure(Reason::NoDriver))
         } else {
@@ -55,17 +55,17 @@ impl View for List {
         })
     }
 
-    fn flaw(&mut self, wrong: &Flaw) -> Outcome {
-        let text = flaw(wrong);
-        let object = Object::new().set("kind", kind(wrong)).text("text", &text);
-        self.push(match module(wrong) {
+    fn flaw(&mut self, found: &Flaw) -> Outcome {
+        let text = flaw(found);
+        let object = Object::new().set("kind", kind(found)).text("text", &text);
+        self.push(match module(found) {
             Some(module) => object.text("module", module),
             None => object,
         })
     }
 }
 
-/// The word for a flaw.
+/// Returns the word for a defect.
 const fn kind(flaw: &Flaw) -> &'static str {
     match flaw {
         Flaw::Nameless(_) => "nameless",
@@ -82,11 +82,11 @@ const fn kind(flaw: &Flaw) -> &'static str {
         Flaw::Order(_) => "order",
         Flaw::Pattern { .. } => "pattern",
         Flaw::Release { .. } => "release",
-        Flaw::Unanswered { .. } => "unanswered",
+        Flaw::NotFound { .. } => "unanswered",
     }
 }
 
-/// The module that it is about, if it is one.
+/// Returns the module that a defect is about, if there is one.
 fn module(flaw: &Flaw) -> Option<&[u8]> {
     match flaw {
         Flaw::Twice(module)
@@ -97,7 +97,7 @@ fn module(flaw: &Flaw) -> Option<&[u8]> {
         | Flaw::NoSuchModule { module, .. }
         | Flaw::Path { module, .. }
         | Flaw::Depends { module, .. }
-        | Flaw::Unanswered { module, .. } => Some(module),
+        | Flaw::NotFound { module, .. } => Some(module),
         Flaw::Nameless(_)
         | Flaw::Cycle(_)
         | Flaw::Tree(..)

@@ -1,4 +1,4 @@
-//! `kmod meta`: makes, shows, searches and checks a meta.pb.
+//! `kmod meta`: builds, shows, searches and checks a meta.pb.
 
 mod json;
 mod text;
@@ -27,44 +27,45 @@ use crate::report::{self, Exit, Level, Outcome, Report};
 pub fn command() -> Command {
     let usage = "kmod meta build [OPTIONS] [RELEASE]\n       kmod meta show [OPTIONS] [RELEASE]\n       \
                  kmod meta lookup [OPTIONS] MODALIAS...\n       kmod meta verify [OPTIONS] [RELEASE]";
-    let meta = "Use this meta.pb [default: that of the module directory, or of the one above]";
-    let output = "Of build: write to FILE, or - [default: meta.pb in the module directory]";
-    options::table("meta", "Make, show, search and check the meta.pb of image-based systems", usage)
+    let meta = "Use this meta.pb [default: the one in the module directory, or in its parent]";
+    let output = "Write to FILE, or - for standard output (with build) [default: in the module directory]";
+    options::table("meta", "Build, show, search and check a meta.pb", usage)
         .args(own_options::target())
         .args([options::meta().help(meta), value(Some('o'), "output", "FILE", output), options::json()])
         .args(options::syslog_and_verbose())
         .arg(options::help())
         .after_help(
-            "build makes the file of the modules themselves, show prints what is in it, lookup prints the modules for \
-             a device, and verify says what is wrong with it, by itself and against the modules. RELEASE is the same as \
-             --set-version RELEASE.",
+            "Commands:\n  build   Read the modules and write their meta.pb\n  show    Print the contents of a meta.pb\n  \
+             lookup  Print the modules for a device\n  \
+             verify  Check a meta.pb, by itself and against the modules\n\n\
+             The operand RELEASE is the same as --set-version RELEASE.",
         )
 }
 
-/// A question about a file.
+/// A task that reads a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// What is in it.
+    /// Print the contents.
     Show,
-    /// Which modules are for a device.
+    /// Print the modules for a device.
     Lookup,
-    /// What is wrong with it.
+    /// Print the defects.
     Verify,
 }
 
-/// What is shown of the answer.
+/// Shows the result of a task: as text, or in a document.
 pub trait View {
-    /// Which file it is, and of which kernel.
+    /// Called first, with the path of the file and the kernel's release, if the file contains it.
     fn begin(&mut self, file: &Path, release: Option<&[u8]>);
-    /// One of its modules.
+    /// Shows a module of the file.
     fn module(&mut self, module: &ListedModule<'_>) -> Outcome;
-    /// The modules for a device.
+    /// Shows the modules for a device.
     fn found(&mut self, modalias: &OsStr, modules: &[DeviceModule]) -> Outcome;
-    /// Something that is wrong.
+    /// Shows a defect of the file.
     fn flaw(&mut self, flaw: &Flaw) -> Outcome;
 }
 
-/// The options, as typed.
+/// The values of the options.
 #[derive(Default)]
 struct Settings {
     target: Target,
@@ -85,7 +86,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What makes no sense for a task; `None` is that of making a file.
+    /// Checks that the options are valid for a task; `None` stands for `build`.
     fn check(&self, task: Option<Task>, report: &Report) -> Outcome {
         match task {
             None if self.json => Err(report.not_with("--json", "build")),
@@ -138,7 +139,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     match task {
         None => build(&settings, &report),
         Some(task) if settings.json => {
-            json::answer(task, &report, |view| work(task, &settings, &operands, &report, view))
+            json::write(task, &report, |view| work(task, &settings, &operands, &report, view))
         }
         Some(task) => {
             let mut out = Out::open();
@@ -155,28 +156,25 @@ fn help(invocation: &Invocation) -> Outcome {
     Err(Exit::Failure)
 }
 
-/// The bytes of the file as they would be if it were made now, of the modules in `dir`.
-fn made(settings: &Settings, dir: &Path, release: &OsStr, report: &Report) -> Result<Vec<u8>, Exit> {
+/// Returns the contents of the file, built from the modules in `dir`.
+fn build_bytes(settings: &Settings, dir: &Path, release: &OsStr, report: &Report) -> Result<Vec<u8>, Exit> {
     let progress = Progress::new("kmod: reading modules");
     let sink = Sink::new({
         let report = report.clone();
         move |notice| {
-            if !progress.takes(notice) {
+            if !progress.handle(notice) {
                 report.library(notice);
             }
         }
     });
-    let config = op::DepmodOptions {
-        depmod: depmod_config(&settings.target.config, &sink),
-        ..op::DepmodOptions::default()
-    };
+    let options = op::DepmodOptions::new().config(depmod_config(&settings.target.config, &sink));
     let tree = op::ModuleTree { dir, out: dir, release: release.as_bytes(), given: None };
-    op::meta(&tree, &config, &sink).map_err(|failure| report.no_output(dir, &failure))
+    op::meta(&tree, &options, &sink).map_err(|failure| report.no_output(dir, &failure))
 }
 
 fn build(settings: &Settings, report: &Report) -> Outcome {
     let dir = settings.module_dir(report)?;
-    let bytes = made(settings, &dir, &settings.release(report)?, report)?;
+    let bytes = build_bytes(settings, &dir, &settings.release(report)?, report)?;
     let path = settings.output.clone().unwrap_or_else(|| path_in(&dir));
     if path == Path::new("-") {
         let mut out = Out::open();
@@ -216,7 +214,7 @@ fn lookup(
 ) -> Outcome {
     let mut outcome = Ok(());
     for modalias in modaliases {
-        let found = file.serving(modalias.as_bytes()).map_err(unusable)?;
+        let found = file.modules_for(modalias.as_bytes()).map_err(unusable)?;
         view.found(modalias, &found)?;
         if found.is_empty() {
             outcome = Err(report.no_module_for(modalias));
@@ -233,14 +231,14 @@ fn verify(
     view: &mut dyn View,
 ) -> Outcome {
     let mut flaws = file.flaws().map_err(unusable)?;
-    // Positions that are wrong would mislead the comparison.
+    // With invalid positions, a comparison would be meaningless.
     if flaws.is_empty() {
-        let made = match file.found_above() {
-            // The modules of every kernel there, and so of no release.
-            Some(above) => made(settings, above, OsStr::new(""), report),
-            None => made(settings, &settings.module_dir(report)?, &settings.release(report)?, report),
+        let expected = match file.found_above() {
+            // The file contains the modules of all kernels in that directory, so there is no single release.
+            Some(above) => build_bytes(settings, above, OsStr::new(""), report),
+            None => build_bytes(settings, &settings.module_dir(report)?, &settings.release(report)?, report),
         };
-        flaws = file.differences(made?).map_err(unusable)?;
+        flaws = file.differences(expected?).map_err(unusable)?;
     }
     flaws.iter().try_for_each(|flaw| view.flaw(flaw))?;
     if flaws.is_empty() { Ok(()) } else { Err(Exit::Failure) }

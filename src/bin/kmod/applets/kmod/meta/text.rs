@@ -1,4 +1,4 @@
-//! What `kmod meta` answers as text.
+//! The output of `kmod meta` as text.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -17,17 +17,17 @@ impl View for Out {
         self.bytes(&module(listed))
     }
 
-    /// A line for each.
+    /// Prints one line per module.
     fn found(&mut self, _: &OsStr, modules: &[DeviceModule]) -> Outcome {
-        modules.iter().try_for_each(|served| self.bytes(&[served.name.as_slice(), b"\n"].concat()))
+        modules.iter().try_for_each(|module| self.bytes(&[module.name.as_slice(), b"\n"].concat()))
     }
 
-    fn flaw(&mut self, wrong: &Flaw) -> Outcome {
-        self.bytes(&[flaw(wrong).as_slice(), b"\n"].concat())
+    fn flaw(&mut self, found: &Flaw) -> Outcome {
+        self.bytes(&[flaw(found).as_slice(), b"\n"].concat())
     }
 }
 
-/// A module: name, file, what it needs; below it the rest, a line each.
+/// Returns the lines for a module: name, file and dependencies, followed by one indented line for each other item.
 fn module(module: &ListedModule<'_>) -> Vec<u8> {
     let path = if module.path.is_empty() { &b"(built in)"[..] } else { module.path };
     let mut out = [&module.name[..], b" ", path].concat();

@@ -6,23 +6,24 @@ use std::thread;
 
 use bstr::BString;
 
-use super::{InFlight, Shared};
+use super::{Insertions, Shared};
 use crate::ops::ModuleError;
 use crate::ops::insert::Insertion;
 use crate::ops::probe::{StepOutcome, StepResult};
 
-/// One caller works, seven wait for it and get its result, whatever that is.
-fn eight(answer: &StepResult) -> (usize, usize, usize) {
-    let (in_flight, module) = (InFlight::default(), BString::from("m"));
+/// Starts eight callers: one does the work, and seven wait for it and get its result. Returns how many did the work, how
+/// many got the result of another, and how many got its error.
+fn eight_callers(answer: &StepResult) -> (usize, usize, usize) {
+    let (insertions, module) = (Insertions::default(), BString::from("m"));
     let [began, worked, others, failed] = [const { AtomicUsize::new(0) }; 4];
     let barrier = Barrier::new(8);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 barrier.wait();
-                let shared = in_flight.share(&module, || {
+                let shared = insertions.share(&module, || {
                     began.fetch_add(1, Ordering::Relaxed);
-                    while in_flight.waiting_for(&module) < 7 {
+                    while insertions.waiting_for(&module) < 7 {
                         thread::yield_now();
                     }
                     answer.clone()
@@ -42,57 +43,57 @@ fn eight(answer: &StepResult) -> (usize, usize, usize) {
 }
 
 #[test]
-fn a_caller_that_comes_meanwhile_gets_the_same_answer() {
+fn waiting_callers_get_the_same_result() {
     for done in [
         StepOutcome::Inserted(Insertion::Direct),
         StepOutcome::Loaded,
         StepOutcome::Installed,
         StepOutcome::BuiltIn,
     ] {
-        assert_eq!(eight(&Ok(done)), (1, 7, 0));
+        assert_eq!(eight_callers(&Ok(done)), (1, 7, 0));
     }
     assert_eq!(
-        eight(&Err(ModuleError::Kernel { errno: libc::ENODEV, module: "m".into(), path: None })),
+        eight_callers(&Err(ModuleError::Kernel { errno: libc::ENODEV, module: "m".into(), path: None })),
         (0, 0, 8)
     );
 }
 
 #[test]
-fn a_caller_that_comes_later_begins_a_new_attempt() {
-    let (in_flight, module) = (InFlight::default(), BString::from("m"));
+fn a_later_caller_begins_a_new_attempt() {
+    let (insertions, module) = (Insertions::default(), BString::from("m"));
     for _ in 0..2 {
         assert_eq!(
-            in_flight.share(&module, || Ok(StepOutcome::Loaded)).ok(),
+            insertions.share(&module, || Ok(StepOutcome::Loaded)).ok(),
             Some(Shared::Own(StepOutcome::Loaded))
         );
     }
     let refusal = ModuleError::NotFound { name: module.clone() };
-    assert!(in_flight.share(&module, || Err(refusal)).is_err());
+    assert!(insertions.share(&module, || Err(refusal)).is_err());
     assert_eq!(
-        in_flight.share(&module, || Ok(StepOutcome::Loaded)).ok(),
+        insertions.share(&module, || Ok(StepOutcome::Loaded)).ok(),
         Some(Shared::Own(StepOutcome::Loaded))
     );
 }
 
 /// A panic in one thread does not leave others waiting forever.
 #[test]
-fn an_abandoned_insertion_is_taken_up() {
-    let (in_flight, module) = (InFlight::default(), BString::from("m"));
+fn an_abandoned_insertion_is_repeated() {
+    let (insertions, module) = (Insertions::default(), BString::from("m"));
     thread::scope(|scope| {
         let first = scope.spawn(|| {
-            let _ = in_flight.share(&module, || -> StepResult {
-                while in_flight.waiting_for(&module) < 1 {
+            let _ = insertions.share(&module, || -> StepResult {
+                while insertions.waiting_for(&module) < 1 {
                     thread::yield_now();
                 }
                 panic!("on purpose")
             });
         });
         let second = scope.spawn(|| {
-            while first_has_not_begun(&in_flight, &module) {
+            while first_has_not_begun(&insertions, &module) {
                 thread::yield_now();
             }
             matches!(
-                in_flight.share(&module, || Ok(StepOutcome::Loaded)),
+                insertions.share(&module, || Ok(StepOutcome::Loaded)),
                 Ok(Shared::Own(StepOutcome::Loaded))
             )
         });
@@ -101,6 +102,6 @@ fn an_abandoned_insertion_is_taken_up() {
     });
 }
 
-fn first_has_not_begun(in_flight: &InFlight, module: &BString) -> bool {
-    !in_flight.is_open(module)
+fn first_has_not_begun(insertions: &Insertions, module: &BString) -> bool {
+    !insertions.is_running(module)
 }

@@ -16,8 +16,8 @@ use crate::ops::ModuleError;
 
 /// The insertions in progress.
 #[derive(Debug, Default)]
-pub(super) struct InFlight {
-    open: Mutex<HashMap<BString, Arc<Attempt>>>,
+pub(super) struct Insertions {
+    attempts: Mutex<HashMap<BString, Arc<Attempt>>>,
 }
 
 #[derive(Debug, Default)]
@@ -29,8 +29,8 @@ struct Attempt {
 #[derive(Debug, Default, Clone)]
 enum Progress {
     #[default]
-    Open,
-    Over(StepResult),
+    Running,
+    Finished(StepResult),
     /// The caller that began it panicked.
     Abandoned,
 }
@@ -45,14 +45,14 @@ pub(super) enum Shared {
 }
 
 /// Held by the caller that does the work; ends the attempt even if the caller panics.
-struct Lead<'f> {
-    in_flight: &'f InFlight,
+struct Leader<'f> {
+    insertions: &'f Insertions,
     module: &'f BString,
     attempt: Arc<Attempt>,
     progress: Progress,
 }
 
-impl InFlight {
+impl Insertions {
     /// Does `work` for the module, or waits for the caller that is doing it.
     pub(super) fn share(
         &self,
@@ -62,9 +62,9 @@ impl InFlight {
         loop {
             let (attempt, begun) = self.join(module);
             if begun {
-                let mut lead = Lead { in_flight: self, module, attempt, progress: Progress::Abandoned };
+                let mut lead = Leader { insertions: self, module, attempt, progress: Progress::Abandoned };
                 let result = work();
-                lead.progress = Progress::Over(result.clone());
+                lead.progress = Progress::Finished(result.clone());
                 return result.map(Shared::Own);
             }
             if let Some(result) = attempt.wait() {
@@ -75,7 +75,7 @@ impl InFlight {
 
     /// Returns the attempt for a module, and whether this call begins it.
     fn join(&self, module: &BString) -> (Arc<Attempt>, bool) {
-        match self.open.lock().entry(module.clone()) {
+        match self.attempts.lock().entry(module.clone()) {
             Entry::Occupied(entry) => (entry.get().clone(), false),
             Entry::Vacant(entry) => (entry.insert(Arc::default()).clone(), true),
         }
@@ -84,15 +84,15 @@ impl InFlight {
     /// Returns the number of callers that wait for a module.
     #[cfg(test)]
     pub(super) fn waiting_for(&self, module: &BString) -> usize {
-        // One is the map's, one the leader's, one is made here.
-        let attempt = self.open.lock().get(module).cloned();
+        // The map, the caller that does the work and this function hold one reference each.
+        let attempt = self.attempts.lock().get(module).cloned();
         attempt.map_or(0, |attempt| Arc::strong_count(&attempt).saturating_sub(3))
     }
 
     /// Whether a module is being inserted.
     #[cfg(test)]
-    pub(super) fn is_open(&self, module: &BString) -> bool {
-        self.open.lock().contains_key(module)
+    pub(super) fn is_running(&self, module: &BString) -> bool {
+        self.attempts.lock().contains_key(module)
     }
 }
 
@@ -102,23 +102,23 @@ impl Attempt {
         let mut progress = self.progress.lock();
         loop {
             match &*progress {
-                Progress::Open => progress = self.changed.wait(progress),
-                Progress::Over(result) => return Some(result.clone()),
+                Progress::Running => progress = self.changed.wait(progress),
+                Progress::Finished(result) => return Some(result.clone()),
                 Progress::Abandoned => return None,
             }
         }
     }
 }
 
-impl Drop for Lead<'_> {
+impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        // A caller that comes from here on begins a new attempt, and finds the module loaded.
-        self.in_flight.open.lock().remove(self.module);
+        // Callers that arrive from now on begin a new attempt, and find the module loaded.
+        self.insertions.attempts.lock().remove(self.module);
         *self.attempt.progress.lock() = self.progress.clone();
         self.attempt.changed.notify_all();
     }
 }
 
 #[cfg(test)]
-#[path = "in_flight_tests.rs"]
+#[path = "insertions_tests.rs"]
 mod tests;
