@@ -1,7 +1,7 @@
 //! Reading files with a size limit, whole or in ranges.
 //!
-//! Owns the decision what may be read: regular files, and /dev/null as an empty one. Anything else, such as a FIFO, is an
-//! error at once, whoever holds its other end; only [`read_stream`] waits. Must not interpret what is read.
+//! Owns the decision what may be read: regular files, and /dev/null as an empty one. Anything else, such as a FIFO, causes
+//! an error at once; only [`read_stream`] waits for data. Must not interpret what is read.
 //!
 //! Uses open and fstat rather than a stat of the path: it needs one lookup, is free of races, and goes through `open`,
 //! which preloaded shims that redirect paths intercept.
@@ -41,8 +41,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     read().map_err(Error::at(path))?.ok_or_else(|| too_large(path))
 }
 
-/// Reads a file that may also be a pipe or a device, to its end. For lists that only a command line can name, where a
-/// shell may put a pipe.
+/// Reads a file that may also be a pipe or a device, to its end. For lists that are named on the command line, where the
+/// shell can substitute a pipe.
 ///
 /// Errors: those of open and read; [`FormatKind::Limit`] above [`MAX_FILE_SIZE`] bytes.
 pub fn read_stream(path: &Path) -> Result<Vec<u8>> {
@@ -63,7 +63,7 @@ fn not_regular() -> FormatError {
     FormatError::new(FormatKind::Unsupported, "not a regular file")
 }
 
-/// Checks that a file is regular, or /dev/null, to which links mask files of the configuration.
+/// Checks that a file is regular, or /dev/null, because links to it mask configuration files.
 fn only_readable(metadata: &Metadata) -> Result<(), Cause> {
     if metadata.is_dir() {
         return Err(io::Error::from_raw_os_error(libc::EISDIR).into());
@@ -113,7 +113,7 @@ pub fn read_text(path: &Path) -> Result<Vec<u8>> {
             if append_first(&file, bytes.len() as u64, room, &mut bytes)? < room {
                 return Ok(Some(bytes));
             }
-            // A device may never come to an end. A regular file of this length is rare enough to ask.
+            // A device may have no end. A text file longer than a page is rare, so it is checked only here.
             only_readable(&file.metadata()?)?;
         }
         Ok(None)
@@ -253,7 +253,7 @@ pub fn open_beginning(path: &Path, len: usize) -> Result<(OpenFile, u64, Vec<u8>
     Ok((OpenFile(file), size, bytes))
 }
 
-/// Opens `path` and reads its first `len` bytes, or as many as it has.
+/// Opens `path` and reads its first `len` bytes, or fewer if it is shorter.
 ///
 /// Errors: those of open and pread; unsupported for a pipe.
 pub fn open_head(path: &Path, len: usize) -> Result<(OpenFile, Vec<u8>), Cause> {

@@ -22,7 +22,8 @@ fuzz_target!(|data: &[u8]| {
             }
         } else if let Some(path) = name::tidy(line) {
             files.push(path.clone());
-            catalogue.insert(path, CatalogueNode::File { source: line.into(), size: 1, alternatives: Vec::new() });
+            catalogue
+                .insert(path, CatalogueNode::File { source: line.into(), size: 1, alternatives: Vec::new() });
         }
     }
     for link in &whence.links {
@@ -59,8 +60,10 @@ fn lead_outward(catalogue: &mut Catalogue, files: &mut Vec<BString>) {
             0 => {
                 let inside = BString::from([&link[..], b"/x"].concat());
                 files.push(inside.clone());
-                catalogue
-                    .insert(inside, CatalogueNode::File { source: "x".into(), size: 1, alternatives: Vec::new() });
+                catalogue.insert(
+                    inside,
+                    CatalogueNode::File { source: "x".into(), size: 1, alternatives: Vec::new() },
+                );
                 None
             }
             1 => Some(CatalogueNode::Link("x".into())),

@@ -75,7 +75,7 @@ impl Chosen<'_> {
             match found {
                 TreeEntry::File(path) => self.offer(path),
                 TreeEntry::Other(path, mode) => {
-                    notify(sink, DepmodNotice::UnsupportedFileType { path, mode })
+                    notify(sink, DepmodNotice::UnsupportedFileType { path, mode });
                 }
                 TreeEntry::Error(error) if error.is_shortage() => return Err(error),
                 TreeEntry::Error(error) => notify(sink, DepmodNotice::EntryUnreadable(error)),

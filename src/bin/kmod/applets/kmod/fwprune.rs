@@ -59,9 +59,9 @@ pub fn command() -> Command {
 /// Runs `kmod fwprune`.
 pub fn run(invocation: &Invocation) -> Outcome {
     let report = Report::new(invocation.tool, Level::Warning);
-    let args = go_flags(&invocation.command, &invocation.args);
+    let arguments = go_flags(&invocation.command, &invocation.args);
     let mut flags = Flags::default();
-    let mut argv = Options::over(invocation, &args);
+    let mut argv = Options::over(invocation, &arguments);
     while let Some(option) = argv.next()? {
         flags.take(option.id, option.value.unwrap_or_default(), &report)?;
     }

@@ -24,8 +24,8 @@ Commands:
   prune    Print the paths in an image with just these files and links, or copy the image (--copy-to)
 
 MODULE is the name of a module, an alias, a pattern of names, or @FILE for a file with one of these per line. The hard, \
-soft and weak dependencies of a module are selected with it. All modules are selected if MODULE, --for-devices and \
---loaded are absent. Firmware is looked for in lib/firmware below ROOT.
+soft and weak dependencies of a module are selected with it. Without MODULE, --for-devices and --loaded, all modules \
+are selected. Firmware is looked for in lib/firmware below ROOT.
 
 Formats:
   plain   one line for each path or name
