@@ -46,6 +46,8 @@ pub(crate) struct File {
 
 /// Stands for the library in paths of the program.
 const LIBRARY: &str = "oxmod";
+/// The types of the standard library that need random bytes of the kernel. clippy.toml refuses them too, but not in `sys`.
+const RANDOM: [&str; 3] = ["HashMap", "HashSet", "RandomState"];
 /// Stands before paths from the root of the own crate.
 const ROOT: &str = "crate";
 
@@ -162,6 +164,10 @@ impl File {
             }
         }
         reader.visit_file(&syntax);
+        let of_std = reader.file.paths.iter().filter(|path| path.first().is_some_and(|first| first == "std"));
+        let random = of_std.flatten().filter_map(|segment| RANDOM.into_iter().find(|name| name == segment));
+        let random: Vec<_> = random.collect();
+        reader.file.reserved.extend(random);
         reader.file
     }
 }

@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use super::imports::{Crate, Import};
 
 /// The vocabulary of the library, which everything above it may use.
-const VOCABULARY: [&str; 10] =
-    ["errno", "error", "graph", "lock", "memory", "name", "notice", "number", "path_walk", "text"];
+const VOCABULARY: [&str; 11] =
+    ["errno", "error", "graph", "hash", "lock", "memory", "name", "notice", "number", "path_walk", "text"];
 /// The part of it that does without any knowledge of modules.
 const BASICS: [&str; 4] = ["error", "lock", "memory", "path_walk"];
 /// The formats that other formats may use.
 const SHARED_FORMATS: [&str; 2] = ["source", "varint"];
 /// The parts of `sys` that have to do with the process itself, and who uses them.
 const OF_PROCESS: [(&str, &[&str]); 3] = [
-    ("report", &["memory", "stdio", "syslog"]),
+    ("report", &["memory", "stdio", "stopwatch", "syslog"]),
     ("output", &["stdio"]),
     ("cli", &["environment", "host", "stdio"]),
 ];

@@ -51,7 +51,7 @@ fn modules_do_not_import_each_other() {
 }
 
 /// Unsafe code is for `sys` alone; standard output has one way out of the program, and messages another; an exit code is
-/// returned.
+/// returned; no hash table takes random bytes from the kernel.
 #[test]
 fn reserved_words_stay_where_they_belong() {
     passes(&reserved(&library(), &["sys"]));

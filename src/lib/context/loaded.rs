@@ -4,7 +4,7 @@
 //! afterwards: a module may be gone by then, so each number is a result of its own. This module must not
 //! print. Contract: kmod's list of loaded modules, where a missing number is not an error.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -72,7 +72,7 @@ pub fn list() -> Result<Vec<LoadedModule>> {
 /// newest module first: a module that is loaded between two reads moves the last entries of one page into
 /// the next.
 fn entries(table: &[u8]) -> Vec<Entry<'_>> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     table.lines().filter_map(entry).filter(|entry| seen.insert(entry.name)).collect()
 }
 

@@ -1,12 +1,14 @@
 //! Trying again until something outside of this process has changed.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::stopwatch::Stopwatch;
 
 /// The time since the first try, and the pauses between tries.
 #[derive(Debug)]
 pub struct Retry {
-    begun: Instant,
+    start: Stopwatch,
     patience: Duration,
     pause: Duration,
     longest: Duration,
@@ -16,12 +18,12 @@ impl Retry {
     /// Starts the clock. Tries may go on for `patience`. The first pause is `first`; each one is twice as long as the one
     /// before, but not longer than `longest`.
     pub fn new(patience: Duration, first: Duration, longest: Duration) -> Self {
-        Self { begun: Instant::now(), patience, pause: first, longest }
+        Self { start: Stopwatch::start(), patience, pause: first, longest }
     }
 
     /// The time since the start.
     pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.start.elapsed()
     }
 
     /// Sleeps before the next try; `false`, without sleeping, once the patience is over.

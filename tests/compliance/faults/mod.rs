@@ -7,6 +7,7 @@ mod environment;
 mod indexes;
 mod insert;
 mod limits;
+mod randomness;
 mod remove;
 
 use std::ffi::CStr;

@@ -1,11 +1,15 @@
 //! A progress bar for long work. Nothing is shown if standard error is not a terminal, or if the work is done within a
 //! second.
+//!
+//! The crate indicatif is not used: its bars hold a hash table of the standard library, which needs random bytes of the
+//! kernel, and depmod must do without.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use oxmod::lock::Mutex;
 use oxmod::notice::{DepmodNotice, Notice};
+use oxmod::sys::stdio;
+use oxmod::sys::stopwatch::Stopwatch;
 
 /// The time after which the bar is drawn.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -13,43 +17,94 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A progress bar that is drawn after [`PATIENCE`].
 pub struct Progress {
     what: &'static str,
-    /// Measures the time since it was created; hidden at first.
-    bar: ProgressBar,
-    drawn: OnceLock<()>,
+    start: Stopwatch,
+    on_terminal: bool,
+    /// The percentage that was drawn last; `None` if there is no bar.
+    drawn: Mutex<Option<u64>>,
 }
 
 impl Progress {
     /// Starts to measure the time; `what` is printed before the bar.
     pub fn new(what: &'static str) -> Self {
-        Self { what, bar: ProgressBar::hidden(), drawn: OnceLock::new() }
+        let on_terminal = stdio::stderr_columns().is_some();
+        Self { what, start: Stopwatch::start(), on_terminal, drawn: Mutex::default() }
     }
 
     /// Takes a notice of progress; returns `false` for any other.
     pub fn takes(&self, notice: &Notice) -> bool {
         let Notice::Depmod(DepmodNotice::Progress { done, total }) = notice else { return false };
-        self.show(*done, *total);
+        if self.on_terminal {
+            self.show(*done, *total);
+        }
         true
     }
 
     /// Shows `done` bytes of `total`; removes the bar when all are done.
     fn show(&self, done: u64, total: u64) {
-        let drawn = self.drawn.get().is_some();
-        if done < total && (drawn || self.bar.elapsed() >= PATIENCE) {
-            self.drawn.get_or_init(|| self.draw(total));
-            self.bar.set_position(done);
-        } else if drawn {
-            self.bar.finish_and_clear();
+        let mut drawn = self.drawn.lock();
+        if done >= total {
+            if drawn.take().is_some() {
+                draw("");
+            }
+            return;
+        }
+        let elapsed = self.start.elapsed();
+        let percent = share(done, total, 100);
+        if *drawn != Some(percent) && (drawn.is_some() || elapsed >= PATIENCE) {
+            *drawn = Some(percent);
+            draw(&line(self.what, done, total, elapsed, columns()));
         }
     }
+}
 
-    /// Draws the bar from now on; it stays hidden if standard error is not a terminal.
-    fn draw(&self, total: u64) {
-        let style =
-            ProgressStyle::with_template("{msg} [{wide_bar}] {percent}% of {total_bytes}, {eta} left");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
-        self.bar.set_style(style);
-        self.bar.set_message(self.what);
-        self.bar.set_length(total);
-        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+/// The columns that a line may fill: all but the last one, after which some terminals begin a new line.
+fn columns() -> usize {
+    stdio::stderr_columns().unwrap_or_default().saturating_sub(1)
+}
+
+/// Replaces the current line of the terminal. A failure does no harm.
+fn draw(line: &str) {
+    let columns = columns();
+    let end = if line.is_empty() { "\r" } else { "" };
+    let _ = stdio::write_stderr(format!("\r{line:columns$.columns$}{end}").as_bytes());
+}
+
+/// Returns the line that shows `done` bytes of `total`, which fills `columns`.
+fn line(what: &str, done: u64, total: u64, elapsed: Duration, columns: usize) -> String {
+    let percent = share(done, total, 100);
+    let tenths = share(total, 1 << 20, 10);
+    let left = share(total - done, done, elapsed.as_secs());
+    let end = format!("{percent}% of {}.{} MiB, {left}s left", tenths / 10, tenths % 10);
+    let width = columns.saturating_sub(what.len() + end.len() + " [] ".len());
+    let filled = usize::try_from(share(done, total, width as u64)).unwrap_or(width);
+    let bar = "=".repeat(filled) + ">";
+    format!("{what} [{bar:width$.width$}] {end}")
+}
+
+/// Returns `part / whole * of`, rounded down; zero if `whole` is.
+fn share(part: u64, whole: u64, of: u64) -> u64 {
+    let share = (u128::from(part) * u128::from(of)).checked_div(whole.into()).unwrap_or(0);
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_fills_the_line() {
+        let line = |done, columns| line("reading", done, 200 << 20, Duration::from_secs(9), columns);
+        assert_eq!(line(100 << 20, 50), "reading [=======>      ] 50% of 200.0 MiB, 9s left");
+        assert_eq!(line(0, 50), "reading [>              ] 0% of 200.0 MiB, 0s left");
+        assert_eq!(line((200 << 20) - 1, 50), "reading [=============>] 99% of 200.0 MiB, 0s left");
+        // Where there is no room, the bar is left out.
+        assert_eq!(line(1 << 20, 20), "reading [] 0% of 200.0 MiB, 1791s left");
+    }
+
+    #[test]
+    fn shares_do_not_overflow() {
+        assert_eq!(share(1, 0, 100), 0);
+        assert_eq!(share(u64::MAX, u64::MAX, 100), 100);
+        assert_eq!(share(u64::MAX, 1, 100), u64::MAX);
     }
 }

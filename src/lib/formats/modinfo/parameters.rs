@@ -3,9 +3,8 @@
 //! Owns the merging. Must not format or print. As in kmod, a later description or type of a parameter replaces an
 //! earlier one, and the parameters are listed in reverse order of their first occurrence.
 
-use indexmap::IndexMap;
-
 use super::strings::Field;
+use crate::hash::IndexMap;
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! for a device that was just added; for an event that the kernel repeats for an existing device, only
 //! after something was reloaded.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ struct State<'m> {
     tasks: VecDeque<Task<'m>>,
     /// The modaliases of events that no worker has begun to serve, each with whether its device is new.
     /// Serving each pair once is enough.
-    waiting: HashSet<(BString, bool)>,
+    waiting: BTreeSet<(BString, bool)>,
     /// Whether a survey is queued and has not begun.
     surveying: bool,
     /// The number of tasks that are being executed.
@@ -62,9 +62,9 @@ struct State<'m> {
     trigger: bool,
     ended: bool,
     /// The devices that are known to exist.
-    known: HashSet<PathBuf>,
+    known: BTreeSet<PathBuf>,
     /// The modules that have failed since the last reload.
-    failed: HashSet<BString>,
+    failed: BTreeSet<BString>,
 }
 
 impl<'m> Queue<'m> {

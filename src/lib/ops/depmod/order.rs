@@ -4,9 +4,9 @@
 //! by bucket, then by name. The hash is Paul Hsieh's `SuperFastHash` with the length as its seed; there
 //! are 512 buckets of modules and 2048 of symbols. modules.order then moves what it lists to the front.
 
-use std::collections::HashMap;
-
 use bstr::ByteSlice;
+
+use crate::hash::IndexMap;
 
 /// Buckets of the module table.
 const MODULE_BUCKETS: u32 = 512;
@@ -68,8 +68,8 @@ fn superfast(key: &[u8]) -> u32 {
 ///
 /// Errors: the number of the last line if it has no newline. The file may be truncated, so none of it is
 /// used.
-pub(super) fn parse_modules_order(text: &[u8]) -> Result<HashMap<&[u8], usize>, usize> {
-    let mut positions = HashMap::new();
+pub(super) fn parse_modules_order(text: &[u8]) -> Result<IndexMap<&[u8], usize>, usize> {
+    let mut positions = IndexMap::default();
     for (at, line) in text.lines_with_terminator().enumerate() {
         let Some(path) = line.strip_suffix(b"\n") else {
             return Err(at + 1);

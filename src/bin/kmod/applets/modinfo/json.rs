@@ -6,8 +6,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use indexmap::IndexMap;
 use oxmod::context::Module;
+use oxmod::hash::IndexMap;
 use oxmod::ops::info::{Field, Info, SIGNATURE_FIELDS, Signature};
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ fn one_field(object: Object, field: &[u8], strings: &[Field<'_>], signature: Opt
 
 /// `fields`, by key, in the order in which keys and values come first. What has a key that is no text stands aside.
 fn fields(object: Object, strings: &[Field<'_>]) -> Object {
-    let mut lists: IndexMap<&str, Vec<&[u8]>> = IndexMap::new();
+    let mut lists: IndexMap<&str, Vec<&[u8]>> = IndexMap::default();
     let mut odd = Vec::new();
     for entry in strings {
         match std::str::from_utf8(entry.key) {
