@@ -110,9 +110,7 @@ impl Info {
 
     /// Returns the parameters, and the strings that should describe one but lack its name.
     pub fn parameters(&self) -> (Parameters<'_>, Vec<Field<'_>>) {
-        let mut parameters = Parameters::default();
-        let bad = self.strings().filter_map(|entry| parameters.take(entry).err()).map(|bad| bad.0).collect();
-        (parameters, bad)
+        Parameters::of(self.strings())
     }
 
     /// Returns the signature, if it was requested and is readable.

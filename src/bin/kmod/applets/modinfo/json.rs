@@ -117,7 +117,7 @@ fn depends(object: Object, strings: &[Field<'_>]) -> Object {
 
 /// `parameters`, in the order of their first appearance.
 fn parameters(query: &Query<'_>, object: Object, info: &Info) -> Object {
-    let known = query.parameters(info);
+    let known = query.parameters(info.strings());
     let mut list: Vec<Object> = known
         .iter()
         .map(|parameter| {

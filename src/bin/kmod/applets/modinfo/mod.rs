@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::Error;
-use oxmod::ops::info::{Info, InfoReader, Parameters, SIGNATURE_FIELDS};
+use oxmod::ops::info::{Field, Info, InfoReader, Parameters, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, value};
@@ -215,9 +215,9 @@ impl Query<'_> {
         read.inspect_err(|error| self.report.unreadable_module(&module.name, error))
     }
 
-    /// The parameters of a module; strings that should describe one and do not are reported.
-    pub fn parameters<'i>(&self, info: &'i Info) -> Parameters<'i> {
-        let (parameters, bad) = info.parameters();
+    /// The parameters among a module's fields; strings that should describe one and do not are reported.
+    pub fn parameters<'i>(&self, fields: impl Iterator<Item = Field<'i>>) -> Parameters<'i> {
+        let (parameters, bad) = Parameters::of(fields);
         for entry in bad {
             self.report.bad_parameter_string(entry.key, entry.value);
         }
