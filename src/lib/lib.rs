@@ -27,6 +27,8 @@ pub mod error;
 pub mod formats;
 pub mod graph;
 #[doc(hidden)]
+pub mod hash;
+#[doc(hidden)]
 pub mod lock;
 mod memory;
 pub mod name;

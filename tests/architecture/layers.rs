@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use super::imports::{Crate, Import};
 
 /// The library's vocabulary, which all other modules may use.
-const VOCABULARY: [&str; 10] =
-    ["errno", "error", "graph", "lock", "memory", "name", "notice", "number", "path_walk", "text"];
+const VOCABULARY: [&str; 11] =
+    ["errno", "error", "graph", "hash", "lock", "memory", "name", "notice", "number", "path_walk", "text"];
 /// The part of the vocabulary that is not about kernel modules.
 const BASICS: [&str; 4] = ["error", "lock", "memory", "path_walk"];
 /// The formats that other formats may use.
 const SHARED_FORMATS: [&str; 2] = ["source", "varint"];
 /// The parts of `sys` that concern the process itself, by the modules of the program that may use them.
 const OF_PROCESS: [(&str, &[&str]); 3] = [
-    ("report", &["environment", "memory", "stdio", "syslog"]),
+    ("report", &["environment", "memory", "stdio", "stopwatch", "syslog"]),
     ("output", &["stdio"]),
     ("cli", &["environment", "host", "stdio"]),
 ];

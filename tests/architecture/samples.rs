@@ -148,6 +148,9 @@ fn restricted_code_is_found() {
         "fn f() { eprintln!(\"x\"); }",
         "fn f() { std::process::exit(1) }",
         "use std::process; fn f() { process::exit(1) }",
+        "use std::collections::{BTreeMap, HashMap};",
+        "use std::collections; fn f() { collections::HashSet::new(); }",
+        "fn f() -> std::hash::RandomState { g() }",
     ] {
         assert_eq!(restricted(&library("ops/probe.rs", text), &["sys"]).len(), 1, "{text}");
     }
@@ -155,6 +158,7 @@ fn restricted_code_is_found() {
         "#[cfg(test)] mod tests { fn f() { unsafe { g() } } }",
         "// unsafe { x }",
         "const X: &str = \"println!\";",
+        "use crate::hash::HashMap;",
     ] {
         assert_eq!(restricted(&library("ops/probe.rs", text), &["sys"]), [""; 0], "{text}");
     }

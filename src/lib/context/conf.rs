@@ -39,7 +39,7 @@ pub struct ConfFiles {
 
 /// Returns the default search path for `leaf`, such as `modprobe.d`, highest priority first.
 pub fn default_dirs(leaf: &str) -> Vec<PathBuf> {
-    DIRS.iter().map(|dir| Path::new(dir).join(leaf)).collect()
+    DIRS.iter().map(|dir| [dir, "/", leaf].concat().into()).collect()
 }
 
 /// Reads the configuration files in these directories, and these files, in the order in which they are to be

@@ -120,15 +120,15 @@ impl Indexes {
     pub(super) fn visit(&self, kind: IndexKind, visit: &mut dyn FnMut(&[u8], &[u8])) {
         let mut visited = 0_usize;
         self.query(kind, |index| {
-            let mut to_skip = visited;
-            index.dump(|key, found| {
-                if to_skip > 0 {
-                    to_skip -= 1;
-                } else {
-                    visited += 1;
+            let (before, mut entries) = (visited, 0);
+            let outcome = index.dump(|key, found| {
+                entries += 1;
+                if entries > before {
                     visit(key, found.value);
                 }
-            })
+            });
+            visited = visited.max(entries);
+            outcome
         });
     }
 

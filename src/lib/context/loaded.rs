@@ -4,7 +4,7 @@
 //! module may have been removed in the meantime, so each number is a separate `Result`. This module must not print.
 //! Contract: kmod's list of loaded modules, where a missing number is not an error.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -71,7 +71,7 @@ pub fn list() -> Result<Vec<LoadedModule>> {
 /// Returns the entries of /proc/modules without repetitions. The kernel returns the table one page at a time, newest
 /// module first: if a module is loaded between two reads, the last entries of one page are repeated on the next.
 fn entries(table: &[u8]) -> Vec<Entry<'_>> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     table.lines().filter_map(entry).filter(|entry| seen.insert(entry.name)).collect()
 }
 

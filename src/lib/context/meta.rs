@@ -4,7 +4,7 @@
 //! damaged parts are treated as absent.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ pub(super) struct MetaBackend {
     /// The lines of modules.dep by position, each generated when it is first used.
     lines: Vec<OnceCell<Vec<u8>>>,
     /// The patterns of each module that has a file, collected when they are first requested by module.
-    aliases: OnceCell<HashMap<u32, Vec<Vec<u8>>>>,
+    aliases: OnceCell<BTreeMap<u32, Vec<Vec<u8>>>>,
     /// modules.builtin.modinfo, read when it is first used.
     builtin_info: OnceCell<Vec<u8>>,
     damaged: Cell<bool>,
@@ -220,7 +220,7 @@ impl Backend for MetaBackend {
     fn strings(&self, name: &[u8]) -> Option<Vec<u8>> {
         let position = self.query(|meta| meta.position(name)).flatten()?;
         let aliases = self.aliases.get_or_init(|| {
-            let mut aliases: HashMap<u32, Vec<Vec<u8>>> = HashMap::new();
+            let mut aliases: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
             let visit = |pattern: &[u8], at| aliases.entry(at).or_default().push(pattern.to_vec());
             self.query(|meta| meta.patterns(Aliases::Loadable, visit));
             aliases

@@ -98,21 +98,15 @@ pub enum ConfigSource {
 }
 
 impl ConfigSource {
-    /// The files and directories to read.
-    fn paths(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Nothing => Vec::new(),
+    /// Reads the configuration, including the modules' own soft and weak dependencies. Returns it with the files and
+    /// directories that it comes from.
+    fn load(&self, lines: impl FnOnce() -> Lines, sink: &Sink) -> (Config, Vec<PathBuf>) {
+        let paths = match self {
+            Self::Nothing => return Default::default(),
             Self::System => conf::default_dirs("modprobe.d"),
             Self::Paths(paths) => paths.clone(),
-        }
-    }
-
-    /// Reads the configuration, including the modules' own soft and weak dependencies.
-    fn load(&self, lines: impl FnOnce() -> Lines, sink: &Sink) -> Config {
-        match self {
-            Self::Nothing => Config::default(),
-            Self::System | Self::Paths(_) => load_config(&lines(), &self.paths(), sink),
-        }
+        };
+        (load_config(&lines(), &paths, sink), paths)
     }
 }
 
@@ -220,9 +214,9 @@ impl Context {
 
     fn over_indexes(dir: PathBuf, source: &ConfigSource, sink: &Sink) -> Self {
         let staged = publish::is_staged(&dir);
-        let config = source.load(|| Lines::Files(module_config_files(&dir, staged)), sink);
+        let (config, paths) = source.load(|| Lines::Files(module_config_files(&dir, staged)), sink);
         let backend = Box::new(Indexes::new(&dir, staged, sink));
-        let sources = Sources { dir: dir.clone(), meta: None, config: source.paths() };
+        let sources = Sources { dir: dir.clone(), meta: None, config: paths };
         Self { dir, config, backend, sources, sink: sink.clone() }
     }
 
@@ -233,8 +227,8 @@ impl Context {
         source: &ConfigSource,
         sink: &Sink,
     ) -> Self {
-        let config = source.load(|| Lines::Meta(place.file.clone(), meta.soft_and_weak()), sink);
-        let sources = Sources { dir, meta: Some(place.file), config: source.paths() };
+        let (config, paths) = source.load(|| Lines::Meta(place.file.clone(), meta.soft_and_weak()), sink);
+        let sources = Sources { dir, meta: Some(place.file), config: paths };
         Self { dir: place.dir, config, backend: Box::new(meta), sources, sink: sink.clone() }
     }
 

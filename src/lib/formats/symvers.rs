@@ -2,10 +2,9 @@
 //!
 //! They show which needed symbols the kernel itself provides. Only depmod's `-e` uses them.
 
-use std::collections::HashMap;
-
 use bstr::{BString, ByteSlice};
 
+use crate::hash::IndexMap;
 use crate::number::{self, Base};
 
 /// Symbols that the kernel or its module loader provides without exporting them.
@@ -14,7 +13,7 @@ const FAKE_SYMBOLS: [&str; 3] = ["__this_module", "_GLOBAL_OFFSET_TABLE_", "TOC.
 /// The names of the symbols and their CRCs (0 if unknown).
 #[derive(Debug, Default, Clone)]
 pub struct KernelSymbols {
-    crcs: HashMap<BString, u64>,
+    crcs: IndexMap<BString, u64>,
     /// Whether CRCs are known, so that versions can be compared.
     pub versions: bool,
 }

@@ -46,6 +46,7 @@ pub struct Info {
     /// The key and the value of the signature in hexadecimal.
     signature_hex: [Vec<u8>; 2],
     build_id: Option<Vec<u8>>,
+    build_id_hex: Vec<u8>,
 }
 
 /// What is read of a module in addition to its strings. The default is nothing.
@@ -91,7 +92,7 @@ impl Info {
         let end = if extras.signature { record.signature() } else { None };
         let info = Self::new(record.modinfo()?.to_vec(), end);
         let build_id = if extras.build_id { record.build_id() } else { None };
-        Some(Self { build_id: build_id.map(<[u8]>::to_vec), ..info })
+        Some(info.with_build_id(build_id.map(<[u8]>::to_vec)))
     }
 
     /// Creates an `Info` from strings that were not read from a module file.
@@ -110,7 +111,11 @@ impl Info {
         let signature = end.and_then(Signature::of_end);
         let signature_hex =
             signature.as_ref().map_or_else(Default::default, |s| [hex(&s.key), hex(&s.signature)]);
-        Self { section, signature, signature_hex, build_id: None }
+        Self { section, signature, signature_hex, ..Self::default() }
+    }
+
+    fn with_build_id(self, build_id: Option<Vec<u8>>) -> Self {
+        Self { build_id_hex: build_id.as_deref().map(hex).unwrap_or_default(), build_id, ..self }
     }
 
     fn read_source(source: &dyn Source, extras: Extras) -> elf::Result<Self> {
@@ -118,7 +123,7 @@ impl Info {
         let section = module.modinfo()?.to_vec();
         let build_id = if extras.build_id { module.build_id()? } else { None };
         let end = if extras.signature { signature_bytes(source)? } else { None };
-        Ok(Self { build_id, ..Self::new(section, end) })
+        Ok(Self::new(section, end).with_build_id(build_id))
     }
 
     /// Returns the strings, in the order of the section.
@@ -128,9 +133,7 @@ impl Info {
 
     /// Returns the parameters, and the strings that should describe one but lack its name.
     pub fn parameters(&self) -> (Parameters<'_>, Vec<Field<'_>>) {
-        let mut parameters = Parameters::default();
-        let bad = self.strings().filter_map(|entry| parameters.take(entry).err()).map(|bad| bad.0).collect();
-        (parameters, bad)
+        Parameters::of(self.strings())
     }
 
     /// Returns the signature, if it was requested and is readable.
@@ -143,8 +146,8 @@ impl Info {
         self.build_id.as_deref()
     }
 
-    /// Returns the fields in order: the strings as in the section, then [`SIGNATURE_FIELDS`] for a signed
-    /// module, key and signature in hexadecimal.
+    /// Returns the fields in order: the strings as in the section, [`BUILD_ID_FIELD`], then [`SIGNATURE_FIELDS`] for a
+    /// signed module. Build id, key and signature are in hexadecimal, and missing unless they were requested.
     pub fn entries(&self) -> impl Iterator<Item = Field<'_>> {
         let [key, value] = &self.signature_hex;
         let fields = self.signature.as_ref().map(|signature| {
@@ -152,7 +155,9 @@ impl Info {
                 [signature.id.as_bytes(), &signature.signer, key, signature.hash.as_bytes(), value];
             SIGNATURE_FIELDS.into_iter().zip(values).map(|(key, value)| Field { key, value })
         });
-        self.strings().chain(fields.into_iter().flatten())
+        let build_id =
+            self.build_id.is_some().then_some(Field { key: BUILD_ID_FIELD, value: &self.build_id_hex });
+        self.strings().chain(build_id).chain(fields.into_iter().flatten())
     }
 }
 

@@ -1,14 +1,14 @@
 //! Checks of a meta.pb: whether it is consistent, and whether it agrees with the modules.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BString, ByteSlice};
-use indexmap::IndexMap;
 
 use crate::error::FormatError;
 use crate::formats::meta::{MetaModule, MetaReader};
 use crate::graph::Graph;
+use crate::hash::IndexMap;
 use crate::name::{self, Element};
 
 pub use crate::formats::meta::Aliases;
@@ -130,7 +130,7 @@ pub fn check(meta: &MetaReader, unindexed: &MetaReader) -> Result<Vec<Flaw>> {
 
 fn names(modules: &[MetaModule<'_>]) -> Vec<Flaw> {
     let mut flaws = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     for (at, module) in modules.iter().enumerate() {
         if module.name.is_empty() {
             flaws.push(Flaw::Nameless(at));
@@ -146,7 +146,7 @@ fn is_index_correct(meta: &MetaReader, unindexed: &MetaReader, modules: &[MetaMo
     if !meta.has_index() {
         return meta.keeps_its_index();
     }
-    let mut first = HashMap::new();
+    let mut first = BTreeMap::new();
     for (at, module) in (0_u32..).zip(modules) {
         first.entry(name::normalize(module.name)).or_insert(at);
         if meta.offset_of(at) != unindexed.offset_of(at) {

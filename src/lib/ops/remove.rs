@@ -4,7 +4,7 @@
 //! side. Which steps follow depends on how each step changed use counts, so there is no plan: the modules
 //! are walked, and an observer is notified. Contract: `modprobe -r` of kmod 34.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
 
@@ -82,7 +82,7 @@ pub fn remove(
     request: RemoveRequest,
     observer: &mut dyn Observer,
 ) -> Result<(), ModuleError> {
-    let mut walk = Walk { context, executor, observer, open: HashSet::new(), tasks: Vec::new() };
+    let mut walk = Walk { context, executor, observer, open: BTreeSet::new(), tasks: Vec::new() };
     walk.tasks.push(Task::Begin(module.clone(), request, Cause::Requested));
     while let Some(task) = walk.tasks.pop() {
         if let Err(error) = walk.take(task) {
@@ -121,7 +121,7 @@ struct Walk<'w> {
     executor: &'w Executor,
     observer: &'w mut dyn Observer,
     /// The modules whose removal has begun but not ended.
-    open: HashSet<BString>,
+    open: BTreeSet<BString>,
     tasks: Vec<Task>,
 }
 

@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -21,7 +21,7 @@ use nix::fcntl::{OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, symlinkat, syncfs, unlinkat};
 
-use super::publish;
+use super::{publish, temporary};
 use crate::error::{Error, FormatError, Result};
 use crate::path_walk::{PathEntry, PathTree, walk};
 
@@ -29,8 +29,6 @@ use crate::path_walk::{PathEntry, PathTree, walk};
 const TEMPORARY: &str = ".oxmod-new-";
 /// The mode of new directories, before the umask.
 const DIR_MODE: Mode = Mode::from_bits_truncate(0o755);
-/// The number of temporary names to try for a file.
-const TRIES: u32 = 100;
 
 /// A directory that is being filled. There is no other writer, unless the file system does not support locks.
 #[derive(Debug)]
@@ -106,7 +104,8 @@ impl ImageDir {
         let (dir, name) = (self.enter(dir)?, OsStr::from_bytes(name));
         self.clean(&dir);
         let whole = dir.path.join(name);
-        let temporary = create_temporary(&dir.dir, &make).map_err(Error::at(&whole))?;
+        let (temporary, ()) =
+            temporary::with_name(TEMPORARY, |name| make(&dir.dir, name)).map_err(Error::at(&whole))?;
         let renamed = renameat(&dir.dir, temporary.as_os_str(), &dir.dir, name);
         renamed
             .inspect_err(|_| remove(&dir.dir, &temporary))
@@ -188,18 +187,6 @@ impl PathTree for Position<'_> {
     }
 }
 
-/// Calls `make` with an unused temporary name.
-fn create_temporary(dir: &File, make: impl Fn(&File, &OsStr) -> io::Result<()>) -> io::Result<OsString> {
-    for number in 0..TRIES {
-        let name = OsString::from(format!("{TEMPORARY}{}-{number}", std::process::id()));
-        match make(dir, &name) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            answer => return answer.map(|()| name),
-        }
-    }
-    Err(Errno::EEXIST.into())
-}
-
 /// Opens a subdirectory, creating it if allowed. A link is not accepted.
 fn open_dir(dir: &File, name: &OsStr, may_make: bool) -> nix::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -220,6 +207,7 @@ fn remove(dir: &File, name: &OsStr) {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 use crate::error::{Error, FormatError, FormatKind, Result};
 
 use super::retry::Retry;
+use super::temporary::{Temporary, remove};
 use super::{file, host, parallel};
 
 /// The directory of a set that is in effect but has not been moved to its place yet.
@@ -129,11 +130,9 @@ impl Writer {
         if self.has(new) && is_ours() {
             return Ok(());
         }
-        let create = |path: &Path| write(path, new);
-        let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(&self.dir, create);
-        // Removed when the variable is dropped, unless it was renamed.
-        let temporary = written.map_err(Error::at(&path))?.into_temp_path();
-        fs::rename(&temporary, &path).map_err(Error::at(&path))
+        let written = Temporary::create(&self.dir, STAGING_PREFIX, |path| write(path, new));
+        let (temporary, _) = written.map_err(Error::at(&path))?;
+        temporary.rename(&path).map_err(Error::at(&path))
     }
 
     /// Removes a file that was written with [`Writer::leave`], if it exists.
@@ -151,13 +150,8 @@ impl Writer {
         for file in files {
             self.replaceable(file.name)?;
         }
-        let staging = self.stage(files)?;
         let staged = self.dir.join(STAGED);
-        let counted = fs::rename(&staging, &staged).map_err(Error::at(&staged));
-        if counted.is_err() {
-            remove(&staging);
-        }
-        counted?;
+        self.stage(files)?.rename(&staged).map_err(Error::at(&staged))?;
         // Before its files leave the directory: otherwise the rename could be lost in a power failure after that.
         self.sync()?;
         for file in files {
@@ -172,21 +166,13 @@ impl Writer {
         sync_dir(&self.handle).map_err(Error::at(&self.dir))
     }
 
-    /// Writes all files into a new directory and makes them durable. Removes the directory on failure.
-    fn stage(&self, files: &[&NewFile<'_>]) -> Result<PathBuf> {
+    /// Writes all files into a new directory and makes them durable.
+    fn stage(&self, files: &[&NewFile<'_>]) -> Result<Temporary> {
         let in_dir = |error| Error::new(self.dir.join(files.first().map_or("", |file| file.name)), error);
-        let builder = |path: &Path| DirBuilder::new().mode(DIR_MODE).create(path);
-        let staging = tempfile::Builder::new()
-            .prefix(STAGING_PREFIX)
-            .make_in(&self.dir, builder)
-            .map_err(in_dir)?
-            .into_temp_path();
-        let staging = staging.keep().map_err(|error| in_dir(error.error))?;
-        let written = self.fill(&staging, files);
-        if written.is_err() {
-            remove(&staging);
-        }
-        written.map(|()| staging)
+        let create = |path: &Path| DirBuilder::new().mode(DIR_MODE).create(path);
+        let (staging, ()) = Temporary::create(&self.dir, STAGING_PREFIX, create).map_err(in_dir)?;
+        self.fill(staging.path(), files)?;
+        Ok(staging)
     }
 
     fn fill(&self, staging: &Path, files: &[&NewFile<'_>]) -> Result<()> {
@@ -288,18 +274,18 @@ pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
     }
     let temporaries: Vec<_> =
         files.iter().map(|&(path, bytes)| write_temporary(path, bytes)).collect::<Result<_>>()?;
-    for (temporary, &(path, _)) in temporaries.iter().zip(files) {
-        fs::rename(temporary, path).map_err(Error::at(path))?;
+    for (temporary, &(path, _)) in temporaries.into_iter().zip(files) {
+        temporary.rename(path).map_err(Error::at(path))?;
     }
     dirs.values().try_for_each(|(path, _, handle)| sync_dir(handle).map_err(Error::at(path)))
 }
 
 /// Writes the replacement of a file to a temporary file next to it, and waits until it is on the disk.
-fn write_temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::TempPath> {
+fn write_temporary(path: &Path, bytes: &[u8]) -> Result<Temporary> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = NewFile { name: "", pieces: vec![bytes] };
-    let written = tempfile::Builder::new().prefix(STAGING_PREFIX).make_in(dir, |path| write(path, &new));
-    let (file, temporary) = written.map_err(Error::at(path))?.into_parts();
+    let written = Temporary::create(dir, STAGING_PREFIX, |path| write(path, &new));
+    let (temporary, file) = written.map_err(Error::at(path))?;
     file.sync_all().map_err(Error::at(path))?;
     Ok(temporary)
 }
@@ -323,11 +309,6 @@ pub(super) fn lock(dir: &File, patience: Duration) {
 /// The names in a directory; none if it cannot be listed.
 fn names(dir: &Path) -> impl Iterator<Item = OsString> {
     fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name())
-}
-
-/// Removes a file, or a directory with its contents. A failure is harmless.
-fn remove(path: &Path) {
-    let _ = fs::remove_dir_all(path).or_else(|_| fs::remove_file(path));
 }
 
 fn write(path: &Path, new: &NewFile<'_>) -> io::Result<File> {

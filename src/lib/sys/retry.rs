@@ -1,12 +1,14 @@
 //! Repeated attempts with growing pauses, until something outside of this process has changed.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::stopwatch::Stopwatch;
 
 /// The time since the first attempt, and the pauses between attempts.
 #[derive(Debug)]
 pub struct Retry {
-    begun: Instant,
+    start: Stopwatch,
     timeout: Duration,
     pause: Duration,
     longest: Duration,
@@ -16,12 +18,12 @@ impl Retry {
     /// Starts to measure the time. Attempts end after `timeout`. The first pause is `first`; each further pause is twice as
     /// long as the previous one, but not longer than `longest`.
     pub fn new(timeout: Duration, first: Duration, longest: Duration) -> Self {
-        Self { begun: Instant::now(), timeout, pause: first, longest }
+        Self { start: Stopwatch::start(), timeout, pause: first, longest }
     }
 
     /// Returns the time since the start.
     pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.start.elapsed()
     }
 
     /// Sleeps before the next attempt; `false`, without sleeping, after the timeout.

@@ -102,6 +102,18 @@ pub fn write_stderr(bytes: &[u8]) -> io::Result<()> {
     io::stderr().write_all(bytes)
 }
 
+/// The number of columns of the terminal that standard error is, 80 if the terminal does not know it; `None` if standard
+/// error is not a terminal.
+pub fn stderr_columns() -> Option<usize> {
+    // SAFETY: all zeroes is a valid winsize, and ioctl(TIOCGWINSZ) only writes to the one passed.
+    #[allow(unsafe_code)]
+    let (is_terminal, size) = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        (libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &raw mut size) == 0, size)
+    };
+    is_terminal.then_some(if size.ws_col == 0 { 80 } else { size.ws_col.into() })
+}
+
 /// Whether the caller started this process with standard error closed.
 pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Relaxed)

@@ -8,6 +8,7 @@ mod indexes;
 mod insert;
 mod limits;
 mod output;
+mod randomness;
 mod remove;
 mod special_files;
 

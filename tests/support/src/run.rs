@@ -47,6 +47,8 @@ pub struct Run {
     stdout: Stream,
     stderr: Stream,
     sigpipe: libc::sighandler_t,
+    /// The errno that getrandom returns, if it is to fail.
+    no_random: Option<i32>,
 }
 
 /// The result of a command.
@@ -102,6 +104,7 @@ impl Run {
             stdout: Stream::Captured,
             stderr: Stream::Captured,
             sigpipe: libc::SIG_DFL,
+            no_random: None,
         }
     }
 
@@ -173,6 +176,14 @@ impl Run {
         self
     }
 
+    /// Makes getrandom fail with this errno for the command and its children, as on kernels before 3.17 or under a seccomp
+    /// filter. Inside a tree, there is no `/dev/random` and no `/dev/urandom` either.
+    #[must_use]
+    pub fn no_random(mut self, errno: i32) -> Self {
+        self.no_random = Some(errno);
+        self
+    }
+
     /// Runs the command.
     ///
     /// # Panics
@@ -199,7 +210,7 @@ impl Run {
             command.current_dir(dir);
         }
         if let Some(root) = &self.root {
-            sandbox::confine(&mut command, root)?;
+            sandbox::confine(&mut command, root, self.no_random.is_none())?;
         }
         for (stream, descriptor) in [(self.stdout, 1), (self.stderr, 2)] {
             if stream == Stream::Closed {
@@ -207,6 +218,9 @@ impl Run {
             }
         }
         set_sigpipe(&mut command, self.sigpipe);
+        if let Some(errno) = self.no_random {
+            refuse_random(&mut command, errno);
+        }
         Ok(command)
     }
 }
@@ -244,6 +258,34 @@ fn set_sigpipe(command: &mut Command, action: libc::sighandler_t) {
     unsafe {
         command.pre_exec(move || {
             libc::signal(libc::SIGPIPE, action);
+            Ok(())
+        });
+    }
+}
+
+/// Installs a seccomp filter that answers getrandom with this errno.
+#[allow(unsafe_code)]
+fn refuse_random(command: &mut Command, errno: i32) {
+    let errno = u32::from(u16::try_from(errno).unwrap_or(u16::MAX));
+    let getrandom = u32::try_from(libc::SYS_getrandom).unwrap_or(u32::MAX);
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: u16::try_from(code).unwrap_or(0), jt, jf, k };
+    let mut filter = [
+        // The system call's number is the first field of `seccomp_data`.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, getrandom),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    // SAFETY: prctl is async-signal-safe and changes only the child; the program points to the filter, which the closure
+    // owns.
+    unsafe {
+        command.pre_exec(move || {
+            let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+            if libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+                || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) != 0
+            {
+                return Err(io::Error::last_os_error());
+            }
             Ok(())
         });
     }

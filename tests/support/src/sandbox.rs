@@ -43,13 +43,14 @@ const OWN: [&str; 13] = [
     "lost+found",
 ];
 
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+const DEVICES: [&str; 4] = ["null", "zero", "full", "tty"];
+const RANDOM_DEVICES: [&str; 2] = ["random", "urandom"];
 
-/// Makes `command` run inside `root` once it is started.
+/// Makes `command` run inside `root` once it is started. `random`: whether it has the devices of random bytes.
 #[allow(unsafe_code)]
-pub(crate) fn confine(command: &mut Command, root: &Path) -> io::Result<()> {
+pub(crate) fn confine(command: &mut Command, root: &Path, random: bool) -> io::Result<()> {
     use std::os::unix::process::CommandExt;
-    let plan = Plan::new(root)?;
+    let plan = Plan::new(root, random)?;
     // SAFETY: between fork and exec the closure makes system calls on data that was prepared before,
     // and touches no lock that another thread of the parent may hold.
     unsafe {
@@ -59,7 +60,7 @@ pub(crate) fn confine(command: &mut Command, root: &Path) -> io::Result<()> {
 }
 
 impl Plan {
-    fn new(root: &Path) -> io::Result<Self> {
+    fn new(root: &Path, random: bool) -> io::Result<Self> {
         let root = root.canonicalize()?;
         let mut plan = Self { root, binds: Vec::new(), maps: maps() };
         for entry in fs::read_dir("/")?.flatten() {
@@ -78,7 +79,8 @@ impl Plan {
             }
         }
         plan.libraries(Path::new("/usr/lib"))?;
-        for device in DEVICES {
+        let random_devices = RANDOM_DEVICES.into_iter().filter(|_| random);
+        for device in DEVICES.into_iter().chain(random_devices) {
             plan.bind(&Path::new("/dev").join(device))?;
         }
         Ok(plan)

@@ -32,7 +32,8 @@ impl Out {
     /// Writes bytes.
     pub fn bytes(&mut self, bytes: &[u8]) -> Outcome {
         self.with(|writer| writer.write_all(bytes))?;
-        if bytes.contains(&b'\n') { self.end_of_line() } else { Ok(()) }
+        let matters = self.terminal.get() != Some(&false);
+        if matters && bytes.contains(&b'\n') { self.end_of_line() } else { Ok(()) }
     }
 
     /// Writes formatted text.

@@ -7,8 +7,6 @@
 //! into the strings is a name if the one before it does not point into the strings. kmod treats every string as a
 //! symbol; this module does so only if there is neither source of information. Must not look at needs.
 
-use std::collections::HashSet;
-
 use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::sym::Sym;
@@ -17,6 +15,7 @@ use super::module::ElfModule;
 use super::symbols::{Budget, SymbolTable, until_nul};
 use super::versions::number;
 use super::{Result, malformed, range};
+use crate::hash::IndexSet;
 
 const STRINGS: &str = "__ksymtab_strings";
 
@@ -56,13 +55,13 @@ impl ElfModule<'_> {
     /// Returns the exported names of a module without `__crc_` symbols, in the order of `__ksymtab_strings`.
     pub(super) fn unversioned_exports(&self, table: Option<&SymbolTable<'_>>) -> Result<Vec<Vec<u8>>> {
         let Some(strings) = self.section(STRINGS)? else { return Ok(Vec::new()) };
-        let mut real = table.map_or_else(|| Ok(HashSet::new()), named_by_symbols)?;
+        let mut real = table.map_or_else(|| Ok(IndexSet::default()), named_by_symbols)?;
         if real.is_empty() {
             real = self.named_by_relocations(table, strings)?;
         }
         let tells = !real.is_empty();
         let all = strings.split(|&byte| byte == 0).filter(|name| !name.is_empty());
-        Ok(all.filter(|name| !tells || real.remove(*name)).map(<[u8]>::to_vec).collect())
+        Ok(all.filter(|name| !tells || real.swap_remove(*name)).map(<[u8]>::to_vec).collect())
     }
 
     /// Returns the CRC for a `__crc_` symbol: its value if it is absolute, else the 4 bytes at that offset of its section.
@@ -83,8 +82,8 @@ impl ElfModule<'_> {
         &self,
         table: Option<&SymbolTable<'_>>,
         strings: &[u8],
-    ) -> Result<HashSet<Vec<u8>>> {
-        let mut names = HashSet::new();
+    ) -> Result<IndexSet<Vec<u8>>> {
+        let mut names = IndexSet::default();
         let (Some(table), Some(section)) = (table, self.find(STRINGS)) else { return Ok(names) };
         for (entries, rela, rel) in TABLES {
             for (relocations, is_rela) in [(self.section(rela)?, true), (self.section(rel)?, false)] {
@@ -100,8 +99,8 @@ impl ElfModule<'_> {
 }
 
 /// Collects the names `foo` of the symbols `__ksymtab_foo`.
-fn named_by_symbols(table: &SymbolTable<'_>) -> Result<HashSet<Vec<u8>>> {
-    let (mut names, mut budget) = (HashSet::new(), Budget::default());
+fn named_by_symbols(table: &SymbolTable<'_>) -> Result<IndexSet<Vec<u8>>> {
+    let (mut names, mut budget) = (IndexSet::default(), Budget::default());
     for symbol in table.iter() {
         if let Some(name) = table.name_onwards(&symbol)?.strip_prefix(b"__ksymtab_") {
             names.insert(budget.copy(until_nul(name))?);

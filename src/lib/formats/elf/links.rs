@@ -7,8 +7,6 @@
 //! are in kmod's order: the undefined symbols in table order, then the entries of `__versions` that are not among them
 //! (typically `module_layout`). The order of needs determines the order of depmod's dependencies.
 
-use std::collections::HashMap;
-
 use goblin::elf::header::{EM_SPARC, EM_SPARC32PLUS, EM_SPARCV9};
 use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK, Sym};
@@ -18,6 +16,7 @@ use super::exports::Export;
 use super::module::ElfModule;
 use super::symbols::{MAX_NAMES, SymbolTable, too_many_names, until_nul};
 use super::versions::Version;
+use crate::hash::IndexMap;
 
 /// `STT_SPARC_REGISTER`: declares the use of a register and does not name a symbol.
 const STT_SPARC_REGISTER: u8 = 13;
@@ -169,7 +168,7 @@ struct Claims<'a> {
     versions: Vec<Version<'a>>,
     claimed: Vec<bool>,
     next: usize,
-    map: Option<HashMap<&'a [u8], usize>>,
+    map: Option<IndexMap<&'a [u8], usize>>,
 }
 
 /// The number of entries to try from the expected one on before a map is built.

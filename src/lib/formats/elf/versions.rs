@@ -5,7 +5,7 @@
 //! names that do not fit) is the section `__version_ext_names` with NUL-terminated strings, and `__version_ext_crcs`
 //! with a u32 for each of them. Must not compare versions, which is up to the kernel and depmod.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use goblin::container::{Ctx, Endian};
 
@@ -63,7 +63,7 @@ impl Versions<'_> {
         let mut entries = self.basic_entries()?;
         let extended = self.extended_entries()?;
         if !extended.is_empty() {
-            let known: HashSet<&[u8]> = entries.iter().map(|version| version.name).collect();
+            let known: BTreeSet<&[u8]> = entries.iter().map(|version| version.name).collect();
             entries.extend(extended.into_iter().filter(|version| !known.contains(version.name)));
         }
         Ok(entries)

@@ -90,14 +90,10 @@ impl Pass {
     ) -> Result<usize> {
         let mut rest = window;
         loop {
-            let key = self.key.get(1..self.len).unwrap_or_default();
-            while let Some(left) = self.values.checked_sub(1) {
-                let Some((priority, text)) = rest.split_first_chunk() else {
-                    return Ok(window.len() - rest.len());
-                };
-                let Some((value, after)) = c_string(text) else { return Ok(window.len() - rest.len()) };
-                visit(key, Match { priority: u32::from_be_bytes(*priority), value });
-                self.values = left;
+            while self.values > 0 {
+                let Some((found, after)) = value(rest) else { return Ok(window.len() - rest.len()) };
+                visit(self.key.get(1..self.len).unwrap_or_default(), found);
+                self.values -= 1;
                 rest = after;
             }
             let taken = window.len() - rest.len();
@@ -214,6 +210,15 @@ fn put_at_end(to: &mut Vec<u8>, at: usize, word: [u8; 8]) {
     to.resize(at, 0);
     to.extend_from_slice(&word);
     to.resize(at + ROOM, 0);
+}
+
+/// Reads the value at the start of `bytes`. Returns it and the remaining bytes; `None` if `bytes` does not reach that far.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn value(bytes: &[u8]) -> Option<(Match<'_>, &[u8])> {
+    let (priority, text) = bytes.split_first_chunk()?;
+    let (value, rest) = c_string(text)?;
+    Some((Match { priority: u32::from_be_bytes(*priority), value }, rest))
 }
 
 /// Splits at the first NUL, which is in neither part.

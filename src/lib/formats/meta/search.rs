@@ -3,7 +3,7 @@
 //! All paths through the tree are followed simultaneously, byte by byte, without backtracking. So the work is at most
 //! the length of the modalias times the number of nodes, whatever the patterns are.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::error::{FormatError, FormatKind};
@@ -136,7 +136,7 @@ struct Search<'a> {
     /// The wildcards that have been reached, with their children. They stay, since they match every further byte.
     wild: Vec<(TreeNode<'a>, Vec<TreeNode<'a>>)>,
     /// The offsets of these wildcards.
-    entered: HashSet<usize>,
+    entered: BTreeSet<usize>,
     found: Vec<u32>,
     steps: usize,
 }

@@ -1,7 +1,7 @@
 //! A view of a whole file: its modules by position and name, its patterns.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::error::{FormatError, FormatKind};
@@ -167,7 +167,7 @@ impl MetaReader {
         if let Some(closure) = self.module(position)?.closure()? {
             return Ok(closure);
         }
-        let mut seen = HashSet::from([position]);
+        let mut seen = BTreeSet::from([position]);
         let mut closure = Vec::new();
         // Each module on the path, with its dependencies that have not been visited yet.
         let mut path = vec![(position, self.module(position)?.depends()?)];

@@ -3,9 +3,8 @@
 //! Owns the merging. Must not format or print. As in kmod, a later description or type of a parameter replaces an
 //! earlier one, and the parameters are listed in reverse order of their first occurrence.
 
-use indexmap::IndexMap;
-
 use super::strings::Field;
+use crate::hash::IndexMap;
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +29,14 @@ pub struct Parameters<'a>(IndexMap<&'a [u8], Texts<'a>>);
 type Texts<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 impl<'a> Parameters<'a> {
+    /// Merges the strings that describe parameters. Returns the parameters, and the strings that should describe one but
+    /// lack its name.
+    pub fn of(entries: impl Iterator<Item = Field<'a>>) -> (Self, Vec<Field<'a>>) {
+        let mut parameters = Self::default();
+        let bad = entries.filter_map(|entry| parameters.take(entry).err()).map(|bad| bad.0).collect();
+        (parameters, bad)
+    }
+
     /// Adds a string if it describes a parameter. Returns whether it does.
     ///
     /// Errors: [`BadParameter`] for a string without a name, which is ignored.

@@ -64,7 +64,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
 
@@ -123,26 +123,26 @@ pub struct GroupPlan {
 pub struct Coldplug<'m> {
     manager: &'m Manager,
     /// The devices that scans have returned, each with its modalias.
-    seen: HashSet<(PathBuf, BString)>,
+    seen: BTreeSet<(PathBuf, BString)>,
     modules: Mutex<Modules>,
 }
 
 /// The modules that were handled.
 #[derive(Debug, Default)]
 struct Modules {
-    tried: HashSet<BString>,
+    tried: BTreeSet<BString>,
     /// Those that failed and may be loaded for another device.
-    failed: HashSet<BString>,
+    failed: BTreeSet<BString>,
 }
 
 impl<'m> Coldplug<'m> {
     /// Returns a run in which nothing has been handled yet.
     pub fn new(manager: &'m Manager) -> Self {
-        Self { manager, seen: HashSet::new(), modules: Mutex::default() }
+        Self { manager, seen: BTreeSet::new(), modules: Mutex::default() }
     }
 
     /// Marks modules as handled, so that they are not tried.
-    fn skip(&self, modules: &HashSet<BString>) {
+    fn skip(&self, modules: &BTreeSet<BString>) {
         self.modules().tried.extend(modules.iter().cloned());
     }
 
@@ -153,7 +153,7 @@ impl<'m> Coldplug<'m> {
     /// Errors: `top` cannot be listed.
     pub fn scan(&mut self, top: &Path) -> Result<Vec<DeviceGroup>> {
         let mut groups: Vec<DeviceGroup> = Vec::new();
-        let mut places: HashMap<BString, usize> = HashMap::new();
+        let mut places: BTreeMap<BString, usize> = BTreeMap::new();
         for (device, modalias) in devices::modaliases(top)? {
             let modalias = BString::from(modalias);
             if !self.seen.insert((device.clone(), modalias.clone())) {

@@ -3,7 +3,7 @@
 //! This module owns the order of tasks, and decides for which devices a failed module is tried again: once for a device
 //! that was just added; for an event that the kernel repeats for an existing device, only after something was reloaded.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ pub(super) struct Queue<'m> {
 struct State<'m> {
     tasks: VecDeque<Task<'m>>,
     /// The modaliases of the queued events, each with whether its device is new. One task for each pair is enough.
-    waiting: HashSet<(BString, bool)>,
+    waiting: BTreeSet<(BString, bool)>,
     /// Whether a scan is queued.
     scan_queued: bool,
     /// The number of tasks that are being executed.
@@ -60,9 +60,9 @@ struct State<'m> {
     trigger: bool,
     ended: bool,
     /// The devices that are known to exist.
-    known: HashSet<PathBuf>,
+    known: BTreeSet<PathBuf>,
     /// The modules that have failed since the last reload.
-    failed: HashSet<BString>,
+    failed: BTreeSet<BString>,
 }
 
 impl<'m> Queue<'m> {

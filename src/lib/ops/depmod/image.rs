@@ -2,7 +2,6 @@
 //! determined by modules.dep(5) and the programs that read them.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::path::Path;
 
 use bstr::ByteSlice;
@@ -10,6 +9,7 @@ use bstr::ByteSlice;
 use crate::error::FormatError;
 use crate::formats::index::IndexBuilder;
 use crate::formats::modinfo;
+use crate::hash::IndexSet;
 use crate::name;
 use crate::notice::{DepmodNotice, Sink};
 use crate::number;
@@ -224,7 +224,7 @@ impl Plan<'_> {
     }
 
     fn alias_index(&self, notices: &NoticeBuffer) -> Result<Vec<u8>, FormatError> {
-        let mut seen = HashSet::new();
+        let mut seen = IndexSet::default();
         let mut normalized = Vec::new();
         for (priority, module, alias) in self.aliases() {
             let Ok(key) = name::normalize_alias(alias) else {

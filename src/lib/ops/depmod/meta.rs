@@ -1,15 +1,15 @@
 //! meta.pb: the contents of the indexes as the protobuf message `Meta`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bstr::ByteSlice;
-use indexmap::IndexMap;
 
 use crate::error::FormatError;
 use crate::formats::index::text;
 use crate::formats::meta::message::{Meta, Module, RadixNode};
 use crate::formats::meta::{LONGEST_NAME, LONGEST_PATH, RadixTree, UNFIT_FOR_PATHS};
 use crate::formats::modinfo;
+use crate::hash::IndexMap;
 use crate::name;
 use crate::notice::DepmodNotice;
 
@@ -45,7 +45,7 @@ impl Plan<'_> {
                 part: false,
             });
         }
-        let by_name: HashMap<&str, u32> =
+        let by_name: BTreeMap<&str, u32> =
             (0_u32..).zip(&modules).map(|(at, module)| (&*module.name, at)).collect();
         let builtin_aliases = builtin.iter().filter_map(|(name, record)| {
             Some((*by_name.get(name.to_str().ok()?)?, &name[..], &record.aliases[..]))
@@ -87,7 +87,7 @@ impl Plan<'_> {
             Wanted::All | Wanted::Texts => self.lists.text(BUILTIN_MODINFO).ok(),
         };
         let modinfo = modinfo.unwrap_or_default();
-        let mut found: IndexMap<Vec<u8>, BuiltIn<'_>> = IndexMap::new();
+        let mut found: IndexMap<Vec<u8>, BuiltIn<'_>> = IndexMap::default();
         for info in modinfo::builtin_modinfo(modinfo) {
             found.entry(name::normalize(info.module).into_owned()).or_default();
         }

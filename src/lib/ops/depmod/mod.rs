@@ -60,7 +60,6 @@ mod scan;
 mod up_to_date;
 mod verify;
 
-use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -70,6 +69,7 @@ use crate::context::cache as context_cache;
 use crate::error::Error;
 use crate::formats::cache::FILE_NAME as CACHE_NAME;
 use crate::graph::Cycles;
+use crate::hash::IndexMap;
 use crate::notice::{DepmodNotice, Notice, Sink};
 use crate::sys::publish::{self, NewFile, Writer};
 
@@ -137,7 +137,7 @@ struct Plan<'a> {
     /// In the order of the output files; a module's index is its priority.
     modules: &'a [ReadModule<'a>],
     lists: &'a Lists,
-    symbols: HashMap<&'a [u8], (u32, u64)>,
+    symbols: IndexMap<&'a [u8], (u32, u64)>,
     resolved: Resolved,
 }
 

@@ -4,9 +4,9 @@
 //! is Paul Hsieh's `SuperFastHash` with the length as its seed; there are 512 buckets of modules and 2048 of symbols.
 //! The modules that modules.order lists are then moved to the front.
 
-use std::collections::HashMap;
-
 use bstr::ByteSlice;
+
+use crate::hash::IndexMap;
 
 /// The number of buckets in the module table.
 const MODULE_BUCKETS: u32 = 512;
@@ -67,8 +67,8 @@ fn superfast(key: &[u8]) -> u32 {
 /// occurs several times, the first line counts.
 ///
 /// Errors: the number of the last line if it has no newline. The file may be truncated then, so none of it is used.
-pub(super) fn parse_modules_order(text: &[u8]) -> Result<HashMap<&[u8], usize>, usize> {
-    let mut positions = HashMap::new();
+pub(super) fn parse_modules_order(text: &[u8]) -> Result<IndexMap<&[u8], usize>, usize> {
+    let mut positions = IndexMap::default();
     for (at, line) in text.lines_with_terminator().enumerate() {
         let Some(path) = line.strip_suffix(b"\n") else {
             return Err(at + 1);

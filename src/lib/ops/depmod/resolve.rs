@@ -1,8 +1,7 @@
 //! Resolving symbols: from the symbols of all modules to a sorted dependency graph.
 
-use std::collections::HashMap;
-
 use crate::graph::{Cycles, Graph};
+use crate::hash::IndexMap;
 use crate::notice::{DepmodNotice, Sink};
 
 use super::read::{ReadModule, WEAK};
@@ -30,8 +29,9 @@ pub(super) struct Resolved {
 pub(super) fn exported_symbols<'a>(
     modules: &[ReadModule<'a>],
     prefix: Option<u8>,
-) -> HashMap<&'a [u8], (u32, u64)> {
-    let mut owners = HashMap::with_capacity(modules.len() * 8);
+) -> IndexMap<&'a [u8], (u32, u64)> {
+    let mut owners = IndexMap::default();
+    owners.reserve(modules.len() * 8);
     for (index, module) in (0_u32..).zip(modules) {
         for export in module.record.exports() {
             owners.insert(skip_prefix(export.name, prefix), (index, export.crc.unwrap_or(0)));
@@ -45,7 +45,7 @@ pub(super) fn exported_symbols<'a>(
 /// Errors: modules depend on each other in a cycle.
 pub(super) fn resolve(
     modules: &[ReadModule<'_>],
-    symbols: &HashMap<&[u8], (u32, u64)>,
+    symbols: &IndexMap<&[u8], (u32, u64)>,
     options: &DepmodOptions,
     sink: &Sink,
 ) -> Result<Resolved, Cycles> {

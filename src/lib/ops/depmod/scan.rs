@@ -3,8 +3,8 @@
 //! Contract: depmod.d(5). As with kmod, the result may depend on the order in which the file system lists a directory:
 //! of several files that no `search` line distinguishes, the first one is kept.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub(super) fn scan(
     sink: &Sink,
 ) -> Result<Vec<FoundModule>> {
     let rules = Rules::new(dir, release, config);
-    let mut chosen = Chosen { rules: &rules, by_name: HashMap::new() };
+    let mut chosen = Chosen { rules: &rules, by_name: BTreeMap::new() };
     let skip = |name: &OsString, is_dir: bool| {
         (is_dir && BUILD_LINKS.iter().any(|link| name == link))
             || config.excludes.iter().any(|exclude| exclude.name == name.as_bytes())
@@ -65,7 +65,7 @@ pub fn module_file(path: &Path) -> FoundModule {
 
 struct Chosen<'a> {
     rules: &'a Rules,
-    by_name: HashMap<BString, PathBuf>,
+    by_name: BTreeMap<BString, PathBuf>,
 }
 
 impl Chosen<'_> {

@@ -4,7 +4,7 @@
 //! parameters is determined by the plans of [`probe`](crate::ops::probe), as for modprobe. It must not
 //! print.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
@@ -397,7 +397,7 @@ fn drivers(context: &Context, modalias: &[u8]) -> Vec<Module> {
 /// Makes one plan for each module, even if several of its patterns match. For a device, the blacklist applies even if the
 /// modalias is a module's own name.
 fn plan_each(context: &Context, mut modules: Vec<Module>, for_device: bool) -> Vec<Plan> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     modules.retain(|module| seen.insert(module.name.clone()));
     let request = Request::new().blacklist_names(for_device);
     modules.into_iter().map(|module| Plan::new(context, module, &request)).collect()

@@ -4,8 +4,8 @@
 //! No caller waits for one module while it inserts another, so callers cannot deadlock, whatever the
 //! dependencies are.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use bstr::BString;
@@ -17,7 +17,7 @@ use crate::ops::ModuleError;
 /// The insertions in progress.
 #[derive(Debug, Default)]
 pub(super) struct Insertions {
-    attempts: Mutex<HashMap<BString, Arc<Attempt>>>,
+    attempts: Mutex<BTreeMap<BString, Arc<Attempt>>>,
 }
 
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 //! the first, and then finds the module loaded or tries again after a failure, as if the requests had been
 //! sequential. A failure stops the steps that depend on it in the same plan; all others continue.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BStr, ByteSlice};
 
@@ -111,10 +111,10 @@ impl<'s> Schedule<'s> {
         let mut nodes: Vec<Node<'s>> = Vec::new();
         // For each node, the step of an earlier plan for the same module.
         let mut previous_steps: Vec<Option<usize>> = Vec::new();
-        let mut last: HashMap<&BStr, usize> = HashMap::new();
+        let mut last: BTreeMap<&BStr, usize> = BTreeMap::new();
         for Scheduled { steps, needs, .. } in plans {
             let first = nodes.len();
-            let mut own: HashMap<&BStr, usize> = HashMap::new();
+            let mut own: BTreeMap<&BStr, usize> = BTreeMap::new();
             for (index, step) in steps.iter().enumerate() {
                 let needs = needs.get(index).into_iter().flatten();
                 let needs = needs.map(|need| Prerequisite { step: first + need.step, ..*need }).collect();

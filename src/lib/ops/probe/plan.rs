@@ -1,16 +1,15 @@
 //! Plans: from the order of modules to steps with commands and options.
 
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::path::PathBuf;
 
 use bstr::{BStr, BString, ByteSlice};
-use indexmap::IndexSet;
 
 use super::forbid::{Gate, is_builtin};
 use super::order::{self, OrderedModule};
 use super::request::Request;
 use crate::context::{Context, Module};
 use crate::formats::config::{Command, Origin};
+use crate::hash::IndexSet;
 use crate::ops::{Forbidden, ModuleError};
 use crate::sys::module;
 
@@ -123,9 +122,7 @@ fn decide(context: &Context, module: &Module, request: &Request) -> Decision {
         let requested = entry.module == *module;
         step(context, entry, requested, request)
     });
-    // A plan is short, and no attacker chooses its steps, so random hash keys would only cost a system
-    // call.
-    let steps: IndexSet<Step, BuildHasherDefault<DefaultHasher>> = steps.collect();
+    let steps: IndexSet<Step> = steps.collect();
     Decision::Load(steps.into_iter().collect())
 }
 

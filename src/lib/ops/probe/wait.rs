@@ -1,6 +1,6 @@
 //! The steps that each step of a plan has to wait for when steps are executed in parallel.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -37,11 +37,11 @@ pub(super) struct Prerequisite {
 /// soft dependency loaded after a module, that module. A step never waits for a later one, so there are no
 /// deadlocks.
 fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Prerequisite>> {
-    let mut edges = Edges { context, soft_names: HashMap::new(), owners: HashMap::new() };
+    let mut edges = Edges { context, soft_names: BTreeMap::new(), owners: BTreeMap::new() };
     for step in steps {
         edges.read(step);
     }
-    let mut places: HashMap<&BStr, Vec<usize>> = HashMap::new();
+    let mut places: BTreeMap<&BStr, Vec<usize>> = BTreeMap::new();
     let mut needs = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
         let mut own: Vec<Prerequisite> = edges
@@ -69,9 +69,9 @@ struct SoftNames {
 
 struct Edges<'e> {
     context: &'e Context,
-    soft_names: HashMap<BString, SoftNames>,
+    soft_names: BTreeMap<BString, SoftNames>,
     /// For each name, the modules that it is a soft dependency after.
-    owners: HashMap<BString, Vec<BString>>,
+    owners: BTreeMap<BString, Vec<BString>>,
 }
 
 impl Edges<'_> {

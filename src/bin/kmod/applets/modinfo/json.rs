@@ -6,8 +6,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use indexmap::IndexMap;
 use oxmod::context::Module;
+use oxmod::hash::IndexMap;
 use oxmod::ops::info::{BUILD_ID_FIELD, Field, Info, SIGNATURE_FIELDS, Signature};
 use serde_json::Value;
 
@@ -101,7 +101,7 @@ fn one_field(object: Object, field: &[u8], strings: &[Field<'_>], signature: Opt
 /// Adds `fields`: the values grouped by key, in the order of their first occurrence. Fields whose key is not UTF-8 go into
 /// `odd_fields`.
 fn fields(object: Object, strings: &[Field<'_>]) -> Object {
-    let mut lists: IndexMap<&str, Vec<&[u8]>> = IndexMap::new();
+    let mut lists: IndexMap<&str, Vec<&[u8]>> = IndexMap::default();
     let mut odd = Vec::new();
     for entry in strings {
         match std::str::from_utf8(entry.key) {
@@ -122,7 +122,7 @@ fn depends(object: Object, strings: &[Field<'_>]) -> Object {
 
 /// Adds `parameters`, in the order of their first occurrence.
 fn parameters(query: &Query<'_>, object: Object, info: &Info) -> Object {
-    let parameters = query.parameters(info);
+    let parameters = query.parameters(info.strings());
     let mut list: Vec<Object> = parameters
         .iter()
         .map(|parameter| {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use oxmod::context::{self, ConfigSource, Context, IndexKind, Module};
 use oxmod::error::Error;
-use oxmod::ops::info::{BUILD_ID_FIELD, Extras, Info, InfoReader, Parameters, SIGNATURE_FIELDS};
+use oxmod::ops::info::{BUILD_ID_FIELD, Extras, Field, Info, InfoReader, Parameters, SIGNATURE_FIELDS};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{self, Options, flag, value};
@@ -221,9 +221,9 @@ impl Query<'_> {
         read.inspect_err(|error| self.report.unreadable_module(&module.name, error))
     }
 
-    /// Returns the parameters of a module. Malformed descriptions of parameters are reported.
-    pub fn parameters<'i>(&self, info: &'i Info) -> Parameters<'i> {
-        let (parameters, bad) = info.parameters();
+    /// Returns the parameters among a module's fields. Malformed descriptions of parameters are reported.
+    pub fn parameters<'i>(&self, fields: impl Iterator<Item = Field<'i>>) -> Parameters<'i> {
+        let (parameters, bad) = Parameters::of(fields);
         for entry in bad {
             self.report.bad_parameter_string(entry.key, entry.value);
         }

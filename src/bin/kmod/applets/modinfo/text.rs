@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use oxmod::context::Module;
-use oxmod::ops::info::{BUILD_ID_FIELD, Field, Info, Parameter, hex};
+use oxmod::ops::info::{Field, Info, Parameter};
 
 use super::{Query, Success, is_field};
 use crate::output::stdout::Out;
@@ -14,6 +14,7 @@ use crate::report::Outcome;
 
 /// The column in which values begin.
 const COLUMN: usize = 16;
+const BLANKS: [u8; COLUMN] = [b' '; COLUMN];
 
 /// Prints the modules that an operand stands for.
 pub fn operand(query: &mut Query<'_>, operand: &OsStr, out: &mut Out) -> Success {
@@ -39,75 +40,80 @@ impl Printer<'_, '_> {
         let path = self.query.path(module);
         let shown = path.as_ref().map_or(&b"(null)"[..], |path| path.as_os_str().as_bytes());
         if self.query.request.wants("filename") {
-            return self.line(shown).map(|()| true);
+            return self.line(&[shown]).map(|()| true);
         }
         if self.query.request.field.is_none() {
-            self.padded("filename:", shown)?;
+            self.labelled(b"filename", &[shown])?;
         }
         match self.query.read(module, path.as_deref()) {
-            Ok(info) => self.contents(&info).map(|()| true),
+            Ok(info) => self.fields(&info.entries().collect::<Vec<_>>()).map(|()| true),
             Err(_) => Ok(false),
         }
     }
 
     fn builtin(&mut self, module: &Module) -> Success {
         if self.query.request.wants("filename") {
-            return self.line(b"(builtin)").map(|()| true);
+            return self.line(&[b"(builtin)"]).map(|()| true);
         }
         if self.query.request.wants("name") {
-            return self.line(&module.name).map(|()| true);
+            return self.line(&[&module.name]).map(|()| true);
         }
         if self.query.request.field.is_none() {
-            self.padded("name:", &module.name)?;
-            self.padded("filename:", b"(builtin)")?;
+            self.labelled(b"name", &[&module.name])?;
+            self.labelled(b"filename", &[b"(builtin)"])?;
         }
-        self.contents(&Info::builtin(self.query.context, &module.name)).map(|()| true)
+        let info = Info::builtin(self.query.context, &module.name);
+        self.fields(&info.entries().collect::<Vec<_>>()).map(|()| true)
     }
 
     /// Prints all fields, or the requested one.
-    fn contents(&mut self, info: &Info) -> Outcome {
+    fn fields(&mut self, fields: &[Field<'_>]) -> Outcome {
         match self.query.request.field.as_deref() {
-            None => self.all(info),
+            None => self.all(fields),
             Some(field) if field.eq_ignore_ascii_case(b"parm") => self
                 .query
-                .parameters(info)
+                .parameters(fields.iter().copied())
                 .iter()
                 .try_for_each(|parameter| self.line(&parameter_alone(&parameter))),
             Some(field) => {
-                let build_id = info.build_id().map(hex);
-                let entries = || {
-                    let build_id = build_id.as_ref().map(|value| Field { key: BUILD_ID_FIELD, value });
-                    info.entries().chain(build_id)
-                };
-                let wanted = is_field(entries().map(|entry| entry.key), field);
-                entries().filter(|entry| wanted(entry.key)).try_for_each(|entry| self.line(entry.value))
+                let wanted = is_field(fields.iter().map(|entry| entry.key), field);
+                fields
+                    .iter()
+                    .filter(|entry| wanted(entry.key))
+                    .try_for_each(|entry| self.line(&[entry.value]))
             }
         }
     }
 
-    fn all(&mut self, info: &Info) -> Outcome {
-        for entry in info.entries().filter(|entry| !is_parameter(entry)) {
+    fn all(&mut self, fields: &[Field<'_>]) -> Outcome {
+        for entry in fields.iter().filter(|entry| !is_parameter(entry)) {
             if self.query.request.nul {
-                self.line(&[entry.key, b"=", entry.value].concat())?;
+                self.line(&[entry.key, b"=", entry.value])?;
             } else {
-                let padding = (COLUMN - 1).saturating_sub(entry.key.len());
-                self.line(&[entry.key, b":", &b" ".repeat(padding), entry.value].concat())?;
+                self.labelled(entry.key, &[entry.value])?;
             }
         }
-        for parameter in self.query.parameters(info).iter() {
-            self.padded("parm:", &parameter_in_list(&parameter))?;
+        for parameter in self.query.parameters(fields.iter().copied()).iter() {
+            self.labelled(b"parm", &parameter_in_list(&parameter))?;
         }
         Ok(())
     }
 
-    /// Prints a label padded to [`COLUMN`], and a value.
-    fn padded(&mut self, label: &str, value: &[u8]) -> Outcome {
-        self.line(&[format!("{label:COLUMN$}").as_bytes(), value].concat())
+    /// Prints a key with a colon, and its value in its column, in pieces.
+    fn labelled(&mut self, key: &[u8], value: &[&[u8]]) -> Outcome {
+        let padding = (COLUMN - 1).saturating_sub(key.len());
+        for piece in [key, b":", &BLANKS[..padding]] {
+            self.out.bytes(piece)?;
+        }
+        self.line(value)
     }
 
-    /// Prints a text and the separator.
-    fn line(&mut self, text: &[u8]) -> Outcome {
-        self.out.bytes(&[text, if self.query.request.nul { b"\0" } else { b"\n" }].concat())
+    /// Prints a text, in pieces, and the separator.
+    fn line(&mut self, pieces: &[&[u8]]) -> Outcome {
+        for piece in pieces {
+            self.out.bytes(piece)?;
+        }
+        self.out.bytes(if self.query.request.nul { b"\0" } else { b"\n" })
     }
 }
 
@@ -115,19 +121,19 @@ fn is_parameter(entry: &Field<'_>) -> bool {
     matches!(entry.key, b"parm" | b"parmtype")
 }
 
-/// Returns the line for a parameter among the other fields.
-fn parameter_in_list(parameter: &Parameter<'_>) -> Vec<u8> {
+/// Returns the line for a parameter among the other fields, in pieces.
+fn parameter_in_list<'a>(parameter: &Parameter<'a>) -> [&'a [u8]; 6] {
     match (parameter.description, parameter.kind) {
-        (Some(text), Some(kind)) => [parameter.name, b":", text, b" (", kind, b")"].concat(),
-        (Some(text), None) | (None, Some(text)) => [parameter.name, b":", text].concat(),
-        (None, None) => parameter.name.to_vec(),
+        (Some(text), Some(kind)) => [parameter.name, b":", text, b" (", kind, b")"],
+        (Some(text), None) | (None, Some(text)) => [parameter.name, b":", text, b"", b"", b""],
+        (None, None) => [parameter.name, b"", b"", b"", b"", b""],
     }
 }
 
-/// Returns the line for a parameter if only parameters are printed.
-fn parameter_alone(parameter: &Parameter<'_>) -> Vec<u8> {
+/// Returns the line for a parameter if only parameters are printed, in pieces.
+fn parameter_alone<'a>(parameter: &Parameter<'a>) -> [&'a [u8]; 6] {
     match (parameter.description, parameter.kind) {
-        (None, Some(kind)) => [parameter.name, b": (", kind, b")"].concat(),
+        (None, Some(kind)) => [parameter.name, b": (", kind, b")", b"", b""],
         _ => parameter_in_list(parameter),
     }
 }
