@@ -12,7 +12,7 @@
 //! ```no_run
 //! use oxmod::context::{ConfigSource, Context, module_dir};
 //! use oxmod::notice::Sink;
-//! use oxmod::ops::info::InfoReader;
+//! use oxmod::ops::info::{Extras, InfoReader};
 //!
 //! let context = Context::open(module_dir(None, None)?, &ConfigSource::Nothing, &Sink::none());
 //! let path = context.path_of(b"ext4").ok_or("module ext4 not found")?;

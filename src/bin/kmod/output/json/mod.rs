@@ -154,7 +154,7 @@ impl List {
         self.more = members;
     }
 
-    /// Writes the next item, for a caller that continues after an error. [`write`] returns the error.
+    /// Writes the next item, for a caller that continues after an error. [`write()`] returns the error.
     pub fn line(&mut self, item: Object) {
         let _ = self.push(item);
     }
