@@ -28,6 +28,12 @@ pub fn unsigned(text: &[u8], base: Base) -> Option<(u64, &[u8])> {
     Some((value, rest))
 }
 
+/// Does the same as [`unsigned`], but returns `None` for a number that is too large.
+pub fn unsigned_in_range(text: &[u8], base: Base) -> Option<(u64, &[u8])> {
+    magnitude(sign(text).1, base)?.0?;
+    unsigned(text, base)
+}
+
 /// Parses a decimal number like strtoll, with optional white space and sign. A number that is out of range becomes the
 /// minimum or maximum. `None` if there are no digits.
 pub fn signed(text: &[u8]) -> Option<(i64, &[u8])> {

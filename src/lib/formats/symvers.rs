@@ -101,7 +101,7 @@ fn system_map_name(line: &[u8]) -> Option<&[u8]> {
 
 /// A hexadecimal number and nothing else.
 fn parse_crc(text: &[u8]) -> Option<u64> {
-    number::unsigned(text, Base::Hexadecimal).filter(|(_, rest)| rest.is_empty()).map(|(crc, _)| crc)
+    number::unsigned_in_range(text, Base::Hexadecimal).filter(|(_, rest)| rest.is_empty()).map(|(crc, _)| crc)
 }
 
 #[cfg(test)]

@@ -82,7 +82,14 @@ pub fn remove(
     request: RemoveRequest,
     observer: &mut dyn Observer,
 ) -> Result<(), ModuleError> {
-    let mut walk = Walk { context, executor, observer, open: BTreeSet::new(), tasks: Vec::new() };
+    let mut walk = Walk {
+        context,
+        executor,
+        observer,
+        open: BTreeSet::new(),
+        removed: BTreeSet::new(),
+        tasks: Vec::new(),
+    };
     walk.tasks.push(Task::Begin(module.clone(), request, Cause::Requested));
     while let Some(task) = walk.tasks.pop() {
         if let Err(error) = walk.take(task) {
@@ -122,6 +129,8 @@ struct Walk<'w> {
     observer: &'w mut dyn Observer,
     /// The modules whose removal has begun but not ended.
     open: BTreeSet<BString>,
+    /// The modules that the kernel has removed. A module that is no longer used goes with the last of its holders.
+    removed: BTreeSet<BString>,
     tasks: Vec<Task>,
 }
 
@@ -215,6 +224,9 @@ impl Walk<'_> {
                 Ok(false)
             };
         }
+        if cause != Cause::Requested && self.removed.contains(name) {
+            return Ok(false);
+        }
         // For an unusual state, the kernel's own error is more precise.
         let present = module::is_present(name);
         if request.first_time && !present {
@@ -231,6 +243,9 @@ impl Walk<'_> {
             let run = |executor: &Executor| executor.run(name, command.as_bstr(), BStr::new(""));
             return self.with_observer(removal, run);
         }
+        if self.removed.contains(&module.name) {
+            return Ok(());
+        }
         let options = self.executor.options();
         let counts = options.wait.is_none();
         if counts && loaded::count(name).is_ok_and(|count| count > 0) {
@@ -242,7 +257,7 @@ impl Walk<'_> {
     }
 
     fn by_kernel(&mut self, module: &BStr) -> Result<(), ModuleError> {
-        self.with_observer(Removal { module, command: None }, |executor| {
+        let result = self.with_observer(Removal { module, command: None }, |executor| {
             let options = executor.options();
             let force = options.force.vermagic && options.force.modversions;
             let kernel = |error: io::Error| ModuleError::Kernel {
@@ -256,7 +271,11 @@ impl Walk<'_> {
                 None => module::remove(&name, force),
             }
             .map_err(kernel)
-        })
+        });
+        if result.is_ok() {
+            self.removed.insert(module.into());
+        }
+        result
     }
 
     /// Runs `work` unless this is a dry run. The observer is notified before and after.

@@ -1,6 +1,6 @@
 //! Options, operands and error messages.
 
-use oxmod_test_support::{Module, Root, Run, same};
+use oxmod_test_support::{Module, Root, Run, differs_because, same};
 
 use super::root;
 
@@ -144,9 +144,18 @@ fn odd_lines_of_symbol_files() {
     {
         check("-F", &format!("{line}\n"));
     }
-    for number in ["0x1", "+1", "-1", "-ffffffffffffffff", "0xffffffffffffffffff", "0x", "g", "\x0b1", "+"] {
+    for number in ["0x1", "+1", "-1", "-ffffffffffffffff", "0x", "g", "\x0b1", "+"] {
         check("-E", &format!("{number}\ts\tvmlinux\tE\n"));
     }
+    // As in later versions of kmod, a version that is too large is an error.
+    root.file("symbols", "0xffffffffffffffffff\ts\tvmlinux\tE\n");
+    let args = ["-n", "-e", "-E", root.path("symbols").to_str().unwrap()].map(str::to_owned);
+    let why = "a version of more than 64 bits";
+    differs_because(why, &true, &false, |side| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let errors = super::depmod(&root, &args, side).0.stderr_text();
+        errors.contains("symbols:1 Invalid symbol version 0xffffffffffffffffff: ")
+    });
     for line in
         ["1\ts\tvmlinux\n", "1\ts\tvmlinux", "1\ts\tvmlinux\r\n", "1\t.s\tvmlinux\tE", "1\t_s\tvmlinux\tE"]
     {

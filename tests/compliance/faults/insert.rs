@@ -1,7 +1,7 @@
 //! modprobe and insmod: the kernel's errors for the module itself, for its dependencies and for its soft
 //! dependencies.
 
-use oxmod_test_support::{RELEASE, Run, Shim};
+use oxmod_test_support::{RELEASE, Run, Shim, Side};
 
 use super::{Case, ERRNOS, FEW, all, failed, fine, modprobe, refused, strerror, tree};
 
@@ -157,4 +157,25 @@ fn interrupted_calls() {
     let calls = |rest| format!("finit base.ko \"\" 0 = 38\ninit base.ko \"\" = 4\n{rest}");
     let ours = fine(&calls("init base.ko \"\" = 0\n"));
     all(&root, [Case(shim, run(), ours, refused("base", libc::EINTR, &calls("")))]);
+}
+
+/// insmod's options to skip single checks are from versions of kmod after 34.2, which knows `--force` and its
+/// abbreviations only.
+#[test]
+fn insmod_skips_checks() {
+    let root = tree();
+    let path = format!("/lib/modules/{RELEASE}/base.ko");
+    for (options, flags) in [
+        (&["--force-modversion"][..], 1),
+        (&["--force-vermagic"], 2),
+        (&["--force-vermagic", "--force-modversion"], 3),
+    ] {
+        let run = Run::new("insmod").args(options).arg(&path).arg("x=1");
+        let answer = super::seen(&Shim::new().run(&root, &run, Side::Ours));
+        assert_eq!(answer, fine(&format!("finit base.ko \"x=1\" {flags} = 0\n")));
+    }
+    let cases = ["-f", "--force", "--forc", "--f"].map(|option| {
+        Case::same(&Shim::new(), Run::new("insmod").args([option, &path]), fine("finit base.ko \"\" 3 = 0\n"))
+    });
+    all(&root, cases);
 }

@@ -123,6 +123,39 @@ fn the_kernel_refuses_a_holder() {
     all(&root, cases);
 }
 
+/// The module goes with its holder, because nothing else uses it; kmod 34.2 then tries to remove it again.
+#[test]
+fn a_module_is_removed_once() {
+    let root = loaded();
+    root.link("sys/module/base/holders/mid", "../../mid");
+    let gone = Shim::new().answer("delete", "#3", libc::ENOENT);
+    let once = [("mid", 0), ("base", 0)];
+    let again = [once[0], once[1], ("base", libc::ENOENT)];
+    let theirs = failed(&kept(&["base"], libc::ENOENT), &calls("04000", &again));
+    all(
+        &root,
+        [Case(
+            gone.clone(),
+            modprobe(&["-r", "--remove-holders", "base"]),
+            fine(&calls("04000", &once)),
+            theirs,
+        )],
+    );
+    // The option alone says what to do. kmod 34.2 loads the module.
+    let alone = gone.run(&root, &modprobe(&["--remove-holders", "base"]), Side::Ours);
+    assert_eq!(seen(&alone), fine(&calls("04000", &once)));
+}
+
+#[test]
+fn waiting_times_out_of_range() {
+    let root = loaded();
+    for time in ["18446744073709551616", "-99999999999999999999"] {
+        let words = format!("modprobe: ERROR: unexpected wait value '{time}'.\n");
+        let run = modprobe(&["-r", "-w", time, "pre"]);
+        all(&root, [Case(Shim::new(), run, failed(&words, ""), fine(&calls("04000", &[("pre", 0)])))]);
+    }
+}
+
 #[test]
 fn waiting_for_a_module_in_use() {
     let root = loaded();

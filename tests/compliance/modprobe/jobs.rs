@@ -6,7 +6,7 @@ use oxmod_test_support::{Run, Side, differs_because, same};
 use super::{modprobe, tree, without_repetitions};
 
 /// The item of oxmod-differences(7).
-const OWN: &str = "Options that kmod does not have";
+const OWN: &str = "Options that kmod 34 does not have";
 
 /// Returns the plan for the names, which our modprobe reads from a list.
 fn plans(side: Side, list: &str, names: &[&str]) -> (i32, String, String) {

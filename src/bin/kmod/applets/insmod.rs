@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::Command;
 use oxmod::context;
-use oxmod::ops::insert::{Force, insert};
+use oxmod::ops::insert::insert;
 
 use crate::cli::invocation::Invocation;
-use crate::cli::options::{self, flag};
+use crate::cli::options::{self, flag, ours};
 use crate::cli::parameters::parameters;
 use crate::report::{Level, Outcome, Report};
 
@@ -18,6 +18,10 @@ pub fn command() -> Command {
         .arg(flag(Some('f'), "force", "Load despite version mismatches (may crash the machine)"))
         .args(options::syslog_and_verbose())
         .args([options::version(), options::help()])
+        .args([
+            ours(flag(None, "force-modversion", "Load even if symbol versions differ")),
+            ours(flag(None, "force-vermagic", "Load even if the version magic differs")),
+        ])
         .args([
             options::operand("FILE", "Module file"),
             options::operands("PARAMETER=VALUE", "Parameters of the module"),
@@ -37,9 +41,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
     let path = Path::new(file);
     context::exists(path).map_err(|error| report.cannot_load_file(path, &error))?;
     let parameters = parameters(common.operands.get(1..).unwrap_or_default());
-    let force = Force { vermagic: common.force, modversions: common.force };
     let insertion =
-        insert(path, &parameters, force).map_err(|error| report.cannot_insert_file(path, &error))?;
+        insert(path, &parameters, common.force).map_err(|error| report.cannot_insert_file(path, &error))?;
     report.inserted_file(path, insertion);
     Ok(())
 }

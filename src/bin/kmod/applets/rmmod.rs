@@ -32,6 +32,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
     if common.operands.is_empty() {
         return Err(report.missing_module_name());
     }
+    let force = common.force.vermagic && common.force.modversions;
     let mut outcome = Ok(());
     for operand in &common.operands {
         let module = module_name(operand);
@@ -40,11 +41,11 @@ pub fn run(invocation: &Invocation) -> Outcome {
             outcome = Err(Exit::Failure);
             continue;
         }
-        if !common.force && !removable(&module, &report) {
+        if !force && !removable(&module, &report) {
             outcome = Err(Exit::Failure);
             continue;
         }
-        if let Err(error) = by_kernel(module.as_bstr(), common.force) {
+        if let Err(error) = by_kernel(module.as_bstr(), force) {
             report.cannot_remove(&module, &error);
             outcome = Err(Exit::Failure);
         }

@@ -5,6 +5,7 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command};
+use oxmod::ops::insert::Force;
 use oxmod::sys::host;
 use oxmod::sys::stdio::Stdout;
 
@@ -43,7 +44,7 @@ pub fn flag(short: Option<char>, long: &'static str, help: &'static str) -> Arg 
 
 /// The heading of our own options in the help. The parser does not accept abbreviations of the options under it, so that
 /// no abbreviation that kmod accepts becomes ambiguous.
-const OURS: &str = "Options that kmod does not have";
+const OURS: &str = "Options that kmod 34 does not have";
 
 /// Marks an option as one that kmod does not have; see [`OURS`].
 pub fn ours(arg: Arg) -> Arg {
@@ -155,8 +156,8 @@ impl<'a> Options<'a> {
 /// The command line of lsmod, insmod or rmmod.
 #[derive(Debug, Default)]
 pub struct Common {
-    /// -f.
-    pub force: bool,
+    /// The checks that -f and its relatives skip; -f sets all of them.
+    pub force: Force,
     /// --json.
     pub json: bool,
     /// The operands.
@@ -169,7 +170,9 @@ pub fn common(invocation: &Invocation, report: &Report) -> Result<Common, Exit> 
     let mut argv = Options::new(invocation);
     while let Some(option) = argv.next()? {
         match option.id {
-            "force" => common.force = true,
+            "force" => common.force = Force { vermagic: true, modversions: true },
+            "force-modversion" => common.force.modversions = true,
+            "force-vermagic" => common.force.vermagic = true,
             "json" => common.json = true,
             "syslog" => syslog = true,
             _ => report.louder(),

@@ -167,7 +167,7 @@ impl Given {
         match id {
             "all" => settings.all = true,
             "remove" => self.remove = true,
-            "remove-holders" => settings.holders = true,
+            "remove-holders" => (self.remove, settings.holders) = (true, true),
             "jobs" => settings.jobs = jobs_value(&value.unwrap_or_default(), report)?,
             "json" => settings.json = true,
             "load-list" => self.lists.extend(value),
@@ -246,7 +246,7 @@ impl Given {
 
 /// Parses the value of `-w` like C's strtoul with base 0. Zero means not to wait.
 fn wait_value(value: &OsStr, report: &Report) -> Result<Option<Duration>, Exit> {
-    match number::unsigned(value.as_bytes(), Base::ByPrefix) {
+    match number::unsigned_in_range(value.as_bytes(), Base::ByPrefix) {
         Some((0, b"")) => Ok(None),
         Some((milliseconds, b"")) => Ok(Some(Duration::from_millis(milliseconds))),
         _ => Err(report.bad_wait_value(value)),
@@ -273,6 +273,9 @@ mod tests {
             ("10z", false),
             ("0x", false),
             ("08", false),
+            ("18446744073709551615", true),
+            ("18446744073709551616", false),
+            ("-99999999999999999999", false),
         ] {
             assert_eq!(wait_value(OsStr::new(text), &report).is_ok(), good, "{text}");
         }

@@ -37,10 +37,11 @@ pub fn command() -> Command {
         .args([
             flag(Some('a'), "all", "Treat every operand as a module, none as a parameter"),
             flag(Some('r'), "remove", "Remove modules instead of loading them"),
-            flag(None, "remove-holders", "First remove the modules that use the module (with -r)")
+            flag(None, "remove-holders", "Remove modules, and before each the modules that use it")
                 .alias("remove-dependencies"),
             value(Some('w'), "wait", "MSEC", "Wait up to MSEC milliseconds for a module in use (with -r)"),
-            flag(Some('R'), "resolve-alias", "Print the names of the modules that an alias stands for"),
+            flag(Some('R'), "resolve-alias", "Print the names of the modules that an alias stands for")
+                .visible_alias("show-alias"),
             flag(None, "first-time", "Fail if the module is already loaded (with -r: not loaded)"),
             flag(Some('i'), "ignore-install", "Ignore install and remove commands and soft dependencies")
                 .visible_alias("ignore-remove"),
