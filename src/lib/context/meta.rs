@@ -4,7 +4,6 @@
 //! damaged parts are treated as absent.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -66,8 +65,8 @@ pub(super) struct MetaBackend {
     meta: Option<MetaReader>,
     /// The lines of modules.dep by position, each generated when it is first used.
     lines: Vec<OnceCell<Vec<u8>>>,
-    /// The patterns of each module that has a file, collected when they are first requested by module.
-    aliases: OnceCell<BTreeMap<u32, Vec<Vec<u8>>>>,
+    /// The patterns of each module that has a file, by position, collected when they are first requested by module.
+    aliases: OnceCell<Vec<Vec<Vec<u8>>>>,
     /// modules.builtin.modinfo, read when it is first used.
     builtin_info: OnceCell<Vec<u8>>,
     damaged: Cell<bool>,
@@ -220,12 +219,16 @@ impl Backend for MetaBackend {
     fn strings(&self, name: &[u8]) -> Option<Vec<u8>> {
         let position = self.query(|meta| meta.position(name)).flatten()?;
         let aliases = self.aliases.get_or_init(|| {
-            let mut aliases: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
-            let visit = |pattern: &[u8], at| aliases.entry(at).or_default().push(pattern.to_vec());
+            let mut aliases = vec![Vec::new(); self.lines.len()];
+            let visit = |pattern: &[u8], at: u32| {
+                if let Some(of_module) = aliases.get_mut(at as usize) {
+                    of_module.push(pattern.to_vec());
+                }
+            };
             self.query(|meta| meta.patterns(Aliases::Loadable, visit));
             aliases
         });
-        let aliases = aliases.get(&position).map(Vec::as_slice).unwrap_or_default();
+        let aliases = aliases.get(position as usize).map(Vec::as_slice).unwrap_or_default();
         self.query(|meta| strings_of(meta, position, aliases))
     }
 }

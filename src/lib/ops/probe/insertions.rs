@@ -4,8 +4,6 @@
 //! No caller waits for one module while it inserts another, so callers cannot deadlock, whatever the
 //! dependencies are.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use bstr::BString;
@@ -17,7 +15,8 @@ use crate::ops::ModuleError;
 /// The insertions in progress.
 #[derive(Debug, Default)]
 pub(super) struct Insertions {
-    attempts: Mutex<BTreeMap<BString, Arc<Attempt>>>,
+    /// At most one per thread.
+    attempts: Mutex<Vec<(BString, Arc<Attempt>)>>,
 }
 
 #[derive(Debug, Default)]
@@ -75,24 +74,28 @@ impl Insertions {
 
     /// Returns the attempt for a module, and whether this call begins it.
     fn join(&self, module: &BString) -> (Arc<Attempt>, bool) {
-        match self.attempts.lock().entry(module.clone()) {
-            Entry::Occupied(entry) => (entry.get().clone(), false),
-            Entry::Vacant(entry) => (entry.insert(Arc::default()).clone(), true),
+        let mut attempts = self.attempts.lock();
+        if let Some((_, attempt)) = attempts.iter().find(|(name, _)| name == module) {
+            return (attempt.clone(), false);
         }
+        let attempt = Arc::default();
+        attempts.push((module.clone(), Arc::clone(&attempt)));
+        (attempt, true)
     }
 
     /// Returns the number of callers that wait for a module.
     #[cfg(test)]
     pub(super) fn waiting_for(&self, module: &BString) -> usize {
-        // The map, the caller that does the work and this function hold one reference each.
-        let attempt = self.attempts.lock().get(module).cloned();
-        attempt.map_or(0, |attempt| Arc::strong_count(&attempt).saturating_sub(3))
+        // The list and the caller that does the work hold one reference each.
+        let attempts = self.attempts.lock();
+        let attempt = attempts.iter().find(|(name, _)| name == module).map(|(_, attempt)| attempt);
+        attempt.map_or(0, |attempt| Arc::strong_count(attempt).saturating_sub(2))
     }
 
     /// Whether a module is being inserted.
     #[cfg(test)]
     pub(super) fn is_running(&self, module: &BString) -> bool {
-        self.attempts.lock().contains_key(module)
+        self.attempts.lock().iter().any(|(name, _)| name == module)
     }
 }
 
@@ -113,7 +116,7 @@ impl Attempt {
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
         // Callers that arrive from now on begin a new attempt, and find the module loaded.
-        self.insertions.attempts.lock().remove(self.module);
+        self.insertions.attempts.lock().retain(|(name, _)| name != self.module);
         *self.attempt.progress.lock() = self.progress.clone();
         self.attempt.changed.notify_all();
     }

@@ -114,15 +114,15 @@ impl<'s> Schedule<'s> {
         let mut last: BTreeMap<&BStr, usize> = BTreeMap::new();
         for Scheduled { steps, needs, .. } in plans {
             let first = nodes.len();
-            let mut own: BTreeMap<&BStr, usize> = BTreeMap::new();
             for (index, step) in steps.iter().enumerate() {
                 let needs = needs.get(index).into_iter().flatten();
                 let needs = needs.map(|need| Prerequisite { step: first + need.step, ..*need }).collect();
                 previous_steps.push(last.get(step.module.as_bstr()).copied());
-                own.insert(step.module.as_bstr(), first + index);
                 nodes.push(Node { step, needs });
             }
-            last.extend(own);
+            for (index, step) in steps.iter().enumerate() {
+                last.insert(step.module.as_bstr(), first + index);
+            }
         }
         let mut waiting = vec![Vec::new(); nodes.len()];
         for (index, (node, previous)) in nodes.iter().zip(previous_steps).enumerate() {

@@ -37,48 +37,50 @@ pub(super) struct Prerequisite {
 /// soft dependency loaded after a module, that module. A step never waits for a later one, so there are no
 /// deadlocks.
 fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Prerequisite>> {
-    let mut edges = Edges { context, soft_names: BTreeMap::new(), owners: BTreeMap::new() };
+    let mut edges = Edges { context, modules: BTreeMap::new() };
     for step in steps {
         edges.read(step);
     }
-    let mut places: BTreeMap<&BStr, Vec<usize>> = BTreeMap::new();
     let mut needs = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
         let mut own: Vec<Prerequisite> = edges
             .before(step.module.as_bstr())
             .iter()
-            .flat_map(|(name, hard)| {
-                let places = places.get(name.as_bstr()).map_or(&[][..], Vec::as_slice);
-                places.iter().map(|&step| Prerequisite { step, hard: *hard })
-            })
+            .filter_map(|(name, hard)| Some((edges.modules.get(name)?, *hard)))
+            .flat_map(|(module, hard)| module.steps.iter().map(move |&step| Prerequisite { step, hard }))
             .collect();
         // If a step is a prerequisite twice, the hard one takes precedence.
         own.sort_unstable_by_key(|need| (need.step, !need.hard));
         own.dedup_by_key(|need| need.step);
         needs.push(own);
-        places.entry(step.module.as_bstr()).or_default().push(index);
+        edges.module(&step.module).steps.push(index);
     }
     needs
 }
 
-/// The soft dependencies of a module, as module names.
-struct SoftNames {
+/// A module of the plan, or a soft dependency of one.
+#[derive(Default)]
+struct Neighbours {
+    /// Its soft dependencies, as module names.
     pre: Vec<BString>,
     post: Vec<BString>,
+    /// The modules that it is a soft dependency after.
+    owners: Vec<BString>,
+    /// The steps that load it, up to the one whose needs are determined.
+    steps: Vec<usize>,
 }
 
 struct Edges<'e> {
     context: &'e Context,
-    soft_names: BTreeMap<BString, SoftNames>,
-    /// For each name, the modules that it is a soft dependency after.
-    owners: BTreeMap<BString, Vec<BString>>,
+    modules: BTreeMap<BString, Neighbours>,
 }
 
 impl Edges<'_> {
+    fn module(&mut self, name: &BString) -> &mut Neighbours {
+        self.modules.entry(name.clone()).or_default()
+    }
+
     fn read(&mut self, step: &Step) {
-        if self.soft_names.contains_key(&step.module) {
-            return;
-        }
         // Errors were reported when the plan was made.
         let names = |list: &[&BString]| -> Vec<BString> {
             list.iter()
@@ -87,11 +89,12 @@ impl Edges<'_> {
                 .collect()
         };
         let softdeps = self.context.config().softdeps_of(&step.module);
-        let soft_names = SoftNames { pre: names(&softdeps.pre), post: names(&softdeps.post) };
-        for name in &soft_names.post {
-            self.owners.entry(name.clone()).or_default().push(step.module.clone());
+        let (pre, post) = (names(&softdeps.pre), names(&softdeps.post));
+        for name in &post {
+            self.module(name).owners.push(step.module.clone());
         }
-        self.soft_names.insert(step.module.clone(), soft_names);
+        let module = self.module(&step.module);
+        (module.pre, module.post) = (pre, post);
     }
 
     /// Returns the names that come before a module, and whether the module needs each to succeed. The
@@ -99,16 +102,14 @@ impl Edges<'_> {
     fn before(&self, module: &BStr) -> Vec<(BString, bool)> {
         let mut names = vec![(BString::from(module), false)];
         for dependency in self.context.dependencies(module) {
-            if let Some(soft_names) = self.soft_names.get(&dependency.name) {
-                names.extend(soft_names.post.iter().map(|name| (name.clone(), false)));
+            if let Some(neighbours) = self.modules.get(&dependency.name) {
+                names.extend(neighbours.post.iter().map(|name| (name.clone(), false)));
             }
             names.push((dependency.name, true));
         }
-        if let Some(soft_names) = self.soft_names.get(module) {
-            names.extend(soft_names.pre.iter().map(|name| (name.clone(), false)));
-        }
-        if let Some(owners) = self.owners.get(module) {
-            names.extend(owners.iter().map(|name| (name.clone(), true)));
+        if let Some(neighbours) = self.modules.get(module) {
+            names.extend(neighbours.pre.iter().map(|name| (name.clone(), false)));
+            names.extend(neighbours.owners.iter().map(|name| (name.clone(), true)));
         }
         names
     }
