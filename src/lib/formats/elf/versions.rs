@@ -5,12 +5,11 @@
 //! names that do not fit) is the section `__version_ext_names` with NUL-terminated strings, and `__version_ext_crcs`
 //! with a u32 for each of them. Must not compare versions, which is up to the kernel and depmod.
 
-use std::collections::BTreeSet;
-
 use goblin::container::{Ctx, Endian};
 
 use super::module::ElfModule;
 use super::{Result, malformed};
+use crate::hash::IndexSet;
 
 /// The size of a record of `__versions`, in bytes.
 const RECORD: usize = 64;
@@ -63,7 +62,7 @@ impl Versions<'_> {
         let mut entries = self.basic_entries()?;
         let extended = self.extended_entries()?;
         if !extended.is_empty() {
-            let known: BTreeSet<&[u8]> = entries.iter().map(|version| version.name).collect();
+            let known: IndexSet<&[u8]> = entries.iter().map(|version| version.name).collect();
             entries.extend(extended.into_iter().filter(|version| !known.contains(version.name)));
         }
         Ok(entries)

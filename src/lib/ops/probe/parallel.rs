@@ -180,9 +180,12 @@ impl<'s> Schedule<'s> {
 impl State {
     fn new(pending_needs: Vec<usize>) -> Self {
         let len = pending_needs.len();
-        let ready = pending_needs.iter().enumerate().filter(|(_, open)| **open == 0).map(|(index, _)| index);
+        // Collecting would sort them, which is much code for what is sorted already.
+        let mut ready = BTreeSet::new();
+        ready
+            .extend(pending_needs.iter().enumerate().filter(|(_, open)| **open == 0).map(|(index, _)| index));
         Self {
-            ready: ready.collect(),
+            ready,
             outcomes: std::iter::repeat_with(|| Outcome::Pending).take(len).collect(),
             stops: vec![false; len],
             remaining: len,

@@ -43,16 +43,14 @@ fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Prerequisite>> {
     }
     let mut needs = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
-        let mut own: Vec<Prerequisite> = edges
-            .before(step.module.as_bstr())
-            .iter()
-            .filter_map(|(name, hard)| Some((edges.modules.get(name)?, *hard)))
-            .flat_map(|(module, hard)| module.steps.iter().map(move |&step| Prerequisite { step, hard }))
-            .collect();
-        // If a step is a prerequisite twice, the hard one takes precedence.
-        own.sort_unstable_by_key(|need| (need.step, !need.hard));
-        own.dedup_by_key(|need| need.step);
-        needs.push(own);
+        // If a step is a prerequisite twice, once hard suffices.
+        let mut own: BTreeMap<usize, bool> = BTreeMap::new();
+        for (name, hard) in edges.before(step.module.as_bstr()) {
+            for &step in edges.modules.get(&name).map_or(&[][..], |module| &module.steps) {
+                *own.entry(step).or_default() |= hard;
+            }
+        }
+        needs.push(own.into_iter().map(|(step, hard)| Prerequisite { step, hard }).collect());
         edges.module(&step.module).steps.push(index);
     }
     needs

@@ -155,6 +155,7 @@ impl List {
     }
 
     /// Writes the next item, for a caller that continues after an error. [`write()`] returns the error.
+    #[cfg(feature = "coldplug")]
     pub fn line(&mut self, item: Object) {
         let _ = self.push(item);
     }
