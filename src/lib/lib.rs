@@ -37,6 +37,7 @@ pub mod notice;
 pub mod number;
 pub mod ops;
 mod path_walk;
+mod setters;
 #[doc(hidden)]
 pub mod sys;
 pub mod text;

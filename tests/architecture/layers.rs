@@ -7,8 +7,20 @@ use std::collections::BTreeSet;
 use super::imports::{Crate, Import};
 
 /// The library's vocabulary, which all other modules may use.
-const VOCABULARY: [&str; 11] =
-    ["errno", "error", "graph", "hash", "lock", "memory", "name", "notice", "number", "path_walk", "text"];
+const VOCABULARY: [&str; 12] = [
+    "errno",
+    "error",
+    "graph",
+    "hash",
+    "lock",
+    "memory",
+    "name",
+    "notice",
+    "number",
+    "path_walk",
+    "setters",
+    "text",
+];
 /// The part of the vocabulary that is not about kernel modules.
 const BASICS: [&str; 4] = ["error", "lock", "memory", "path_walk"];
 /// The formats that other formats may use.

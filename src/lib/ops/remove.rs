@@ -16,6 +16,7 @@ use crate::formats::config::Softdeps;
 use crate::name;
 use crate::ops::ModuleError;
 use crate::ops::probe::{Executor, Observer, Removal};
+use crate::setters::setters;
 use crate::sys::module;
 
 /// Options for the removal of a module.
@@ -33,41 +34,7 @@ pub struct RemoveRequest {
     pub lenient: bool,
 }
 
-/// One method for each field.
-impl RemoveRequest {
-    /// Returns the default options.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets [`RemoveRequest::ignore_commands`].
-    #[must_use]
-    pub fn ignore_commands(mut self, ignore: bool) -> Self {
-        self.ignore_commands = ignore;
-        self
-    }
-
-    /// Sets [`RemoveRequest::holders`].
-    #[must_use]
-    pub fn holders(mut self, remove: bool) -> Self {
-        self.holders = remove;
-        self
-    }
-
-    /// Sets [`RemoveRequest::first_time`].
-    #[must_use]
-    pub fn first_time(mut self, first_time: bool) -> Self {
-        self.first_time = first_time;
-        self
-    }
-
-    /// Sets [`RemoveRequest::lenient`].
-    #[must_use]
-    pub fn lenient(mut self, lenient: bool) -> Self {
-        self.lenient = lenient;
-        self
-    }
-}
+setters!(RemoveRequest { ignore_commands: bool, holders: bool, first_time: bool, lenient: bool });
 
 /// Removes `module`, and its dependencies if nothing else uses them.
 ///

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::formats::config::depmod::DepmodConfig;
 use crate::formats::symvers::KernelSymbols;
+use crate::setters::setters;
 
 /// The options of a depmod run, except for the directories. The default is that of `depmod` without configuration files.
 #[derive(Debug, Default)]
@@ -55,83 +56,20 @@ pub enum CacheUse {
     Quick,
 }
 
-/// One method for each field.
+setters!(DepmodOptions {
+    config: DepmodConfig,
+    kernel_symbols: Option<KernelSymbols>,
+    symbol_prefix: Option<u8>,
+    report_unknown: bool,
+    verbose: bool,
+    warn_duplicates: bool,
+    cache_use: CacheUse,
+    cache_output: CacheOutput,
+    meta: bool,
+    builtin_modinfo: Option<PathBuf>,
+});
+
 impl DepmodOptions {
-    /// Returns the default options.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets [`DepmodOptions::config`].
-    #[must_use]
-    pub fn config(mut self, config: DepmodConfig) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Sets [`DepmodOptions::kernel_symbols`].
-    #[must_use]
-    pub fn kernel_symbols(mut self, symbols: Option<KernelSymbols>) -> Self {
-        self.kernel_symbols = symbols;
-        self
-    }
-
-    /// Sets [`DepmodOptions::symbol_prefix`].
-    #[must_use]
-    pub fn symbol_prefix(mut self, prefix: Option<u8>) -> Self {
-        self.symbol_prefix = prefix;
-        self
-    }
-
-    /// Sets [`DepmodOptions::report_unknown`].
-    #[must_use]
-    pub fn report_unknown(mut self, report: bool) -> Self {
-        self.report_unknown = report;
-        self
-    }
-
-    /// Sets [`DepmodOptions::verbose`].
-    #[must_use]
-    pub fn verbose(mut self, verbose: bool) -> Self {
-        self.verbose = verbose;
-        self
-    }
-
-    /// Sets [`DepmodOptions::warn_duplicates`].
-    #[must_use]
-    pub fn warn_duplicates(mut self, warn: bool) -> Self {
-        self.warn_duplicates = warn;
-        self
-    }
-
-    /// Sets [`DepmodOptions::cache_use`].
-    #[must_use]
-    pub fn cache_use(mut self, cache_use: CacheUse) -> Self {
-        self.cache_use = cache_use;
-        self
-    }
-
-    /// Sets [`DepmodOptions::cache_output`].
-    #[must_use]
-    pub fn cache_output(mut self, cache_output: CacheOutput) -> Self {
-        self.cache_output = cache_output;
-        self
-    }
-
-    /// Sets [`DepmodOptions::meta`].
-    #[must_use]
-    pub fn meta(mut self, meta: bool) -> Self {
-        self.meta = meta;
-        self
-    }
-
-    /// Sets [`DepmodOptions::builtin_modinfo`].
-    #[must_use]
-    pub fn builtin_modinfo(mut self, path: Option<PathBuf>) -> Self {
-        self.builtin_modinfo = path;
-        self
-    }
-
     /// Whether the versions of symbols are compared.
     pub(super) fn checks_versions(&self) -> bool {
         self.report_unknown && self.kernel_symbols.as_ref().is_some_and(|symbols| symbols.versions)

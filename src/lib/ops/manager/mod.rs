@@ -179,7 +179,7 @@ impl Manager {
         let context = open()?;
         let stamp = context.sources().stamp();
         let read = Mutex::new((!stamp.may_have_changed_since(begun)).then_some(stamp));
-        let (context, turn) = (Mutex::new(context), RwLock::new(()));
+        let (context, turn) = (Mutex::new(context), RwLock::default());
         // Standard output belongs to the program, which may not expect the output of commands there.
         let commands =
             CommandEnvironment { output: CommandOutput::Error, ..CommandEnvironment::of_process() };

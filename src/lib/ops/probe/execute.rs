@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::ops::ModuleError;
 use crate::ops::command::{CommandEnvironment, CommandError};
 use crate::ops::insert::{Force, InsertError, insert};
+use crate::setters::setters;
 use crate::sys::module::{self, ModuleState};
 
 /// How long to wait for a module that is being loaded or removed before the kernel is called regardless:
@@ -46,55 +47,14 @@ pub struct ExecuteOptions {
     pub commands: CommandEnvironment,
 }
 
-/// One method for each field.
-impl ExecuteOptions {
-    /// Returns the default options.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets [`ExecuteOptions::force`].
-    #[must_use]
-    pub fn force(mut self, force: Force) -> Self {
-        self.force = force;
-        self
-    }
-
-    /// Sets [`ExecuteOptions::first_time`].
-    #[must_use]
-    pub fn first_time(mut self, first_time: bool) -> Self {
-        self.first_time = first_time;
-        self
-    }
-
-    /// Sets [`ExecuteOptions::dry_run`].
-    #[must_use]
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// Sets [`ExecuteOptions::jobs`].
-    #[must_use]
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs;
-        self
-    }
-
-    /// Sets [`ExecuteOptions::wait`].
-    #[must_use]
-    pub fn wait(mut self, wait: Option<Duration>) -> Self {
-        self.wait = wait;
-        self
-    }
-
-    /// Sets [`ExecuteOptions::commands`].
-    #[must_use]
-    pub fn commands(mut self, commands: CommandEnvironment) -> Self {
-        self.commands = commands;
-        self
-    }
-}
+setters!(ExecuteOptions {
+    force: Force,
+    first_time: bool,
+    dry_run: bool,
+    jobs: usize,
+    wait: Option<Duration>,
+    commands: CommandEnvironment,
+});
 
 /// Executes plans and removals.
 #[derive(Debug, Default)]

@@ -2,6 +2,8 @@
 
 use bstr::BString;
 
+use crate::setters::setters;
+
 /// How to plan the insertion of a module. The default is that of `modprobe MODULE`.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -21,52 +23,11 @@ pub struct Request {
     pub dry_run: bool,
 }
 
-/// One method for each field.
-impl Request {
-    /// Returns the default options.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets [`Request::options`].
-    #[must_use]
-    pub fn options(mut self, options: impl Into<BString>) -> Self {
-        self.options = options.into();
-        self
-    }
-
-    /// Sets [`Request::ignore_commands`].
-    #[must_use]
-    pub fn ignore_commands(mut self, ignore: bool) -> Self {
-        self.ignore_commands = ignore;
-        self
-    }
-
-    /// Sets [`Request::ignore_loaded`].
-    #[must_use]
-    pub fn ignore_loaded(mut self, ignore: bool) -> Self {
-        self.ignore_loaded = ignore;
-        self
-    }
-
-    /// Sets [`Request::blacklist_names`].
-    #[must_use]
-    pub fn blacklist_names(mut self, apply: bool) -> Self {
-        self.blacklist_names = apply;
-        self
-    }
-
-    /// Sets [`Request::ignore_forbid`].
-    #[must_use]
-    pub fn ignore_forbid(mut self, ignore: bool) -> Self {
-        self.ignore_forbid = ignore;
-        self
-    }
-
-    /// Sets [`Request::dry_run`].
-    #[must_use]
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-}
+setters!(Request {
+    options: impl Into<BString>,
+    ignore_commands: bool,
+    ignore_loaded: bool,
+    blacklist_names: bool,
+    ignore_forbid: bool,
+    dry_run: bool,
+});
