@@ -29,7 +29,7 @@ pub struct RemoveRequest {
     pub holders: bool,
     /// Fail if the module is not loaded (`--first-time`).
     pub first_time: bool,
-    /// Ignore failures of soft dependencies (`-q`).
+    /// Ignore failures of soft dependencies (`-a`, `-q`).
     pub lenient: bool,
 }
 
@@ -163,6 +163,7 @@ impl Walk<'_> {
             match cause {
                 Cause::Holder => {}
                 Cause::Soft if request.lenient || matches!(error, ModuleError::Kernel { .. }) => {
+                    self.observer.kept(&error);
                     return Ok(());
                 }
                 Cause::Soft | Cause::Requested => break,

@@ -10,6 +10,7 @@ mod limits;
 mod output;
 mod randomness;
 mod remove;
+mod several;
 mod special_files;
 
 use std::ffi::CStr;
