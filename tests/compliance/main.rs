@@ -25,6 +25,7 @@ mod modinfo_cache;
 mod modinfo_real;
 mod modinfo_signature;
 mod modprobe;
+mod paths;
 mod readme;
 mod single;
 mod streams;

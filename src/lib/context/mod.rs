@@ -78,7 +78,7 @@ use meta::{MetaBackend, MetaLocation};
 pub use crate::formats::index::IndexKind;
 pub use index_of_text::index_of_text;
 pub use lookup::Module;
-pub use operand::{DirEntry, exists, is_module_file, list, load_list};
+pub use operand::{DirEntry, exists, is_module_file, list, load_list, names_file, names_module};
 pub use stamp::{FileTime, Sources, Stamp};
 
 /// The path of the module directories below a root, with its surrounding slashes.

@@ -18,10 +18,10 @@ impl Module {
     /// Returns the module in the file that an operand names. A relative path is prefixed with the working directory, and
     /// not normalised.
     ///
-    /// Errors: the file does not exist; the working directory cannot be determined.
+    /// Errors: those of [`names_module`]; the working directory cannot be determined.
     pub fn in_file(operand: &OsStr) -> io::Result<Self> {
         let path = PathBuf::from(absolute(operand)?);
-        exists(&path).map(|()| Self::from_file(&path))
+        names_module(&path).map(|()| Self::from_file(&path))
     }
 }
 
@@ -30,7 +30,7 @@ impl Context {
     /// with this name or alias.
     pub fn file_of(&self, operand: &OsStr) -> Option<PathBuf> {
         let path = Path::new(operand);
-        if exists(path).is_ok() {
+        if names_file(path).is_ok() {
             return Some(path.to_path_buf());
         }
         let found = self.lookup(operand.as_bytes()).unwrap_or_default();
@@ -43,6 +43,28 @@ impl Context {
 /// Errors: those of stat, such as `ENOENT`.
 pub fn exists(path: &Path) -> io::Result<()> {
     file::exists(path)
+}
+
+/// Whether `path` leads to something, and its last component can be the name of a file.
+///
+/// Errors: those of [`exists`]; `ENOENT` for a path that ends in a slash, even if it leads to a directory.
+pub fn names_file(path: &Path) -> io::Result<()> {
+    exists(path)?;
+    if path.as_os_str().as_bytes().ends_with(b"/") {
+        return Err(io::Error::from_raw_os_error(libc::ENOENT));
+    }
+    Ok(())
+}
+
+/// Whether `path` leads to something from which a module can have its name.
+///
+/// Errors: those of [`names_file`]; `EISDIR` for a directory that leaves no name, such as `..`.
+pub fn names_module(path: &Path) -> io::Result<()> {
+    names_file(path)?;
+    if name::from_path(path.as_os_str().as_bytes()).is_empty() && file::is_dir(path) {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+    }
+    Ok(())
 }
 
 /// Whether `path` is a regular file whose name has one of the suffixes of module files.
@@ -92,6 +114,13 @@ mod tests {
         assert_eq!((module.name, module.file), ("a_b".into(), Some(path("a-b.ko.xz"))));
         let absent = Module::in_file(path("absent.ko").as_os_str()).unwrap_err();
         assert_eq!(absent.raw_os_error(), Some(libc::ENOENT));
+        for (name, errno) in
+            [("", libc::ENOENT), ("dir.ko/", libc::ENOENT), (".", libc::EISDIR), ("dir.ko/..", libc::EISDIR)]
+        {
+            let nameless = Module::in_file(path(name).as_os_str()).unwrap_err();
+            assert_eq!(nameless.raw_os_error(), Some(errno), "{name}");
+        }
+        assert!(names_file(&path(".")).is_ok() && names_file(&path("dir.ko/")).is_err());
         let are = ["a-b.ko.xz", "dir.ko", "list", "absent.ko"].map(|name| is_module_file(&path(name)));
         assert_eq!(are, [true, false, false, false]);
         assert_eq!(load_list(path("list").as_os_str()).unwrap(), ["loop", "dm-mod"]);

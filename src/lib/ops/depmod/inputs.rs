@@ -8,6 +8,7 @@ use bstr::BString;
 
 use super::scan::{FoundModule, module_file};
 use super::{CACHE_NAME, notify};
+use crate::context::names_module;
 use crate::error::{Error, Result};
 use crate::formats::symvers::{BadLine, KernelSymbols};
 use crate::notice::{DepmodNotice, Sink};
@@ -29,7 +30,7 @@ pub enum GivenError {
         /// The other file.
         second: PathBuf,
     },
-    /// The file does not exist.
+    /// The file does not exist, or its path leaves no name for a module.
     #[error(transparent)]
     Absent(Error),
 }
@@ -49,7 +50,7 @@ pub fn given_modules(
         if let Some(first) = files.iter().find(|file| file.name == module.name) {
             return Err(GivenError::Twice { name: module.name, first: first.path.clone(), second: path });
         }
-        file::exists(&path).map_err(|error| GivenError::Absent(Error::new(&path, error)))?;
+        names_module(&path).map_err(|error| GivenError::Absent(Error::new(&path, error)))?;
         files.push(module);
     }
     Ok(files)

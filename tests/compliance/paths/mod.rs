@@ -1,0 +1,3 @@
+//! Operands that are paths, in every tool that takes them.
+
+mod nameless;
