@@ -13,7 +13,7 @@ use bstr::{BStr, BString, ByteSlice};
 use crate::context::loaded;
 use crate::context::{Context, Module};
 use crate::formats::config::Softdeps;
-use crate::name;
+use crate::name::{self, UnmatchedBracket};
 use crate::ops::ModuleError;
 use crate::ops::probe::{Executor, Observer, Removal};
 use crate::sys::module;
@@ -67,6 +67,19 @@ impl RemoveRequest {
         self.lenient = lenient;
         self
     }
+}
+
+/// Returns the modules that `name`, a name or an alias, stands for in a removal: what a lookup finds, otherwise the loaded
+/// module of this name, whose file may be outside the module directory, or gone.
+///
+/// Errors: unmatched brackets.
+pub fn candidates(context: &Context, name: &[u8]) -> Result<Vec<Module>, UnmatchedBracket> {
+    let mut found = context.lookup(name)?;
+    let own = name::normalize(name);
+    if found.is_empty() && module::is_present(&own) && !module::is_stateless(&own) {
+        found.push(Module::named(own.into_owned()));
+    }
+    Ok(found)
 }
 
 /// Removes `module`, and its dependencies if nothing else uses them.

@@ -70,6 +70,15 @@ fn every_option_and_error() {
         &["-n", "-v", "6.1.0-test"],
         &["-n", "-v", "-w", "6.1.0-test"],
         &["-n", "-C", "/nope", "6.1.0-test"],
+        &["-e", "6.1.0-test", "9"],
+        &["-en", "6.1.0-test", "9"],
+        &["-e", "6.1.0-test", "/nope.ko"],
+        &["-e", "-F", "/nope", "6.1.0-test", "9"],
+        &["-E", "/nope", "6.1.0-test", "plain/k.ko"],
+        &["-e", "-a", "-n", "6.1.0-test", "9"],
+        &["-e", "9.9"],
+        &["-e", "9"],
+        &["-e", "-P", "__", "6.1.0-test", "9"],
         &["-o", "/dev/null/x", "6.1.0-test"],
     ];
     for vector in vectors {

@@ -10,6 +10,7 @@
 //! before anything is allocated.
 
 mod exports;
+mod flaw;
 mod force;
 mod links;
 mod module;

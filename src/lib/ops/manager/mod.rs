@@ -286,12 +286,8 @@ impl Manager {
         let name = name.as_ref();
         let _no_loads = self.turn.write();
         let context = self.context();
-        let mut found = context.lookup(name).map_err(|_| ModuleError::Malformed { name: name.into() })?;
-        let own = name::normalize(name);
-        if found.is_empty() && module::is_present(&own) {
-            // It was loaded from a file outside the module directory.
-            found.push(Module::named(own.into_owned()));
-        }
+        let found = remove::candidates(&context, name);
+        let found = found.map_err(|_| ModuleError::Malformed { name: name.into() })?;
         if found.is_empty() {
             return Err(ModuleError::NotFound { name: name.into() }.into());
         }

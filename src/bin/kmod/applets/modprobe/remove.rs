@@ -27,7 +27,7 @@ pub fn all(loader: &Loader<'_>, operands: &[OsString], view: &mut dyn View) -> O
 fn one(loader: &Loader<'_>, operand: &OsString, view: &mut dyn View) -> Result<bool, Exit> {
     let settings = loader.settings;
     view.operand(operand);
-    let found = loader.context.lookup(operand.as_bytes()).unwrap_or_default();
+    let found = remove::candidates(loader.context, operand.as_bytes()).unwrap_or_default();
     if found.is_empty() {
         view.not_found(None);
         return loader.report.not_found(operand).map(|()| false);
