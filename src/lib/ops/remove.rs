@@ -76,7 +76,7 @@ impl RemoveRequest {
 pub fn candidates(context: &Context, name: &[u8]) -> Result<Vec<Module>, UnmatchedBracket> {
     let mut found = context.lookup(name)?;
     let own = name::normalize(name);
-    if found.is_empty() && module::is_present(&own) && !module::is_stateless(&own) {
+    if found.is_empty() && loaded::is_loadable(&own) {
         found.push(Module::named(own.into_owned()));
     }
     Ok(found)
@@ -242,7 +242,7 @@ impl Walk<'_> {
             return Ok(false);
         }
         // For an unusual state, the kernel's own error is more precise.
-        let present = module::is_present(name);
+        let present = loaded::is_present(name);
         if request.first_time && !present {
             Err(ModuleError::NotLoaded { module: name.clone() })
         } else {

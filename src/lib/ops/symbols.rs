@@ -43,7 +43,7 @@ pub fn exported(path: &Path) -> Result<Vec<Symbol>> {
         let links = module.links()?;
         if links.exports().len() == 0 {
             let none = || FormatError::new(FormatKind::Absent, "no exported symbols");
-            return Err(links.flaw().cloned().unwrap_or_else(none).into());
+            return Err(links.damage().cloned().unwrap_or_else(none).into());
         }
         Ok(links.exports().map(|export| Symbol { name: export.name.into(), crc: export.crc }).collect())
     })

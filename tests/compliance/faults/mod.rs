@@ -12,6 +12,7 @@ mod randomness;
 mod remove;
 mod several;
 mod special_files;
+mod without_sysfs;
 
 use std::ffi::CStr;
 

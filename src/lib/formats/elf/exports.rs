@@ -11,7 +11,7 @@ use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::sym::Sym;
 
-use super::flaw::Flaw;
+use super::damage::Damage;
 use super::module::ElfModule;
 use super::symbols::{Budget, SymbolTable, until_nul};
 use super::versions::number;
@@ -70,14 +70,14 @@ impl ElfModule<'_> {
     pub(super) fn unversioned_exports(
         &self,
         table: Option<&SymbolTable<'_>>,
-        flaw: &mut Flaw,
+        damage: &mut Damage,
     ) -> Result<Vec<Vec<u8>>> {
-        flaw.read(self, &UNVERSIONED_SECTIONS)?;
-        let Some(strings) = flaw.tolerate(self.section(STRINGS))?.flatten() else { return Ok(Vec::new()) };
-        let named = table.map(|table| flaw.tolerate(named_by_symbols(table))).transpose()?;
+        damage.read(self, &UNVERSIONED_SECTIONS)?;
+        let Some(strings) = damage.tolerate(self.section(STRINGS))?.flatten() else { return Ok(Vec::new()) };
+        let named = table.map(|table| damage.tolerate(named_by_symbols(table))).transpose()?;
         let mut real = named.flatten().unwrap_or_default();
         if real.is_empty() {
-            real = flaw.tolerate(self.named_by_relocations(table, strings))?.unwrap_or_default();
+            real = damage.tolerate(self.named_by_relocations(table, strings))?.unwrap_or_default();
         }
         let tells = !real.is_empty();
         let all = strings.split(|&byte| byte == 0).filter(|name| !name.is_empty());
@@ -89,16 +89,16 @@ impl ElfModule<'_> {
     ///
     /// A section is requested once for each of its symbols. That does not copy it, because the source keeps what it has
     /// read, and its memory is bounded even if the headers of many sections claim the whole file.
-    pub(super) fn crc(&self, symbol: &Sym, flaw: &mut Flaw) -> Result<Option<u64>> {
+    pub(super) fn crc(&self, symbol: &Sym, damage: &mut Damage) -> Result<Option<u64>> {
         let section = symbol.st_shndx;
         if section == SHN_ABS as usize || section == SHN_UNDEF as usize {
             return Ok(Some(symbol.st_value));
         }
-        if flaw.tolerate(self.check(section))?.is_none() {
+        if damage.tolerate(self.check(section))?.is_none() {
             return Ok(None);
         }
         let crc = range(self.contents(section)?, symbol.st_value, 4).map(|crc| number(crc, self.ctx.le));
-        flaw.tolerate(crc.ok_or_else(|| malformed("CRC of an exported symbol is outside its section")))
+        damage.tolerate(crc.ok_or_else(|| malformed("CRC of an exported symbol is outside its section")))
     }
 
     fn named_by_relocations(

@@ -12,8 +12,8 @@ use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK, Sym};
 
 use super::Result;
+use super::damage::Damage;
 use super::exports::Export;
-use super::flaw::Flaw;
 use super::module::ElfModule;
 use super::symbols::{MAX_NAMES, SymbolTable, too_many_names, until_nul};
 use super::versions::{SECTIONS as VERSION_SECTIONS, Version};
@@ -59,7 +59,7 @@ pub struct ModuleSymbols {
     names: Vec<u8>,
     exports: Vec<(Span, u64)>,
     needs: Vec<(Span, Binding, Option<u64>)>,
-    flaw: Flaw,
+    damage: Damage,
 }
 
 /// A range of [`ModuleSymbols::names`]. Both ends are below [`MAX_NAMES`], so 32 bits suffice.
@@ -81,8 +81,8 @@ impl ModuleSymbols {
     }
 
     /// The first malformed part that was left out, if any.
-    pub fn flaw(&self) -> Option<&FormatError> {
-        self.flaw.get()
+    pub fn damage(&self) -> Option<&FormatError> {
+        self.damage.get()
     }
 
     fn name(&self, span: Span) -> &[u8] {
@@ -110,25 +110,25 @@ impl ElfModule<'_> {
     /// Collects exports and needs in one walk over the symbol table. A module without a symbol table only has the needs
     /// listed in its version sections.
     ///
-    /// What is malformed is left out, see [`ModuleSymbols::flaw`]. If that is the name of a symbol, the exports are those
+    /// What is malformed is left out, see [`ModuleSymbols::damage`]. If that is the name of a symbol, the exports are those
     /// of `__ksymtab_strings`, without CRCs, as in kmod.
     ///
     /// Errors: limit above 64 MiB of names or 4 million of them; errors of the source.
     pub fn links(&self) -> Result<ModuleSymbols> {
         let mut links = ModuleSymbols::default();
-        links.flaw.read(self, &VERSION_SECTIONS)?;
-        links.flaw.read(self, &[".symtab", ".strtab"])?;
-        let sections = links.flaw.tolerate(self.versions())?;
+        links.damage.read(self, &VERSION_SECTIONS)?;
+        links.damage.read(self, &[".symtab", ".strtab"])?;
+        let sections = links.damage.tolerate(self.versions())?;
         let entries =
-            sections.as_ref().map(|versions| links.flaw.tolerate(versions.entries())).transpose()?;
+            sections.as_ref().map(|versions| links.damage.tolerate(versions.entries())).transpose()?;
         let mut versions = Claims::new(entries.flatten().unwrap_or_default());
-        let table = links.flaw.tolerate(self.symbol_table())?.flatten();
-        let named = match &table {
+        let table = links.damage.tolerate(self.symbol_table())?.flatten();
+        let all_named = match &table {
             Some(table) => self.walk(table, &mut versions, &mut links)?,
             None => true,
         };
-        if links.exports.is_empty() || !named {
-            let names = self.unversioned_exports(table.as_ref(), &mut links.flaw)?;
+        if links.exports.is_empty() || !all_named {
+            let names = self.unversioned_exports(table.as_ref(), &mut links.damage)?;
             if !names.is_empty() {
                 links.exports.clear();
             }
@@ -153,13 +153,13 @@ impl ElfModule<'_> {
     ) -> Result<bool> {
         let mut named = true;
         for symbol in table.iter() {
-            let Some(name) = links.flaw.tolerate(table.name_onwards(&symbol))? else {
+            let Some(name) = links.damage.tolerate(table.name_onwards(&symbol))? else {
                 named = false;
                 continue;
             };
             if let Some(exported) = name.strip_prefix(b"__crc_") {
                 let span = links.intern(until_nul(exported))?;
-                let crc = self.crc(&symbol, &mut links.flaw)?;
+                let crc = self.crc(&symbol, &mut links.damage)?;
                 links.exports.push((span, crc.unwrap_or(UNREADABLE_CRC)));
             }
             if self.is_needed(&symbol) {

@@ -183,7 +183,7 @@ fn crcs_in_a_large_section_and_outside_of_any() {
     for (section, value) in [(1, 70_001), (1, u64::MAX), (2, 1), (2, u64::MAX - 3), (77, 0)] {
         let bytes = with(section, value);
         assert_eq!(links(&bytes).0, [("x".into(), u64::MAX)], "{section} {value}");
-        assert!(ElfModule::parse(&bytes).unwrap().links().unwrap().flaw().is_some(), "{section} {value}");
+        assert!(ElfModule::parse(&bytes).unwrap().links().unwrap().damage().is_some(), "{section} {value}");
     }
 }
 
@@ -219,7 +219,7 @@ fn damaged_parts_are_left_out() {
     };
     let versions = || [version(target, "b", 7), version(target, "c", 8)].concat();
     let strings = || ("__ksymtab_strings", b"a\0".to_vec());
-    let flaw = |bytes: &[u8]| ElfModule::parse(&bytes).unwrap().links().unwrap().flaw().cloned();
+    let damage = |bytes: &[u8]| ElfModule::parse(&bytes).unwrap().links().unwrap().damage().cloned();
     let need = |name: &str, bind, crc| (name.into(), bind, Some(crc));
 
     let [mut symtab, strtab] = symbols(target, &list());
@@ -227,7 +227,7 @@ fn damaged_parts_are_left_out() {
     let bytes = object(target, &[strings(), symtab, strtab, ("__versions", versions())]);
     let needs = vec![need("c", Binding::Weak, 8), need("b", Binding::Unknown, 7)];
     assert_eq!(links(&bytes), (vec![("a".into(), 0)], needs));
-    assert!(flaw(&bytes).is_some());
+    assert!(damage(&bytes).is_some());
 
     let [symtab, strtab] = symbols(target, &list());
     let mut cut = versions();
@@ -235,29 +235,29 @@ fn damaged_parts_are_left_out() {
     let bytes = object(target, &[strings(), symtab, strtab, ("__versions", cut)]);
     let needs = vec![("b".into(), Binding::Global, None), ("c".into(), Binding::Weak, None)];
     assert_eq!(links(&bytes), (vec![("a".into(), 1)], needs));
-    assert!(flaw(&bytes).is_some());
+    assert!(damage(&bytes).is_some());
 
     let [mut symtab, strtab] = symbols(target, &list());
     symtab.1.pop();
     let bytes = object(target, &[strings(), symtab, strtab, ("__versions", versions())]);
     let needs = vec![need("b", Binding::Unknown, 7), need("c", Binding::Unknown, 8)];
     assert_eq!(links(&bytes), (vec![("a".into(), 0)], needs));
-    assert!(flaw(&bytes).is_some());
+    assert!(damage(&bytes).is_some());
 
     let [symtab, mut strtab] = symbols(target, &list());
     strtab.1.pop();
     let bytes = object(target, &[strings(), symtab, strtab, ("__versions", versions())]);
     let needs = vec![need("b", Binding::Global, 7), need("c", Binding::Weak, 8)];
     assert_eq!(links(&bytes), (vec![("a".into(), 1)], needs));
-    assert!(flaw(&bytes).is_none());
+    assert!(damage(&bytes).is_none());
 }
 
 /// The kind of the first problem, whether or not it concerns one part only.
 fn kind(bytes: &[u8]) -> Option<FormatKind> {
     let result = ElfModule::parse(&bytes).and_then(|module| {
         let links = module.links()?;
-        match links.flaw() {
-            Some(flaw) => Err(flaw.clone().into()),
+        match links.damage() {
+            Some(damage) => Err(damage.clone().into()),
             None => module.modinfo().map(|_| ()),
         }
     });

@@ -11,6 +11,7 @@ use std::sync::MutexGuard;
 
 use bstr::BString;
 
+use crate::context::loaded::{self, ModuleState};
 use crate::context::{ConfigSource, Context, FileTime, Module, Stamp, module_dir};
 use crate::error;
 use crate::lock::{Mutex, RwLock};
@@ -23,7 +24,6 @@ use crate::ops::probe::{
     wait_until_settled,
 };
 use crate::ops::remove::{self, RemoveRequest};
-use crate::sys::module::{self, ModuleState};
 
 /// The module name in an `alias` line that means that a device shall have no driver.
 const NONE: &[u8] = b"off";
@@ -322,7 +322,7 @@ impl Manager {
     pub fn state(&self, name: impl AsRef<[u8]>) -> Option<ModuleState> {
         let name = name::normalize(name.as_ref());
         // The sysfs directory of a built-in module looks like that of a module that is being loaded.
-        module::state(&name)
+        loaded::state(&name)
             .filter(|&state| state != ModuleState::Coming || !self.context().is_builtin(&name))
     }
 

@@ -7,11 +7,11 @@ use super::Result;
 use super::module::ElfModule;
 use crate::error::{Cause, FormatError, FormatKind};
 
-/// The first flaw that was found, if any.
+/// The first damage that was found, if any.
 #[derive(Debug, Default)]
-pub(super) struct Flaw(Option<FormatError>);
+pub(super) struct Damage(Option<FormatError>);
 
-impl Flaw {
+impl Damage {
     /// Returns `None` for a part that is malformed, and remembers the first one.
     ///
     /// Errors: those that concern the whole object: of the source, if what `part` was made from had not been read
@@ -40,7 +40,7 @@ impl Flaw {
         Ok(())
     }
 
-    /// Returns the flaw.
+    /// Returns the damage.
     pub(super) fn get(&self) -> Option<&FormatError> {
         self.0.as_ref()
     }
