@@ -30,3 +30,4 @@ mod readme;
 mod single;
 mod streams;
 mod syslog;
+mod text_files;

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::formats::config::load_list::names;
 use crate::name;
 use crate::sys::{dir, file};
+use crate::text;
 
 impl Module {
     /// Returns the module in the file that an operand names. A relative path is prefixed with the working directory, and
@@ -78,7 +79,7 @@ pub fn is_module_file(path: &Path) -> bool {
 /// Errors: the list cannot be read.
 pub fn load_list(path: &OsStr) -> Result<Vec<OsString>> {
     let bytes = if path == "-" { file::read_standard_input() } else { file::read_stream(Path::new(path)) }?;
-    Ok(names(&bytes).map(|name| OsString::from_vec(name.to_vec())).collect())
+    Ok(names(text::without_byte_order_mark(&bytes)).map(|name| OsString::from_vec(name.to_vec())).collect())
 }
 
 /// An entry of a directory.
@@ -109,7 +110,7 @@ mod tests {
         let path = |name: &str| top.path().join(name);
         fs::write(path("a-b.ko.xz"), "").unwrap();
         fs::create_dir(path("dir.ko")).unwrap();
-        fs::write(path("list"), "# comment\n loop\n\ndm-mod\n").unwrap();
+        fs::write(path("list"), "\u{feff}# comment\n loop\n\ndm-mod\r\n").unwrap();
         let module = Module::in_file(path("a-b.ko.xz").as_os_str()).unwrap();
         assert_eq!((module.name, module.file), ("a_b".into(), Some(path("a-b.ko.xz"))));
         let absent = Module::in_file(path("absent.ko").as_os_str()).unwrap_err();

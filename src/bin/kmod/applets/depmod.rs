@@ -299,7 +299,12 @@ impl Arguments {
         let symvers = self.symvers.clone().map(SymbolFile::Symvers);
         let file = symvers.or_else(|| self.system_map.clone().map(SymbolFile::SystemMap));
         let read = |file: SymbolFile| file.read(self.prefix, sink);
-        file.map(read).transpose().map_err(|error| report.cannot_load(&error))
+        let symbols = file.map(read).transpose().map_err(|error| report.cannot_load(&error))?.flatten();
+        if self.errexit && symbols.is_none() {
+            // Which file is not of use has been reported.
+            return Err(Exit::Failure);
+        }
+        Ok(symbols)
     }
 }
 
