@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bstr::BString;
 
 use crate::error::{Error, Forbidden};
-use crate::text::{message, verbatim, verbatim_path};
+use crate::text::{self, message, verbatim, verbatim_path};
 
 mod depmod;
 
@@ -122,9 +122,9 @@ impl Notice {
     pub fn message(&self) -> BString {
         match self {
             Self::BadConfigLine { path, line, word } => message!(
-                "{} line {line}: ignoring bad line starting with '{}'",
+                "{} line {line}: ignoring bad line starting with {}",
                 verbatim_path(path),
-                verbatim(word)
+                beginning(word)
             ),
             Self::IgnoredDirective { path, line, command } => message!(
                 "{} line {line}: directive '{}' has no effect",
@@ -172,6 +172,16 @@ impl Notice {
             Self::Depmod(notice) => notice.message(),
         }
     }
+}
+
+/// The beginning of a bad line, in quotes. A byte order mark, which is invisible, is named.
+fn beginning(word: &[u8]) -> impl fmt::Display + '_ {
+    fmt::from_fn(|f| match text::split_byte_order_mark(word) {
+        Some((encoding, rest)) => {
+            write!(f, "a byte order mark ({encoding}) and '{}': save the file without one", verbatim(rest))
+        }
+        None => write!(f, "'{}'", verbatim(word)),
+    })
 }
 
 /// A receiver of notices, chosen by the caller that opens a context. Clones share the receiver.

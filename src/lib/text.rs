@@ -36,6 +36,18 @@ macro_rules! message {
 
 pub(crate) use message;
 
+/// If `text` begins with a byte order mark, returns the encoding that it stands for, and what follows it.
+pub fn split_byte_order_mark(text: &[u8]) -> Option<(&'static str, &[u8])> {
+    let marks: [(&str, &[u8]); 3] =
+        [("UTF-8", b"\xef\xbb\xbf"), ("UTF-16", b"\xff\xfe"), ("UTF-16", b"\xfe\xff")];
+    marks.into_iter().find_map(|(encoding, mark)| Some((encoding, text.strip_prefix(mark)?)))
+}
+
+/// Returns `text` without the byte order mark of UTF-8 that some editors put at its beginning.
+pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// Encodes arbitrary bytes so that [`bytes`] returns them unchanged.
 pub fn verbatim<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> Verbatim<'_> {
     Verbatim(bytes.as_ref())

@@ -41,7 +41,7 @@ fn nothing_loaded_and_no_table() {
 #[test]
 fn missing_data() {
     let root = Root::new();
-    root.file("proc/modules", "a 100 1 b,c, Live 0x0\nb 5 0 - Live 0x0\n");
+    root.file("proc/modules", "a 100 1 b,c, Live 0x0\nb 5 0 - Live 0x0\n").dir("sys/module");
     let look = || same(|side| Run::new("lsmod").inside(&root).on(side));
     let holders = "lsmod: ERROR: could not open '/sys/module/a/holders': No such file or directory\n\
                    lsmod: ERROR: could not open '/sys/module/b/holders': No such file or directory\n";

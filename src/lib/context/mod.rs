@@ -78,7 +78,7 @@ use meta::{MetaBackend, MetaLocation};
 pub use crate::formats::index::IndexKind;
 pub use index_of_text::index_of_text;
 pub use lookup::Module;
-pub use operand::{DirEntry, exists, is_module_file, list, load_list};
+pub use operand::{DirEntry, exists, is_module_file, list, load_list, names_file, names_module};
 pub use stamp::{FileTime, Sources, Stamp};
 
 /// The path of the module directories below a root, with its surrounding slashes.
@@ -158,8 +158,8 @@ pub fn depmod_config(sources: &[PathBuf], sink: &Sink) -> DepmodConfig {
     config
 }
 
-/// Returns `path`, prefixed with the working directory if it is relative. Nothing is resolved or
-/// normalised.
+/// Returns `path`, prefixed with the working directory if it is relative, by the path that the environment variable `PWD`
+/// gives it, if that is right. Nothing is resolved or normalised.
 ///
 /// Errors: the working directory cannot be determined.
 pub fn absolute(path: &OsStr) -> io::Result<OsString> {

@@ -13,15 +13,16 @@ use crate::error::Result;
 use crate::formats::config::load_list::names;
 use crate::name;
 use crate::sys::{dir, file};
+use crate::text;
 
 impl Module {
     /// Returns the module in the file that an operand names. A relative path is prefixed with the working directory, and
     /// not normalised.
     ///
-    /// Errors: the file does not exist; the working directory cannot be determined.
+    /// Errors: those of [`names_module`]; the working directory cannot be determined.
     pub fn in_file(operand: &OsStr) -> io::Result<Self> {
         let path = PathBuf::from(absolute(operand)?);
-        exists(&path).map(|()| Self::from_file(&path))
+        names_module(&path).map(|()| Self::from_file(&path))
     }
 }
 
@@ -30,7 +31,7 @@ impl Context {
     /// with this name or alias.
     pub fn file_of(&self, operand: &OsStr) -> Option<PathBuf> {
         let path = Path::new(operand);
-        if exists(path).is_ok() {
+        if names_file(path).is_ok() {
             return Some(path.to_path_buf());
         }
         let found = self.lookup(operand.as_bytes()).unwrap_or_default();
@@ -45,6 +46,28 @@ pub fn exists(path: &Path) -> io::Result<()> {
     file::exists(path)
 }
 
+/// Whether `path` leads to something, and its last component can be the name of a file.
+///
+/// Errors: those of [`exists`]; `ENOENT` for a path that ends in a slash, even if it leads to a directory.
+pub fn names_file(path: &Path) -> io::Result<()> {
+    exists(path)?;
+    if path.as_os_str().as_bytes().ends_with(b"/") {
+        return Err(io::Error::from_raw_os_error(libc::ENOENT));
+    }
+    Ok(())
+}
+
+/// Whether `path` leads to something from which a module can have its name.
+///
+/// Errors: those of [`names_file`]; `EISDIR` for a directory that leaves no name, such as `..`.
+pub fn names_module(path: &Path) -> io::Result<()> {
+    names_file(path)?;
+    if name::from_path(path.as_os_str().as_bytes()).is_empty() && file::is_dir(path) {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+    }
+    Ok(())
+}
+
 /// Whether `path` is a regular file whose name has one of the suffixes of module files.
 pub fn is_module_file(path: &Path) -> bool {
     let stem = name::module_file_stem(path.as_os_str().as_bytes());
@@ -56,7 +79,7 @@ pub fn is_module_file(path: &Path) -> bool {
 /// Errors: the list cannot be read.
 pub fn load_list(path: &OsStr) -> Result<Vec<OsString>> {
     let bytes = if path == "-" { file::read_standard_input() } else { file::read_stream(Path::new(path)) }?;
-    Ok(names(&bytes).map(|name| OsString::from_vec(name.to_vec())).collect())
+    Ok(names(text::without_byte_order_mark(&bytes)).map(|name| OsString::from_vec(name.to_vec())).collect())
 }
 
 /// An entry of a directory.
@@ -87,11 +110,18 @@ mod tests {
         let path = |name: &str| top.path().join(name);
         fs::write(path("a-b.ko.xz"), "").unwrap();
         fs::create_dir(path("dir.ko")).unwrap();
-        fs::write(path("list"), "# comment\n loop\n\ndm-mod\n").unwrap();
+        fs::write(path("list"), "\u{feff}# comment\n loop\n\ndm-mod\r\n").unwrap();
         let module = Module::in_file(path("a-b.ko.xz").as_os_str()).unwrap();
         assert_eq!((module.name, module.file), ("a_b".into(), Some(path("a-b.ko.xz"))));
         let absent = Module::in_file(path("absent.ko").as_os_str()).unwrap_err();
         assert_eq!(absent.raw_os_error(), Some(libc::ENOENT));
+        for (name, errno) in
+            [("", libc::ENOENT), ("dir.ko/", libc::ENOENT), (".", libc::EISDIR), ("dir.ko/..", libc::EISDIR)]
+        {
+            let nameless = Module::in_file(path(name).as_os_str()).unwrap_err();
+            assert_eq!(nameless.raw_os_error(), Some(errno), "{name}");
+        }
+        assert!(names_file(&path(".")).is_ok() && names_file(&path("dir.ko/")).is_err());
         let are = ["a-b.ko.xz", "dir.ko", "list", "absent.ko"].map(|name| is_module_file(&path(name)));
         assert_eq!(are, [true, false, false, false]);
         assert_eq!(load_list(path("list").as_os_str()).unwrap(), ["loop", "dm-mod"]);

@@ -14,6 +14,7 @@ pub mod firmware;
 pub mod index;
 pub mod meta;
 pub mod modinfo;
+pub mod proc_modules;
 pub mod source;
 pub mod symvers;
 pub mod uevent;

@@ -68,6 +68,11 @@ impl KernelSymbols {
         symbols
     }
 
+    /// Whether the file names no symbol of the kernel, so that it cannot be one of a kernel.
+    pub fn is_empty(&self) -> bool {
+        self.crcs.len() == FAKE_SYMBOLS.len()
+    }
+
     /// Returns the CRC of a symbol of the kernel.
     pub(crate) fn crc(&self, name: &[u8]) -> Option<u64> {
         self.crcs.get(name.as_bstr()).copied()
@@ -95,7 +100,8 @@ pub(crate) fn skip_prefix(name: &[u8], prefix: Option<u8>) -> &[u8] {
 
 /// Returns the part of `ADDRESS TYPE NAME` after the second space.
 fn system_map_name(line: &[u8]) -> Option<&[u8]> {
-    let (_, rest) = line.strip_suffix(b"\n").unwrap_or(line).split_once_str(" ")?;
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let (_, rest) = line.strip_suffix(b"\r").unwrap_or(line).split_once_str(" ")?;
     rest.split_once_str(" ").map(|(_, name)| name)
 }
 

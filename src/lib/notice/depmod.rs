@@ -1,10 +1,10 @@
 //! The notices of depmod, their levels and wording.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use super::Level;
+use super::{Level, beginning};
 use crate::errno::strerror;
 use crate::error::{Cause, Error};
 use crate::text::{message, verbatim as bytes, verbatim_path as path};
@@ -135,6 +135,13 @@ pub enum DepmodNotice {
     },
     /// The cache cannot be written. The indexes have been written, but the next run must read every module.
     CacheUnwritten(Error),
+    /// A System.map or Module.symvers without a symbol of the kernel; it is not used.
+    NoKernelSymbols {
+        /// The file.
+        path: PathBuf,
+        /// Whether the file was to be a Module.symvers.
+        symvers: bool,
+    },
     /// A line of System.map or Module.symvers that is malformed; it is skipped.
     BadSymbolLine {
         /// The file.
@@ -171,6 +178,7 @@ impl DepmodNotice {
             | Self::NotIndexable { .. }
             | Self::NotInTree { .. }
             | Self::NotInMeta { .. }
+            | Self::NoKernelSymbols { .. }
             | Self::CacheUnwritten(_) => Level::Warning,
             Self::Progress { .. } | Self::Dependency { .. } => Level::Info,
         }
@@ -179,7 +187,7 @@ impl DepmodNotice {
     pub(super) fn message(&self) -> BString {
         match self {
             Self::BadConfigLine { path: file, line, word } => {
-                message!("{}:{line}: ignoring bad line starting with '{}'", path(file), bytes(word))
+                message!("{}:{line}: ignoring bad line starting with {}", path(file), beginning(word))
             }
             Self::DirectoryUnreadable(error) | Self::NoListDirectory(error) => {
                 message!("could not open directory {}: {}", path(&error.path), error.cause)
@@ -230,6 +238,7 @@ impl DepmodNotice {
                 message!("meta.pb: leaving out '{}' of {}: {why}", bytes(alias), bytes(module))
             }
             Self::NotInMeta { path, why } => message!("meta.pb: leaving out {}: {why}", bytes(path)),
+            Self::NoKernelSymbols { path: file, symvers } => no_kernel_symbols(file, *symvers),
             Self::BadSymbolLine { path: file, line, text, symvers: true } => {
                 message!("{}:{line} Invalid symbol version {}", path(file), bytes(text))
             }
@@ -238,6 +247,11 @@ impl DepmodNotice {
             }
         }
     }
+}
+
+fn no_kernel_symbols(file: &Path, symvers: bool) -> BString {
+    let kind = if symvers { "Module.symvers" } else { "System.map" };
+    message!("{} is not the {kind} of a kernel: symbols are not checked", path(file))
 }
 
 fn module_unreadable(error: &Error) -> BString {

@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 
 use crate::context::module_file::Opener;
-use crate::error::{Error, FormatError};
+use crate::error::{Cause, Error, FormatError};
 use crate::formats::compress::Compression;
 use crate::formats::elf;
 use crate::formats::source::Source;
@@ -59,15 +59,19 @@ impl InsertError {
 
 /// Inserts the module at `path` with `parameters`, which are separated by blanks.
 ///
-/// Errors: those of opening and reading the file; malformed for parameters with a NUL byte or damaged
+/// Errors: those of opening and reading the file; malformed for less than six bytes, parameters with a NUL byte, or damaged
 /// compressed data; otherwise the kernel's errno: `EEXIST` if the module is loaded, `ENOENT` for an unknown
 /// symbol, `ENOEXEC` for a module of another kernel, and whatever the module's initialisation returns.
 pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion, InsertError> {
     let parameters = CString::new(parameters).map_err(|_| {
         InsertError::File(Error::new(path, FormatError::malformed("NUL byte in the parameters")))
     })?;
-    let unreadable = |error| InsertError::File(Error::new(path, error));
-    let (file, head) = file::open_head(path, Compression::MAGIC_SIZE).map_err(unreadable)?;
+    let unreadable = |cause: Cause| InsertError::File(Error::new(path, cause));
+    let (file, head) =
+        file::open_head(path, Compression::MAGIC_SIZE).map_err(|error| unreadable(error.into()))?;
+    if head.len() < Compression::MAGIC_SIZE {
+        return Err(unreadable(FormatError::malformed("file is too small for a module").into()));
+    }
     let compression = Compression::detect(&head);
     let by_kernel = compression.is_none_or(|compression| {
         module::kernel_compression().is_some_and(|word| word == kernel_name(compression))

@@ -13,7 +13,7 @@ use bstr::{BStr, BString, ByteSlice};
 use crate::context::loaded;
 use crate::context::{Context, Module};
 use crate::formats::config::Softdeps;
-use crate::name;
+use crate::name::{self, UnmatchedBracket};
 use crate::ops::ModuleError;
 use crate::ops::probe::{Executor, Observer, Removal};
 use crate::setters::setters;
@@ -30,11 +30,24 @@ pub struct RemoveRequest {
     pub holders: bool,
     /// Fail if the module is not loaded (`--first-time`).
     pub first_time: bool,
-    /// Ignore failures of soft dependencies (`-q`).
+    /// Ignore failures of soft dependencies (`-a`, `-q`).
     pub lenient: bool,
 }
 
 setters!(RemoveRequest { ignore_commands: bool, holders: bool, first_time: bool, lenient: bool });
+
+/// Returns the modules that `name`, a name or an alias, stands for in a removal: what a lookup finds, otherwise the loaded
+/// module of this name, whose file may be outside the module directory, or gone.
+///
+/// Errors: unmatched brackets.
+pub fn candidates(context: &Context, name: &[u8]) -> Result<Vec<Module>, UnmatchedBracket> {
+    let mut found = context.lookup(name)?;
+    let own = name::normalize(name);
+    if found.is_empty() && loaded::is_loadable(&own) {
+        found.push(Module::named(own.into_owned()));
+    }
+    Ok(found)
+}
 
 /// Removes `module`, and its dependencies if nothing else uses them.
 ///
@@ -130,6 +143,7 @@ impl Walk<'_> {
             match cause {
                 Cause::Holder => {}
                 Cause::Soft if request.lenient || matches!(error, ModuleError::Kernel { .. }) => {
+                    self.observer.kept(&error);
                     return Ok(());
                 }
                 Cause::Soft | Cause::Requested => break,
@@ -195,7 +209,7 @@ impl Walk<'_> {
             return Ok(false);
         }
         // For an unusual state, the kernel's own error is more precise.
-        let present = module::is_present(name);
+        let present = loaded::is_present(name);
         if request.first_time && !present {
             Err(ModuleError::NotLoaded { module: name.clone() })
         } else {

@@ -34,14 +34,16 @@ pub fn needed(path: &Path) -> Result<Vec<Symbol>> {
     })
 }
 
-/// Returns the symbols that a module exports, in the order of the file.
+/// Returns the symbols that a module exports, in the order of the file, as far as they can be read.
 ///
-/// Errors: those of [`Opener::open`]; the file is not a module; absent if it exports no symbols.
+/// Errors: those of [`Opener::open`]; the file is not a module; absent where it exports none, malformed where none can be
+/// read.
 pub fn exported(path: &Path) -> Result<Vec<Symbol>> {
     of_module(path, |module| {
         let links = module.links()?;
         if links.exports().len() == 0 {
-            return Err(FormatError::new(FormatKind::Absent, "no exported symbols").into());
+            let none = || FormatError::new(FormatKind::Absent, "no exported symbols");
+            return Err(links.damage().cloned().unwrap_or_else(none).into());
         }
         Ok(links.exports().map(|export| Symbol { name: export.name.into(), crc: export.crc }).collect())
     })

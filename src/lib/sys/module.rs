@@ -51,32 +51,6 @@ pub fn is_sysfs_available() -> bool {
     file::exists(Path::new("/sys/module")).is_ok()
 }
 
-/// The shortest and the longest pause between two checks of the state.
-const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
-
-/// Waits until the module with this normalised name is no longer being loaded or removed, at most for `timeout`, and
-/// returns its state.
-pub fn wait_until_settled(name: &[u8], timeout: Duration) -> Option<ModuleState> {
-    let [first, longest] = PAUSES;
-    let mut retry = Retry::new(timeout, first, longest);
-    loop {
-        let state = state(name);
-        if matches!(state, None | Some(ModuleState::Live)) {
-            return state;
-        }
-        // The directory of a built-in module never has a state.
-        if retry.elapsed() >= STATELESS_TIME && is_stateless(name) {
-            return None;
-        }
-        if !retry.pause() {
-            return state;
-        }
-    }
-}
-
-/// The time for which the directory of a module that is being loaded may lack the state.
-const STATELESS_TIME: Duration = Duration::from_millis(100);
-
 /// Whether /sys/module has a directory with this name that lacks the state, as for built-in modules.
 pub fn is_stateless(name: &[u8]) -> bool {
     dir(name)
@@ -186,15 +160,4 @@ pub fn kernel_compression() -> Option<Vec<u8>> {
     let mut word = file::read_if_exists(Path::new("/sys/module/compression")).ok()??;
     word.truncate(word.trim_ascii_end().len());
     Some(word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The kernel always has a directory for `kernel`, because it has parameters. Waiting for it would take an hour.
-    #[test]
-    fn built_in_modules_are_not_waited_for() {
-        assert_eq!(wait_until_settled(b"kernel", Duration::from_hours(1)), None);
-    }
 }

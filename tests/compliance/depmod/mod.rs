@@ -5,6 +5,7 @@ mod command_line;
 mod concurrent;
 mod configuration;
 mod crash;
+mod damaged;
 mod defects;
 pub(crate) mod incremental;
 mod progress;

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use oxmod_test_support::{Answer, Root, Run, Side, each};
+use oxmod_test_support::{Answer, Root, Run, Side, each, sides};
 
 use super::root;
 
@@ -47,6 +47,27 @@ fn indexed(side: Side) -> Root {
     depmod(&root, &[], side);
     tick(side);
     root
+}
+
+/// `-A` makes files given by hand have no effect, whether or not there is anything to do; not even their names are
+/// checked.
+#[test]
+fn files_given_by_hand_have_no_effect() {
+    for &side in sides() {
+        for files in [&["/lib/modules/6.1.0-test/kernel/a.ko"][..], &["9"], &["/nope.ko", "x"]] {
+            let root = indexed(side);
+            let listed = || {
+                let run = Run::new("depmod").args(["-A", root.release()]).args(files);
+                let answer = run.inside(&root).on(side);
+                assert_eq!(answer.triple(), (0, String::new(), String::new()), "{side:?} {files:?}");
+                let dep = fs::read_to_string(root.path(root.in_modules("modules.dep"))).unwrap();
+                dep.lines().count()
+            };
+            assert_eq!(listed(), 2, "{side:?} {files:?}");
+            root.module("kernel/c.ko", |m| m);
+            assert_eq!(listed(), 3, "{side:?} {files:?}");
+        }
+    }
 }
 
 /// Waits until newly written files have later timestamps than existing ones: our depmod trusts a file that has not

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use oxmod_test_support::{Answer, Root, Run, Side};
+use oxmod_test_support::{Answer, RELEASE, Root, Run, Side};
 
 use super::tree;
 use crate::modprobe::depmod;
 
-const COMMANDS: [&str; 4] = [
+const COMMANDS: [&str; 5] = [
     "modprobe -S 6.1.0-test -D top",
     "modprobe -S 6.1.0-test -c",
     "modinfo -k 6.1.0-test many",
     "depmod 6.1.0-test",
+    "depmod -o /there 6.1.0-test",
 ];
 
 /// Builds a tree that makes each tool read enough data to run out of memory halfway.
@@ -27,6 +28,7 @@ fn rich() -> Root {
         (0..20_000).fold(module, |module, n| module.alias(&format!("pci:v{n:08X}d*sv*sd*bc*sc*i*")))
     });
     depmod(&root);
+    root.dir(format!("there/lib/modules/{RELEASE}"));
     root
 }
 
@@ -112,6 +114,8 @@ fn without_descriptors() {
             let words = ["WARNING", "ERROR", "FATAL"];
             let plain = |line: &str| words.iter().any(|word| line.contains(&format!(": {word}: ")));
             assert!(answer.code > 1 || stderr.lines().all(plain), "{command} {limit}: {stderr}");
+            // It exists.
+            assert!(!stderr.contains("could not create directory"), "{command} {limit}: {stderr}");
         }
         println!("{command}: {reported} times");
         assert!(reported > 0 || !command.starts_with("depmod"), "{command}");

@@ -10,7 +10,9 @@ mod limits;
 mod output;
 mod randomness;
 mod remove;
+mod several;
 mod special_files;
+mod without_sysfs;
 
 use std::ffi::CStr;
 

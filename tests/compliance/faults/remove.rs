@@ -191,6 +191,59 @@ fn messages_of_rmmod() {
     all(&root, cases);
 }
 
+/// The first message has the name of the module, the second one what was typed.
+#[test]
+fn rmmod_names_the_operand() {
+    let root = loaded();
+    root.loaded("d_x", 1, 0, &[]).file("etc/d-x.ko.xz", "");
+    let shim = Shim::new().answer("delete", "*", libc::EPERM);
+    let words = strerror(libc::EPERM);
+    let cases = ["d-x", "d-x.ko", "d_x.anything", "/etc/d-x.ko.xz", "/etc/./d-x.ko.xz"].into_iter();
+    let cases = cases.flat_map(|operand| {
+        let message = format!(
+            "rmmod: ERROR: could not remove 'd_x': {words}\nrmmod: ERROR: could not remove module {operand}: {words}\n"
+        );
+        [(vec![operand], "04000"), (vec!["-f", operand], "05000")].map(|(args, flags)| {
+            let expected = failed(&message, &calls(flags, &[("d_x", libc::EPERM)]));
+            Case::same(&shim, Run::new("rmmod").args(args), expected)
+        })
+    });
+    all(&root, cases);
+}
+
+/// Listed difference: the kernel is asked to remove a module that is loaded although no index has it any more.
+#[test]
+fn a_module_that_only_the_kernel_knows() {
+    let root = loaded();
+    root.loaded("gone_x", 1, 0, &[]).loaded("busy", 1, 1, &[]).dir("sys/module/kernel/parameters");
+    let missing = |name: &str| failed(&format!("modprobe: FATAL: Module {name} not found.\n"), "");
+    let case = |args: &[&str], ours, name: &str| Case(Shim::new(), modprobe(args), ours, missing(name));
+    let in_use = |level: &str| failed(&format!("modprobe: {level}: Module busy is in use.\n"), "");
+    let kept = kept(&["gone_x"], libc::EPERM);
+    let refused = Case(
+        Shim::new().answer("delete", "gone_x", libc::EPERM),
+        modprobe(&["-r", "gone_x"]),
+        failed(&kept, &calls("04000", &[("gone_x", libc::EPERM)])),
+        missing("gone_x"),
+    );
+    let printed = (0, "rmmod gone_x\n".into(), String::new(), String::new());
+    all(
+        &root,
+        [
+            case(&["-r", "gone-x"], fine(&calls("04000", &[("gone_x", 0)])), "gone-x"),
+            case(&["-r", "gone_x", "pre"], fine(&calls("04000", &[("gone_x", 0), ("pre", 0)])), "gone_x"),
+            case(&["-rf", "gone_x"], fine(&calls("05000", &[("gone_x", 0)])), "gone_x"),
+            case(&["-r", "-n", "-v", "gone_x"], printed, "gone_x"),
+            case(&["-r", "busy"], in_use("FATAL"), "busy"),
+            refused,
+        ],
+    );
+    // What has a directory there and no state is built in, and paths are not names.
+    for operand in ["kernel", "nosuch", "gone_x/", "../module/gone_x", ".", ""] {
+        all(&root, [Case::same(&Shim::new(), modprobe(&["-r", operand]), missing(operand))]);
+    }
+}
+
 /// A call that is interrupted by a signal is repeated.
 #[test]
 fn interrupted_calls() {

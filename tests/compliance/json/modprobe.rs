@@ -279,6 +279,10 @@ fn removals() {
     }
     let unknown = document(&modprobe(&root).args(["-r", "nosuch"]));
     assert_eq!(unknown["requests"][0]["error"]["kind"], "not_found");
+    // With -a the next operand is tried.
+    let several = document(&modprobe(&root).args(["-a", "-r", "--first-time", "nosuch", "a"]));
+    assert_eq!(several["requests"][0]["error"]["kind"], "not_found");
+    assert_eq!(several["requests"][1]["modules"][0]["error"]["kind"], "not_loaded");
 }
 
 /// Returns the `-D` lines that correspond to a document: those of its steps, without duplicates.

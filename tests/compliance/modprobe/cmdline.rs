@@ -21,7 +21,7 @@ fn words() {
     reads(b"a.b.c=1 a.b=x.y a=1.2 =a = a.b==", "options a b=x.y\noptions a b==\n");
     reads(b"a. .b .c=1 a.=1 a.b=", "options a \noptions  b\noptions  c=1\noptions a =1\noptions a b=\n");
     reads(
-        b"a.b\tc.d\x0b\x0c\re.f=1\n\ng.h -- i.j=2",
+        b"a.b\tc.d\x0b\x0c\re.f=1\n\ng.h - i.j=2",
         "options a b\noptions c d\noptions e f=1\noptions g h\noptions i j=2\n",
     );
     reads(b"a.b=1\0 c.d=2", "options a b=1\n");

@@ -1,8 +1,9 @@
-//! The text files of a module directory, System.map and Module.symvers; names and patterns.
+//! The text files of a module directory, System.map, Module.symvers and /proc/modules; names and patterns.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use oxmod::formats::index::text;
+use oxmod::formats::proc_modules;
 use oxmod::name;
 use oxmod::ops::depmod::KernelSymbols;
 
@@ -15,6 +16,10 @@ fuzz_target!(|data: &[u8]| {
         text::entries(data, keyword).for_each(drop);
     }
     let _ = text::names(data).count();
+    for module in proc_modules::entries(data) {
+        assert!(!module.name.is_empty());
+        assert!(module.users().all(|user| !user.is_empty() && !user.contains(&b',')));
+    }
     text::lines(data).for_each(|line| {
         let _ = text::DeviceNode::parse(line);
     });

@@ -98,7 +98,7 @@ struct Job {
     out: PathBuf,
     release: Vec<u8>,
     /// The modules to read; `None` for all modules in the directory.
-    files: Option<Vec<FoundModule>>,
+    files: Option<Vec<OsString>>,
     task: Task,
     /// `--errexit`: fail if a symbol is unknown or of another version.
     strict: bool,
@@ -177,7 +177,13 @@ impl Arguments {
         match option.id {
             "all" => self.all = true,
             "full" => self.cache_use = CacheUse::Ignore,
-            "quick" if self.cache_use != CacheUse::Ignore => self.cache_use = CacheUse::Quick,
+            "quick" => {
+                // As with kmod, a quick update is one of all modules.
+                self.all = true;
+                if self.cache_use != CacheUse::Ignore {
+                    self.cache_use = CacheUse::Quick;
+                }
+            }
             "basedir" => self.basedir = Some(value()),
             "moduledir" => self.moduledir = Some(value()),
             "outdir" => self.outdir = Some(value()),
@@ -210,7 +216,7 @@ impl Arguments {
             Some(other) => return Err(report.bad_version(&other)),
             None => running_release().map_err(|error| report.no_release(&error))?,
         };
-        let files = if self.all || operands.len() == 0 { None } else { Some(given_files(operands, report)?) };
+        let files = if self.all || operands.len() == 0 { None } else { Some(operands.collect()) };
         let basedir = self.basedir.as_deref();
         let dir = self.module_dir(basedir, &release, report)?;
         let out = match self.outdir.as_deref() {
@@ -293,19 +299,21 @@ impl Arguments {
         let symvers = self.symvers.clone().map(SymbolFile::Symvers);
         let file = symvers.or_else(|| self.system_map.clone().map(SymbolFile::SystemMap));
         let read = |file: SymbolFile| file.read(self.prefix, sink);
-        file.map(read).transpose().map_err(|error| report.cannot_load(&error))
+        let symbols = file.map(read).transpose().map_err(|error| report.cannot_load(&error))?.flatten();
+        if self.errexit && symbols.is_none() {
+            // Which file is not of use has been reported.
+            return Err(Exit::Failure);
+        }
+        Ok(symbols)
     }
 }
 
 impl Job {
     fn run(&self, options: &DepmodOptions, report: &Report, sink: &Sink, out: &Mutex<Out>) -> Outcome {
-        let tree = ModuleTree {
-            dir: &self.dir,
-            out: &self.out,
-            release: &self.release,
-            given: self.files.as_deref(),
-        };
-        let no_output = |failure| report.no_output(&self.out, &failure);
+        let files = self.files.as_deref().map(|files| given_files(files, report)).transpose()?;
+        let given = files.as_deref();
+        let tree = ModuleTree { dir: &self.dir, out: &self.out, release: &self.release, given };
+        let no_output = |failure| report.no_output(&failure);
         let print = |bytes: &[u8]| out.lock().bytes(bytes);
         match self.task {
             Task::Write => op::write(&tree, options, sink).map_err(no_output),
@@ -327,8 +335,8 @@ impl Job {
 }
 
 /// Returns the modules in the operands after the release, which must be absolute paths of existing files.
-fn given_files(paths: impl Iterator<Item = OsString>, report: &Report) -> Result<Vec<FoundModule>, Exit> {
-    op::given_modules(paths.map(PathBuf::from)).map_err(|error| match error {
+fn given_files(paths: &[OsString], report: &Report) -> Result<Vec<FoundModule>, Exit> {
+    op::given_modules(paths.iter().map(PathBuf::from)).map_err(|error| match error {
         GivenError::Relative(path) => report.not_absolute(&path),
         GivenError::Twice { name, first, second } => report.module_given_twice(&name, &second, &first),
         GivenError::Absent(error) => report.no_module(&error),

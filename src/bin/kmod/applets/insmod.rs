@@ -39,7 +39,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
         return Err(report.no_standard_input());
     }
     let path = Path::new(file);
-    context::exists(path).map_err(|error| report.cannot_load_file(path, &error))?;
+    context::names_file(path).map_err(|error| report.cannot_load_file(path, &error))?;
     let parameters = parameters(common.operands.get(1..).unwrap_or_default());
     let insertion =
         insert(path, &parameters, common.force).map_err(|error| report.cannot_insert_file(path, &error))?;

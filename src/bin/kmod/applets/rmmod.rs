@@ -46,7 +46,7 @@ pub fn run(invocation: &Invocation) -> Outcome {
             continue;
         }
         if let Err(error) = by_kernel(module.as_bstr(), force) {
-            report.cannot_remove(&module, &error);
+            report.cannot_remove(operand, &module, &error);
             outcome = Err(Exit::Failure);
         }
     }

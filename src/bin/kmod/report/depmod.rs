@@ -89,13 +89,18 @@ impl Report {
     }
 
     /// A run that wrote nothing; the previous files are still there.
-    pub fn no_output(&self, out: &Path, failure: &DepmodError) -> Exit {
+    pub fn no_output(&self, failure: &DepmodError) -> Exit {
         match failure {
             DepmodError::Scan(error) => self.cannot_search(error),
             DepmodError::Read(error) => {
                 self.end(format_args!("could not read {}: {}", path(&error.path), error.cause))
             }
-            DepmodError::Write(error) => self.cannot_publish(out, error),
+            DepmodError::NoDirectory(error) => {
+                self.end(format_args!("could not create directory {}: {}", path(&error.path), error.cause))
+            }
+            DepmodError::Write(error) => {
+                self.refuse(format_args!("could not write {}: {}", path(&error.path), error.cause))
+            }
             DepmodError::Cycles { cycles, modules } => {
                 for cycle in cycles {
                     let mut chain = bstr::join(" -> ", cycle);
@@ -113,13 +118,5 @@ impl Report {
                 error.cause
             )),
         }
-    }
-
-    /// Output that could not be written; the previous files are still there.
-    fn cannot_publish(&self, dir: &Path, error: &Error) -> Exit {
-        if error.path == dir {
-            return self.end(format_args!("could not create directory {}: {}", path(dir), error.cause));
-        }
-        self.refuse(format_args!("could not write {}: {}", path(&error.path), error.cause))
     }
 }

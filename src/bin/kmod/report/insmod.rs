@@ -48,11 +48,12 @@ impl Report {
         self.refuse(format_args!("missing module name."))
     }
 
-    /// A module that the kernel refuses to remove; kmod reports it twice.
-    pub fn cannot_remove(&self, module: &[u8], error: &io::Error) {
-        let (name, why) = (verbatim(module), io_text(error));
+    /// A module that the kernel refuses to remove; kmod reports it twice, by its name and as it was typed.
+    pub fn cannot_remove(&self, operand: &OsStr, module: &[u8], error: &io::Error) {
+        let (name, operand) = (verbatim(module), verbatim(operand.as_encoded_bytes()));
+        let why = io_text(error);
         self.error(format_args!("could not remove '{name}': {why}"));
-        self.error(format_args!("could not remove module {name}: {why}"));
+        self.error(format_args!("could not remove module {operand}: {why}"));
     }
 
     /// rmmod of a built-in module.

@@ -148,6 +148,8 @@ struct Inner {
     tool: String,
     threshold: AtomicI32,
     syslog: AtomicBool,
+    /// Whether a failure of one operand is a warning.
+    several: AtomicBool,
     /// The messages that were shown, if they are recorded.
     record: OnceLock<Mutex<Vec<Message>>>,
 }
@@ -162,6 +164,7 @@ impl Report {
             tool: tool.into(),
             threshold: AtomicI32::new(threshold as i32),
             syslog: AtomicBool::new(false),
+            several: AtomicBool::new(false),
             record: OnceLock::new(),
         }))
     }
@@ -180,6 +183,16 @@ impl Report {
     /// Hides all messages except those about the command line (-q), until a later -v.
     pub fn quiet(&self) {
         self.0.threshold.store(0, Relaxed);
+    }
+
+    /// Makes the failure of one operand a warning, after which the other operands still have their turn (-a).
+    pub fn several_operands(&self) {
+        self.0.several.store(true, Relaxed);
+    }
+
+    /// Returns whether the failure of one operand ends the run.
+    pub fn ends_at_failure(&self) -> bool {
+        self.shows(Level::Fatal) && !self.0.several.load(Relaxed)
     }
 
     /// Records further messages that are shown.
@@ -202,6 +215,12 @@ impl Report {
     fn fatal(&self, text: fmt::Arguments<'_>) -> Outcome {
         self.say(Level::Fatal, text);
         if self.shows(Level::Fatal) { Err(Exit::Failure) } else { Ok(()) }
+    }
+
+    /// Prints why one operand failed: an error if that ends the run, `Ok` if the next operand is to follow.
+    fn operand_failed(&self, text: fmt::Arguments<'_>) -> Outcome {
+        self.say(if self.0.several.load(Relaxed) { Level::Warning } else { Level::Fatal }, text);
+        if self.ends_at_failure() { Err(Exit::Failure) } else { Ok(()) }
     }
 
     /// Prints a message of [`Level::Error`].
@@ -319,5 +338,16 @@ mod tests {
         report.quiet();
         assert!(report.fatal(format_args!("x")).is_ok());
         assert!(!report.shows(Level::Fatal));
+    }
+
+    #[test]
+    fn the_failure_of_one_of_several_operands_is_a_warning() {
+        let report = Report::new("t", Level::Warning);
+        report.record();
+        assert!(report.operand_failed(format_args!("x")).is_err() && report.ends_at_failure());
+        report.several_operands();
+        assert!(report.operand_failed(format_args!("x")).is_ok() && !report.ends_at_failure());
+        let levels: Vec<Level> = report.recorded().iter().map(|(level, _)| *level).collect();
+        assert_eq!(levels, [Level::Fatal, Level::Warning]);
     }
 }

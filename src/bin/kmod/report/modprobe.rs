@@ -13,7 +13,7 @@ use oxmod::ops::insert::Insertion;
 use oxmod::ops::probe::{Action, Step};
 use oxmod::ops::{Forbidden, ModuleError};
 
-use super::{Exit, Level, Outcome, Report, errno_text, io_text, verbatim, verbatim_path};
+use super::{Exit, Outcome, Report, errno_text, io_text, verbatim, verbatim_path};
 
 impl Report {
     /// Missing operands.
@@ -49,22 +49,16 @@ impl Report {
         self.refuse(format_args!("could not determine the module directory: {}", io_text(error)))
     }
 
-    /// An operand that is neither a module nor an alias: fatal for one module, a warning among several.
-    pub fn not_found_in(&self, operand: &OsStr, dir: &Path, among_several: bool) -> Exit {
+    /// An operand that is neither a module nor an alias.
+    pub fn not_found_in(&self, operand: &OsStr, dir: &Path) -> Outcome {
         let (operand, dir) = (verbatim(operand.as_bytes()), verbatim_path(dir));
-        self.one_of(among_several, format_args!("Module {operand} not found in directory {dir}"))
+        self.operand_failed(format_args!("Module {operand} not found in directory {dir}"))
     }
 
-    /// An operand that names a file which does not exist: fatal for one module, a warning among several.
-    pub fn no_module_at(&self, operand: &OsStr, error: &io::Error, among_several: bool) -> Exit {
+    /// An operand that names a file which does not exist.
+    pub fn no_module_at(&self, operand: &OsStr, error: &io::Error) -> Outcome {
         let (operand, why) = (verbatim(operand.as_bytes()), io_text(error));
-        self.one_of(among_several, format_args!("Failed to get module from path {operand}: {why}"))
-    }
-
-    fn one_of(&self, among_several: bool, text: std::fmt::Arguments<'_>) -> Exit {
-        self.say(if among_several { Level::Warning } else { Level::Fatal }, text);
-        // A hidden message does not change the result.
-        Exit::Failure
+        self.operand_failed(format_args!("Failed to get module from path {operand}: {why}"))
     }
 
     /// A failed step that the request for `module` requires.
@@ -141,23 +135,23 @@ impl Report {
 
     /// `-r` with an operand that is neither a module nor an alias.
     pub fn not_found(&self, operand: &OsStr) -> Outcome {
-        self.fatal(format_args!("Module {} not found.", verbatim(operand.as_bytes())))
+        self.operand_failed(format_args!("Module {} not found.", verbatim(operand.as_bytes())))
     }
 
     /// The reason for which a module was not removed; an error ends the run.
     pub fn not_removed(&self, error: &ModuleError) -> Outcome {
         match error {
             ModuleError::BuiltIn { module } => {
-                self.fatal(format_args!("Module {} is builtin.", verbatim(module)))
+                self.operand_failed(format_args!("Module {} is builtin.", verbatim(module)))
             }
             ModuleError::NotLoaded { module } => {
-                self.fatal(format_args!("Module {} is not in kernel.", verbatim(module)))
+                self.operand_failed(format_args!("Module {} is not in kernel.", verbatim(module)))
             }
             ModuleError::InUse { module } => {
-                self.fatal(format_args!("Module {} is in use.", verbatim(module)))
+                self.operand_failed(format_args!("Module {} is in use.", verbatim(module)))
             }
             ModuleError::Command { module, .. } => {
-                self.fatal(format_args!("Error running remove command for {}", verbatim(module)))
+                self.operand_failed(format_args!("Error running remove command for {}", verbatim(module)))
             }
             // Reported by `refused_to_remove`.
             _ => Ok(()),
@@ -190,7 +184,7 @@ impl Report {
 
     fn cannot_show(&self, what: &str, operand: &OsStr, error: &Error) -> Outcome {
         let operand = verbatim(operand.as_bytes());
-        self.fatal(format_args!("could not get {what} of {operand}: {}", errno_text(error)))
+        self.operand_failed(format_args!("could not get {what} of {operand}: {}", errno_text(error)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Owns its quoting, which is the kernel's (quotes keep blanks together and stay in the value), plus one form that boot
 //! loaders produce: `"module.parameter=a b"` means `module.parameter="a b"`. Contract: kmod 34, except that names in
 //! `modprobe.blacklist=` are normalised as everywhere else (kmod compares them verbatim, so a name with `-` never
-//! matches).
+//! matches), and that the words after `--` are not parsed: the kernel leaves them to init, too.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -78,12 +78,15 @@ enum State {
     Ignored,
 }
 
-/// The words of the form `module.parameter[=value]`, in order.
+/// The words of the form `module.parameter[=value]`, in order, up to a word `--`.
 fn words(text: &[u8]) -> impl Iterator<Item = Word<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < text.len() {
             let (word, next) = word(text, at);
+            if matches!(text.get(at..next.saturating_sub(1)), Some(b"--" | b"\"--\"")) {
+                return None;
+            }
             at = next;
             if word.is_some() {
                 return word;
@@ -163,6 +166,22 @@ mod tests {
             (r#"a.b=1" x.y=1 "z.w=1"#, &[r#"a b=1" x.y=1 "z.w=1"#]),
             (r#"a."b c.d=1"#, &[]),
             (r#"" " a.b="x"y"z" x.y"#, &[r#"a b="x"y"z""#, "x y"]),
+        ] {
+            assert_eq!(options(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_for_init() {
+        for (text, expected) in [
+            ("a.b -- c.d", &["a b"][..]),
+            ("-- c.d", &[]),
+            ("a.b \"--\" c.d", &["a b"]),
+            ("a.b --\n", &["a b"]),
+            ("a.b --\tc.d", &["a b"]),
+            ("a.b --x c.d", &["a b", "c d"]),
+            ("a.b --=x - --- -- e.f", &["a b"]),
+            (r#"a.b="x -- y" c.d"#, &[r#"a b="x -- y""#, "c d"]),
         ] {
             assert_eq!(options(text), expected, "{text}");
         }

@@ -3,7 +3,8 @@
 //! Owns continuation lines, backslashes and comments. Must not know any directive. The rules are those of kmod 34: a
 //! backslash and the newline after it are removed; of a backslash and any other byte, only the backslash is removed;
 //! `#` starts a comment only in the first column (and the comment may be continued too); a NUL ends the text of the
-//! line; fields are separated by blanks and tabs.
+//! line; fields are separated by blanks and tabs. Unlike in kmod, a carriage return before a newline, or at the end of
+//! the file, is part of the newline.
 
 use std::borrow::Cow;
 
@@ -40,6 +41,7 @@ impl<'a> Lines<'a> {
         let special = self.rest.find_byteset(b"\n\\");
         let (plain, tail) = self.rest.split_at(special.unwrap_or(self.rest.len()));
         if tail.first() != Some(&b'\\') {
+            let plain = plain.strip_suffix(b"\r").unwrap_or(plain);
             self.rest = tail.get(1..).unwrap_or_default();
             return Some(Line { text: Cow::Borrowed(until_nul(plain)), number: self.number });
         }
@@ -56,7 +58,11 @@ impl<'a> Lines<'a> {
             self.rest = after;
             match byte {
                 b'\n' => return,
+                b'\r' if matches!(after.first(), None | Some(b'\n')) => {}
                 b'\\' => {
+                    if after.starts_with(b"\r\n") {
+                        self.rest = &after[1..];
+                    }
                     // A backslash at the end of the file escapes nothing.
                     let Some((&escaped, after)) = self.rest.split_first() else { return };
                     self.rest = after;
@@ -143,6 +149,13 @@ mod tests {
     #[test]
     fn backslashes_are_removed() {
         assert_eq!(texts(br#"a\"b\\c\"#), [(br#"a"b\c"#.to_vec(), 1)]);
+    }
+
+    #[test]
+    fn carriage_returns_are_part_of_newlines() {
+        let plain = texts(b"a x\n\n#c\\\nd\nb\\\nc\\\\ \ne");
+        assert_eq!(texts(b"a x\r\n\r\n#c\\\r\nd\r\nb\\\r\nc\\\\ \r\ne\r"), plain);
+        assert_eq!(texts(b"a\rb\\\rc\r\r\n\r\rd"), [(b"a\rb\rc\r".to_vec(), 1), (b"\r\rd".to_vec(), 2)]);
     }
 
     #[test]

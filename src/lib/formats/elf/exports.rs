@@ -11,6 +11,7 @@ use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF};
 use goblin::elf::sym::Sym;
 
+use super::damage::Damage;
 use super::module::ElfModule;
 use super::symbols::{Budget, SymbolTable, until_nul};
 use super::versions::number;
@@ -25,6 +26,17 @@ const TABLES: [(&str, &str, &str); 2] = [
     ("__ksymtab_gpl", ".rela__ksymtab_gpl", ".rel__ksymtab_gpl"),
 ];
 
+/// The sections that a module without usable `__crc_` symbols is read from, besides the symbol table.
+const UNVERSIONED_SECTIONS: [&str; 7] = [
+    STRINGS,
+    "__ksymtab",
+    ".rela__ksymtab",
+    ".rel__ksymtab",
+    "__ksymtab_gpl",
+    ".rela__ksymtab_gpl",
+    ".rel__ksymtab_gpl",
+];
+
 /// An exported symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Export<'a> {
@@ -36,14 +48,16 @@ pub struct Export<'a> {
 
 impl ElfModule<'_> {
     /// Returns the namespace of each exported symbol that has one (`EXPORT_SYMBOL_NS`), as (symbol, namespace), in
-    /// symbol table order. The result is empty if the symbols `__kstrtabns_foo`, from which it is read, were stripped.
+    /// symbol table order. The result is empty if the symbols `__kstrtabns_foo`, from which it is read, were stripped;
+    /// those whose names are damaged are skipped.
     pub fn export_namespaces(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let (Some(table), Some(strings)) = (self.symbol_table()?, self.section(STRINGS)?) else {
             return Ok(Vec::new());
         };
         let (mut namespaces, mut budget) = (Vec::new(), Budget::default());
         for symbol in table.iter() {
-            let Some(name) = table.name_onwards(&symbol)?.strip_prefix(b"__kstrtabns_") else { continue };
+            let name = table.name_onwards(&symbol).ok().and_then(|name| name.strip_prefix(b"__kstrtabns_"));
+            let Some(name) = name else { continue };
             let namespace = until_nul(from(strings, symbol.st_value));
             if !namespace.is_empty() {
                 namespaces.push((budget.copy(until_nul(name))?, budget.copy(namespace)?));
@@ -52,12 +66,18 @@ impl ElfModule<'_> {
         Ok(namespaces)
     }
 
-    /// Returns the exported names of a module without `__crc_` symbols, in the order of `__ksymtab_strings`.
-    pub(super) fn unversioned_exports(&self, table: Option<&SymbolTable<'_>>) -> Result<Vec<Vec<u8>>> {
-        let Some(strings) = self.section(STRINGS)? else { return Ok(Vec::new()) };
-        let mut real = table.map_or_else(|| Ok(IndexSet::default()), named_by_symbols)?;
+    /// Returns the exported names of a module without usable `__crc_` symbols, in the order of `__ksymtab_strings`.
+    pub(super) fn unversioned_exports(
+        &self,
+        table: Option<&SymbolTable<'_>>,
+        damage: &mut Damage,
+    ) -> Result<Vec<Vec<u8>>> {
+        damage.read(self, &UNVERSIONED_SECTIONS)?;
+        let Some(strings) = damage.tolerate(self.section(STRINGS))?.flatten() else { return Ok(Vec::new()) };
+        let named = table.map(|table| damage.tolerate(named_by_symbols(table))).transpose()?;
+        let mut real = named.flatten().unwrap_or_default();
         if real.is_empty() {
-            real = self.named_by_relocations(table, strings)?;
+            real = damage.tolerate(self.named_by_relocations(table, strings))?.unwrap_or_default();
         }
         let tells = !real.is_empty();
         let all = strings.split(|&byte| byte == 0).filter(|name| !name.is_empty());
@@ -65,17 +85,20 @@ impl ElfModule<'_> {
     }
 
     /// Returns the CRC for a `__crc_` symbol: its value if it is absolute, else the 4 bytes at that offset of its section.
+    /// `None` if it is outside its section.
     ///
     /// A section is requested once for each of its symbols. That does not copy it, because the source keeps what it has
     /// read, and its memory is bounded even if the headers of many sections claim the whole file.
-    pub(super) fn crc(&self, symbol: &Sym) -> Result<u64> {
+    pub(super) fn crc(&self, symbol: &Sym, damage: &mut Damage) -> Result<Option<u64>> {
         let section = symbol.st_shndx;
         if section == SHN_ABS as usize || section == SHN_UNDEF as usize {
-            return Ok(symbol.st_value);
+            return Ok(Some(symbol.st_value));
         }
-        let crc = range(self.contents(section)?, symbol.st_value, 4);
-        crc.map(|crc| number(crc, self.ctx.le))
-            .ok_or_else(|| malformed("CRC of an exported symbol is outside its section"))
+        if damage.tolerate(self.check(section))?.is_none() {
+            return Ok(None);
+        }
+        let crc = range(self.contents(section)?, symbol.st_value, 4).map(|crc| number(crc, self.ctx.le));
+        damage.tolerate(crc.ok_or_else(|| malformed("CRC of an exported symbol is outside its section")))
     }
 
     fn named_by_relocations(

@@ -12,10 +12,12 @@ use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK, Sym};
 
 use super::Result;
+use super::damage::Damage;
 use super::exports::Export;
 use super::module::ElfModule;
 use super::symbols::{MAX_NAMES, SymbolTable, too_many_names, until_nul};
-use super::versions::Version;
+use super::versions::{SECTIONS as VERSION_SECTIONS, Version};
+use crate::error::FormatError;
 use crate::hash::IndexMap;
 
 /// `STT_SPARC_REGISTER`: declares the use of a register and does not name a symbol.
@@ -23,6 +25,9 @@ const STT_SPARC_REGISTER: u8 = 13;
 
 /// The maximum number of exports and needs of one module, 4 million; the largest real module has 6,000.
 const MAX_LINKS: usize = 4 << 20;
+
+/// What stands for a CRC that is outside its section, as in kmod.
+const UNREADABLE_CRC: u64 = u64::MAX;
 
 /// The binding of an undefined symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,7 @@ pub struct ModuleSymbols {
     names: Vec<u8>,
     exports: Vec<(Span, u64)>,
     needs: Vec<(Span, Binding, Option<u64>)>,
+    damage: Damage,
 }
 
 /// A range of [`ModuleSymbols::names`]. Both ends are below [`MAX_NAMES`], so 32 bits suffice.
@@ -72,6 +78,11 @@ impl ModuleSymbols {
     /// The needed symbols in order.
     pub fn needs(&self) -> impl ExactSizeIterator<Item = Undefined<'_>> {
         self.needs.iter().map(|&(span, bind, crc)| Undefined { name: self.name(span), bind, crc })
+    }
+
+    /// The first malformed part that was left out, if any.
+    pub fn damage(&self) -> Option<&FormatError> {
+        self.damage.get()
     }
 
     fn name(&self, span: Span) -> &[u8] {
@@ -99,18 +110,29 @@ impl ElfModule<'_> {
     /// Collects exports and needs in one walk over the symbol table. A module without a symbol table only has the needs
     /// listed in its version sections.
     ///
-    /// Errors: malformed if a symbol, name, version or CRC is outside its section; limit above 64 MiB of names or 4
-    /// million of them; errors of the source.
+    /// What is malformed is left out, see [`ModuleSymbols::damage`]. If that is the name of a symbol, the exports are those
+    /// of `__ksymtab_strings`, without CRCs, as in kmod.
+    ///
+    /// Errors: limit above 64 MiB of names or 4 million of them; errors of the source.
     pub fn links(&self) -> Result<ModuleSymbols> {
-        let versions = self.versions()?;
-        let mut versions = Claims::new(versions.entries()?);
         let mut links = ModuleSymbols::default();
-        let table = self.symbol_table()?;
-        if let Some(table) = &table {
-            self.walk(table, &mut versions, &mut links)?;
-        }
-        if links.exports.is_empty() {
-            for name in self.unversioned_exports(table.as_ref())? {
+        links.damage.read(self, &VERSION_SECTIONS)?;
+        links.damage.read(self, &[".symtab", ".strtab"])?;
+        let sections = links.damage.tolerate(self.versions())?;
+        let entries =
+            sections.as_ref().map(|versions| links.damage.tolerate(versions.entries())).transpose()?;
+        let mut versions = Claims::new(entries.flatten().unwrap_or_default());
+        let table = links.damage.tolerate(self.symbol_table())?.flatten();
+        let all_named = match &table {
+            Some(table) => self.walk(table, &mut versions, &mut links)?,
+            None => true,
+        };
+        if links.exports.is_empty() || !all_named {
+            let names = self.unversioned_exports(table.as_ref(), &mut links.damage)?;
+            if !names.is_empty() {
+                links.exports.clear();
+            }
+            for name in names {
                 let span = links.intern(&name)?;
                 links.exports.push((span, 0));
             }
@@ -122,17 +144,23 @@ impl ElfModule<'_> {
         Ok(links)
     }
 
+    /// Returns whether every symbol has a name.
     fn walk(
         &self,
         table: &SymbolTable<'_>,
         versions: &mut Claims<'_>,
         links: &mut ModuleSymbols,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut named = true;
         for symbol in table.iter() {
-            let name = table.name_onwards(&symbol)?;
+            let Some(name) = links.damage.tolerate(table.name_onwards(&symbol))? else {
+                named = false;
+                continue;
+            };
             if let Some(exported) = name.strip_prefix(b"__crc_") {
                 let span = links.intern(until_nul(exported))?;
-                links.exports.push((span, self.crc(&symbol)?));
+                let crc = self.crc(&symbol, &mut links.damage)?;
+                links.exports.push((span, crc.unwrap_or(UNREADABLE_CRC)));
             }
             if self.is_needed(&symbol) {
                 let name = until_nul(name);
@@ -142,7 +170,7 @@ impl ElfModule<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(named)
     }
 
     fn is_needed(&self, symbol: &Sym) -> bool {

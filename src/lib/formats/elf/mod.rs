@@ -9,6 +9,7 @@
 //! a name is the one that is found. No number in the file is trusted: ranges are checked against the source's length
 //! before anything is allocated.
 
+mod damage;
 mod exports;
 mod force;
 mod links;
@@ -29,7 +30,7 @@ use crate::error::{Cause, FormatError};
 #[cfg(doc)]
 use crate::formats::source::Source;
 
-/// The result of reading an object; the error is a failure of the [`Source`] or a flaw in the format.
+/// The result of reading an object; the error is a failure of the [`Source`] or a damage in the format.
 pub type Result<T> = std::result::Result<T, Cause>;
 
 /// Makes the error for a malformed object.

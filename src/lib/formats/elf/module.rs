@@ -96,6 +96,12 @@ impl<'s> ElfModule<'s> {
         self.sections.iter().position(|section| self.is_called(section, name))
     }
 
+    /// Checks that there is a section at `index` and that it is inside the file.
+    pub(super) fn check(&self, index: usize) -> Result<()> {
+        let section = self.sections.get(index).ok_or_else(|| malformed("section index out of range"))?;
+        if is_empty(section) { Ok(()) } else { check_section(self.source, section) }
+    }
+
     /// Returns the contents of the section at `index`; an empty slice if it does not occupy space in the file.
     pub(super) fn contents(&self, index: usize) -> Result<&'s [u8]> {
         let section = self.sections.get(index).ok_or_else(|| malformed("section index out of range"))?;
@@ -146,12 +152,20 @@ fn read_sections(source: &dyn Source, header: &Header, ctx: Ctx) -> Result<Vec<S
 }
 
 fn contents<'s>(source: &'s dyn Source, section: &SectionHeader) -> Result<&'s [u8]> {
-    if section.sh_type == SHT_NOBITS || section.sh_size == 0 {
+    if is_empty(section) {
         return Ok(&[]);
     }
-    check_range(source, section.sh_offset, section.sh_size)
-        .map_err(|()| malformed("a section reaches beyond the end of the file"))?;
+    check_section(source, section)?;
     source.read_at(section.sh_offset, section.sh_size)
+}
+
+fn is_empty(section: &SectionHeader) -> bool {
+    section.sh_type == SHT_NOBITS || section.sh_size == 0
+}
+
+fn check_section(source: &dyn Source, section: &SectionHeader) -> Result<()> {
+    check_range(source, section.sh_offset, section.sh_size)
+        .map_err(|()| malformed("a section reaches beyond the end of the file"))
 }
 
 /// Checks that the range is inside the source.

@@ -26,9 +26,6 @@ impl<'s> ElfModule<'s> {
         if symbols.len() % Sym::size(self.ctx.container) != 0 {
             return Err(malformed("size of .symtab is not a multiple of the symbol size"));
         }
-        if names.last().is_some_and(|&last| last != 0) {
-            return Err(malformed(".strtab is not NUL-terminated"));
-        }
         Ok(Some(SymbolTable { symbols, names, ctx: self.ctx }))
     }
 }
@@ -50,7 +47,8 @@ impl SymbolTable<'_> {
         Symtab::parse(self.symbols, 0, count, self.ctx).ok()
     }
 
-    /// Returns the bytes from the start of the symbol's name to the end of the name table.
+    /// Returns the bytes from the start of the symbol's name to the end of the name table, which need not be
+    /// NUL-terminated.
     ///
     /// Errors: malformed if the name starts outside the table.
     #[inline]

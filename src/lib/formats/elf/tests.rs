@@ -182,7 +182,8 @@ fn crcs_in_a_large_section_and_outside_of_any() {
     assert_eq!(links(&with(2, 0)).0, [("x".into(), 0x0505_0505)]);
     for (section, value) in [(1, 70_001), (1, u64::MAX), (2, 1), (2, u64::MAX - 3), (77, 0)] {
         let bytes = with(section, value);
-        assert!(ElfModule::parse(&bytes).unwrap().links().is_err(), "{section} {value}");
+        assert_eq!(links(&bytes).0, [("x".into(), u64::MAX)], "{section} {value}");
+        assert!(ElfModule::parse(&bytes).unwrap().links().unwrap().damage().is_some(), "{section} {value}");
     }
 }
 
@@ -205,9 +206,61 @@ fn the_build_id_may_follow_another_note() {
     }
 }
 
+/// Damage of one part costs what was in that part.
+#[test]
+fn damaged_parts_are_left_out() {
+    let target = TARGETS[0];
+    let list = || {
+        [
+            Symbol("__crc_a", GLOBAL, ABSOLUTE, 1),
+            Symbol("b", GLOBAL, UNDEFINED, 0),
+            Symbol("c", WEAK, UNDEFINED, 0),
+        ]
+    };
+    let versions = || [version(target, "b", 7), version(target, "c", 8)].concat();
+    let strings = || ("__ksymtab_strings", b"a\0".to_vec());
+    let damage = |bytes: &[u8]| ElfModule::parse(&bytes).unwrap().links().unwrap().damage().cloned();
+    let need = |name: &str, bind, crc| (name.into(), bind, Some(crc));
+
+    let [mut symtab, strtab] = symbols(target, &list());
+    symtab.1[48..52].copy_from_slice(&[0xff; 4]);
+    let bytes = object(target, &[strings(), symtab, strtab, ("__versions", versions())]);
+    let needs = vec![need("c", Binding::Weak, 8), need("b", Binding::Unknown, 7)];
+    assert_eq!(links(&bytes), (vec![("a".into(), 0)], needs));
+    assert!(damage(&bytes).is_some());
+
+    let [symtab, strtab] = symbols(target, &list());
+    let mut cut = versions();
+    cut.pop();
+    let bytes = object(target, &[strings(), symtab, strtab, ("__versions", cut)]);
+    let needs = vec![("b".into(), Binding::Global, None), ("c".into(), Binding::Weak, None)];
+    assert_eq!(links(&bytes), (vec![("a".into(), 1)], needs));
+    assert!(damage(&bytes).is_some());
+
+    let [mut symtab, strtab] = symbols(target, &list());
+    symtab.1.pop();
+    let bytes = object(target, &[strings(), symtab, strtab, ("__versions", versions())]);
+    let needs = vec![need("b", Binding::Unknown, 7), need("c", Binding::Unknown, 8)];
+    assert_eq!(links(&bytes), (vec![("a".into(), 0)], needs));
+    assert!(damage(&bytes).is_some());
+
+    let [symtab, mut strtab] = symbols(target, &list());
+    strtab.1.pop();
+    let bytes = object(target, &[strings(), symtab, strtab, ("__versions", versions())]);
+    let needs = vec![need("b", Binding::Global, 7), need("c", Binding::Weak, 8)];
+    assert_eq!(links(&bytes), (vec![("a".into(), 1)], needs));
+    assert!(damage(&bytes).is_none());
+}
+
+/// The kind of the first problem, whether or not it concerns one part only.
 fn kind(bytes: &[u8]) -> Option<FormatKind> {
-    let result = ElfModule::parse(&bytes)
-        .and_then(|module| module.links().map(|_| ()).and_then(|()| module.modinfo().map(|_| ())));
+    let result = ElfModule::parse(&bytes).and_then(|module| {
+        let links = module.links()?;
+        match links.damage() {
+            Some(damage) => Err(damage.clone().into()),
+            None => module.modinfo().map(|_| ()),
+        }
+    });
     match result {
         Err(Cause::Format(error)) => Some(error.kind),
         _ => None,

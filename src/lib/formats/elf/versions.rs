@@ -11,6 +11,9 @@ use super::module::ElfModule;
 use super::{Result, malformed};
 use crate::hash::IndexSet;
 
+/// The sections of both layouts.
+pub(super) const SECTIONS: [&str; 3] = ["__versions", "__version_ext_names", "__version_ext_crcs"];
+
 /// The size of a record of `__versions`, in bytes.
 const RECORD: usize = 64;
 

@@ -8,6 +8,7 @@ use bstr::BString;
 
 use super::scan::{FoundModule, module_file};
 use super::{CACHE_NAME, notify};
+use crate::context::names_module;
 use crate::error::{Error, Result};
 use crate::formats::symvers::{BadLine, KernelSymbols};
 use crate::notice::{DepmodNotice, Sink};
@@ -29,7 +30,7 @@ pub enum GivenError {
         /// The other file.
         second: PathBuf,
     },
-    /// The file does not exist.
+    /// The file does not exist, or its path leaves no name for a module.
     #[error(transparent)]
     Absent(Error),
 }
@@ -49,7 +50,7 @@ pub fn given_modules(
         if let Some(first) = files.iter().find(|file| file.name == module.name) {
             return Err(GivenError::Twice { name: module.name, first: first.path.clone(), second: path });
         }
-        file::exists(&path).map_err(|error| GivenError::Absent(Error::new(&path, error)))?;
+        names_module(&path).map_err(|error| GivenError::Absent(Error::new(&path, error)))?;
         files.push(module);
     }
     Ok(files)
@@ -66,20 +67,27 @@ pub enum SymbolFile {
 
 impl SymbolFile {
     /// Reads the symbols. `prefix` is a character that precedes every symbol on this architecture. Malformed lines are
-    /// reported to `sink`.
+    /// reported to `sink`. `None` for a file that lists no symbol of a kernel, which is reported instead: nothing can be
+    /// checked against it.
     ///
     /// Errors: the file cannot be read.
-    pub fn read(&self, prefix: Option<u8>, sink: &Sink) -> Result<KernelSymbols> {
+    pub fn read(&self, prefix: Option<u8>, sink: &Sink) -> Result<Option<KernelSymbols>> {
         let (path, symvers) = match self {
             Self::Symvers(path) => (path, true),
             Self::SystemMap(path) => (path, false),
         };
         let text = file::read(path)?;
-        let bad = |BadLine { line, text }| {
-            notify(sink, DepmodNotice::BadSymbolLine { path: path.clone(), line, text, symvers });
-        };
+        let mut bad = Vec::new();
         let read = if symvers { KernelSymbols::from_symvers } else { KernelSymbols::from_system_map };
-        Ok(read(&text, prefix, bad))
+        let symbols = read(&text, prefix, |line| bad.push(line));
+        if symbols.is_empty() {
+            notify(sink, DepmodNotice::NoKernelSymbols { path: path.clone(), symvers });
+            return Ok(None);
+        }
+        for BadLine { line, text } in bad {
+            notify(sink, DepmodNotice::BadSymbolLine { path: path.clone(), line, text, symvers });
+        }
+        Ok(Some(symbols))
     }
 }
 

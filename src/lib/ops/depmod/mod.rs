@@ -113,6 +113,9 @@ pub enum DepmodError {
     /// An output file exceeds the limits of its format.
     #[error(transparent)]
     Build(Error),
+    /// The output directory cannot be created.
+    #[error(transparent)]
+    NoDirectory(Error),
     /// The output cannot be written.
     #[error(transparent)]
     Write(Error),
@@ -193,7 +196,7 @@ pub fn write(tree: &ModuleTree<'_>, options: &DepmodOptions, sink: &Sink) -> Res
         let cache =
             cache.map_err(|error| DepmodError::Build(Error::new(tree.out.join(CACHE_NAME), error)))?;
         let cache = if options.cache_output == CacheOutput::Write { Some(&cache) } else { None };
-        publish(tree.out, writer, &outputs, cache, sink).map_err(DepmodError::Write)
+        publish(tree.out, writer, &outputs, cache, sink)
     })
 }
 
@@ -203,12 +206,12 @@ fn publish(
     outputs: &[OutputFile],
     cache: Option<&CacheParts<'_>>,
     sink: &Sink,
-) -> crate::error::Result<()> {
+) -> Result<()> {
     let writer = if let Some(writer) = writer {
         writer
     } else {
-        publish::create_dir(out)?;
-        Writer::open(out)?
+        publish::create_dir(out).map_err(DepmodError::NoDirectory)?;
+        Writer::open(out).map_err(DepmodError::Write)?
     };
     // The indexes come first, and modules.dep.bin before the others. If the publication is interrupted, the modules that
     // the other indexes refer to are then known.
@@ -219,7 +222,7 @@ fn publish(
         .chain(texts)
         .map(|output| NewFile { name: output.name, pieces: vec![&output.bytes] })
         .collect();
-    writer.publish(&files)?;
+    writer.publish(&files).map_err(DepmodError::Write)?;
     let result = match cache {
         Some(cache) => writer.write_unsynced(&NewFile { name: CACHE_NAME, pieces: cache.pieces() }),
         None => writer.remove(CACHE_NAME),

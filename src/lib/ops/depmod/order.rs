@@ -73,7 +73,7 @@ pub(super) fn parse_modules_order(text: &[u8]) -> Result<IndexMap<&[u8], usize>,
         let Some(path) = line.strip_suffix(b"\n") else {
             return Err(at + 1);
         };
-        positions.entry(path).or_insert(at);
+        positions.entry(path.strip_suffix(b"\r").unwrap_or(path)).or_insert(at);
     }
     Ok(positions)
 }
@@ -95,6 +95,8 @@ mod tests {
         let order = parse_modules_order(b"kernel/b.ko\nkernel/a.ko\nkernel/b.ko\n").unwrap();
         assert_eq!(order[&b"kernel/b.ko"[..]], 0);
         assert_eq!(order[&b"kernel/a.ko"[..]], 1);
+        let order = parse_modules_order(b"kernel/b.ko\r\nkernel/a.ko\r\n").unwrap();
+        assert_eq!((order[&b"kernel/b.ko"[..]], order[&b"kernel/a.ko"[..]]), (0, 1));
         assert!(parse_modules_order(b"kernel/b.ko\nkernel/a.ko").is_err());
         assert!(parse_modules_order(b"").unwrap().is_empty());
     }

@@ -184,7 +184,7 @@ impl Read {
         self.links = links?;
         self.build_id = module.build_id()?;
         self.signature = info::signature_bytes(file.source())?.map(<[u8]>::to_vec);
-        Ok(())
+        self.links.damage().map_or(Ok(()), |damage| Err(damage.clone().into()))
     }
 
     fn record(

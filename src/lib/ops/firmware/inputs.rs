@@ -8,8 +8,9 @@ use super::need::needs_of_builtin;
 use super::search::FirmwareSearch;
 use crate::error::{Error, Result};
 use crate::formats::firmware::whence::Whence;
-use crate::formats::index::text;
+use crate::formats::index::text::lines;
 use crate::sys::{file, process, publish};
+use crate::text;
 
 /// Returns the names and patterns in a file, which has one per line. Surrounding blanks are removed; empty lines and
 /// comments are skipped.
@@ -17,7 +18,7 @@ use crate::sys::{file, process, publish};
 /// Errors: the file cannot be read.
 pub fn names_in(path: &Path) -> Result<Vec<BString>> {
     let text = file::read_stream(path)?;
-    let names = text::lines(&text).map(|line| BString::from(line.trim_ascii()));
+    let names = lines(text::without_byte_order_mark(&text)).map(|line| BString::from(line.trim_ascii()));
     Ok(names.filter(|name| !name.is_empty()).collect())
 }
 
@@ -36,7 +37,7 @@ pub fn names_in_all(paths: &[PathBuf]) -> Result<Vec<BString>> {
 ///
 /// Errors: the file cannot be read.
 pub fn read_whence(path: &Path) -> Result<Whence> {
-    file::read(path).map(|text| Whence::parse(&text))
+    file::read(path).map(|text| Whence::parse(text::without_byte_order_mark(&text)))
 }
 
 /// Returns the firmware names in a modules.builtin.modinfo, each with the module that requests it.
@@ -52,7 +53,7 @@ impl FirmwareSearch {
     /// Errors: the list cannot be read; those of [`FirmwareSearch::listed`].
     pub fn listed_in(path: &Path) -> Result<Self> {
         let list = file::read_stream(path)?;
-        Self::listed(&list).map_err(|error| Error::new(path, error))
+        Self::listed(text::without_byte_order_mark(&list)).map_err(|error| Error::new(path, error))
     }
 }
 

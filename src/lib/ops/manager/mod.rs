@@ -11,6 +11,7 @@ use std::sync::MutexGuard;
 
 use bstr::BString;
 
+use crate::context::loaded::{self, ModuleState};
 use crate::context::{ConfigSource, Context, FileTime, Module, Stamp, module_dir};
 use crate::error;
 use crate::lock::{Mutex, RwLock};
@@ -23,7 +24,6 @@ use crate::ops::probe::{
     wait_until_settled,
 };
 use crate::ops::remove::{self, RemoveRequest};
-use crate::sys::module::{self, ModuleState};
 
 /// The module name in an `alias` line that means that a device shall have no driver.
 const NONE: &[u8] = b"off";
@@ -286,12 +286,8 @@ impl Manager {
         let name = name.as_ref();
         let _no_loads = self.turn.write();
         let context = self.context();
-        let mut found = context.lookup(name).map_err(|_| ModuleError::Malformed { name: name.into() })?;
-        let own = name::normalize(name);
-        if found.is_empty() && module::is_present(&own) {
-            // It was loaded from a file outside the module directory.
-            found.push(Module::named(own.into_owned()));
-        }
+        let found = remove::candidates(&context, name);
+        let found = found.map_err(|_| ModuleError::Malformed { name: name.into() })?;
         if found.is_empty() {
             return Err(ModuleError::NotFound { name: name.into() }.into());
         }
@@ -326,7 +322,7 @@ impl Manager {
     pub fn state(&self, name: impl AsRef<[u8]>) -> Option<ModuleState> {
         let name = name::normalize(name.as_ref());
         // The sysfs directory of a built-in module looks like that of a module that is being loaded.
-        module::state(&name)
+        loaded::state(&name)
             .filter(|&state| state != ModuleState::Coming || !self.context().is_builtin(&name))
     }
 

@@ -16,11 +16,12 @@ use super::plan::{Action, Plan, Step};
 use super::result::{StepOutcome, StepResult};
 use super::wait::Scheduled;
 use crate::context::Context;
+use crate::context::loaded::{self, ModuleState};
 use crate::ops::ModuleError;
 use crate::ops::command::{CommandEnvironment, CommandError};
 use crate::ops::insert::{Force, InsertError, insert};
 use crate::setters::setters;
-use crate::sys::module::{self, ModuleState};
+use crate::sys::module;
 
 /// How long to wait for a module that is being loaded or removed before the kernel is called regardless:
 /// the kernel waits for a module that is being loaded, and refuses one that is being removed.
@@ -146,7 +147,7 @@ impl Executor {
     fn result_if_loaded(&self, step: &Step) -> Option<StepResult> {
         let loads = matches!(step.action, Action::Insert(_) | Action::Install(_));
         let is_shared = self.insertions.is_some();
-        (!is_shared && loads && module::is_live(&step.module)).then(|| self.already(step))
+        (!is_shared && loads && loaded::is_live(&step.module)).then(|| self.already(step))
     }
 
     /// Executes a step unless its module has been loaded since the plan was made.
@@ -178,7 +179,7 @@ impl Executor {
                 return self.already(step);
             }
             error = match self.once(step) {
-                Ok(StepOutcome::Loaded) if module::is_live(&step.module) || !module::is_sysfs_available() => {
+                Ok(StepOutcome::Loaded) if loaded::is_live(&step.module) || !module::is_sysfs_available() => {
                     return self.already(step);
                 }
                 // The module is built in, although the indexes do not list it.
@@ -193,7 +194,7 @@ impl Executor {
             };
             // Another process may have been loading or removing the module; the result of that is not known
             // yet. If the kernel does not know the module, its error is final.
-            if module::state(&step.module).is_none() {
+            if loaded::state(&step.module).is_none() {
                 break;
             }
         }
@@ -261,5 +262,5 @@ fn path_of(action: &Action) -> Option<std::path::PathBuf> {
 
 /// Waits until a module is no longer being loaded or removed, or until the timeout, and returns its state.
 pub(in crate::ops) fn wait_until_settled(name: &[u8]) -> Option<ModuleState> {
-    module::wait_until_settled(name, SETTLE_TIMEOUT)
+    loaded::wait_until_settled(name, SETTLE_TIMEOUT)
 }

@@ -4,9 +4,9 @@
 //! happens to a request that they stop. Modules that are already in the kernel are not affected by the
 //! lines.
 
+use crate::context::loaded::is_live;
 use crate::context::{Context, Module};
 use crate::ops::Forbidden;
-use crate::sys::module::is_live;
 
 /// The check that every module has to pass before it becomes a step of a plan.
 #[derive(Debug, Clone, Copy)]

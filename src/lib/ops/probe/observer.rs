@@ -29,6 +29,12 @@ pub trait Observer {
     fn removed(&mut self, removal: &Removal<'_>, result: &Result<(), crate::ops::ModuleError>) {
         let _ = (removal, result);
     }
+
+    /// A soft dependency stays in the kernel, and the removal of the module that has it continues. If the
+    /// kernel refused to remove it, or its remove command failed, [`removed`](Self::removed) was called before.
+    fn kept(&mut self, error: &crate::ops::ModuleError) {
+        let _ = error;
+    }
 }
 
 /// Ignores all events.

@@ -7,11 +7,11 @@ use bstr::{BStr, BString, ByteSlice};
 use super::forbid::{Gate, is_builtin};
 use super::order::{self, OrderedModule};
 use super::request::Request;
+use crate::context::loaded::is_live;
 use crate::context::{Context, Module};
 use crate::formats::config::{Command, Origin};
 use crate::hash::IndexSet;
 use crate::ops::{Forbidden, ModuleError};
-use crate::sys::module;
 
 /// The action of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,7 +102,7 @@ impl Plan {
 
 fn decide(context: &Context, module: &Module, request: &Request) -> Decision {
     if !request.ignore_loaded {
-        if module::is_live(&module.name) {
+        if is_live(&module.name) {
             return Decision::Loaded;
         }
         if is_builtin(context, module) {
@@ -157,5 +157,5 @@ fn joined(configured: Option<BString>, given: &BStr) -> BString {
 
 /// Whether a module is live or built in; one that is being loaded or removed does not count.
 fn in_kernel(context: &Context, module: &Module) -> bool {
-    module::is_live(&module.name) || is_builtin(context, module)
+    is_live(&module.name) || is_builtin(context, module)
 }

@@ -201,7 +201,7 @@ impl<'a> Job<'a> {
         let options = depmod::DepmodOptions::new().builtin_modinfo(Some(self.modinfo.into()));
         let tree = depmod::ModuleTree { dir, out: dir, release: b"", given: None };
         let meta = depmod::meta(&tree, &options, &sink);
-        let meta = meta.map_err(|failure| self.report.no_output(dir, &failure))?;
+        let meta = meta.map_err(|failure| self.report.no_output(&failure))?;
         if incomplete.load(Ordering::Relaxed) { Err(Exit::Failure) } else { Ok(meta) }
     }
 }

@@ -138,6 +138,9 @@ pub fn parse(invocation: &Invocation, report: &Report) -> Result<CommandLine, Ex
     }
     settings.show = given.show || report.shows(Level::Notice);
     settings.all |= !given.lists.is_empty();
+    if settings.all {
+        report.several_operands();
+    }
     Ok(CommandLine { settings, given, operands })
 }
 

@@ -58,15 +58,15 @@ impl Loader<'_> {
         view.operand(operand);
         let bytes = operand.as_bytes();
         if bytes.starts_with(b"/") || bytes.starts_with(b"./") {
-            return Module::in_file(operand).map(|module| vec![module]).map_err(|error| {
+            return Module::in_file(operand).map(|module| vec![module]).or_else(|error| {
                 view.not_found(Some(&error));
-                self.report.no_module_at(operand, &error, self.settings.all)
+                self.report.no_module_at(operand, &error).and(Err(Exit::Failure))
             });
         }
         let found = self.context.lookup(bytes).unwrap_or_default();
         if found.is_empty() {
             view.not_found(None);
-            return Err(self.report.not_found_in(operand, self.context.dir(), self.settings.all));
+            return self.report.not_found_in(operand, self.context.dir()).and(Err(Exit::Failure));
         }
         Ok(found)
     }

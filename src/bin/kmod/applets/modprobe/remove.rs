@@ -7,10 +7,10 @@ use oxmod::ops::remove::{self, RemoveRequest};
 
 use super::load::Loader;
 use super::view::{Reporter, View};
-use crate::report::{Exit, Level, Outcome};
+use crate::report::{Exit, Outcome};
 
 /// Removes the modules of all operands, one after another. A failure ends the run, unless it is an error of the kernel or
-/// `-q` is given; then the next operand is tried.
+/// `-a` or `-q` is given; then the next operand is tried.
 pub fn all(loader: &Loader<'_>, operands: &[OsString], view: &mut dyn View) -> Outcome {
     let mut outcome = Ok(());
     for operand in operands {
@@ -27,7 +27,7 @@ pub fn all(loader: &Loader<'_>, operands: &[OsString], view: &mut dyn View) -> O
 fn one(loader: &Loader<'_>, operand: &OsString, view: &mut dyn View) -> Result<bool, Exit> {
     let settings = loader.settings;
     view.operand(operand);
-    let found = loader.context.lookup(operand.as_bytes()).unwrap_or_default();
+    let found = remove::candidates(loader.context, operand.as_bytes()).unwrap_or_default();
     if found.is_empty() {
         view.not_found(None);
         return loader.report.not_found(operand).map(|()| false);
@@ -36,7 +36,7 @@ fn one(loader: &Loader<'_>, operand: &OsString, view: &mut dyn View) -> Result<b
         .ignore_commands(settings.ignore_commands)
         .holders(settings.holders)
         .first_time(settings.first_time)
-        .lenient(!loader.report.shows(Level::Fatal));
+        .lenient(!loader.report.ends_at_failure());
     for module in &found {
         view.removing_module(module);
         let mut observer = Reporter::new(view, loader.report, &[], 0);

@@ -98,4 +98,10 @@ impl Observer for Reporter<'_> {
             self.report.refused_to_remove(removal.module, error);
         }
     }
+
+    fn kept(&mut self, error: &ModuleError) {
+        self.view.kept(error);
+        // The removal continues without it, so this cannot be an error that ends the run.
+        let _ = self.report.not_removed(error);
+    }
 }

@@ -169,7 +169,7 @@ fn build_bytes(settings: &Settings, dir: &Path, release: &OsStr, report: &Report
     });
     let options = op::DepmodOptions::new().config(depmod_config(&settings.target.config, &sink));
     let tree = op::ModuleTree { dir, out: dir, release: release.as_bytes(), given: None };
-    op::meta(&tree, &options, &sink).map_err(|failure| report.no_output(dir, &failure))
+    op::meta(&tree, &options, &sink).map_err(|failure| report.no_output(&failure))
 }
 
 fn build(settings: &Settings, report: &Report) -> Outcome {

@@ -1,8 +1,12 @@
 //! The modules that are loaded: their sizes, use counts and holders.
 //!
 //! The order is that of /proc/modules, newest first. The numbers come from /sys/module, which is read afterwards: the
-//! module may have been removed in the meantime, so each number is a separate `Result`. This module must not print.
-//! Contract: kmod's list of loaded modules, where a missing number is not an error.
+//! module may have been removed in the meantime, so each number is a separate `Result`. If there is no /sys/module, they
+//! come from /proc/modules. This module must not print. Contract: kmod's list of loaded modules, where a missing number
+//! is not an error.
+
+mod state;
+mod table;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -10,14 +14,16 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::BString;
 
 use crate::error::{Error, FormatError, Result};
+use crate::formats::proc_modules::{ProcModule, entries};
 use crate::number;
-use crate::sys::module::state;
 use crate::sys::{file, module, proc, sysfs};
 
 pub use crate::sys::module::ModuleState;
+pub(crate) use state::{is_live, is_loadable, wait_until_settled};
+pub use state::{is_present, state};
 
 /// A loaded module.
 #[derive(Debug)]
@@ -65,46 +71,39 @@ pub struct LoadedParameter {
 ///
 /// Errors: /proc/modules cannot be read.
 pub fn list() -> Result<Vec<LoadedModule>> {
-    Ok(entries(&proc::modules()?).into_iter().map(inspect).collect())
-}
-
-/// Returns the entries of /proc/modules without repetitions. The kernel returns the table one page at a time, newest
-/// module first: if a module is loaded between two reads, the last entries of one page are repeated on the next.
-fn entries(table: &[u8]) -> Vec<Entry<'_>> {
     let mut seen = BTreeSet::new();
-    table.lines().filter_map(entry).filter(|entry| seen.insert(entry.name)).collect()
+    let table = proc::modules()?;
+    Ok(entries(&table).filter(|entry| seen.insert(entry.name)).map(inspect).collect())
 }
 
-/// One line of /proc/modules.
-struct Entry<'a> {
-    name: &'a BStr,
-    size: Option<i64>,
-    permanent: bool,
-}
-
-fn entry(line: &[u8]) -> Option<Entry<'_>> {
-    let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
-    let name = fields.next()?.as_bstr();
-    let size = fields.next().and_then(|size| size.to_str().ok()?.parse().ok());
-    // The names of the users follow the use count; `[permanent]` is listed among them.
-    let permanent =
-        fields.nth(1).is_some_and(|users| users.split_str(",").any(|user| user == b"[permanent]"));
-    Some(Entry { name, size, permanent })
-}
-
-fn inspect(Entry { name, size: listed, permanent }: Entry<'_>) -> LoadedModule {
-    let count = count(name);
-    let size = match (size(name), listed) {
+fn inspect(entry: ProcModule<'_>) -> LoadedModule {
+    let (name, permanent) = (entry.name.into(), entry.is_permanent());
+    if !module::is_sysfs_available() {
+        let absent = |attribute| absent(entry.name, attribute);
+        return LoadedModule {
+            name,
+            size: entry.size.ok_or_else(|| absent("coresize")),
+            count: entry.count.ok_or_else(|| absent("refcnt")),
+            holders: Ok(users(&entry)),
+            permanent,
+        };
+    }
+    let count = number(entry.name, "refcnt");
+    let size = match (number(entry.name, "coresize"), entry.size) {
         // Kernels before 3.3 have no such attribute.
         (Err(error), Some(listed))
-            if error.errno() == libc::ENOENT && file::is_dir(&sysfs::module_dir(name)) =>
+            if error.errno() == libc::ENOENT && file::is_dir(&sysfs::module_dir(entry.name)) =>
         {
             drop(error);
             Ok(listed)
         }
         (size, _) => size,
     };
-    LoadedModule { name: name.into(), size, count, holders: holders(name), permanent }
+    LoadedModule { name, size, count, holders: listed_holders(entry.name), permanent }
+}
+
+fn users(entry: &ProcModule<'_>) -> Vec<BString> {
+    entry.users().map(Into::into).collect()
 }
 
 /// Returns the further attributes of a loaded module. If the module is not loaded any more, they are absent.
@@ -116,19 +115,15 @@ pub fn details(name: &[u8]) -> LoadedDetails {
         let value = attribute(&Path::new("parameters").join(&parameter));
         LoadedParameter { name: parameter.into_vec().into(), value }
     };
+    let taint = |entry: &ProcModule<'_>| entry.taint.map_or_else(BString::default, BString::from);
     LoadedDetails {
         state: state(name),
         init_size: number(name, "initsize").ok(),
-        taint: attribute(Path::new("taint")),
+        taint: attribute(Path::new("taint")).or_else(|| table::look_up(name, taint)),
         version: attribute(Path::new("version")),
         source_version: attribute(Path::new("srcversion")),
         parameters: names.into_iter().map(parameter).collect(),
     }
-}
-
-/// Whether the module with this normalised name is in the kernel, in any state.
-pub fn is_present(name: &[u8]) -> bool {
-    module::is_present(name)
 }
 
 /// Removes the newline at the end of an attribute.
@@ -141,18 +136,32 @@ fn line(mut bytes: Vec<u8>) -> BString {
 
 /// Returns the size of a loaded module in memory, in bytes.
 pub fn size(name: &[u8]) -> Result<i64> {
-    number(name, "coresize")
+    number(name, "coresize").or_else(|error| listed(name, error, |entry| entry.size))
 }
 
 /// Returns the use count of a loaded module. `ENOENT` on a kernel that cannot unload modules.
 pub fn count(name: &[u8]) -> Result<i64> {
-    number(name, "refcnt")
+    number(name, "refcnt").or_else(|error| listed(name, error, |entry| entry.count))
 }
 
 /// Returns the modules that use a loaded module, in the kernel's order.
 pub fn holders(name: &[u8]) -> Result<Vec<BString>> {
+    listed_holders(name).or_else(|error| listed(name, error, |entry| Some(users(entry))))
+}
+
+fn listed_holders(name: &[u8]) -> Result<Vec<BString>> {
     let names = sysfs::list(name, "holders")?;
     Ok(names.into_iter().map(|name| name.into_vec().into()).collect())
+}
+
+/// Returns what /proc/modules has in place of an attribute that cannot be read.
+fn listed<T>(name: &[u8], error: Error, read: impl FnOnce(&ProcModule<'_>) -> Option<T>) -> Result<T> {
+    table::look_up(name, read).flatten().ok_or(error)
+}
+
+/// The error for an attribute that neither /sys nor /proc/modules has.
+fn absent(module: &[u8], attribute: &str) -> Error {
+    Error::new(sysfs::module_dir(module).join(attribute), io::Error::from_raw_os_error(libc::ENOENT))
 }
 
 /// Reads an attribute that is a decimal number and a newline.
@@ -178,7 +187,7 @@ pub fn is_absent<T>(result: &Result<T>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{entry, parse_number};
+    use super::parse_number;
 
     #[test]
     fn numbers_end_with_a_blank() {
@@ -196,16 +205,5 @@ mod tests {
         ] {
             assert_eq!(parse_number(text.as_bytes()), number, "{text:?}");
         }
-    }
-
-    #[test]
-    fn lines_of_proc_modules_are_parsed() {
-        let read = |line| entry(line).map(|entry| (entry.name.to_string(), entry.size, entry.permanent));
-        assert_eq!(read(b"a 100 1 b, Live 0x0"), Some(("a".into(), Some(100), false)));
-        assert_eq!(read(b"a 100 1 b,[permanent], Live 0x0"), Some(("a".into(), Some(100), true)));
-        assert_eq!(read(b"a 100 - - Live 0x0"), Some(("a".into(), Some(100), false)));
-        assert_eq!(read(b"a"), Some(("a".into(), None, false)));
-        assert_eq!(read(b"a x"), Some(("a".into(), None, false)));
-        assert_eq!(read(b" "), None);
     }
 }
