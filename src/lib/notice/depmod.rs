@@ -239,13 +239,17 @@ impl DepmodNotice {
             }
             Self::NotInMeta { path, why } => message!("meta.pb: leaving out {}: {why}", bytes(path)),
             Self::NoKernelSymbols { path: file, symvers } => no_kernel_symbols(file, *symvers),
-            Self::BadSymbolLine { path: file, line, text, symvers: true } => {
-                message!("{}:{line} Invalid symbol version {}", path(file), bytes(text))
-            }
-            Self::BadSymbolLine { path: file, line, text, symvers: false } => {
-                message!("{}:{line}: invalid line: {}", path(file), bytes(text))
-            }
+            Self::BadSymbolLine { path, line, text, symvers } => bad_symbol_line(path, *line, text, *symvers),
         }
+    }
+}
+
+fn bad_symbol_line(file: &Path, line: usize, text: &[u8], symvers: bool) -> BString {
+    let (file, text) = (path(file), bytes(text));
+    if symvers {
+        message!("{file}:{line} Invalid symbol version {text}")
+    } else {
+        message!("{file}:{line}: invalid line: {text}")
     }
 }
 

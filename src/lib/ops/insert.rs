@@ -67,8 +67,7 @@ pub fn insert(path: &Path, parameters: &[u8], force: Force) -> Result<Insertion,
         InsertError::File(Error::new(path, FormatError::malformed("NUL byte in the parameters")))
     })?;
     let unreadable = |cause: Cause| InsertError::File(Error::new(path, cause));
-    let (file, head) =
-        file::open_head(path, Compression::MAGIC_SIZE).map_err(|error| unreadable(error.into()))?;
+    let (file, head) = file::open_head(path, Compression::MAGIC_SIZE).map_err(unreadable)?;
     if head.len() < Compression::MAGIC_SIZE {
         return Err(unreadable(FormatError::malformed("file is too small for a module").into()));
     }

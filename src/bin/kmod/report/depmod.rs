@@ -9,12 +9,13 @@ use oxmod::errno::strerror;
 use oxmod::error::Error;
 use oxmod::ops::depmod::DepmodError;
 
-use super::{Exit, Report, io_text, verbatim, verbatim_path as path};
+use super::{Exit, Level, Report, io_text, verbatim, verbatim_path as path};
 
 impl Report {
     /// Prints a message of the highest level, which ends depmod: it has no -q.
     fn end(&self, text: std::fmt::Arguments<'_>) -> Exit {
-        self.fatal(text).err().unwrap_or(Exit::Failure)
+        self.say(Level::Fatal, text);
+        Exit::Failure
     }
 
     /// An operand that is not a kernel version.

@@ -211,12 +211,6 @@ impl Report {
         level as i32 <= self.0.threshold.load(Relaxed)
     }
 
-    /// Prints a message of the highest level: an error if it is shown, `Ok` if it is hidden.
-    fn fatal(&self, text: fmt::Arguments<'_>) -> Outcome {
-        self.say(Level::Fatal, text);
-        if self.shows(Level::Fatal) { Err(Exit::Failure) } else { Ok(()) }
-    }
-
     /// Prints why one operand failed: an error if that ends the run, `Ok` if the next operand is to follow.
     fn operand_failed(&self, text: fmt::Arguments<'_>) -> Outcome {
         self.say(if self.0.several.load(Relaxed) { Level::Warning } else { Level::Fatal }, text);
@@ -336,7 +330,7 @@ mod tests {
     fn a_hidden_fatal_message_does_not_end_the_program() {
         let report = Report::new("t", Level::Warning);
         report.quiet();
-        assert!(report.fatal(format_args!("x")).is_ok());
+        assert!(report.operand_failed(format_args!("x")).is_ok());
         assert!(!report.shows(Level::Fatal));
     }
 
