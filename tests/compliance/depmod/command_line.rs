@@ -172,7 +172,7 @@ fn odd_lines_of_symbol_files() {
         check("-E", &format!("{number}\ts\tvmlinux\tE\n"));
     }
     // As in later versions of kmod, a version that is too large is an error.
-    root.file("symbols", "0xffffffffffffffffff\ts\tvmlinux\tE\n");
+    root.file("symbols", "0xffffffffffffffffff\ts\tvmlinux\tE\n1\tother\tvmlinux\tE\n");
     let args = ["-n", "-e", "-E", root.path("symbols").to_str().unwrap()].map(str::to_owned);
     let why = "a version of more than 64 bits";
     differs_because(why, &true, &false, |side| {

@@ -5,7 +5,7 @@
 //!
 //! A message is `tool: LEVEL: text`, on standard error or in syslog; those above the threshold are dropped. A message of
 //! the highest level ends the program, but only if it is shown: with -q the caller continues, as kmod does, and the
-//! error that it returns later sets the exit code. Therefore [`Report::fatal`] returns an error, which callers return
+//! error that it returns later sets the exit code. Therefore [`Report::operand_failed`] returns an error, which callers return
 //! with `?`.
 
 use std::ffi::OsStr;
