@@ -174,7 +174,7 @@ impl Notice {
     }
 }
 
-/// The beginning of a bad line, in quotes. A byte order mark, which is invisible, is named.
+/// Returns the beginning of an invalid line, in quotes. A byte order mark, which is invisible, is spelled out.
 fn beginning(word: &[u8]) -> impl fmt::Display + '_ {
     fmt::from_fn(|f| match text::split_byte_order_mark(word) {
         Some((encoding, rest)) => {

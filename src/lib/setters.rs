@@ -3,8 +3,8 @@
 //! The options are non-exhaustive, so that fields can be added; other crates therefore build them with these methods. Must
 //! not be used for types whose fields depend on each other.
 
-/// Implements `new` and, for each listed field, a method of its name that sets it. The type of a field is that of the
-/// method's argument, which is converted if necessary.
+/// Implements `new` and, for each listed field, a method with the same name that sets it. The listed type is that of the
+/// argument, which is converted if necessary.
 macro_rules! setters {
     ($options:ident { $($field:ident: $argument:ty),* $(,)? }) => {
         /// One method for each field.

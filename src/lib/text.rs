@@ -36,7 +36,7 @@ macro_rules! message {
 
 pub(crate) use message;
 
-/// If `text` begins with a byte order mark, returns the encoding that it stands for, and what follows it.
+/// If `text` begins with a byte order mark, returns the encoding that it stands for, and the text after it.
 pub fn split_byte_order_mark(text: &[u8]) -> Option<(&'static str, &[u8])> {
     let marks: [(&str, &[u8]); 3] =
         [("UTF-8", b"\xef\xbb\xbf"), ("UTF-16", b"\xff\xfe"), ("UTF-16", b"\xfe\xff")];

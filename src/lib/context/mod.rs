@@ -158,8 +158,8 @@ pub fn depmod_config(sources: &[PathBuf], sink: &Sink) -> DepmodConfig {
     config
 }
 
-/// Returns `path`, prefixed with the working directory if it is relative, by the path that the environment variable `PWD`
-/// gives it, if that is right. Nothing is resolved or normalised.
+/// Returns `path`, prefixed with the working directory if it is relative. The working directory is the value of `PWD` if
+/// that is correct. Nothing is resolved or normalised.
 ///
 /// Errors: the working directory cannot be determined.
 pub fn absolute(path: &OsStr) -> io::Result<OsString> {

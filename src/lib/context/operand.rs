@@ -46,7 +46,7 @@ pub fn exists(path: &Path) -> io::Result<()> {
     file::exists(path)
 }
 
-/// Whether `path` leads to something, and its last component can be the name of a file.
+/// Checks that `path` exists, and that its last component can be the name of a file.
 ///
 /// Errors: those of [`exists`]; `ENOENT` for a path that ends in a slash, even if it leads to a directory.
 pub fn names_file(path: &Path) -> io::Result<()> {
@@ -57,9 +57,9 @@ pub fn names_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether `path` leads to something from which a module can have its name.
+/// Checks that `path` exists, and that a module name can be derived from it.
 ///
-/// Errors: those of [`names_file`]; `EISDIR` for a directory that leaves no name, such as `..`.
+/// Errors: those of [`names_file`]; `EISDIR` for a directory without a name, such as `..`.
 pub fn names_module(path: &Path) -> io::Result<()> {
     names_file(path)?;
     if name::from_path(path.as_os_str().as_bytes()).is_empty() && file::is_dir(path) {

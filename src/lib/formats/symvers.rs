@@ -68,7 +68,7 @@ impl KernelSymbols {
         symbols
     }
 
-    /// Whether the file names no symbol of the kernel, so that it cannot be one of a kernel.
+    /// Whether the file lists no kernel symbols, and therefore does not belong to a kernel.
     pub fn is_empty(&self) -> bool {
         self.crcs.len() == FAKE_SYMBOLS.len()
     }

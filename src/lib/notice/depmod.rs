@@ -135,11 +135,11 @@ pub enum DepmodNotice {
     },
     /// The cache cannot be written. The indexes have been written, but the next run must read every module.
     CacheUnwritten(Error),
-    /// A System.map or Module.symvers without a symbol of the kernel; it is not used.
+    /// A System.map or Module.symvers without kernel symbols; it is not used.
     NoKernelSymbols {
         /// The file.
         path: PathBuf,
-        /// Whether the file was to be a Module.symvers.
+        /// Whether the file was given as a Module.symvers.
         symvers: bool,
     },
     /// A line of System.map or Module.symvers that is malformed; it is skipped.

@@ -36,8 +36,8 @@ pub struct RemoveRequest {
 
 setters!(RemoveRequest { ignore_commands: bool, holders: bool, first_time: bool, lenient: bool });
 
-/// Returns the modules that `name`, a name or an alias, stands for in a removal: what a lookup finds, otherwise the loaded
-/// module of this name, whose file may be outside the module directory, or gone.
+/// Returns the modules that a name or alias stands for in a removal: those that a lookup finds, otherwise the loaded module
+/// with this name, whose file may be outside the module directory, or may no longer exist.
 ///
 /// Errors: unmatched brackets.
 pub fn candidates(context: &Context, name: &[u8]) -> Result<Vec<Module>, UnmatchedBracket> {

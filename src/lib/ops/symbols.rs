@@ -36,7 +36,7 @@ pub fn needed(path: &Path) -> Result<Vec<Symbol>> {
 
 /// Returns the symbols that a module exports, in the order of the file, as far as they can be read.
 ///
-/// Errors: those of [`Opener::open`]; the file is not a module; absent where it exports none, malformed where none can be
+/// Errors: those of [`Opener::open`]; the file is not a module; absent if it exports none, malformed if none can be
 /// read.
 pub fn exported(path: &Path) -> Result<Vec<Symbol>> {
     of_module(path, |module| {

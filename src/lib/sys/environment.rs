@@ -11,8 +11,8 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Returns the working directory as an absolute path: the value of `PWD` if it names this directory, which may then be the path
-/// through a link, by which the user came here; otherwise the path without links.
+/// Returns the working directory as an absolute path: the value of `PWD` if it is an absolute path of this directory, even
+/// through a link; otherwise the path without links.
 ///
 /// Errors: it does not exist any more, or a directory above it cannot be read.
 pub fn current_dir() -> io::Result<PathBuf> {

@@ -35,7 +35,7 @@ const COMMANDS: [&str; 20] = [
     "depmod -w -e -F /System.map @",
 ];
 
-/// Commands of ours alone.
+/// Commands that only our tools have.
 const OURS: [&str; 26] = [
     "lsmod --json",
     "modinfo -k @ --json top zstd xz gzip soft nosuch",
@@ -65,8 +65,8 @@ const OURS: [&str; 26] = [
     "kmod help",
 ];
 
-/// The tree of the other tests, with a loaded module, a device, firmware and a meta.pb.
-fn furnished() -> Root {
+/// Builds the tree of the other tests with a loaded module, a device, firmware and a meta.pb.
+fn equipped() -> Root {
     let root = tree();
     root.loaded("base", 16384, 0, &[]);
     root.module("card.ko", |m| m.alias("pci:v2*").info("firmware", "card.bin").need("sym_base"));
@@ -79,9 +79,9 @@ fn furnished() -> Root {
     root
 }
 
-/// What a command answers, and the files that it leaves, without the cache, which contains times.
+/// Returns the answer of a command, and the files after it, without the cache, which contains times.
 fn outcome(command: &str, side: Side, no_random: Option<i32>) -> (Seen, BTreeMap<PathBuf, Vec<u8>>) {
-    let root = furnished();
+    let root = equipped();
     let command = command.replace('@', RELEASE);
     let mut words = command.split(' ');
     let run = Run::new(words.next().expect("a tool")).args(words);
@@ -106,7 +106,7 @@ fn no_tool_needs_random_bytes() {
     let of_ours = OURS.iter().map(|command| (command, Side::Ours)).filter(|(_, side)| sides().contains(side));
     for (command, side) in of_both.chain(of_ours) {
         let usual = outcome(command, side, None);
-        // 101 is a panic.
+        // 101 would be a panic.
         assert!(usual.0.0 <= 2, "{side:?} {command}: {:?}", usual.0);
         for errno in [libc::ENOSYS, libc::EPERM, libc::EAGAIN] {
             compared += 1;
@@ -120,9 +120,9 @@ fn no_tool_needs_random_bytes() {
     assert!(wrong.is_empty(), "{} of {compared}\n{}", wrong.len(), wrong.concat());
 }
 
-/// Tests the test: there are random bytes, and the runs above do without.
+/// Tests the tests: the machine has random bytes, and the commands above run without them.
 #[test]
-fn the_random_bytes_are_gone() {
+fn the_tests_run_without_random_bytes() {
     let root = Root::new();
     let perl = "my $bytes = 'x' x 8; syscall(shift, $bytes, 8, 0) == 8 ? print('bytes') : print($! + 0)";
     let number = libc::SYS_getrandom.to_string();

@@ -178,7 +178,7 @@ impl Arguments {
             "all" => self.all = true,
             "full" => self.cache_use = CacheUse::Ignore,
             "quick" => {
-                // As with kmod, a quick update is one of all modules.
+                // As in kmod, a quick update includes all modules.
                 self.all = true;
                 if self.cache_use != CacheUse::Ignore {
                     self.cache_use = CacheUse::Quick;
@@ -301,7 +301,7 @@ impl Arguments {
         let read = |file: SymbolFile| file.read(self.prefix, sink);
         let symbols = file.map(read).transpose().map_err(|error| report.cannot_load(&error))?.flatten();
         if self.errexit && symbols.is_none() {
-            // Which file is not of use has been reported.
+            // The file that cannot be used has been reported.
             return Err(Exit::Failure);
         }
         Ok(symbols)

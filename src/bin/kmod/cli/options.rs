@@ -156,7 +156,7 @@ impl<'a> Options<'a> {
 /// The command line of lsmod, insmod or rmmod.
 #[derive(Debug, Default)]
 pub struct Common {
-    /// The checks that -f and its relatives skip; -f sets all of them.
+    /// The checks to skip, from -f, --force-modversion and --force-vermagic.
     pub force: Force,
     /// --json.
     pub json: bool,

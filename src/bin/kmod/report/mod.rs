@@ -185,7 +185,7 @@ impl Report {
         self.0.threshold.store(0, Relaxed);
     }
 
-    /// Makes the failure of one operand a warning, after which the other operands still have their turn (-a).
+    /// Makes the failure of one operand a warning, after which the other operands are still processed (-a).
     pub fn several_operands(&self) {
         self.0.several.store(true, Relaxed);
     }
@@ -211,7 +211,7 @@ impl Report {
         level as i32 <= self.0.threshold.load(Relaxed)
     }
 
-    /// Prints why one operand failed: an error if that ends the run, `Ok` if the next operand is to follow.
+    /// Prints why one operand failed: an error if that ends the run, `Ok` if the next operand follows.
     fn operand_failed(&self, text: fmt::Arguments<'_>) -> Outcome {
         self.say(if self.0.several.load(Relaxed) { Level::Warning } else { Level::Fatal }, text);
         if self.ends_at_failure() { Err(Exit::Failure) } else { Ok(()) }

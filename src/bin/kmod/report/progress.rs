@@ -4,8 +4,8 @@
 //! line, or if the environment asks for plain output; otherwise after a second, and then twice a second. It must not know
 //! what the work is.
 //!
-//! The crate indicatif is not used: its bars hold a hash table of the standard library, which needs random bytes of the
-//! kernel, and depmod must do without.
+//! The crate indicatif is not used: its bars contain a hash table of the standard library, which needs random bytes from
+//! the kernel, and depmod must not depend on these.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(line(100 << 20, 50), "reading [=======>      ] 50% of 200.0 MiB, 9s left");
         assert_eq!(line(0, 50), "reading [>              ] 0% of 200.0 MiB, 0s left");
         assert_eq!(line((200 << 20) - 1, 50), "reading [=============>] 99% of 200.0 MiB, 0s left");
-        // Where there is no room, the bar is left out.
+        // Without room for a bar, only the text is shown.
         assert_eq!(line(1 << 20, 20), "reading [] 0% of 200.0 MiB, 1791s left");
     }
 

@@ -1,7 +1,7 @@
 //! Whether the kernel has a module, and in which state.
 //!
-//! Where there is no /sys/module, as in some containers and before /sys is mounted, /proc/modules is used. This module owns
-//! which of the two answers. It must not wait for anything but the end of a state.
+//! If there is no /sys/module, as in some containers and before /sys is mounted, /proc/modules is used. This module owns the
+//! choice between the two. It must not wait for anything but the end of a state.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! /proc/modules as a replacement of /sys/module.
+//! Uses /proc/modules in place of /sys/module.
 
 use bstr::ByteSlice;
 

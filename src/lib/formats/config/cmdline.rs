@@ -3,7 +3,7 @@
 //! Owns its quoting, which is the kernel's (quotes keep blanks together and stay in the value), plus one form that boot
 //! loaders produce: `"module.parameter=a b"` means `module.parameter="a b"`. Contract: kmod 34, except that names in
 //! `modprobe.blacklist=` are normalised as everywhere else (kmod compares them verbatim, so a name with `-` never
-//! matches), and that the words after `--` are not parsed: the kernel leaves them to init, too.
+//! matches), and that the words after `--` are not parsed: the kernel also leaves them to init.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! Malformed parts of an object whose other parts are read nevertheless.
+//! Malformed parts of an object whose other parts are still read.
 //!
-//! Owns the rule which errors concern one part only. As in kmod, damage of one part of the symbol data costs only what
-//! was in that part.
+//! Owns the rule which errors concern one part only. As in kmod, if one part of the symbol data is damaged, the others are
+//! used.
 
 use super::Result;
 use super::module::ElfModule;
@@ -12,7 +12,7 @@ use crate::error::{Cause, FormatError, FormatKind};
 pub(super) struct Damage(Option<FormatError>);
 
 impl Damage {
-    /// Returns `None` for a part that is malformed, and remembers the first one.
+    /// Returns `None` for a malformed part, and stores the first such error.
     ///
     /// Errors: those that concern the whole object: of the source, if what `part` was made from had not been read
     /// before, and limits.

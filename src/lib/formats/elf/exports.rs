@@ -26,7 +26,7 @@ const TABLES: [(&str, &str, &str); 2] = [
     ("__ksymtab_gpl", ".rela__ksymtab_gpl", ".rel__ksymtab_gpl"),
 ];
 
-/// The sections that a module without usable `__crc_` symbols is read from, besides the symbol table.
+/// The sections that are read of a module without usable `__crc_` symbols, in addition to the symbol table.
 const UNVERSIONED_SECTIONS: [&str; 7] = [
     STRINGS,
     "__ksymtab",

@@ -26,7 +26,7 @@ const STT_SPARC_REGISTER: u8 = 13;
 /// The maximum number of exports and needs of one module, 4 million; the largest real module has 6,000.
 const MAX_LINKS: usize = 4 << 20;
 
-/// What stands for a CRC that is outside its section, as in kmod.
+/// The value used for a CRC that is outside its section, as in kmod.
 const UNREADABLE_CRC: u64 = u64::MAX;
 
 /// The binding of an undefined symbol.
@@ -110,7 +110,7 @@ impl ElfModule<'_> {
     /// Collects exports and needs in one walk over the symbol table. A module without a symbol table only has the needs
     /// listed in its version sections.
     ///
-    /// What is malformed is left out, see [`ModuleSymbols::damage`]. If that is the name of a symbol, the exports are those
+    /// Malformed parts are left out, see [`ModuleSymbols::damage`]. If the name of a symbol is malformed, the exports are those
     /// of `__ksymtab_strings`, without CRCs, as in kmod.
     ///
     /// Errors: limit above 64 MiB of names or 4 million of them; errors of the source.

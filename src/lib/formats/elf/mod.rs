@@ -30,7 +30,7 @@ use crate::error::{Cause, FormatError};
 #[cfg(doc)]
 use crate::formats::source::Source;
 
-/// The result of reading an object; the error is a failure of the [`Source`] or a damage in the format.
+/// The result of reading an object; the error is a failure of the [`Source`] or a defect of the format.
 pub type Result<T> = std::result::Result<T, Cause>;
 
 /// Makes the error for a malformed object.

@@ -206,7 +206,7 @@ fn the_build_id_may_follow_another_note() {
     }
 }
 
-/// Damage of one part costs what was in that part.
+/// If one part is damaged, only that part is missing from the result.
 #[test]
 fn damaged_parts_are_left_out() {
     let target = TARGETS[0];

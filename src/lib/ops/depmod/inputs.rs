@@ -30,7 +30,7 @@ pub enum GivenError {
         /// The other file.
         second: PathBuf,
     },
-    /// The file does not exist, or its path leaves no name for a module.
+    /// The file does not exist, or no module name can be derived from its path.
     #[error(transparent)]
     Absent(Error),
 }
@@ -67,7 +67,7 @@ pub enum SymbolFile {
 
 impl SymbolFile {
     /// Reads the symbols. `prefix` is a character that precedes every symbol on this architecture. Malformed lines are
-    /// reported to `sink`. `None` for a file that lists no symbol of a kernel, which is reported instead: nothing can be
+    /// reported to `sink`. `None` for a file that lists no kernel symbols: that is reported, and nothing can be
     /// checked against it.
     ///
     /// Errors: the file cannot be read.

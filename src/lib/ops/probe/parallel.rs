@@ -180,7 +180,7 @@ impl<'s> Schedule<'s> {
 impl State {
     fn new(pending_needs: Vec<usize>) -> Self {
         let len = pending_needs.len();
-        // Collecting would sort them, which is much code for what is sorted already.
+        // Not `collect`, which would sort them although they are in order, and adds much code.
         let mut ready = BTreeSet::new();
         ready
             .extend(pending_needs.iter().enumerate().filter(|(_, open)| **open == 0).map(|(index, _)| index));

@@ -43,7 +43,7 @@ fn needs(context: &Context, steps: &[Step]) -> Vec<Vec<Prerequisite>> {
     }
     let mut needs = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
-        // If a step is a prerequisite twice, once hard suffices.
+        // If a step is a prerequisite twice, it is a hard one if either is.
         let mut own: BTreeMap<usize, bool> = BTreeMap::new();
         for (name, hard) in edges.before(step.module.as_bstr()) {
             for &step in edges.modules.get(&name).map_or(&[][..], |module| &module.steps) {
@@ -62,7 +62,7 @@ struct Neighbours {
     /// Its soft dependencies, as module names.
     pre: Vec<BString>,
     post: Vec<BString>,
-    /// The modules that it is a soft dependency after.
+    /// The modules that have it as a soft dependency to load afterwards.
     owners: Vec<BString>,
     /// The steps that load it, up to the one whose needs are determined.
     steps: Vec<usize>,
