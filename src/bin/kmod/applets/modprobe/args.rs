@@ -178,7 +178,7 @@ impl Given {
             "force" => settings.force = Force { vermagic: true, modversions: true },
             "force-vermagic" => settings.force.vermagic = true,
             "force-modversion" => settings.force.modversions = true,
-            "resolve-alias" => settings.resolve = true,
+            "resolve-alias" | "show-alias" => settings.resolve = true,
             "first-time" => settings.first_time = true,
             "ignore-install" => settings.ignore_commands = true,
             "ignore-forbid" => {

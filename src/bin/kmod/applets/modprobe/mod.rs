@@ -40,8 +40,7 @@ pub fn command() -> Command {
             flag(None, "remove-holders", "Remove modules, and before each the modules that use it")
                 .alias("remove-dependencies"),
             value(Some('w'), "wait", "MSEC", "Wait up to MSEC milliseconds for a module in use (with -r)"),
-            flag(Some('R'), "resolve-alias", "Print the names of the modules that an alias stands for")
-                .visible_alias("show-alias"),
+            flag(Some('R'), "resolve-alias", "Print the names of the modules that an alias stands for"),
             flag(None, "first-time", "Fail if the module is already loaded (with -r: not loaded)"),
             flag(Some('i'), "ignore-install", "Ignore install and remove commands and soft dependencies")
                 .visible_alias("ignore-remove"),
@@ -84,12 +83,13 @@ pub fn command() -> Command {
 }
 
 /// The options that kmod does not have.
-fn own() -> [Arg; 5] {
+fn own() -> [Arg; 6] {
     [
         options::json(),
         flag(None, "ignore-forbid", "Load modules even if the configuration forbids them"),
         options::jobs("Load up to N modules in parallel; 0 means one per CPU [default: 1]"),
         options::meta(),
+        flag(None, "show-alias", "Do the same as --resolve-alias"),
         value(
             None,
             "load-list",
