@@ -2,6 +2,9 @@
 
 use super::{Scenario, same};
 
+/// The item of oxmod-differences(7) about options.
+const OWN: &str = "Options that kmod 34 does not have";
+
 /// Debian builds kmod without gzip support.
 const GZIP: &str = "Gzip";
 /// Our tool decompresses modules that the kernel cannot decompress.
@@ -86,7 +89,11 @@ fn compressed() -> Vec<Scenario> {
 fn damaged() -> Vec<Scenario> {
     vec![
         same("garbage", "insmod /x/garbage.ko; modprobe /x/garbage.ko", &["Invalid module format"]),
-        same("empty", "insmod /x/empty.ko; modprobe /x/empty.ko", &["= 1"]),
+        same("empty", "insmod /x/empty.ko; modprobe /x/empty.ko", &["too small for a module"]).differs(
+            WHY,
+            &["stderr"],
+            "Invalid parameters",
+        ),
         same("truncated", "insmod /x/cut.ko; modprobe /x/cut.ko", &["Invalid module format"]),
         same("truncated-head", "insmod /x/head.ko; modprobe /x/head.ko", &["= 1"]),
         same("garbage-xz", "insmod /x/garbage.ko.xz; modprobe /x/garbage.ko.xz", &["= 1"]),
@@ -135,12 +142,15 @@ fn forced() -> Vec<Scenario> {
             &["ox_mid 0"],
         ),
         same("insmod-force-zst", "insmod -f /x/ox_base.ko.zst", &["ox_base 0"]),
-        same("insmod-force-vermagic", "insmod --force-vermagic /x/vermagic/ox_base.ko", &["= "]),
-        same("insmod-force-modversion", "insmod --force-modversion /x/crc/ox_base.ko", &["= "]),
+        same("insmod-force-vermagic", "insmod --force-vermagic /x/vermagic/ox_base.ko", &["ox_base 0"])
+            .differs(OWN, &["stdout", "stderr", "code", "modules"], "unrecognized option"),
+        same("insmod-force-modversion", "insmod --force-modversion /x/crc/ox_base.ko", &["ox_base 0"])
+            .differs(OWN, &["stdout", "stderr", "code", "modules"], "unrecognized option"),
         same(
             "force-garbage",
             "insmod -f /x/garbage.ko; insmod -f /x/cut.ko; insmod -f /x/empty.ko",
-            &["= 1"],
-        ),
+            &["too small for a module"],
+        )
+        .differs(WHY, &["stderr"], "Invalid parameters"),
     ]
 }
