@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::file::OpenFile;
@@ -46,9 +47,14 @@ pub fn is_live(name: &[u8]) -> bool {
     dir(name).is_some_and(|dir| initstate(&dir).is_ok_and(|word| word.as_deref() == Some(LIVE)))
 }
 
-/// Whether /sys/module exists, which it does not before /sys is mounted.
+/// Whether /sys/module exists, which it does not before /sys is mounted. Asked for every module, so the answer is kept
+/// once it is yes.
 pub fn is_sysfs_available() -> bool {
-    file::exists(Path::new("/sys/module")).is_ok()
+    static SEEN: AtomicBool = AtomicBool::new(false);
+    if !SEEN.load(Relaxed) && file::exists(Path::new("/sys/module")).is_ok() {
+        SEEN.store(true, Relaxed);
+    }
+    SEEN.load(Relaxed)
 }
 
 /// Whether /sys/module has a directory with this name that lacks the state, as for built-in modules.
