@@ -24,7 +24,7 @@ pub struct ProcModule<'a> {
 
 impl<'a> ProcModule<'a> {
     fn parse(line: &'a [u8]) -> Option<Self> {
-        let mut fields = line.fields_with(|char| matches!(char, ' ' | '\t'));
+        let mut fields = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|field| !field.is_empty());
         let name = fields.next()?.as_bstr();
         let number = |field: Option<&[u8]>| field.and_then(|field| field.to_str().ok()?.parse().ok());
         let (size, count) = (number(fields.next()), number(fields.next()));
