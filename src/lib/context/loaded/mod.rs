@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use crate::error::{Error, FormatError, Result};
 use crate::formats::proc_modules::{ProcModule, entries};
@@ -73,33 +73,31 @@ pub struct LoadedParameter {
 pub fn list() -> Result<Vec<LoadedModule>> {
     let mut seen = BTreeSet::new();
     let table = proc::modules()?;
-    Ok(entries(&table).filter(|entry| seen.insert(entry.name)).map(inspect).collect())
+    let mut modules = Vec::with_capacity(table.lines().count());
+    modules.extend(entries(&table).filter(|entry| seen.insert(entry.name)).map(inspect));
+    Ok(modules)
 }
 
 fn inspect(entry: ProcModule<'_>) -> LoadedModule {
-    let (name, permanent) = (entry.name.into(), entry.is_permanent());
-    if !module::is_sysfs_available() {
-        let absent = |attribute| absent(entry.name, attribute);
-        return LoadedModule {
-            name,
-            size: entry.size.ok_or_else(|| absent("coresize")),
-            count: entry.count.ok_or_else(|| absent("refcnt")),
-            holders: Ok(users(&entry)),
-            permanent,
-        };
-    }
-    let count = number(entry.name, "refcnt");
-    let size = match (number(entry.name, "coresize"), entry.size) {
+    let name = entry.name;
+    let count = number(name, "refcnt").or_else(|error| without_sysfs(error, entry.count));
+    let size = number(name, "coresize").or_else(|error| match entry.size {
         // Kernels before 3.3 have no such attribute.
-        (Err(error), Some(listed))
-            if error.errno() == libc::ENOENT && file::is_dir(&sysfs::module_dir(entry.name)) =>
-        {
-            drop(error);
-            Ok(listed)
-        }
-        (size, _) => size,
-    };
-    LoadedModule { name, size, count, holders: listed_holders(entry.name), permanent }
+        Some(size) if error.errno() == libc::ENOENT && file::is_dir(&sysfs::module_dir(name)) => Ok(size),
+        listed => without_sysfs(error, listed),
+    });
+    LoadedModule {
+        name: name.into(),
+        size,
+        count,
+        holders: listed_holders(name).or_else(|error| without_sysfs(error, Some(users(&entry)))),
+        permanent: entry.is_permanent(),
+    }
+}
+
+/// Returns what /proc/modules has in place of an attribute that cannot be read, if there is no /sys/module.
+fn without_sysfs<T>(error: Error, listed: Option<T>) -> Result<T> {
+    listed.filter(|_| !module::is_sysfs_available()).ok_or(error)
 }
 
 fn users(entry: &ProcModule<'_>) -> Vec<BString> {
@@ -157,11 +155,6 @@ fn listed_holders(name: &[u8]) -> Result<Vec<BString>> {
 /// Returns what /proc/modules has in place of an attribute that cannot be read.
 fn listed<T>(name: &[u8], error: Error, read: impl FnOnce(&ProcModule<'_>) -> Option<T>) -> Result<T> {
     table::look_up(name, read).flatten().ok_or(error)
-}
-
-/// The error for an attribute that neither /sys nor /proc/modules has.
-fn absent(module: &[u8], attribute: &str) -> Error {
-    Error::new(sysfs::module_dir(module).join(attribute), io::Error::from_raw_os_error(libc::ENOENT))
 }
 
 /// Reads an attribute that is a decimal number and a newline.

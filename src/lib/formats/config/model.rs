@@ -203,11 +203,12 @@ fn first_match<'a>(commands: &'a [Command], module: &[u8]) -> Option<&'a Command
     commands.iter().find(|entry| name::fnmatch(&entry.pattern, module))
 }
 
-/// Sorts the administrator's entries before the modules', keeping the order parsed within each.
+/// Puts the administrator's entries before the modules', keeping the order parsed within each.
 fn by_kind<'c, T>(entries: impl Iterator<Item = &'c T>, kind: fn(&T) -> OriginKind) -> Vec<&'c T> {
-    let mut entries: Vec<&T> = entries.collect();
-    entries.sort_by_key(|entry| kind(entry));
-    entries
+    let is_first = |entry: &&T| kind(entry) == OriginKind::Administrator;
+    let (mut first, modules): (Vec<&T>, Vec<&T>) = entries.partition(is_first);
+    first.extend(modules);
+    first
 }
 
 /// Keeps the first occurrence of each name. Names that differ only in `-` and `_` are the same.
