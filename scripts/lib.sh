@@ -47,7 +47,9 @@ need() {
 }
 
 # copy_sources DIR: as a tarball has them, without the repository and without what was built.
-copy_sources() { tar -C "$REPO" --exclude=./target --exclude=./.git -c . | tar -C "$1" -x; }
+copy_sources() {
+    sed 's|^/|./|' "$REPO/.gitignore" | tar -C "$REPO" --exclude=./.git --exclude-from=- -c . | tar -C "$1" -x
+}
 
 # ---- building ----
 

@@ -31,13 +31,18 @@ pub fn identity(path: &Path) -> Result<DirIdentity> {
     Ok(DirIdentity { device: found.st_dev, inode: found.st_ino })
 }
 
+/// Opens a directory. Does not wait if the path is that of a FIFO.
+///
+/// Errors: those of open; `ENOTDIR` if it is not a directory.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NONBLOCK).open(path)
+}
+
 /// Returns the names in a directory, in the order in which the file system lists them, without `.` and `..`.
 ///
 /// Errors: those of opening and reading the directory; `ENOTDIR` if it is not a directory.
 pub fn names(path: &Path) -> Result<Vec<OsString>> {
-    let mut options = File::options();
-    options.read(true).custom_flags(libc::O_DIRECTORY | libc::O_NONBLOCK);
-    let dir = options.open(path).map_err(Error::at(path))?;
+    let dir = open(path).map_err(Error::at(path))?;
     let mut names = Vec::new();
     let mut portion = Vec::with_capacity(PORTION);
     while next_portion(&dir, &mut portion).map_err(Error::at(path))? {

@@ -21,7 +21,7 @@ use nix::fcntl::{OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, symlinkat, syncfs, unlinkat};
 
-use super::{publish, temporary};
+use super::{dir, publish, temporary};
 use crate::error::{Error, FormatError, Result};
 use crate::path_walk::{PathEntry, PathTree, walk};
 
@@ -59,7 +59,7 @@ impl ImageDir {
     /// Errors: those of creating and opening it.
     pub fn open(path: &Path) -> Result<Self> {
         publish::create_dir(path)?;
-        let dir = File::open(path).map_err(Error::at(path))?;
+        let dir = dir::open(path).map_err(Error::at(path))?;
         publish::lock(&dir, publish::PATIENCE);
         Ok(Self { top: Place { dir, path: path.into() }, cleaned: RefCell::default() })
     }

@@ -22,7 +22,7 @@ use crate::error::{Error, FormatError, FormatKind, Result};
 
 use super::retry::Retry;
 use super::temporary::{Temporary, remove};
-use super::{file, host, parallel};
+use super::{dir, file, host, parallel};
 
 /// The directory of a set that is in effect but has not been moved to its place yet.
 const STAGED: &str = ".modules-new";
@@ -104,7 +104,7 @@ impl Writer {
     ///
     /// Errors: the directory cannot be opened.
     pub fn open(dir: &Path) -> Result<Self> {
-        let handle = File::open(dir).map_err(Error::at(dir))?;
+        let handle = dir::open(dir).map_err(Error::at(dir))?;
         lock(&handle, PATIENCE);
         let writer = Self { dir: dir.into(), handle };
         writer.clean_up();
@@ -186,7 +186,7 @@ impl Writer {
         for (file, synced) in files.iter().zip(synced) {
             synced.map_err(|error| Error::new(at(file), error))?;
         }
-        File::open(staging).and_then(|dir| sync_dir(&dir)).map_err(Error::at(&self.dir))
+        dir::open(staging).and_then(|dir| sync_dir(&dir)).map_err(Error::at(&self.dir))
     }
 
     /// Checks that no directory has the name of the file. It would make the moves stop halfway.
@@ -258,7 +258,7 @@ pub fn replace_all(files: &[(&Path, &[u8])]) -> Result<()> {
     for &(path, _) in files {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         file::only_regular(path)?;
-        let handle = File::open(dir).map_err(Error::at(path))?;
+        let handle = dir::open(dir).map_err(Error::at(path))?;
         let metadata = handle.metadata().map_err(Error::at(path))?;
         let id = (metadata.dev(), metadata.ino());
         if !taken.insert((id, path.file_name())) {

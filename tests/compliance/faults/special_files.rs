@@ -1,5 +1,5 @@
-//! FIFOs, sockets and devices in place of files: an error at once. kmod waits for the other end of a FIFO, for which
-//! nothing can be compared.
+//! FIFOs, sockets and devices in place of files: an error at once. kmod is not run, because it waits for the
+//! other end of a FIFO.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -111,6 +111,26 @@ fn lists_of_depmod() {
             let answer = run(&root, &format!("depmod {RELEASE}"));
             assert!(answer.code < 2 && answer.stderr_text().contains(name), "{kind:?} {name}: {answer:?}");
         }
+    }
+}
+
+/// A FIFO in place of the directory that is written to. Locking it opens it.
+#[test]
+fn directories() {
+    let root = tree();
+    let top = root.path("").display().to_string();
+    Kind::Fifo.put(&root.path("lib/modules/6.2.0"));
+    Kind::Fifo.put(&root.path("fifo"));
+    for script in [
+        "depmod 6.2.0".to_owned(),
+        "depmod -A 6.2.0".to_owned(),
+        format!("kmod meta build -k {RELEASE} -o {top}/fifo/meta.pb"),
+        format!("kmod firmware prune -k {RELEASE} --copy-to {top}/fifo"),
+    ] {
+        let answer = run(&root, &script);
+        assert_eq!(answer.code, 1, "{script}: {answer:?}");
+        let stderr = answer.stderr_text();
+        assert!(stderr.contains("Not a directory") || stderr.contains("File exists"), "{script}: {answer:?}");
     }
 }
 

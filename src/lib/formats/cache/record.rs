@@ -1,7 +1,7 @@
 //! The record of one module.
 //!
-//! Owns its layout: a head of fixed size, then path, `.modinfo`, exports, needs, signature and build id, padded to a multiple of
-//! eight bytes.
+//! Owns its layout: a head of fixed size, then path, `.modinfo`, exports, needs, signature and build ID, padded to a
+//! multiple of eight bytes.
 
 use super::{crc, u32_at, u64_at};
 use crate::error::{FormatError, FormatKind};
